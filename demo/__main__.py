@@ -1,0 +1,190 @@
+"""`python -m demo`: start everything, seed the example, say where to look, and wait. `--reset` forgets it all."""
+
+import argparse
+import contextlib
+import fcntl
+import http.client
+import os
+import secrets
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from demo import processes, seeding, services
+from demo.processes import ProcessError, Supervisor
+from demo.seeding import Memory, Seeding
+from demo.services import Layout, Ports
+
+DIRECTORY = services.PROJECT / "var" / "demo"
+PORT_VARIABLES = {  # variable: (field of Ports, what wants it)
+    "DEMO_PORT": ("portal", "the portal"),
+    "DEMO_SANDBOX_HTTPS_PORT": ("sandbox_https", "the sandbox (Entra ID, Graph, UMP)"),
+    "DEMO_SANDBOX_HTTP_PORT": ("sandbox_http", "the sandbox's pages"),
+    "DEMO_SMTP_PORT": ("smtp", "the sandbox's mail server"),
+    "DEMO_BROKER_PORT": ("broker", "the embedded broker"),
+}
+
+
+class Clock:
+    """Tells a person what happens and how long it took since the start."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    def say(self, words: str) -> None:
+        """One line with the seconds since the start."""
+        show(f"{time.monotonic() - self.started:5.1f} s  {words}")
+
+
+def show(words: str) -> None:
+    """Print; a terminal that was closed meanwhile must not keep us from stopping what we started."""
+    try:
+        print(words, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def main() -> int:
+    """Run the demo until Ctrl-C, SIGTERM or a closed terminal; 0 then, 1 after trouble."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where the demo keeps everything")
+    parser.add_argument("--reset", action="store_true", help="forget the demo: delete its directory")
+    options = parser.parse_args()
+    directory = options.directory.resolve()
+    try:
+        with alone(directory):
+            if options.reset:
+                reset(directory)
+            else:
+                play(directory, ports_wanted())
+    except ProcessError as error:
+        show(str(error))
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+@contextlib.contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Hold the directory against a second demo, and turn every way of being ended into KeyboardInterrupt."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup keeps its meaning
+            signal.signal(number, interrupt)
+    if "MAKELEVEL" in os.environ:
+        processes.end_with_parent()
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ProcessError("The demo runs already, in another terminal. End it there with Ctrl-C.") from None
+        yield
+
+
+def reset(directory: Path) -> None:
+    """Delete the demo's directory, and only what really is one."""
+    if (directory / "demo.json").exists():
+        shutil.rmtree(directory)
+        show("The demo is forgotten.")
+    else:
+        show("There is no demo to forget.")
+
+
+def interrupt(number: int, frame: object) -> None:
+    """The one reaction to any signal: leave every with block, which stops what it started."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not stop the stopping
+    raise KeyboardInterrupt
+
+
+def ports_wanted() -> Ports:
+    """The ports from the environment. Raises ProcessError, naming port and wisher, where one is wrong or taken."""
+    wanted: dict[str, int] = {}
+    for variable, (name, wisher) in PORT_VARIABLES.items():
+        text = os.environ.get(variable) or str(getattr(Ports, name))
+        if not text.isdecimal() or not 0 < int(text) < 65536:
+            raise ProcessError(f"{variable} is not a port number: {text}")
+        port = wanted[name] = int(text)
+        if not processes.port_is_free(port):
+            other = f"{variable}={port + 1} make demo"
+            raise ProcessError(f"Port {port} is taken, and {wisher} wants it. Choose another: {other}")
+    return Ports(**wanted)
+
+
+def play(directory: Path, ports: Ports) -> None:
+    """Start, seed, tell, and wait. Raises ProcessError as soon as anything fails."""
+    clock = Clock()
+    password = secrets.token_urlsafe(24)
+    layout = Layout(
+        directory,
+        ports,
+        database_url=services.sqlite_url(directory / "syncportal.sqlite3"),
+        redis_url=f"redis://:{password}@127.0.0.1:{ports.broker}/0",
+        broker_password=password,
+    )
+    memory = Memory(directory / "demo.json")
+    seeding.remember_addresses(memory, layout)
+    for old_log in (directory / "logs").glob("*.log"):
+        old_log.unlink()
+    with Supervisor() as supervisor:
+        services.start(layout, supervisor, clock.say)
+        seed = Seeding(layout, supervisor, memory, clock.say)
+        seed.run()
+        write_environment_file(layout)
+        clock.say("Ready\n")
+        show(where_to_look(layout, seed))
+        try:
+            supervisor.watch(ended=processes.Terminal().is_gone)
+        except KeyboardInterrupt:
+            show("\nStopping")
+            raise
+
+
+def write_environment_file(layout: Layout) -> None:
+    """Keep the settings of this run, so that a person can use the commands by hand beside it."""
+    ours = {name: value for name, value in layout.environment().items() if name not in processes.clean_environment()}
+    lines = [f"{name}={value}" for name, value in ours.items() if name != "SYNCPORTAL_ENV_FILE"]
+    seeding.private_file(layout.directory / "environment", "\n".join(lines) + "\n")
+
+
+def where_to_look(layout: Layout, seed: Seeding) -> str:
+    """The last words before the waiting: addresses, sign-ins, whom to pick."""
+    customer = seed.seed["customer"]
+    rows = [("Admin", layout.admin_url)]
+    for name, (group, _, password) in seeding.STAFF.items():
+        rows.append((f"  {group[:-1]}", f"{name} / {password}"))
+    rows += [
+        ("Invitation", seed.memory["link"]),
+        ("Mailbox", f"{layout.people_url}/mailbox/"),
+        ("Microsoft", f"the sandbox's sign-in page: pick {customer['admin_upn']}, {customer['name']}'s administrator"),
+        ("Commands", f"SYNCPORTAL_ENV_FILE={_shown(layout.directory / 'environment')} .venv/bin/python manage.py help"),
+        ("Logs", _shown(layout.directory / "logs")),
+    ]
+    if link_is_used(seed.memory["link"]):
+        rows.insert(4, ("", "(used up; invite again in the admin, or start over with make demo-reset)"))
+    lines = [f"  {label:<12}{text}" for label, text in rows]
+    return "\n".join([*lines, "", "Ctrl-C ends everything. make demo-reset forgets it."])
+
+
+def link_is_used(link: str) -> bool:
+    """Ask the landing page, which changes nothing when it is opened; 410 means used up or void."""
+    parts = urlsplit(link)
+    # Browsers know where *.localhost is; Python asks the system, which may not.
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=5)
+    with contextlib.closing(connection):
+        connection.request("GET", parts.path, headers={"Host": parts.netloc})
+        return connection.getresponse().status == HTTPStatus.GONE
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

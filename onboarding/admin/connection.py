@@ -1,0 +1,62 @@
+"""Connections: what the wizard achieved, to look at."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from onboarding.models import Connection
+from registrations import elements
+from registrations.admin import steps
+from registrations.admin.base import ReadOnlyAdmin
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin):
+    """The registration in the customer's tenant, and how far it got."""
+
+    list_display = ("service", "state", "admin_username", "connected", "grant")
+    list_select_related = ("invitation__service",)
+    list_filter = ("status",)
+    search_fields = ("invitation__service__full_name", "invitation__service__short_name", "admin_username")
+    fields = (
+        "invitation", "state", "admin_name", "admin_username", "registration_name", "registration",
+        "application", "connected", "grant",
+    )  # fmt: skip
+    readonly_fields = ("state", "application", "connected", "grant")
+    change_form_outer_before_template = "admin/registrations/pressing_operation.html"
+    change_form_outer_after_template = "admin/registrations/newest_operation.html"
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With the newest operation, live."""
+        newest = steps.newest_of(object_id) if object_id else None
+        live = steps.describe(newest, request.user) if newest else {}
+        return super().changeform_view(request, object_id, form_url, {**live, **(extra_context or {})})
+
+    @admin.display(description="Service", ordering="invitation__service__full_name")
+    def service(self, connection: Connection) -> str:
+        """Whose it is."""
+        return str(connection.invitation.service)
+
+    @admin.display(description="State", ordering="status")
+    def state(self, connection: Connection) -> SafeString:
+        """The coloured state."""
+        return elements.badge(connection.status)
+
+    @admin.display(description="Connected", ordering="connected_at")
+    def connected(self, connection: Connection) -> SafeString:
+        """When the UMP confirmed it."""
+        return elements.moment(connection.connected_at)
+
+    @admin.display(description="SyncPortal's own grant")
+    def grant(self, connection: Connection) -> str:
+        """Whether what the wizard was granted is gone."""
+        return {True: "Removed", False: "Could not be removed"}.get(connection.grant_removed, "–")  # type: ignore[arg-type]
+
+    @admin.display(description="Application (client) ID")
+    def application(self, connection: Connection) -> SafeString:
+        """What Microsoft calls the registration."""
+        return elements.copyable(connection.registration.app_id if connection.registration else "")

@@ -1,0 +1,317 @@
+"""Invitations: the documented Pending Invitations list, and the acts on them."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from onboarding.admin import needs
+from onboarding.admin.service import state_of
+from onboarding.models import Connection, Invitation, Service
+from onboarding.services import invitations
+from registrations import elements, tasks
+from registrations.admin import attention, steps
+from registrations.admin.base import PortalAdmin, actor_of, inner_widget, page
+from registrations.errors import PortalError
+
+
+class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The expected tenant is the customer's: it is filled in from the service and may not be another."""
+
+    class Meta:
+        model = Invitation
+        fields = ["service", "tenant_id", "it_admin_email", "m365_admin_email", "expires_at"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "service" in self.fields:
+            services = Service.objects.values_list("pk", "customer__tenant_id")
+            tenants = json.dumps({str(pk): tenant for pk, tenant in services})
+            inner_widget(self.fields["service"]).attrs["data-tenants"] = tenants
+            self.fields["tenant_id"].required = False
+            self.fields["tenant_id"].help_text = "The customer's tenant. Left empty, it is filled in."
+
+    def clean(self) -> dict[str, Any]:
+        """Only the customer's own tenant is accepted."""
+        values = super().clean() or self.cleaned_data
+        service, tenant_id = values.get("service"), values.get("tenant_id")
+        if service and tenant_id and tenant_id != service.customer.tenant_id:
+            self.add_error("tenant_id", f"The tenant of {service.customer} is {service.customer.tenant_id}.")
+        if service and not tenant_id and not self.has_error("tenant_id"):
+            values["tenant_id"] = service.customer.tenant_id
+        return values
+
+
+@admin.register(Invitation)
+class InvitationAdmin(PortalAdmin):
+    """Created, sent, renewed and revoked by the service; each look at the link is in the history."""
+
+    form = InvitationForm
+    list_display = (
+        "short_name", "state", "full_name", "invitation_email", "m365_email", "was_sent", "sent_count", "created",
+        "expires", "device_authenticated", "auth_url",
+    )  # fmt: skip
+    list_display_links = ("short_name",)
+    list_filter = (attention.need_filter(needs.INVITATIONS), "status", "email_sent", "service__instance__provider")
+    list_select_related = ("service__customer", "service__instance__provider")
+    search_fields = ("service__short_name", "service__full_name", "it_admin_email", "m365_admin_email")
+    search_help_text = "Short name, full name or e-mail"
+    actions = ("send_selected", "revoke_selected")
+    actions_detail = ("send", "copy_link", "new_link", "revoke")
+    change_form_outer_before_template = "admin/onboarding/invitation/facts.html"
+    change_form_outer_after_template = "admin/registrations/newest_operation.html"
+    fields = ("service", "tenant_id", "it_admin_email", "m365_admin_email", "expires_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Invitation | None = None) -> list[str]:
+        """Service and tenant are what the link stands for; the rest can be mended while the link is open."""
+        if obj is None:
+            return []
+        return ["service", "tenant_id"] if obj.status in Invitation.OPEN else list(self.fields)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The usual time of validity, and the tenant of a service that was chosen before."""
+        ends = (timezone.now() + timedelta(days=settings.INVITATION_VALID_DAYS)).replace(second=0, microsecond=0)
+        initial: dict[str, Any] = {"expires_at": ends, **super().get_changeform_initial_data(request)}
+        service = self._chosen_service(initial.get("service"))
+        return {"tenant_id": service.customer.tenant_id, **initial} if service else initial
+
+    def _chosen_service(self, pk: Any) -> Service | None:
+        field = Invitation._meta.get_field("service")
+        try:
+            return Service.objects.select_related("customer").filter(pk=field.to_python(pk)).first() if pk else None
+        except forms.ValidationError:
+            return None
+
+    def has_send_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may mail the link."""
+        return self.may(request, "send_invitation")
+
+    def has_copy_link_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may see the link."""
+        return self.may(request, "copy_link_invitation")
+
+    def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may void an invitation."""
+        return self.may(request, "revoke_invitation")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """None for an invitation whose link opens nothing."""
+        invitation = self.get_object(request, str(object_id))
+        is_open = invitation is not None and invitation.status in Invitation.OPEN
+        return super().get_actions_detail(request, object_id) if is_open else []
+
+    def save_model(self, request: HttpRequest, obj: Invitation, form: Any, change: bool) -> None:
+        """A new invitation is made by the service, which also makes its link."""
+        if change:
+            return super().save_model(request, obj, form, change)
+        values = form.cleaned_data
+        made = invitations.create(
+            values["service"], it_admin_email=values["it_admin_email"], m365_admin_email=values["m365_admin_email"],
+            tenant_id=values["tenant_id"], expires_at=values["expires_at"], actor=actor_of(request),
+        )  # fmt: skip
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    @page("Send", permission="send", icon="send", variant="primary")
+    def send(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
+        """Mail the link, for the first time or again."""
+        if request.method == "POST":
+            self._send(request, invitation)
+            return self.back_to(invitation)
+        verb = "Resend" if invitation.send_count else "Send"
+        return self._ask(request, invitation, verb, "invitation", SEND)
+
+    @page("Copy link", permission="copy_link", icon="link")
+    def copy_link(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
+        """Show the link in the answer to this one POST."""
+        if request.method != "POST":
+            return self._ask(request, invitation, "Show", "link", COPY)
+        try:
+            link = invitations.copy_link(invitation, actor=actor_of(request))
+        except PortalError as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return self.back_to(invitation)
+        return self.plain_page(
+            request, "admin/onboarding/invitation/link.html", title="Invitation link", original=invitation, link=link,
+            back=self.list_address(),
+        )  # fmt: skip
+
+    @page("New link", permission="send", icon="autorenew")
+    def new_link(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
+        """Void the link and make another."""
+        if request.method == "POST":
+            done = "The old link is void. Send the invitation to mail the new one."
+            self.attempt(request, lambda: invitations.new_link(invitation, actor=actor_of(request)), done)
+            return self.back_to(invitation)
+        return self._ask(request, invitation, "Make", "new link", NEW_LINK, danger=True)
+
+    @page("Revoke", permission="revoke", icon="block", variant="danger")
+    def revoke(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
+        """Void the invitation."""
+        if request.method == "POST":
+            done = "The invitation is revoked."
+            self.attempt(request, lambda: invitations.revoke(invitation, actor=actor_of(request)), done)
+            return self.back_to(invitation)
+        return self._ask(request, invitation, "Revoke", "invitation", REVOKE, danger=True)
+
+    def _ask(
+        self, request: HttpRequest, invitation: Invitation, verb: str, what: str, intro: list[str], danger: bool = False
+    ) -> HttpResponse:
+        article, preposition = ("a", "for") if what == "new link" else ("the", "of")
+        facts = [
+            ("Service", str(invitation.service)), ("Invitation e-mail", invitation.it_admin_email),
+            ("M365 admin e-mail", invitation.m365_admin_email), ("Host", invitation.service.instance.host),
+        ]  # fmt: skip
+        return self.confirmation(
+            request, subject=invitation, title=f"{verb} {article} {what} {preposition} {invitation.service}", button=f"{verb} {what}",
+            intro=intro, facts=facts, danger=danger,
+        )  # fmt: skip
+
+    def _send(self, request: HttpRequest, invitation: Invitation) -> bool:
+        try:
+            operation = invitations.send(invitation, actor=actor_of(request), user=request.user)
+        except PortalError as refusal:
+            self.message_user(request, f"{invitation.service}: {refusal}", messages.ERROR)
+            return False
+        tasks.ring_on_commit(operation.pk)
+        self.message_user(request, f"The mail to {invitation.it_admin_email} is on its way.", messages.SUCCESS)
+        return True
+
+    @admin.action(description="Send or resend", permissions=["send"])
+    def send_selected(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse | None:
+        """Mail the chosen invitations after a confirmation."""
+        return self._each(request, queryset, "send_selected", "Send", self._send, SEND)
+
+    @admin.action(description="Revoke", permissions=["revoke"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse | None:
+        """Revoke the chosen invitations after a confirmation."""
+
+        def revoke(request: HttpRequest, invitation: Invitation) -> bool:
+            act = invitations.revoke
+            done = f"{invitation.service}: the invitation is revoked."
+            return self.attempt(request, lambda: act(invitation, actor=actor_of(request)), done)
+
+        return self._each(request, queryset, "revoke_selected", "Revoke", revoke, REVOKE, danger=True)
+
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Invitation], action: str, verb: str,
+        act: Callable[[HttpRequest, Invitation], bool], intro: list[str], danger: bool = False,
+    ) -> HttpResponse | None:  # fmt: skip
+        chosen = list(queryset)
+        if request.POST.get("confirmed"):
+            for invitation in chosen:
+                act(request, invitation)
+            return None
+        count = "1 invitation" if len(chosen) == 1 else f"{len(chosen)} invitations"
+        hidden = [
+            ("action", action),
+            ("confirmed", "yes"),
+            *((helpers.ACTION_CHECKBOX_NAME, each.pk) for each in chosen),
+        ]
+        return self.confirmation(
+            request, title=f"{verb} {count}", button=f"{verb} {count}", intro=intro, hidden=hidden, danger=danger,
+            facts=[(str(each.service), each.it_admin_email) for each in chosen],
+        )  # fmt: skip
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With what the wizard achieved, and the newest operation of it or of the mail, live."""
+        extra = dict(extra_context or {})
+        invitation = self.get_object(request, object_id) if object_id else None
+        if invitation:
+            connection = Connection.objects.select_related("registration").filter(invitation=invitation).first()
+            newest = (steps.newest_of(connection.pk) if connection else None) or steps.newest_of(invitation.pk)
+            live = steps.describe(newest, request.user) if newest else {}
+            extra.update(live, connection=connection, invitation=invitation, state=self.state(invitation))
+        return super().changeform_view(request, object_id, form_url, extra)
+
+    @admin.display(description="ID", ordering="service__short_name")
+    def short_name(self, invitation: Invitation) -> str:
+        """The service's short name, as the UMP's list shows it."""
+        return invitation.service.short_name
+
+    @admin.display(description="Full Name", ordering="service__full_name")
+    def full_name(self, invitation: Invitation) -> str:
+        """The service's full name."""
+        return invitation.service.full_name
+
+    @admin.display(description="State", ordering="status")
+    def state(self, invitation: Invitation) -> SafeString:
+        """The coloured state."""
+        return elements.badge(state_of(invitation))
+
+    @admin.display(description="Invitation Email", ordering="it_admin_email")
+    def invitation_email(self, invitation: Invitation) -> str:
+        """Who got the link."""
+        return invitation.it_admin_email
+
+    @admin.display(description="M365 Admin Email", ordering="m365_admin_email")
+    def m365_email(self, invitation: Invitation) -> str:
+        """Who is asked to consent."""
+        return invitation.m365_admin_email
+
+    @admin.display(description="Email Sent", ordering="email_sent", boolean=True)
+    def was_sent(self, invitation: Invitation) -> bool:
+        """Whether the present link was mailed."""
+        return invitation.email_sent
+
+    @admin.display(description="Email Invitation Sent Count", ordering="send_count")
+    def sent_count(self, invitation: Invitation) -> int:
+        """Attempts to mail it."""
+        return invitation.send_count
+
+    @admin.display(description="Created at", ordering="created_at")
+    def created(self, invitation: Invitation) -> SafeString:
+        """When it was made."""
+        return elements.moment(invitation.created_at)
+
+    @admin.display(description="Expires at", ordering="expires_at")
+    def expires(self, invitation: Invitation) -> SafeString:
+        """When the link stops working."""
+        return elements.moment(invitation.expires_at)
+
+    @admin.display(description="Device Authenticated", ordering="authenticated_at", boolean=True)
+    def device_authenticated(self, invitation: Invitation) -> bool:
+        """Whether the customer's administrator has signed in."""
+        return invitation.authenticated_at is not None
+
+    @admin.display(description="Auth URL")
+    def auth_url(self, invitation: Invitation) -> SafeString:
+        """A button that posts, because showing the link is written into the history."""
+        if invitation.status not in Invitation.OPEN:
+            return format_html("{}", "–")
+        address = reverse("admin:onboarding_invitation_copy_link", args=[invitation.pk])
+        return format_html(
+            '<button type="submit" class="copy" formaction="{}">'
+            '<span class="material-symbols-outlined" aria-hidden="true">link</span> Copy link</button>',
+            address,
+        )
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Without the link's column for those who may not see the link."""
+        columns = super().get_list_display(request)
+        return columns if self.has_copy_link_permission(request) else [name for name in columns if name != "auth_url"]
+
+
+SEND = [
+    "The mail with the link goes out at once. A link that was sent before stays the same.",
+    "Only an administrator of the expected tenant can use it.",
+]
+COPY = [
+    "The link is shown once, on the next page. The history keeps that you saw it.",
+    "Whoever has the link can open the wizard; signing in needs an administrator of the expected tenant.",
+]
+NEW_LINK = ["The present link stops working at once. The new one is not mailed until you send the invitation."]
+REVOKE = ["The link stops working at once. Somebody who stands in the wizard meets a refusal with the next click."]

@@ -1,0 +1,97 @@
+"""Services: a customer's phone service on one UMP instance."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from onboarding import names
+from onboarding.models import Invitation, Service
+from registrations import elements
+from registrations.admin.base import PortalAdmin
+
+
+class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The service; the short name's rules are checked while typing, and here."""
+
+    class Meta:
+        model = Service
+        fields = ["customer", "instance", "service_type", "full_name", "short_name", "ump_customer_guid"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "short_name" in self.fields:
+            self.fields["short_name"].widget.attrs["data-name-rules"] = json.dumps(name_rules())
+            self.fields["short_name"].help_text = "It becomes part of a domain and is the same in the UMP."
+        if "instance" in self.fields:
+            # Each choice shows its host, which is made of two rows.
+            field = self.fields["instance"]
+            field.queryset = field.queryset.select_related("provider")  # type: ignore[attr-defined]
+
+
+@admin.register(Service)
+class ServiceAdmin(PortalAdmin):
+    """Customer, instance and short name stay once somebody was invited."""
+
+    form = ServiceForm
+    fields = ("customer", "instance", "service_type", "full_name", "short_name", "ump_customer_guid")
+    list_display = ("full_name", "state", "customer", "instance", "service_type", "short_name")
+    list_filter = ("service_type", "instance__provider")
+    list_select_related = ("customer", "instance__provider")
+    search_fields = ("full_name", "short_name", "customer__name", "ump_customer_guid")
+    search_help_text = "Full name, short name or customer"
+    autocomplete_fields = ("customer",)
+    change_form_outer_after_template = "admin/onboarding/service/invitations.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
+        """With the state of the newest invitation."""
+        newest = Invitation.objects.filter(service=OuterRef("pk")).order_by("-created_at")
+        rows: QuerySet[Service] = (
+            super().get_queryset(request).annotate(invitation_status=Subquery(newest.values("status")[:1]))
+        )
+        return rows
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Service | None = None) -> list[str]:
+        """What an invitation was sent for is not exchanged underneath it."""
+        invited = obj and obj.invitations.exists()
+        return ["customer", "instance", "short_name"] if invited else []
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With the service's invitations below the form."""
+        extra = dict(extra_context or {})
+        service = self.get_object(request, object_id) if object_id else None
+        if service:
+            invitations = service.invitations.order_by("-created_at")
+            extra["invitations"] = [(each, elements.badge(state_of(each))) for each in invitations]
+            extra["may_invite"] = request.user.has_perm("onboarding.add_invitation")
+        return super().changeform_view(request, object_id, form_url, extra)
+
+    @admin.display(description="Connection")
+    def state(self, service: Any) -> SafeString:
+        """How far its newest invitation is."""
+        status = service.invitation_status
+        return elements.badge(status) if status else elements.badge("draft", "Not invited")
+
+
+def state_of(invitation: Invitation) -> str:
+    """The invitation's state for people: one whose time is over is expired."""
+    return "expired" if invitation.is_expired else invitation.status
+
+
+def name_rules() -> list[dict[str, Any]]:
+    """The documented rules as data for the page: the sentence, and what to test."""
+    tests: list[dict[str, Any]] = [
+        {"min": names.MIN_LENGTH, "max": names.MAX_LENGTH},
+        {"without": names.FORBIDDEN},
+        {"reserved": names.RESERVED},
+    ]
+    sentences = [sentence for sentence, _ in names.rule_results("")]
+    rules = [{"sentence": sentence, **test} for sentence, test in zip(sentences, tests, strict=True)]
+    dns = "letters, digits and hyphens only, with no hyphen at either end"
+    return [*rules, {"sentence": dns, "pattern": names.DNS_SAFE.pattern}]

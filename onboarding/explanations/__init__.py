@@ -1,0 +1,11 @@
+"""Microsoft's error codes in plain words: what happened, and what the person can do about it."""
+
+from onboarding.explanations.aadsts import CODES, GENERIC, Explanation
+
+
+def explain(code: str) -> Explanation:
+    """The explanation of an AADSTS code or OAuth error; the generic one where it is not known."""
+    return CODES.get(code, GENERIC)
+
+
+__all__ = ["GENERIC", "Explanation", "explain"]

@@ -1,0 +1,84 @@
+"""`manage.py invite HOST ...`: make an invitation and print its link."""
+
+import json
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from onboarding.hosts import instance_of
+from onboarding.models import Invitation, Service
+from onboarding.services import customers, invitations
+from registrations import tasks
+from registrations.errors import WrongStateError
+from registrations.services.audit import COMMAND_LINE
+
+
+class Command(BaseCommand):
+    """Makes an invitation for a service, with the customer and the service where they are missing."""
+
+    help = "Make an invitation and print its link. Customer and service are created where they are missing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("host", metavar="HOST", help="host of the UMP instance, for example umptoken.finebak.com")
+        parser.add_argument("--short-name", required=True, help="3 to 15 letters, digits and hyphens")
+        parser.add_argument("--full-name", required=True, help="full name of the service")
+        parser.add_argument("--service-type", required=True, choices=Service.Type.values)
+        parser.add_argument("--tenant-id", required=True, help="the customer's Microsoft 365 tenant ID")
+        parser.add_argument("--email", required=True, help="the customer's IT administrator, who gets the link")
+        parser.add_argument("--m365-admin", required=True, help="the Microsoft 365 administrator who will sign in")
+        parser.add_argument("--customer-name", help="name of the organisation; default: the full name")
+        parser.add_argument("--valid-days", type=int, help="days until the link expires")
+        parser.add_argument("--send", action="store_true", help="mail the link too; a worker does it")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it. Raises CommandError with a sentence; nothing is kept then."""
+        try:
+            with transaction.atomic():  # a bad address must not leave a customer behind
+                invitation = _invite(options)
+            link = invitations.copy_link(invitation, actor=COMMAND_LINE)
+            if options["send"]:
+                tasks.ring(invitations.send(invitation, actor=COMMAND_LINE).pk)
+        except ValidationError as error:
+            raise CommandError(_sentences(error)) from error
+        except WrongStateError as error:
+            raise CommandError(str(error)) from error
+        found = {"invitation": str(invitation.pk), "link": link, "expires_at": invitation.expires_at.isoformat()}
+        self.stdout.write(json.dumps(found) if options["json"] else link)
+
+
+def _invite(options: dict[str, Any]) -> Invitation:
+    instance = instance_of(options["host"].lower().removesuffix("."))
+    if instance is None:
+        raise CommandError(f"No UMP instance has the host {options['host']}.")
+    days = options["valid_days"]
+    if days is not None and not 1 <= days <= 365:
+        raise CommandError("--valid-days takes 1 to 365.")
+    service = customers.ensure_service(
+        instance,
+        tenant_id=options["tenant_id"],
+        customer_name=options["customer_name"] or options["full_name"],
+        short_name=options["short_name"],
+        full_name=options["full_name"],
+        service_type=options["service_type"],
+        actor=COMMAND_LINE,
+    )
+    return invitations.create(
+        service,
+        it_admin_email=options["email"],
+        m365_admin_email=options["m365_admin"],
+        expires_at=timezone.now() + timedelta(days=days) if days else None,
+        actor=COMMAND_LINE,
+    )
+
+
+def _sentences(error: ValidationError) -> str:
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    return " ".join(f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items())

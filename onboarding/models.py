@@ -1,0 +1,186 @@
+"""Customers, their services, the invitations sent to them and what the wizard achieved."""
+
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from onboarding.names import validate_registration_name, validate_short_name
+from registrations.models import AppRegistration, UmpInstance
+from registrations.models.fields import EnvelopeField, GuidField, Sealing
+
+
+class Customer(Sealing):
+    """An organisation: one Microsoft 365 tenant."""
+
+    name = models.CharField(max_length=120)
+    tenant_id = GuidField("Microsoft 365 tenant ID", unique=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Service(Sealing):
+    """A phone service of a customer on one UMP instance."""
+
+    class Type(models.TextChoices):
+        HOSTED_ESSENTIALS_PLUS = "hosted_essentials_plus", "Direct Routing: Hosted Essentials Plus"
+        HOSTED_PRO = "hosted_pro", "Direct Routing: Hosted Pro"
+        OC_ESSENTIALS_PLUS = "oc_essentials_plus", "Operator Connect: OC Essentials Plus"
+        OC_PRO = "oc_pro", "Operator Connect: OC Pro"
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="services")
+    instance = models.ForeignKey(
+        UmpInstance, on_delete=models.PROTECT, related_name="services", verbose_name="UMP instance"
+    )
+    service_type = models.CharField(max_length=30, choices=Type)
+    full_name = models.CharField(max_length=200)
+    short_name = models.CharField(max_length=15, validators=[validate_short_name])
+    ump_customer_guid = GuidField("UMP customer GUID", blank=True, help_text="Found by short name when it is needed.")
+
+    class Meta:
+        ordering = ["full_name"]
+        constraints = [models.UniqueConstraint("instance", Lower("short_name"), name="one_service_per_short_name")]
+
+    def __str__(self) -> str:
+        return f"{self.full_name} ({self.short_name})"
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Invitations by what a link may still do."""
+
+    def usable(self, now: datetime) -> "InvitationQuerySet":
+        """Those whose link still opens the wizard."""
+        return self.filter(status__in=Invitation.OPEN, expires_at__gt=now)
+
+
+class Invitation(Sealing):
+    """An invitation of a service: the link that one customer's administrator gets."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        SENT = "sent", "Sent"
+        STARTED = "started", "Started"
+        CONNECTING = "connecting", "Connecting"
+        COMPLETED = "completed", "Completed"
+        REVOKED = "revoked", "Revoked"
+
+    OPEN = [Status.DRAFT, Status.SENT, Status.STARTED, Status.CONNECTING]
+
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="invitations")
+    tenant_id = GuidField("expected tenant ID", help_text="Only an administrator of this tenant can use the link.")
+    it_admin_email = models.EmailField(
+        "invitation e-mail", help_text="The customer's IT administrator, who gets the link."
+    )
+    m365_admin_email = models.EmailField(
+        "M365 admin e-mail", help_text="The Microsoft 365 administrator who will be asked to consent."
+    )
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    token_envelope = EnvelopeField()
+    status = models.CharField(max_length=20, choices=Status, default=Status.DRAFT, editable=False)
+    email_sent = models.BooleanField("email sent", default=False, editable=False)
+    send_count = models.PositiveIntegerField("email invitation sent count", default=0, editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    authenticated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField("created at", auto_now_add=True)
+    expires_at = models.DateTimeField("expires at")
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        permissions = [
+            ("send_invitation", "Can send an invitation"),
+            ("copy_link_invitation", "Can copy the link of an invitation"),
+            ("revoke_invitation", "Can revoke an invitation"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["draft", "sent", "started", "connecting", "completed", "revoked"]),
+                name="invitation_status_is_known",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Invitation of {self.service}"
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its time is over before it was used."""
+        return self.status in self.OPEN and self.expires_at <= timezone.now()
+
+    def clean(self) -> None:
+        """Refuse an end that lies in the past."""
+        super().clean()
+        if self._state.adding and self.expires_at and self.expires_at <= timezone.now():
+            raise ValidationError({"expires_at": "Choose a time in the future."})
+
+
+class SignIn(Sealing):
+    """One trip to Microsoft's sign-in page: bound to a one-time state and to the browser that started it."""
+
+    class Purpose(models.TextChoices):
+        IDENTIFY = "identify", "Identify the administrator"
+        AUTHORISE = "authorise", "Authorise the set-up"
+
+    class Outcome(models.TextChoices):
+        STARTED = "started", "Started"
+        SUCCEEDED = "succeeded", "Succeeded"
+        REFUSED = "refused", "Refused"
+
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="sign_ins")
+    purpose = models.CharField(max_length=20, choices=Purpose)
+    state_hash = models.CharField(max_length=64, unique=True)
+    browser_hash = models.CharField(max_length=64)
+    flow_envelope = EnvelopeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    redeemed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.STARTED)
+    refusal = models.CharField(max_length=60, blank=True)
+    microsoft_code = models.CharField(max_length=60, blank=True)
+    correlation_id = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        verbose_name = "sign-in"
+        ordering = ["-created_at"]
+        default_permissions = ("view",)
+
+
+class Connection(Sealing):
+    """What the wizard achieves for one invitation: the registration in the customer's tenant, handed over to the UMP."""
+
+    class Status(models.TextChoices):
+        IDENTIFIED = "identified", "Administrator identified"
+        CONNECTING = "connecting", "Connecting"
+        CONNECTED = "connected", "Connected"
+        FAILED = "failed", "Failed"
+
+    invitation = models.OneToOneField(Invitation, on_delete=models.PROTECT, related_name="connection")
+    status = models.CharField(max_length=20, choices=Status, default=Status.IDENTIFIED)
+    admin_object_id = GuidField("administrator's object ID")
+    admin_name = models.CharField(max_length=255)
+    admin_username = models.CharField(max_length=255)
+    registration_name = models.CharField(max_length=15, blank=True, validators=[validate_registration_name])
+    registration = models.OneToOneField(
+        AppRegistration, on_delete=models.PROTECT, null=True, blank=True, related_name="connection"
+    )
+    customer_part_done_at = models.DateTimeField(null=True, blank=True)
+    grant_removed = models.BooleanField(null=True, blank=True)
+    connected_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"Connection of {self.invitation.service}"

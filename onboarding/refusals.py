@@ -1,0 +1,196 @@
+"""Every "no" that a customer can meet, as data: what happened, what to do, and where the button leads.
+
+Texts may use {provider}, {customer}, {host} and {facts} (what a single case adds). Nobody is blamed, nothing is
+"something went wrong" where we know what did.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from onboarding.explanations import GENERIC, Explanation
+from registrations.errors import PortalError
+
+
+class Way(Enum):
+    """Where the button of a refusal leads."""
+
+    NONE = "none"
+    INVITATION = "invitation"
+    REGISTRATION = "registration"
+    PROGRESS = "progress"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One page of the trouble template."""
+
+    key: str
+    status: int
+    title: str
+    sentence: str
+    next_step: str
+    button: str = ""
+    way: Way = Way.NONE
+    kept: str = ""
+
+
+LONGEST_CODE = 60  # a browser may post anything as Microsoft's error
+UNCHANGED = "{provider} has changed nothing in your organisation."
+SAVED = "Your progress is saved."
+ASK = "Ask your contact at {provider} to send a new invitation."
+
+REFUSALS = {
+    refusal.key: refusal
+    for refusal in (
+        Refusal(
+            "unknown_link", 404, "This link is not known",
+            "The address is not complete, or it was replaced by a newer link.",
+            "Copy the whole link from the newest invitation mail, or ask your contact at {provider} for a new one.",
+        ),
+        Refusal(
+            "expired_link", 410, "This invitation has expired", "Invitations end after some weeks, for safety.", ASK,
+            kept=UNCHANGED,
+        ),
+        Refusal(
+            "revoked_link", 410, "This invitation was withdrawn", "{provider} has withdrawn this invitation.",
+            "If you expected to connect {customer}, ask your contact at {provider} for a new one.",
+        ),
+        Refusal(
+            "used_link", 410, "This invitation has been used", "{customer} is connected already.",
+            "There is nothing left to do. If that was not you, tell your contact at {provider}.",
+        ),
+        Refusal(
+            "instance_not_active", 503, "Not ready yet", "{provider} is still setting this address up.",
+            "Open the link again later, or ask your contact at {provider} when it will be ready.",
+            kept=UNCHANGED,
+        ),
+        Refusal(
+            "another_organisation", 403, "This account is from another organisation",
+            "You signed in as {facts}, and the invitation is for {customer}.",
+            "Sign in again with an administrator's account of {customer}.",
+            "Back to the invitation", Way.INVITATION, UNCHANGED,
+        ),
+        Refusal(
+            "another_administrator", 403, "Another account than before",
+            "You signed in as {facts}, and this set-up was begun with another account of {customer}.",
+            "Sign in again with the first account. To go on with this one, start again from the invitation.",
+            "Back to the invitation", Way.INVITATION, SAVED,
+        ),
+        Refusal(
+            "personal_account", 403, "This is a personal account",
+            "A personal Microsoft account belongs to no organisation.",
+            "Sign in again with your work account of {customer}.",
+            "Back to the invitation", Way.INVITATION, UNCHANGED,
+        ),
+        Refusal(
+            "guest", 403, "This account is a guest",
+            "{facts} is a guest in the Microsoft 365 of {customer}, and guests cannot set this up.",
+            "Sign in again with an account that belongs to {customer} itself.",
+            "Back to the invitation", Way.INVITATION, UNCHANGED,
+        ),
+        Refusal(
+            "not_an_administrator", 403, "This account may not set this up",
+            "{facts} does not hold the roles that Microsoft asks for this.",
+            "Sign in as a Global Administrator, or as a Privileged Role Administrator who is Application Administrator "
+            "too. If your organisation uses Privileged Identity Management, activate the role first and sign in again.",
+            "Back to the invitation", Way.INVITATION, UNCHANGED,
+        ),
+        Refusal(
+            "consent_declined", 403, "The permissions were not accepted",
+            "Microsoft's page was left with Cancel, so {provider} got no permission.",
+            "Look at the list of permissions again. If you agree, sign in again and choose Accept.",
+            "Back to the invitation", Way.INVITATION, UNCHANGED,
+        ),
+        Refusal(
+            "missing_scopes", 403, "Some permissions are missing",
+            "Microsoft's answer does not contain: {facts}.",
+            "Sign in again and accept the whole list. If Microsoft does not offer it, your organisation's consent "
+            "settings stop it: ask a Global Administrator.",
+            "Try again", Way.REGISTRATION, SAVED,
+        ),
+        Refusal(
+            "state_lost", 400, "This sign-in cannot be continued",
+            "It took longer than 15 minutes, was finished before, or was begun in another browser.",
+            "Open the link in your mail again, in this browser, and start again. Your browser has to accept cookies.",
+            "Back to the invitation", Way.INVITATION, SAVED,
+        ),
+        Refusal(
+            "session_missing", 403, "Sign in to see this page",
+            "This page shows only after a sign-in, and yours has ended.",
+            "Open the link in your mail again and sign in. What was begun goes on meanwhile.",
+            kept=SAVED,
+        ),
+        Refusal(
+            "microsoft_error", 403, "Microsoft did not finish the sign-in", GENERIC.sentence, GENERIC.next_step,
+            "Back to the invitation", Way.INVITATION, UNCHANGED,
+        ),
+        Refusal(
+            "remote_unavailable", 503, "Microsoft does not answer",
+            "Microsoft's service did not answer in time.",
+            "Wait a minute and try again.",
+            "Back to the invitation", Way.INVITATION, SAVED,
+        ),
+        Refusal(
+            "busy", 409, "This is under way already", "{facts}", "Look at the progress page.",
+            "Show the progress", Way.PROGRESS, SAVED,
+        ),
+        Refusal(
+            "csrf", 403, "This form is too old",
+            "The form was opened long ago, in another browser, or your browser refuses cookies.",
+            "Open the link in your mail again. Your browser has to accept cookies for this site.",
+            kept=SAVED,
+        ),
+        Refusal(
+            "bad_request", 400, "This request cannot be read",
+            "Your browser sent something that this page does not expect.",
+            "Open the link in your mail again.",
+        ),
+        Refusal(
+            "forbidden", 403, "This is not allowed", "This address does not take what your browser sent.",
+            "Open the link in your mail again.",
+        ),
+        Refusal(
+            "server_error", 500, "A mistake of ours",
+            "This page met an error that SyncPortal does not know. It is written down, and {provider} can look it up.",
+            "Wait a minute and open the link in your mail again. If it happens again, tell your contact at {provider}.",
+            kept=SAVED,
+        ),
+    )
+}  # fmt: skip
+
+
+class RefusedError(PortalError):
+    """The customer's request is refused: a page says why, and `known` goes into the history.
+
+    `facts` is what a single case adds to the texts. `link` is the invitation's, for a browser that has shown that it
+    began there; `customer` is the name of the organisation, for whoever holds a link that named it.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        facts: str = "",
+        explanation: Explanation | None = None,
+        code: str = "",
+        correlation_id: str = "",
+        known: dict[str, str] | None = None,
+        customer: str = "",
+    ) -> None:
+        super().__init__(REFUSALS[key].title, code=code[:LONGEST_CODE])
+        self.refusal = REFUSALS[key]
+        self.facts = facts
+        self.correlation_id = correlation_id[:LONGEST_CODE]
+        self.known = known or {}
+        self.customer = customer
+        self.link = ""
+        if explanation:
+            self.refusal = replace(
+                self.refusal, sentence=explanation.sentence, next_step=explanation.next_step
+            )  # what Microsoft's code means says more than the general page
+
+    def in_second_step(self) -> "RefusedError":
+        """The same refusal for somebody who is past the first sign-in: the button leads back to the second one."""
+        if self.refusal.way is Way.INVITATION and self.refusal.key != "another_administrator":
+            self.refusal = replace(self.refusal, button="Try again", way=Way.REGISTRATION, kept=SAVED)
+        return self

@@ -1,0 +1,115 @@
+"""What a connection needs in a customer's tenant, as data: to be confirmed by AudioCodes, and easy to correct in one place.
+
+Sources: Microsoft's page on application-based authentication in the Teams PowerShell module (both APIs, the Graph
+permissions, the role on the service principal) and AudioCodes' pages on roles for onboarding and replication.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from registrations.clients.graph import GRAPH_APP_ID, TEAMS_ADMIN_API_APP_ID
+
+TO_BE_CONFIRMED = "to be confirmed by AudioCodes"
+
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"
+APPLICATION_ADMINISTRATOR = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
+SKYPE_FOR_BUSINESS_ADMINISTRATOR = "75941009-915a-4869-abe7-691bff18279e"
+TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
+
+SCOPES_IDENTIFY = ["User.Read"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A delegated permission the administrator gives SyncPortal for the set-up alone."""
+
+    value: str
+    sentence: str
+
+
+SCOPES = [
+    Scope("Application.ReadWrite.All", "Create the registration and its secret."),
+    Scope("AppRoleAssignment.ReadWrite.All", "Grant the registration its permissions."),
+    Scope("RoleManagement.ReadWrite.Directory", "Give the registration its administrator roles."),
+    Scope("DelegatedPermissionGrant.ReadWrite.All", "Take this access away again at the end."),
+]
+SCOPES_AUTHORISE = [scope.value for scope in SCOPES]
+
+
+@dataclass(frozen=True)
+class Permission:
+    """An application permission of the registration: Microsoft's exact name, a plain sentence and the reason."""
+
+    resource_app_id: str
+    resource_name: str
+    value: str
+    sentence: str
+    reason: str
+
+
+PERMISSIONS = [
+    Permission(
+        GRAPH_APP_ID, "Microsoft Graph", "Organization.Read.All",
+        "Read the name and domains of your organisation.", "Teams administration by an application needs it.",
+    ),
+    Permission(
+        GRAPH_APP_ID, "Microsoft Graph", "User.Read.All",
+        "Read the profiles of all users.", "The phone service shows which users have a number.",
+    ),
+    Permission(
+        GRAPH_APP_ID, "Microsoft Graph", "Group.Read.All",
+        "Read groups and their members.", "Numbers and policies can be given to groups.",
+    ),
+    Permission(
+        TEAMS_ADMIN_API_APP_ID, "Skype and Teams Tenant Admin API", "application_access",
+        "Administer Teams calling as an application.", "Sets numbers, voice routes and policies in Teams.",
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Role:
+    """An Entra role given to the registration's service principal."""
+
+    template_id: str
+    name: str
+    sentence: str
+    removable_after: str | None
+
+
+ROLES = [
+    Role(TEAMS_ADMINISTRATOR, "Teams Administrator", "Set up calling in Teams and keep it in step.", None),
+    Role(
+        SKYPE_FOR_BUSINESS_ADMINISTRATOR, "Skype for Business Administrator",
+        "Some calling settings are still behind the older Skype administration.", None,
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AdministratorRole:
+    """A role the person who signs in may give up again once the connection stands."""
+
+    template_id: str
+    name: str
+    removable: str
+
+
+ADMINISTRATOR_ROLES = [
+    AdministratorRole(
+        GLOBAL_ADMINISTRATOR, "Global Administrator", "Needed only for this set-up. Deactivate it if it was activated for today."
+    ),
+    AdministratorRole(
+        PRIVILEGED_ROLE_ADMINISTRATOR, "Privileged Role Administrator", "Needed only for this set-up."
+    ),
+    AdministratorRole(APPLICATION_ADMINISTRATOR, "Application Administrator", "Needed only for this set-up."),
+]  # fmt: skip
+
+NEEDED_ROLE_SENTENCE = "Global Administrator, or Privileged Role Administrator together with Application Administrator"
+
+
+def is_sufficient(role_template_ids: Collection[str]) -> bool:
+    """Whether these active directory roles allow the set-up."""
+    held = set(role_template_ids)
+    return GLOBAL_ADMINISTRATOR in held or {PRIVILEGED_ROLE_ADMINISTRATOR, APPLICATION_ADMINISTRATOR} <= held

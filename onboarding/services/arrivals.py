@@ -1,0 +1,186 @@
+"""What follows when a browser comes back from Microsoft: who is it, may they, and what did they agree to.
+
+The network is used first, between transactions; then one short transaction writes down what was found.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from onboarding import identity, requirements
+from onboarding.explanations import explain
+from onboarding.identity import Identity
+from onboarding.models import Connection, Invitation, SignIn
+from onboarding.refusals import RefusedError
+from onboarding.services import connecting, invitations, sign_ins
+from registrations import connections
+from registrations.clients.entra import EntraRefusedError, SignInAnswer
+from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
+from registrations.models import Operation
+from registrations.services import audit
+
+DECLINED = "AADSTS65004"
+GONE = 410  # the link opens nothing: no button back to it
+CORRELATION_ID = re.compile(r"Correlation ID: ([0-9a-f-]{36})", re.IGNORECASE)
+
+
+def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> Connection:
+    """After the first sign-in: the person belongs to the invited organisation and holds the roles that are needed.
+
+    Raises RefusedError, which then stands in the sign-in's row and in the history.
+    """
+    invitation = sign_in.invitation
+    with _refusals_kept(sign_in, ip_address):
+        redeemed, person = _redeem(sign_in, answer)
+        if person.is_personal:
+            raise RefusedError("personal_account", known=_known(person))
+        if person.tenant_id != invitation.tenant_id:
+            raise RefusedError("another_organisation", facts=person.label, known=_known(person))
+        if person.is_guest:
+            raise RefusedError("guest", facts=person.label, known=_known(person))
+        with _microsofts_words(answer):
+            roles = connections.graph_as_person(redeemed.access_token).my_directory_roles()
+        if not requirements.is_sufficient(roles):
+            raise RefusedError("not_an_administrator", facts=person.label, known=_known(person))
+        return _keep_identity(sign_in, person, ip_address)
+
+
+def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> tuple[Connection, Operation]:
+    """After the second sign-in: the same person agreed, so the set-up begins or goes on. The caller rings.
+
+    Raises RefusedError, which then stands in the sign-in's row and in the history.
+    """
+    invitation = sign_in.invitation
+    with _refusals_kept(sign_in, ip_address):
+        connection = Connection.objects.get(invitation=invitation)
+        redeemed, person = _redeem(sign_in, answer)
+        if person.tenant_id != invitation.tenant_id:
+            raise RefusedError("another_organisation", facts=person.label, known=_known(person))
+        if person.object_id != connection.admin_object_id:
+            raise RefusedError("another_administrator", facts=person.label, known=_known(person))
+        missing = sorted(
+            {_short(scope) for scope in requirements.SCOPES_AUTHORISE} - {_short(s) for s in redeemed.scopes}
+        )
+        if missing:
+            raise RefusedError("missing_scopes", facts=", ".join(missing), known={"missing": ", ".join(missing)})
+        operation = _set_to_work(connection, redeemed, audit.Actor.customer(person.label, person.object_id, ip_address))
+        with transaction.atomic():
+            sign_ins.succeed(sign_in)
+        return connection, operation
+
+
+def _redeem(sign_in: SignIn, answer: dict[str, str]) -> tuple[SignInAnswer, Identity]:
+    invitation = sign_in.invitation
+    sign_ins.refuse_unusable(invitation)
+    app = sign_ins.sync_app(invitation.service.instance)
+    authority = sign_ins.authority_of(invitation, sign_in.purpose)
+    entra = connections.entra()
+    with _microsofts_words(answer):
+        redeemed = entra.finish_sign_in(
+            authority=authority,
+            app_id=app.app_id,
+            client_secret=app.client_secret,
+            flow=sign_ins.flow_of(sign_in),
+            answer=answer,
+        )
+        claims = entra.verify_id_token(redeemed.id_token, app_id=app.app_id, authority=authority)
+        return redeemed, identity.parse(claims)
+
+
+def _keep_identity(sign_in: SignIn, person: Identity, ip_address: str | None) -> Connection:
+    invitation = sign_in.invitation
+    now = timezone.now()
+    who = {"admin_object_id": person.object_id, "admin_name": person.name, "admin_username": person.username}
+    with transaction.atomic():
+        begun = Q(status=Invitation.Status.CONNECTING)  # what was begun in time may be brought to its end
+        usable = Invitation.objects.filter(pk=invitation.pk, status__in=Invitation.OPEN).filter(
+            Q(expires_at__gt=now) | begun
+        )
+        if not usable.update(authenticated_at=now):
+            raise RefusedError("revoked_link")
+        usable.filter(status__in=[Invitation.Status.DRAFT, Invitation.Status.SENT]).update(
+            status=Invitation.Status.STARTED
+        )
+        connection, _ = Connection.objects.get_or_create(invitation=invitation, defaults=who)
+        if not _at_work(connection):
+            # Another administrator of the same organisation may take over, but not from under a worker.
+            Connection.objects.filter(pk=connection.pk).update(**who)
+            connection.refresh_from_db()
+        sign_ins.succeed(sign_in)
+        audit.record(
+            "invitation.authenticated", actor=audit.Actor.customer(person.label, person.object_id, ip_address),
+            subject=invitation, after=_known(person),
+        )  # fmt: skip
+    return connection
+
+
+def _set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Actor) -> Operation:
+    token: dict[str, Any] = {"access_token": redeemed.access_token, "token_expires_at": redeemed.expires_at}
+    latest = connecting.latest_operation(connection)
+    try:
+        if latest is None or latest.status in {Operation.Status.CANCELLED, Operation.Status.SUCCEEDED}:
+            return connecting.request(connection, actor=actor, **token)
+        if latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:
+            connecting.continue_with(latest, actor=actor, **token)
+    except WrongStateError as error:
+        raise RefusedError("busy", facts=str(error)) from error
+    return latest
+
+
+def _at_work(connection: Connection) -> bool:
+    return Operation.objects.live().filter(subject_id=connection.pk).filter(~Q(waits_for="customer")).exists()
+
+
+@contextmanager
+def _refusals_kept(sign_in: SignIn, ip_address: str | None) -> Iterator[None]:
+    try:
+        yield
+    except RefusedError as refusal:
+        if sign_in.purpose == SignIn.Purpose.AUTHORISE:
+            refusal.in_second_step()
+        refusal.customer = sign_in.invitation.service.customer.name
+        if refusal.refusal.status != GONE:
+            refusal.link = invitations.link_of(sign_in.invitation)  # this browser has proved that it began there
+        sign_ins.refuse(sign_in, refusal, actor=invited_person(sign_in.invitation, ip_address))
+        raise
+
+
+@contextmanager
+def _microsofts_words(answer: dict[str, str]) -> Iterator[None]:
+    """Turns Microsoft's refusals into ours; its own texts are never shown."""
+    found = CORRELATION_ID.search(answer.get("error_description", ""))
+    correlation_id = found[1] if found else ""
+    try:
+        yield
+    except EntraRefusedError as error:
+        correlation_id = error.correlation_id or correlation_id
+        declined = error.code == DECLINED or (error.code == error.error == "access_denied")
+        if declined:
+            raise RefusedError("consent_declined", code=error.code, correlation_id=correlation_id) from error
+        raise RefusedError(
+            "microsoft_error", explanation=explain(error.code), code=error.code, correlation_id=correlation_id
+        ) from error
+    except NotYetError as error:
+        raise RefusedError("remote_unavailable", code=error.code, correlation_id=correlation_id) from error
+    except RemoteRejectedError as error:
+        raise RefusedError(
+            "microsoft_error", explanation=explain(error.code), code=error.code, correlation_id=error.request_id
+        ) from error
+
+
+def invited_person(invitation: Invitation, ip_address: str | None) -> audit.Actor:
+    """Whoever holds the link: Microsoft has not told (or not confirmed) who it is."""
+    return audit.Actor.customer(f"Invited person of {invitation.service.customer}", ip_address=ip_address)
+
+
+def _known(person: Identity) -> dict[str, str]:
+    return {"account": person.label, "object_id": person.object_id, "tenant_id": person.tenant_id}
+
+
+def _short(scope: str) -> str:
+    return scope.rsplit("/", 1)[-1].lower()

@@ -1,0 +1,220 @@
+"""Connect a customer: the registration in the customer's tenant, made with the administrator's token, handed to the UMP."""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from onboarding import requirements
+from onboarding.models import Connection, Invitation
+from onboarding.services import handing_over, lent_access
+from onboarding.services.subjects import connection_of, made_registration, open_connection
+from registrations import connections
+from registrations.clients.graph import ResourcePrincipal
+from registrations.errors import (
+    NotYetError,
+    RemoteRejectedError,
+    WrongStateError,
+)
+from registrations.models import AppRegistration, Operation
+from registrations.services import audit, client_secrets, desired, operations, registering
+
+KIND = "connect"
+CREDENTIAL_KEPT_FOR = timedelta(hours=24)
+ROLES_AGAIN = timedelta(seconds=10)
+ROLES_WITHIN = timedelta(minutes=15)  # Microsoft's figure for a role change to take effect
+
+
+def register() -> None:
+    """Make the kind known to the engine."""
+    operations.register(
+        operations.Kind(
+            name=KIND,
+            title="Connect the organisation",
+            steps=(
+                operations.Step("application", "Create the registration", _application),
+                operations.Step("service_principal", "Create its service principal", _service_principal),
+                operations.Step("permissions", "Grant its permissions", _permissions),
+                operations.Step("roles", "Give it its administrator roles", _roles),
+                operations.Step("secret", "Create its secret", _secret),
+                operations.Step("proof", "Prove that it works", _proof),
+                operations.Step("clean_up", "Give back the access that was lent", lent_access.give_back),
+                operations.Step("find_service", "Find the phone service", handing_over.find_service),
+                operations.Step("hand_over", "Hand the registration over to the phone service", handing_over.hand_over),
+                operations.Step("validation", "Check the connection", handing_over.validation),
+            ),
+            subject=Connection,
+            succeeded=_succeeded,
+            failed=_failed,
+            before_failing=lent_access.give_back_before_failing,
+        )
+    )
+
+
+def request(connection: Connection, *, access_token: str, token_expires_at: datetime, actor: audit.Actor) -> Operation:
+    """Queue the connecting of a customer with the administrator's token, which is kept sealed on the operation.
+
+    Raises WrongStateError where it is under way, or the invitation can no longer be used.
+    """
+    invitation = connection.invitation
+    with transaction.atomic():
+        operation = operations.request(
+            KIND,
+            connection,
+            actor=actor,
+            credential=(access_token, _forget_at(token_expires_at)),
+            notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)},
+        )
+        moved = (
+            Invitation.objects.usable(timezone.now())
+            .filter(pk=invitation.pk)
+            .update(status=Invitation.Status.CONNECTING)
+        )
+        if not moved:
+            raise WrongStateError("The invitation can no longer be used.")
+        Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.CONNECTING)
+    return operation
+
+
+def continue_with(operation: Operation, *, access_token: str, token_expires_at: datetime, actor: audit.Actor) -> None:
+    """The administrator signed in again: keep the new token and go on where the operation stopped.
+
+    Raises WrongStateError where it neither waits nor has failed.
+    """
+    with transaction.atomic():
+        operations.resume(operation, actor=actor)
+        operation.seal("credential_envelope", access_token)
+        operation.refresh_from_db(fields=["steps"])
+        Operation.objects.filter(pk=operation.pk).update(
+            credential_envelope=operation.credential_envelope,
+            credential_expires_at=_forget_at(token_expires_at),
+            steps=operations.reopened(operation.steps, "clean_up"),  # what was lent anew is given back again
+        )
+        Connection.objects.filter(pk=operation.subject_id).update(
+            status=Connection.Status.CONNECTING, grant_removed=None, customer_part_done_at=None
+        )
+
+
+def latest_operation(connection: Connection) -> Operation | None:
+    """The newest connecting of this connection, or None."""
+    return Operation.objects.filter(kind=KIND, subject_id=connection.pk).order_by("-created_at").first()
+
+
+def _application(operation: Operation) -> str:
+    connection = open_connection(operation)
+    registration = _registration(connection, operation)
+    wanted = desired.customer_app(registration, {})
+    wanted.pop("requiredResourceAccess")  # the step after next sends it, once the APIs' ids in this tenant are known
+    return registering.ensure_application(lent_access.graph(operation), registration, wanted, operation)
+
+
+def _service_principal(operation: Operation) -> str:
+    return registering.ensure_service_principal(lent_access.graph(operation), made_registration(operation))
+
+
+def _permissions(operation: Operation) -> str:
+    graph, registration = lent_access.graph(operation), made_registration(operation)
+    resources = {app_id: graph.resource(app_id) for app_id in {p.resource_app_id for p in requirements.PERMISSIONS}}
+    roles = _role_ids(resources)
+    wanted = desired.customer_app(registration, roles)
+    registering.ensure_application(graph, registration, wanted, operation)
+    granted = graph.granted_roles(registration.service_principal_id)
+    for app_id, role_ids in roles.items():
+        for role_id in role_ids:
+            if (resources[app_id].id, role_id) not in granted:
+                graph.grant_role(registration.service_principal_id, resources[app_id].id, role_id)
+    return "Granted: " + ", ".join(permission.value for permission in requirements.PERMISSIONS) + "."
+
+
+def _role_ids(resources: dict[str, ResourcePrincipal]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for permission in requirements.PERMISSIONS:
+        role_id = resources[permission.resource_app_id].app_roles.get(permission.value)
+        if role_id is None:
+            raise RemoteRejectedError(
+                f"{permission.resource_name} does not offer {permission.value} in this organisation. Check its Teams licence.",
+                code="permission_unknown",
+            )
+        found[permission.resource_app_id].append(role_id)
+    return found
+
+
+def _roles(operation: Operation) -> str:
+    graph, registration = lent_access.graph(operation), made_registration(operation)
+    held = graph.directory_roles_of(registration.service_principal_id)
+    for role in requirements.ROLES:
+        if role.template_id not in held:
+            graph.assign_directory_role(registration.service_principal_id, role.template_id)
+    return "Given: " + ", ".join(role.name for role in requirements.ROLES) + "."
+
+
+def _secret(operation: Operation) -> str:
+    return client_secrets.ensure_secret(lent_access.graph(operation), made_registration(operation), operation)
+
+
+def _proof(operation: Operation) -> str:
+    registration = made_registration(operation)
+    graph_token = client_secrets.prove_secret(registration, operation)
+    teams_token = client_secrets.prove_secret(registration, operation, scope=connections.TEAMS_ADMIN_API_SCOPE)
+    held = graph_token.roles | teams_token.roles
+    missing = [permission.value for permission in requirements.PERMISSIONS if permission.value not in held]
+    missing += [role.name for role in requirements.ROLES if role.template_id not in teams_token.wids | graph_token.wids]
+    if missing:
+        _wait_for_roles(operation, missing)
+    client_secrets.remove_strays(lent_access.graph(operation), registration, operation)
+    return "Microsoft issued a token for both APIs, with every permission and role."
+
+
+def _wait_for_roles(operation: Operation, missing: list[str]) -> None:
+    secret = client_secrets.live_secret(made_registration(operation))
+    if secret.stored_at and timezone.now() - secret.stored_at > ROLES_WITHIN:
+        raise RemoteRejectedError(
+            f"Tokens still lack {', '.join(missing)}. Check the registration's permissions in Entra."
+        )
+    raise NotYetError(
+        f"Microsoft is still copying the grants: tokens lack {', '.join(missing)}.", retry_after=ROLES_AGAIN
+    )
+
+
+def _succeeded(operation: Operation) -> None:
+    now = timezone.now()
+    connection = connection_of(operation)
+    Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.CONNECTED, connected_at=now)
+    completed = Invitation.objects.filter(pk=connection.invitation_id, status__in=Invitation.OPEN).update(
+        status=Invitation.Status.COMPLETED, completed_at=now
+    )
+    if completed:
+        audit.record(
+            "invitation.completed", actor=audit.WORKER, subject=connection.invitation, operation_id=operation.pk
+        )
+
+
+def _failed(operation: Operation) -> None:
+    Connection.objects.filter(pk=operation.subject_id, status=Connection.Status.CONNECTING).update(
+        status=Connection.Status.FAILED
+    )
+    lent_access.say_what_was_left(operation)
+
+
+def _registration(connection: Connection, operation: Operation) -> AppRegistration:
+    """Our row for the registration, written before the registration is created."""
+    if connection.registration:
+        return connection.registration
+    service = connection.invitation.service
+    values: dict[str, Any] = {"display_name": connection.registration_name}
+    with transaction.atomic(durable=True):
+        registration, created = AppRegistration.objects.get_or_create(
+            tenant_id=connection.invitation.tenant_id,
+            unique_name=f"{desired.unique_name(service.instance)}-{connection.pk}",
+            defaults=values,
+        )
+        Connection.objects.filter(pk=connection.pk).update(registration=registration)
+        if created:
+            audit.record("application.intended", actor=audit.WORKER, subject=registration, operation_id=operation.pk)
+    return registration
+
+
+def _forget_at(token_expires_at: datetime) -> datetime:
+    return min(token_expires_at, timezone.now() + CREDENTIAL_KEPT_FOR)

@@ -1,0 +1,110 @@
+"""The UMP's part of a connection: find the service there, hand the registration over, let the UMP try it."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from onboarding.models import Service
+from onboarding.services.subjects import made_registration, open_connection
+from registrations import connections
+from registrations.clients.ump import UmpClient, UmpCustomer
+from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
+from registrations.models import ClientSecret, Operation, UmpInstance
+from registrations.services import client_secrets, operations
+
+SERVICE_MISSING = "service_missing"
+LOOK_FOR_SERVICE_AGAIN = timedelta(minutes=5)
+LOOK_AT_JOB_AGAIN = timedelta(seconds=3)
+JOB_WITHIN = timedelta(hours=1)
+
+
+def find_service(operation: Operation) -> str:
+    """The service exists in the UMP and belongs to the invited organisation; staff are asked for it where it is missing."""
+    connection = open_connection(operation)
+    service = connection.invitation.service
+    found = connections.ump(service.instance).find_customer(service.short_name)
+    if found is None:
+        raise PersonNeededError(
+            f"The UMP {service.instance.host} has no service {service.short_name} yet. Create the service in the UMP; "
+            "SyncPortal then goes on by itself.",
+            who="staff",
+            code=SERVICE_MISSING,
+            look_again=LOOK_FOR_SERVICE_AGAIN,
+        )
+    _require_same_tenant(found, service, connection.invitation.tenant_id)
+    with transaction.atomic(durable=True):
+        Service.objects.filter(pk=service.pk).update(ump_customer_guid=found.guid.lower())
+    return f"Found as UMP customer {found.guid}."
+
+
+def _require_same_tenant(found: UmpCustomer, service: Service, tenant_id: str) -> None:
+    if service.ump_customer_guid and service.ump_customer_guid != found.guid.lower():
+        raise RemoteRejectedError(
+            f"The UMP's service {service.short_name} has the GUID {found.guid}, and SyncPortal has {service.ump_customer_guid}. "
+            "Correct the service, then resume.",
+            code="service_guid",
+        )
+    if found.tenant_id and found.tenant_id != tenant_id:
+        raise RemoteRejectedError(
+            f"The UMP's service {service.short_name} belongs to tenant {found.tenant_id}, not to {tenant_id}. Correct it, then "
+            "resume.",
+            code="service_tenant",
+        )
+
+
+def hand_over(operation: Operation) -> str:
+    """The UMP's service has the registration, and the job that takes it over has ended well."""
+    connection = open_connection(operation)
+    service, registration = connection.invitation.service, made_registration(operation)
+    ump = connections.ump(service.instance)
+    secret = client_secrets.live_secret(registration)
+    job = operation.notes.get("job")
+    if not job:
+        job = ump.connect_customer(
+            service.ump_customer_guid, client_id=registration.app_id, client_secret=secret.unseal("envelope")
+        )
+        operations.keep_notes(operation, job=job, job_started_at=timezone.now().isoformat())
+    _follow(ump, job, secret, operation)
+    with transaction.atomic(durable=True):
+        client_secrets.deliver(registration, operation)
+    return f"The phone service took it over (job {job})."
+
+
+def _follow(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation) -> None:
+    try:
+        task = ump.read_task(job)
+    except NotFoundError as missing:
+        operations.keep_notes(operation, job="")
+        raise NotYetError("The UMP has forgotten its job. SyncPortal hands over again.") from missing
+    started_at = parse_datetime(str(operation.notes.get("job_started_at")))
+    if task.status == "In Progress" and started_at and timezone.now() - started_at > JOB_WITHIN:
+        operations.keep_notes(operation, job="")  # Resume starts a new job
+        raise RemoteRejectedError(
+            f"The UMP's job {job} has not ended within an hour. Look at it in the UMP, then resume."
+        )
+    if task.status == "In Progress":
+        raise NotYetError("The phone service is taking the registration over.", retry_after=LOOK_AT_JOB_AGAIN)
+    if task.status != "CompletedSuccess":
+        operations.keep_notes(operation, job="")  # Resume starts a new job
+        words = client_secrets.without_secret(" ".join(task.messages), secret)
+        raise RemoteRejectedError(
+            f"The UMP could not take the registration over: {words or 'it gives no reason'}.",
+            code="ump_job",
+        )
+
+
+def validation(operation: Operation) -> str:
+    """The UMP signs in with the registration."""
+    service = open_connection(operation).invitation.service
+    if service.instance.delivery == UmpInstance.Delivery.HANDOVER:
+        return "The UMP's job validated the registration."
+    outcome = connections.ump(service.instance).validate_connection(service.ump_customer_guid)
+    if not outcome.valid:
+        words = client_secrets.without_secret(outcome.error, client_secrets.live_secret(made_registration(operation)))
+        raise RemoteRejectedError(
+            f"The UMP could not use the registration: {words or 'it gives no reason'}.",
+            code="ump_validation",
+        )
+    return "The phone service signed in with the registration."

@@ -1,0 +1,149 @@
+"""Invitations: create, send, renew the link, revoke. The link exists in clear only where a person needs it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from onboarding import tokens
+from onboarding.models import Connection, Invitation, Service
+from registrations.errors import WrongStateError
+from registrations.models import Operation, UmpInstance
+from registrations.services import audit, operations
+
+SEND_KIND = "send_invitation"
+
+
+def create(
+    service: Service,
+    *,
+    it_admin_email: str,
+    m365_admin_email: str,
+    tenant_id: str | None = None,
+    expires_at: datetime | None = None,
+    actor: audit.Actor,
+) -> Invitation:
+    """Make an invitation of a service, with a link of its own; nothing is mailed yet.
+
+    The customer's own tenant is expected unless another one is named. Raises ValidationError.
+    """
+    invitation = Invitation(
+        service=service,
+        tenant_id=tenant_id or service.customer.tenant_id,
+        it_admin_email=it_admin_email,
+        m365_admin_email=m365_admin_email,
+        expires_at=expires_at or timezone.now() + timedelta(days=settings.INVITATION_VALID_DAYS),
+    )
+    if invitation.tenant_id.lower() != service.customer.tenant_id:
+        raise ValidationError({"tenant_id": f"{service.customer} has the tenant ID {service.customer.tenant_id}."})
+    _give_link(invitation)
+    invitation.full_clean()
+    with transaction.atomic():
+        invitation.save(force_insert=True)
+        audit.record("invitation.created", actor=actor, subject=invitation, after=_facts(invitation))
+    return invitation
+
+
+def send(invitation: Invitation, *, actor: audit.Actor, user: Any = None) -> Operation:
+    """Queue the mailing of the link, for the first time or again; the link stays the same. The caller rings.
+
+    Raises WrongStateError where the link opens nothing any more, or the wizard behind it is not ready.
+    """
+    refuse_unsendable(invitation)
+    return operations.request(SEND_KIND, invitation, actor=actor, user=user)
+
+
+def refuse_unsendable(invitation: Invitation) -> None:
+    """Raises WrongStateError with a sentence where mailing the link would send somebody to a refusal."""
+    invitation = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)
+    if invitation.status not in Invitation.OPEN:
+        raise WrongStateError(f"The invitation is {invitation.get_status_display().lower()}: its link opens nothing.")
+    if invitation.is_expired:
+        raise WrongStateError("The invitation has expired. Create a new one.")
+    instance = invitation.service.instance
+    if instance.status != UmpInstance.Status.ACTIVE:
+        raise WrongStateError(f"{instance.host} is not active: provision it before you send invitations.")
+
+
+def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
+    """Void the link and make another; it has not been mailed then.
+
+    Raises WrongStateError where the invitation is used up or revoked, or its mail is being sent at this moment.
+    """
+    _give_link(invitation)
+    with transaction.atomic():
+        _cancel_mail(invitation, actor)
+        changed = Invitation.objects.filter(pk=invitation.pk, status__in=Invitation.OPEN).update(
+            token_hash=invitation.token_hash, token_envelope=invitation.token_envelope, email_sent=False
+        )
+        if not changed:
+            raise WrongStateError("The invitation is used up or revoked. Create a new one.")
+        audit.record("invitation.link_renewed", actor=actor, subject=invitation)
+    invitation.refresh_from_db()
+
+
+def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
+    """Void the invitation; whoever stands in the wizard meets a refusal with the next click.
+
+    A connection that waits is cancelled. Raises WrongStateError where a worker is connecting the customer at this
+    moment (half a registration would stay behind), or where the invitation was used up or revoked before.
+    """
+    with transaction.atomic():
+        _cancel_mail(invitation, actor)
+        connection = Connection.objects.filter(invitation=invitation).first()
+        if connection:
+            for operation in Operation.objects.live().filter(subject_id=connection.pk):
+                operations.cancel(operation, actor=actor)
+        before = Invitation.objects.values_list("status", flat=True).get(pk=invitation.pk)
+        changed = Invitation.objects.filter(pk=invitation.pk, status__in=Invitation.OPEN).update(
+            status=Invitation.Status.REVOKED, revoked_at=timezone.now()
+        )
+        if not changed:
+            raise WrongStateError("The invitation is used up or revoked already.")
+        audit.record(
+            "invitation.revoked", actor=actor, subject=invitation,
+            before={"status": before}, after={"status": Invitation.Status.REVOKED.value},
+        )  # fmt: skip
+    invitation.refresh_from_db()
+
+
+def copy_link(invitation: Invitation, *, actor: audit.Actor) -> str:
+    """The link, for a person who passes it on; each copy stands in the history.
+
+    Raises WrongStateError where the link opens nothing any more.
+    """
+    with transaction.atomic():
+        current = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)
+        if current.status not in Invitation.OPEN:
+            raise WrongStateError(f"The invitation is {current.get_status_display().lower()}: its link opens nothing.")
+        audit.record("invitation.link_copied", actor=actor, subject=current)
+    return link_of(current)
+
+
+def link_of(invitation: Invitation) -> str:
+    """The link itself: `<portal URL>/<token>`. For the mail, for `copy_link` and for pages that were reached by it."""
+    return f"{invitation.service.instance.portal_url}/{invitation.unseal('token_envelope')}"
+
+
+def _give_link(invitation: Invitation) -> None:
+    token = tokens.new_token()
+    invitation.token_hash = tokens.invitation_hash(token)
+    invitation.seal("token_envelope", token)
+
+
+def _cancel_mail(invitation: Invitation, actor: audit.Actor) -> None:
+    # A mail that goes out now would carry a link that is void when it arrives.
+    for operation in Operation.objects.live().filter(subject_id=invitation.pk, kind=SEND_KIND):
+        operations.cancel(operation, actor=actor)
+
+
+def _facts(invitation: Invitation) -> dict[str, Any]:
+    return {
+        "tenant_id": invitation.tenant_id,
+        "invitation_email": invitation.it_admin_email,
+        "m365_admin_email": invitation.m365_admin_email,
+        "expires_at": invitation.expires_at.isoformat(),
+    }

@@ -1,0 +1,83 @@
+"""What the administrator lends SyncPortal for the set-up, a token and delegated permissions, and how it is given back."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from onboarding.models import Connection
+from onboarding.services.subjects import connection_of, open_connection, sync_app_of
+from registrations import connections
+from registrations.clients.graph import GraphClient
+from registrations.errors import NotPermittedError, PersonNeededError, PortalError
+from registrations.models import Operation, UmpInstance
+from registrations.services import audit, operations
+
+TOKEN_MARGIN = timedelta(minutes=2)  # a step should not begin with a token that ends in the middle of it
+GIVEN_BACK = "The permissions that were lent for the set-up were given back."
+NOT_GIVEN_BACK = (
+    "The permissions that were lent for the set-up could not be given back: an administrator can remove them under "
+    "Enterprise applications."
+)
+
+
+def graph(operation: Operation) -> GraphClient:
+    """Graph with the administrator's token. Raises PersonNeededError where it has ended: the customer signs in again."""
+    held = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
+    ends_at = held.credential_expires_at
+    if not held.credential_envelope or (ends_at and ends_at - TOKEN_MARGIN <= timezone.now()):
+        raise PersonNeededError(connections.SIGN_IN_AGAIN_SENTENCE, who="customer", code=connections.SIGN_IN_AGAIN)
+    return connections.graph_as_person(held.unseal("credential_envelope"))
+
+
+def give_back(operation: Operation) -> str:
+    """The work in the tenant is done: give back what was lent, before the UMP's part begins."""
+    connection = open_connection(operation)
+    if connection.customer_part_done_at:  # a worker died between this step's commit and its being marked done
+        return GIVEN_BACK if connection.grant_removed else NOT_GIVEN_BACK
+    removed = _remove_own_grants(graph(operation), connection.invitation.service.instance)
+    with transaction.atomic(durable=True):
+        operations.drop_credential(operation)
+        _keep_outcome(connection, removed, operation)
+        Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())
+    return GIVEN_BACK if removed else NOT_GIVEN_BACK
+
+
+def give_back_before_failing(operation: Operation) -> str:
+    """The operation is about to fail: give back what was lent while the token is still here. What it returns is said."""
+    connection = connection_of(operation)
+    if connection.grant_removed is not None:
+        return ""
+    try:
+        removed = _remove_own_grants(graph(operation), connection.invitation.service.instance)
+    except PortalError:
+        removed = False
+    with transaction.atomic(durable=True):
+        _keep_outcome(connection, removed, operation)
+    return GIVEN_BACK if removed else NOT_GIVEN_BACK
+
+
+def say_what_was_left(operation: Operation) -> None:
+    """In the closing transaction: a cancelled operation could not use the network, so what was lent is still there."""
+    connection = connection_of(operation)
+    if connection.grant_removed is None:
+        _keep_outcome(connection, False, operation)
+        Operation.objects.filter(pk=operation.pk).update(message=f"{operation.message} {NOT_GIVEN_BACK}".strip())
+
+
+def _keep_outcome(connection: Connection, removed: bool, operation: Operation) -> None:
+    Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
+    audit.record(
+        "grant.removed" if removed else "grant.left", actor=audit.WORKER, subject=connection, operation_id=operation.pk
+    )
+
+
+def _remove_own_grants(graph: GraphClient, instance: UmpInstance) -> bool:
+    """Remove every delegated grant of the sync app in the customer's tenant; False where Microsoft does not allow it."""
+    try:
+        principal = graph.find_service_principal(sync_app_of(instance).app_id)
+        for grant in graph.delegated_grants(principal) if principal else []:
+            graph.remove_delegated_grant(grant)
+    except NotPermittedError:
+        return False
+    return True

@@ -1,0 +1,41 @@
+"""The name of the registration in the customer's tenant: a good one to start with, and keeping the chosen one."""
+
+import re
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from onboarding.models import Connection, Service
+from onboarding.names import validate_registration_name
+from registrations.errors import WrongStateError
+from registrations.services import audit
+
+
+def default_name(service: Service) -> str:
+    """A name that keeps the documented rules and says whose registration it is: provider and service, if both fit."""
+    provider = re.sub(r"[^A-Za-z0-9-]", "", service.instance.provider.name)
+    for name in (f"{provider}-{service.short_name}", f"{service.short_name}-sync"):
+        try:
+            validate_registration_name(name)
+        except ValidationError:
+            continue
+        return name
+    return service.short_name
+
+
+def choose(connection: Connection, name: str, *, actor: audit.Actor) -> None:
+    """Keep the name. Raises ValidationError for a bad one, WrongStateError where the registration exists already."""
+    validate_registration_name(name)
+    with transaction.atomic():
+        before = Connection.objects.values_list("registration_name", flat=True).get(pk=connection.pk)
+        changed = Connection.objects.filter(
+            pk=connection.pk, registration=None, status__in=[Connection.Status.IDENTIFIED, Connection.Status.FAILED]
+        ).update(registration_name=name)
+        if not changed:
+            raise WrongStateError("The registration has its name already.")
+        if before != name:
+            audit.record(
+                "connection.named", actor=actor, subject=connection,
+                before={"registration_name": before}, after={"registration_name": name},
+            )  # fmt: skip
+    connection.registration_name = name

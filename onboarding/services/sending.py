@@ -1,0 +1,88 @@
+"""Sending an invitation: one step, by Django's mail settings. The link is in the mail and nowhere else."""
+
+import smtplib
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from onboarding import emails
+from onboarding.models import Invitation
+from onboarding.services import invitations
+from registrations.errors import RemoteRejectedError, RemoteUnavailableError
+from registrations.models import Operation
+from registrations.services import audit, operations
+
+RETRY_AFTER = timedelta(minutes=1)  # as the UMP does, by its documentation
+PERMANENT = 500  # RFC 5321, section 4.2.1: 5yz is a permanent refusal
+
+
+def register() -> None:
+    """Make the kind known to the engine."""
+    operations.register(
+        operations.Kind(
+            name=invitations.SEND_KIND,
+            title="Send invitation",
+            steps=(operations.Step("mail", "Send the mail", mail),),
+            subject=Invitation,
+            succeeded=_succeeded,
+            failed=_failed,
+        )
+    )
+
+
+def mail(operation: Operation) -> str:
+    """Render and send the mail; every attempt counts.
+
+    Raises WrongStateError where the link opens nothing any more, RemoteRejectedError where the mail server refuses the
+    mail for good, RemoteUnavailableError for any other trouble: it is tried again after a minute.
+    """
+    invitation = Invitation.objects.select_related("service__customer", "service__instance__provider").get(
+        pk=operation.subject_id
+    )
+    invitations.refuse_unsendable(invitation)
+    with transaction.atomic(durable=True):
+        Invitation.objects.filter(pk=invitation.pk).update(send_count=F("send_count") + 1)
+    message = emails.invitation_mail(invitation, invitations.link_of(invitation))
+    try:
+        message.send()
+    except smtplib.SMTPRecipientsRefused as refusal:
+        raise _trouble(*next(iter(refusal.recipients.values())), invitation.it_admin_email) from None
+    except smtplib.SMTPAuthenticationError as refusal:
+        raise RemoteRejectedError(
+            "The mail server refused SyncPortal's own sign-in: check EMAIL_URL, then send again.",
+            code=str(refusal.smtp_code),
+        ) from None
+    except smtplib.SMTPResponseException as refusal:
+        raise _trouble(refusal.smtp_code, refusal.smtp_error, invitation.it_admin_email) from None
+    except (smtplib.SMTPException, OSError):
+        raise RemoteUnavailableError("The mail server does not answer.", retry_after=RETRY_AFTER) from None
+    return f"Sent to {invitation.it_admin_email}."
+
+
+def _trouble(status: int, _text: object, address: str) -> RemoteRejectedError | RemoteUnavailableError:
+    # The server's own text is left out: some servers repeat what was sent, and the link is in it.
+    if status < PERMANENT:
+        return RemoteUnavailableError(
+            f"The mail server cannot take the mail at the moment ({status}).", retry_after=RETRY_AFTER, code=str(status)
+        )
+    return RemoteRejectedError(
+        f"The mail server refused the mail to {address} ({status}). Check the address and the settings, then resend.",
+        code=str(status),
+    )
+
+
+def _succeeded(operation: Operation) -> None:
+    now = timezone.now()
+    invitation = Invitation.objects.get(pk=operation.subject_id)
+    Invitation.objects.filter(pk=invitation.pk).update(email_sent=True, sent_at=now)
+    Invitation.objects.filter(pk=invitation.pk, status=Invitation.Status.DRAFT).update(status=Invitation.Status.SENT)
+    audit.record(
+        "invitation.sent", actor=audit.WORKER, subject=invitation, operation_id=operation.pk,
+        after={"to": invitation.it_admin_email},
+    )  # fmt: skip
+
+
+def _failed(operation: Operation) -> None:
+    """Nothing to put back: the invitation stays as it is, and the operation says why the mail did not go out."""

@@ -1,0 +1,205 @@
+"""Trips to Microsoft's sign-in page: begun by a button, bound to one browser, redeemed once within 15 minutes."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from onboarding import requirements, tokens
+from onboarding.explanations import explain
+from onboarding.models import Invitation, SignIn
+from onboarding.refusals import RefusedError
+from registrations import connections
+from registrations.clients.entra import EntraRefusedError
+from registrations.errors import NotYetError
+from registrations.models import ClientSecret, UmpInstance
+from registrations.services import audit
+
+VALID_FOR = timedelta(minutes=15)
+IDENTIFY_AUTHORITY = "organizations"  # never "common": it would let personal accounts in
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Where the browser goes now, and the value of the cookie by which it is known again when it returns."""
+
+    auth_uri: str
+    browser: str
+
+
+@dataclass(frozen=True)
+class SyncApp:
+    """The instance's own application, through which customers sign in."""
+
+    app_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return f"SyncApp(app_id={self.app_id!r})"
+
+
+def begin(invitation: Invitation, purpose: SignIn.Purpose, *, browser: str, actor: audit.Actor) -> Departure:
+    """Prepare a trip. `browser` is the cookie's present value, kept where it looks like one of ours (several tabs).
+
+    Raises RefusedError where the link opens nothing any more, the instance is not ready, or Microsoft does not answer.
+    """
+    refuse_unusable(invitation)
+    instance = invitation.service.instance
+    app = sync_app(instance)
+    try:
+        flow = connections.entra().begin_sign_in(
+            authority=authority_of(invitation, purpose),
+            app_id=app.app_id,
+            client_secret=app.client_secret,
+            scopes=scopes_of(purpose),
+            redirect_uri=instance.redirect_uri,
+            login_hint=_login_hint(invitation, purpose),
+        )
+    except NotYetError as error:
+        raise RefusedError("remote_unavailable", code=error.code) from error
+    except EntraRefusedError as error:
+        raise RefusedError("microsoft_error", explanation=explain(error.code), code=error.code) from error
+    browser = browser if re.fullmatch(tokens.LINK_PATTERN, browser) else tokens.new_token()
+    auth_uri = flow.pop("auth_uri")  # the browser's address; redeeming needs the rest alone
+    _write(invitation, purpose, json.dumps(flow), flow["state"], browser, actor)
+    return Departure(auth_uri, browser)
+
+
+def redeem(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor) -> SignIn:
+    """Take the sign-in that this answer belongs to; nobody can take it again.
+
+    Raises RefusedError("state_lost") where there is none that is fresh, of this host and of this browser; and the
+    invitation's own refusals where its link was voided meanwhile.
+    """
+    now = timezone.now()
+    known = SignIn.objects.filter(state_hash=tokens.state_hash(state), invitation__service__instance=instance)
+    with transaction.atomic():
+        taken = known.filter(
+            browser_hash=tokens.browser_hash(browser), redeemed_at=None, expires_at__gt=now
+        ).update(redeemed_at=now)  # fmt: skip
+    sign_in = known.select_related(
+        "invitation__service__customer", "invitation__service__instance__provider__tenant"
+    ).first()
+    if sign_in is None or not taken:
+        refusal = RefusedError("state_lost")
+        if sign_in:
+            with transaction.atomic():
+                _record_refusal(sign_in, refusal, actor)
+        raise refusal
+    return sign_in
+
+
+def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> None:
+    """Write down how the sign-in ended, in its row and in the history."""
+    with transaction.atomic():
+        _close(
+            sign_in, SignIn.Outcome.REFUSED, refusal=refusal.refusal.key, microsoft_code=refusal.code,
+            correlation_id=refusal.correlation_id,
+        )  # fmt: skip
+        _record_refusal(sign_in, refusal, actor)
+
+
+def succeed(sign_in: SignIn) -> None:
+    """Close the sign-in; the caller's transaction holds what it led to."""
+    _close(sign_in, SignIn.Outcome.SUCCEEDED)
+
+
+def flow_of(sign_in: SignIn) -> dict[str, object]:
+    """What MSAL needs to redeem the answer (PKCE verifier, nonce, state)."""
+    flow: dict[str, object] = json.loads(sign_in.unseal("flow_envelope"))
+    return flow
+
+
+def forget_flows() -> int:
+    """Delete what is kept of trips from which nobody returned in time. Returns their number."""
+    return SignIn.objects.filter(expires_at__lt=timezone.now()).exclude(flow_envelope="").update(flow_envelope="")
+
+
+def authority_of(invitation: Invitation, purpose: str) -> str:
+    """Whose sign-in page: any organisation's to find out who it is, then only the invited one's."""
+    return IDENTIFY_AUTHORITY if purpose == SignIn.Purpose.IDENTIFY else invitation.tenant_id
+
+
+def scopes_of(purpose: str) -> list[str]:
+    """The delegated permissions that Microsoft is asked for."""
+    wanted = requirements.SCOPES_IDENTIFY if purpose == SignIn.Purpose.IDENTIFY else requirements.SCOPES_AUTHORISE
+    return list(wanted)
+
+
+def refuse_unusable(invitation: Invitation) -> None:
+    """Raises the RefusedError that fits where the invitation's link opens nothing (any more)."""
+    if invitation.status == Invitation.Status.REVOKED:
+        raise RefusedError("revoked_link")
+    if invitation.status == Invitation.Status.COMPLETED:
+        raise RefusedError("used_link")
+    begun = invitation.status == Invitation.Status.CONNECTING  # what was begun in time may be brought to its end
+    if invitation.is_expired and not begun:
+        raise RefusedError("expired_link")
+    if invitation.service.instance.status != UmpInstance.Status.ACTIVE:
+        raise RefusedError("instance_not_active")
+
+
+def sync_app(instance: UmpInstance) -> SyncApp:
+    """The sync app of an active instance with its secret. Raises RefusedError where there is none that works."""
+    secret = (
+        ClientSecret.objects.select_related("registration")
+        .filter(
+            registration__instance=instance,
+            registration__tenant_id=instance.provider.tenant.tenant_id,
+            status__in=ClientSecret.LIVE,
+        )
+        .exclude(registration__app_id="")
+        .order_by("-created_at")
+        .first()
+    )
+    value = secret.unseal("envelope") if secret else ""
+    if secret is None or not value:
+        raise RefusedError("instance_not_active")
+    return SyncApp(secret.registration.app_id, value)
+
+
+def _login_hint(invitation: Invitation, purpose: str) -> str:
+    if purpose == SignIn.Purpose.AUTHORISE:
+        return invitation.connection.admin_username
+    return invitation.m365_admin_email
+
+
+def _write(
+    invitation: Invitation, purpose: SignIn.Purpose, flow: str, state: str, browser: str, actor: audit.Actor
+) -> None:
+    now = timezone.now()
+    sign_in = SignIn(
+        invitation=invitation,
+        purpose=purpose,
+        state_hash=tokens.state_hash(state),
+        browser_hash=tokens.browser_hash(browser),
+        expires_at=now + VALID_FOR,
+    )
+    sign_in.seal("flow_envelope", flow)
+    with transaction.atomic():
+        sign_in.save(force_insert=True)
+        if purpose == SignIn.Purpose.IDENTIFY:
+            Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=now)
+            audit.record("invitation.started", actor=actor, subject=invitation)
+        else:
+            audit.record("invitation.consent_begun", actor=actor, subject=invitation)
+
+
+def _close(sign_in: SignIn, outcome: SignIn.Outcome, **values: str) -> None:
+    SignIn.objects.filter(pk=sign_in.pk).update(outcome=outcome, flow_envelope="", **values)
+
+
+def _record_refusal(sign_in: SignIn, refusal: RefusedError, actor: audit.Actor) -> None:
+    facts = {
+        "refusal": refusal.refusal.key,
+        "step": sign_in.purpose,
+        "code": refusal.code,
+        "correlation_id": refusal.correlation_id,
+    }
+    audit.record(
+        "invitation.sign_in_refused", actor=actor, subject=sign_in.invitation,
+        after={name: value for name, value in {**facts, **refusal.known}.items() if value},
+    )  # fmt: skip

@@ -1,0 +1,43 @@
+"""The rows that the steps of a connection work on, read afresh for each step."""
+
+from onboarding.models import Connection, Invitation
+from registrations.errors import WrongStateError
+from registrations.models import AppRegistration, Operation, UmpInstance
+
+
+def connection_of(operation: Operation) -> Connection:
+    """The connection that the operation is about. Raises WrongStateError where it is gone."""
+    found = (
+        Connection.objects.select_related("invitation__service__instance__provider__tenant", "registration")
+        .filter(pk=operation.subject_id)
+        .first()
+    )
+    if found is None:
+        raise WrongStateError(f"{operation.subject_label} does not exist any more.")
+    return found
+
+
+def open_connection(operation: Operation) -> Connection:
+    """The same, for a step that is about to act. Raises WrongStateError where the invitation was revoked meanwhile."""
+    found = connection_of(operation)
+    if found.invitation.status == Invitation.Status.REVOKED:
+        raise WrongStateError("The invitation was revoked: nothing more is done for it. Create a new one.")
+    return found
+
+
+def made_registration(operation: Operation) -> AppRegistration:
+    """The registration that an earlier step has made. Raises WrongStateError where there is none."""
+    registration = open_connection(operation).registration
+    if registration is None:
+        raise WrongStateError(
+            "The registration's row is missing. Cancel this operation and ask the customer to start again."
+        )
+    return registration
+
+
+def sync_app_of(instance: UmpInstance) -> AppRegistration:
+    """The instance's own sync app. Raises WrongStateError where the provider's tenant was changed meanwhile."""
+    found = instance.registrations.filter(tenant_id=instance.provider.tenant.tenant_id).first()
+    if found is None:
+        raise WrongStateError(f"{instance.host} has no sync app in its tenant. Provision it first.")
+    return found

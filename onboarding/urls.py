@@ -1,0 +1,23 @@
+"""URLs of the hosts of UMP instances. The first middleware lets nothing else through there."""
+
+from django.urls import path, re_path
+
+from onboarding import tokens
+from onboarding.views import assets, callback, landing, progress, registration
+
+urlpatterns = [
+    path("authenticate", landing.portal, name="portal"),
+    path("authenticate/", landing.portal),
+    path("authenticate/OAuth2Callback", callback.callback, name="callback"),
+    path("authenticate/assets/<str:name>", assets.asset, name="asset"),
+    path("authenticate/registration", registration.registration, name="registration"),
+    path("authenticate/progress", progress.progress, name="progress"),
+    path("authenticate/progress/sign-in", progress.sign_in_again, name="sign_in_again"),
+    path("authenticate/done", progress.done, name="done"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})\Z", landing.landing, name="landing"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/start\Z", landing.start, name="start"),
+]
+handler400 = "onboarding.views.refusals.bad_request"
+handler403 = "onboarding.views.refusals.forbidden"
+handler404 = "onboarding.views.refusals.not_found"
+handler500 = "onboarding.views.refusals.server_error"

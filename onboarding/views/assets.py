@@ -1,0 +1,47 @@
+"""The wizard's own files: one stylesheet, one small script, one icon. Nothing else can be asked for."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.http import require_safe
+
+from onboarding.hosts import InstanceRequest
+
+FOLDER = Path(__file__).resolve().parent.parent / "static" / "onboarding"
+TYPES = {
+    "portal.css": "text/css; charset=utf-8",
+    "portal.js": "text/javascript; charset=utf-8",
+    "favicon.svg": "image/svg+xml",
+}
+A_YEAR = "public, max-age=31536000, immutable"
+
+
+@lru_cache(maxsize=len(TYPES))
+def content(name: str) -> tuple[bytes, str]:
+    """A file and the hash of its content, which stands in its address: a new version has a new address."""
+    body = (FOLDER / name).read_bytes()
+    return body, hashlib.sha256(body).hexdigest()[:16]
+
+
+def address(name: str) -> str:
+    """The address of a file, good for a year in any cache."""
+    return f"{reverse('asset', settings.INSTANCE_URLCONF, args=[name])}?v={content(name)[1]}"
+
+
+@require_safe
+def asset(request: InstanceRequest, name: str) -> HttpResponseBase:
+    """One of the known files; 404 for any other name."""
+    if name not in TYPES:
+        raise Http404
+    body, version = content(name)
+    # Without the right hash in the address a cache must ask again, or an old page would keep a new file's name.
+    caching = A_YEAR if request.GET.get("v") == version else "no-cache"
+    response = HttpResponse(
+        body, content_type=TYPES[name], headers={"ETag": f'"{version}"', "Cache-Control": caching}
+    )  # fmt: skip
+    return get_conditional_response(request, etag=f'"{version}"', response=response) or response

@@ -1,0 +1,50 @@
+"""Where Microsoft sends the browser back to: the one view that takes a form from another site."""
+
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from onboarding.hosts import InstanceRequest
+from onboarding.models import Connection, SignIn
+from onboarding.services import arrivals, connecting, sign_ins
+from onboarding.views import pages, sessions
+from onboarding.views.departures import COOKIE
+from onboarding.views.refusals import refusing
+from registrations import tasks
+from registrations.services import audit
+
+
+class SeeOther(HttpResponseRedirect):
+    """303: the browser goes on with a GET, so that a reload sends nothing twice (RFC 9110, section 15.4.4)."""
+
+    status_code = 303
+
+
+@csrf_exempt  # the one-time state and the browser's cookie bind the answer to the sign-in instead
+@require_http_methods(["GET", "HEAD", "POST"])
+@refusing
+def callback(request: InstanceRequest) -> HttpResponseBase:
+    """Redeem the answer once and go on with a session; a GET only says where to go."""
+    if request.method != "POST":
+        return pages.page(request, "portal.html", {})
+    answer = {name: str(value) for name, value in request.POST.items()}
+    address = pages.address_of(request)
+    sign_in = sign_ins.redeem(
+        answer.get("state", ""),
+        request.COOKIES.get(COOKIE, ""),
+        request.instance,
+        actor=audit.Actor.customer("Unknown browser", ip_address=address),
+    )
+    if sign_in.purpose == SignIn.Purpose.IDENTIFY:
+        connection = arrivals.identify(sign_in, answer, ip_address=address)
+    else:
+        connection, operation = arrivals.authorise(sign_in, answer, ip_address=address)
+        tasks.ring(operation.pk)
+    return _go_on(request, connection)
+
+
+def _go_on(request: InstanceRequest, connection: Connection) -> HttpResponse:
+    sessions.open_for(request, connection)
+    under_way = connecting.latest_operation(connection) is not None
+    return SeeOther(reverse("progress" if under_way else "registration"))

@@ -1,0 +1,41 @@
+"""What all pages of the wizard have in common."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from onboarding import emails
+from onboarding.hosts import InstanceRequest
+from onboarding.views import assets
+from registrations.services import audit
+
+
+def page(request: InstanceRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+    """A page of the wizard, with the names that the frame shows."""
+    frame = {**frame_of(request), **context}
+    return HttpResponse(render_to_string(f"onboarding/{template}", frame, request), status=status)
+
+
+def frame_of(request: HttpRequest) -> dict[str, Any]:
+    """What the frame of every page shows; it asks the database for nothing that the middleware has not read already."""
+    instance = getattr(request, "instance", None)
+    return {
+        "instance": instance,
+        "provider": instance.provider if instance else None,
+        "sender": emails.sender(),
+        "stylesheet": assets.address("portal.css"),
+        "script": assets.address("portal.js"),
+        "icon": assets.address("favicon.svg"),
+    }
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """Where the request comes from, as the first middleware found out."""
+    return request.META.get("REMOTE_ADDR") or None
+
+
+def customer_actor(request: HttpRequest, label: str, object_id: str = "") -> audit.Actor:
+    """A customer's administrator as the history names them."""
+    return audit.Actor.customer(label, object_id, address_of(request))

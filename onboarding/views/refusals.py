@@ -1,0 +1,111 @@
+"""Every "no" as a page: one template, driven by data. Also the handlers for errors that no view foresaw."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import capfirst
+
+from onboarding.hosts import InstanceRequest
+from onboarding.refusals import Refusal, RefusedError, Way
+from onboarding.views import pages
+
+P = ParamSpec("P")
+FORM_TOO_OLD = "The form is too old, or your browser refuses cookies. Go back, reload the page and send it again.\n"
+
+
+def refusing(
+    view: Callable[Concatenate[InstanceRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[InstanceRequest, P], HttpResponseBase]:
+    """A view whose refusals become pages."""
+
+    @wraps(view)
+    def wrapped(request: InstanceRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except RefusedError as refused:
+            return answer(request, refused)
+
+    return wrapped
+
+
+def answer(request: HttpRequest, refused: RefusedError) -> HttpResponse:
+    """The page of one refusal. It needs neither database nor session, so that it can also report their absence."""
+    refusal = refused.refusal
+    frame = pages.frame_of(request)
+    names = _names(frame, refused)
+    context = {
+        **frame,
+        "customer_name": refused.customer,
+        "title": _fill(refusal.title, names),
+        "sentence": _fill(refusal.sentence, names),
+        "next_step": _fill(refusal.next_step, names),
+        "kept": _fill(refusal.kept, names),
+        "button": refusal.button,
+        "button_url": _url(refusal, refused.link),
+        "details": _details(refused),
+    }
+    return HttpResponse(render_to_string("onboarding/refusal.html", context), status=refusal.status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """An address below /authenticate that is no page of ours: most often a link that lost its end in a mail."""
+    return answer(request, RefusedError("unknown_link"))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A request that Django could not read."""
+    return answer(request, RefusedError("bad_request"))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A request that Django forbade."""
+    return answer(request, RefusedError("forbidden"))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """A mistake of ours; the log has the traceback."""
+    return answer(request, RefusedError("server_error"))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without its token. On an admin host the answer is plain text: the wizard's looks end at its hosts."""
+    if hasattr(request, "instance"):
+        return answer(request, RefusedError("csrf"))
+    return HttpResponse(FORM_TOO_OLD, status=403, content_type="text/plain; charset=utf-8")
+
+
+def _names(frame: dict[str, Any], refused: RefusedError) -> dict[str, str]:
+    provider, instance = frame["provider"], frame["instance"]
+    return {
+        "provider": provider.name if provider else "your provider",
+        "host": instance.host if instance else "",
+        "customer": refused.customer or "your organisation",
+        "facts": refused.facts,
+    }
+
+
+def _fill(text: str, names: dict[str, str]) -> str:
+    return str(capfirst(text.format(**names)))
+
+
+def _url(refusal: Refusal, link: str) -> str:
+    if refusal.way is Way.REGISTRATION:
+        return reverse("registration")
+    if refusal.way is Way.PROGRESS:
+        return reverse("progress")
+    return link if refusal.way is Way.INVITATION else ""
+
+
+def _details(refused: RefusedError) -> list[tuple[str, str]]:
+    found = [
+        ("Refusal", refused.refusal.key),
+        ("Code", refused.code),
+        ("Correlation ID", refused.correlation_id),
+        ("Time", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC"),
+    ]
+    return [(label, value) for label, value in found if value]

@@ -1,0 +1,109 @@
+"""What needs a person, as data: the start page counts it and the lists filter by the same conditions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from registrations.models import ClientSecret, EntraTenant, Operation, UmpInstance
+
+EXPIRING_WITHIN = timedelta(days=60)
+
+
+@dataclass(frozen=True)
+class Need:
+    """One reason why rows of a model need a person, and since when."""
+
+    key: str
+    title: str
+    state: str
+    button: str
+    since: str
+    condition: Callable[[datetime], Q]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A model's needs, with the permission that shows them."""
+
+    model: type[models.Model]
+    needs: tuple[Need, ...]
+    related: tuple[str, ...] = ()
+    named: Callable[[Any], str] = str  # how the start page calls a row
+
+
+def _newer_operation() -> Exists:
+    newer = Operation.objects.filter(subject_id=OuterRef("subject_id"), created_at__gt=OuterRef("created_at"))
+    return Exists(newer)
+
+
+INSTANCES = Watch(
+    UmpInstance,
+    (
+        Need("failed", "Instances whose provisioning failed", "failed", "Open", "status_changed_at",
+             lambda now: Q(status=UmpInstance.Status.FAILED)),
+        Need("draft", "Instances that are not provisioned yet", "draft", "Provision", "created_at",
+             lambda now: Q(status=UmpInstance.Status.DRAFT)),
+    ),
+    related=("provider",),
+)  # fmt: skip
+OPERATIONS = Watch(
+    Operation,
+    (
+        Need("failed", "Operations that failed", "failed", "Open", "ended_at",
+             lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation())),
+        Need("staff", "Operations that wait for you", "waiting", "Open", "created_at",
+             lambda now: Q(status=Operation.Status.WAITING, waits_for="staff")),
+    ),
+    named=lambda operation: str(operation.subject_label),
+)  # fmt: skip
+SECRETS = Watch(
+    ClientSecret,
+    (
+        Need("expired", "Client secrets that have expired", "expired", "Open", "expires_at",
+             lambda now: Q(status__in=ClientSecret.LIVE, expires_at__lte=now)),
+        Need("expiring", "Client secrets that expire within 60 days", "expiring", "Open", "expires_at",
+             lambda now: Q(status__in=ClientSecret.LIVE, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN)),
+    ),
+    related=("registration",),
+    named=lambda secret: str(secret.registration.unique_name.removeprefix("syncportal-")),
+)  # fmt: skip
+TENANTS = Watch(
+    EntraTenant,
+    (
+        Need("missing", "Entra tenants that lack permissions", "missing", "Open", "checked_at",
+             lambda now: Q(checked_at__isnull=False) & ~Q(missing_permissions=[])),
+        Need("unchecked", "Entra tenants that were never checked", "unchecked", "Check", "",
+             lambda now: Q(checked_at__isnull=True)),
+    ),
+)  # fmt: skip
+
+
+class NeedFilter(admin.SimpleListFilter):
+    """Filters a list by what needs a person; the start page links here."""
+
+    title = "needs you"
+    parameter_name = "needs"
+    watch: Watch
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        """Each need of the model."""
+        return [(need.key, need.title) for need in self.watch.needs]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        """The rows of the chosen need; an unknown one changes nothing."""
+        for need in self.watch.needs:
+            if need.key == self.value():
+                return queryset.filter(need.condition(timezone.now()))
+        return queryset
+
+
+def need_filter(watched: Watch) -> type[NeedFilter]:
+    """The list filter of one model's needs."""
+    return type(f"{watched.model.__name__}NeedFilter", (NeedFilter,), {"watch": watched})

@@ -1,0 +1,199 @@
+"""What all of the staff's pages share: the history of edits, acts with a confirmation page, and who is acting."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString, mark_safe
+from unfold.admin import ModelAdmin
+from unfold.enums import ActionVariant
+
+from registrations import elements
+from registrations.errors import PortalError
+from registrations.models.fields import EnvelopeField
+from registrations.services import audit, sign_in
+
+if TYPE_CHECKING:
+    StyledAdmin = admin.ModelAdmin[Any]
+else:
+    StyledAdmin = ModelAdmin
+
+
+def actor_of(request: HttpRequest) -> audit.Actor:
+    """The signed-in member of staff and the address they work from."""
+    if not request.user.is_authenticated:
+        raise PermissionDenied
+    return audit.Actor.staff(request.user, sign_in.address_of(request))
+
+
+def page(
+    title: str, *, permission: str, icon: str = "", path: str = "", variant: str = "default"
+) -> Callable[..., Any]:
+    """A page of one object with its button in the header. GET shows what will happen, only POST acts.
+
+    `permission` names the `has_<permission>_permission` method that decides; unknown objects are 404.
+    """
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def guarded(self: "PortalAdmin", request: HttpRequest, object_id: str) -> HttpResponse:
+            subject = self.get_object(request, unquote(object_id))
+            if subject is None:
+                raise Http404(f"No {self.opts.verbose_name} has this id.")
+            if not getattr(self, f"has_{permission}_permission")(request, subject):
+                raise PermissionDenied
+            return view(self, request, subject)
+
+        attributes = {
+            "short_description": title, "allowed_permissions": [permission], "icon": icon, "attrs": {},
+            "variant": ActionVariant(variant), "original_function_name": view.__name__,
+            "url_path": path or view.__name__.replace("_", "-"),
+        }  # fmt: skip
+        vars(guarded).update(attributes)
+        return guarded
+
+    return decorate
+
+
+class PortalAdmin(StyledAdmin):
+    """Lists and forms of one model. Edits are in the history; nothing is deleted; acts go through services."""
+
+    list_per_page = 50
+    compressed_fields = True
+    empty_value_display = "–"
+    subject_word = ""  # the first word of the history's actions, where it is not the model's name
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        """Rows are evidence, or others refer to them: they are retired or revoked, never deleted."""
+        return False
+
+    def may(self, request: HttpRequest, codename: str) -> bool:
+        """Whether the signed-in person has this permission of the model's app."""
+        return request.user.has_perm(f"{self.opts.app_label}.{codename}")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Write only what was edited, and its history, in the transaction that the change form opened."""
+        names = [name for name in form.changed_data if name in own_columns(obj)]
+        word = self.subject_word or self.opts.model_name
+        if not change:
+            obj.save(force_insert=True)
+            after = {name: shown(obj, name) for name in form.fields if name in own_columns(obj)}
+            audit.record(f"{word}.added", actor=actor_of(request), subject=obj, after=after)
+        elif names:
+            stored = self.model._default_manager.get(pk=obj.pk)
+            # A worker may have written other columns since the form was opened: those are not ours.
+            obj.save(update_fields=names)
+            audit.record(
+                f"{word}.changed", actor=actor_of(request), subject=obj,
+                before={name: shown(stored, name) for name in names},
+                after={name: shown(obj, name) for name in names},
+            )  # fmt: skip
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """The buttons of the header that this person may press."""
+        return super().get_actions_detail(request, object_id)  # type: ignore[misc]
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Django's second history is not kept: there is one, and it is chained."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """As `log_addition`."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The one history, narrowed to this object."""
+        address = reverse("admin:registrations_auditevent_changelist")
+        return HttpResponseRedirect(f"{address}?subject_id__exact={unquote(object_id)}")
+
+    def message_user(self, request: HttpRequest, message: Any, *args: Any, **kwargs: Any) -> None:
+        """Django's own messages, in our words; they are escaped already, and stay marked so."""
+        if isinstance(message, SafeString):
+            message = mark_safe(message.replace("was added successfully", "is added"))  # noqa: S308
+            message = mark_safe(message.replace("was changed successfully", "is saved"))  # noqa: S308
+        super().message_user(request, message, *args, **kwargs)
+
+    def attempt(self, request: HttpRequest, act: Callable[[], Any], done: str) -> bool:
+        """Carry out an act of a service and tell the person how it ended; False where it was refused."""
+        try:
+            act()
+        except PortalError as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return False
+        self.message_user(request, done, messages.SUCCESS)
+        return True
+
+    def back_to(self, subject: models.Model) -> HttpResponseRedirect:
+        """To the object's page."""
+        return HttpResponseRedirect(elements.change_url(subject))
+
+    def confirmation(self, request: HttpRequest, **what: Any) -> TemplateResponse:
+        """The page that says what will happen before it does.
+
+        Takes `title`, `button`, and optionally `subject`, `intro` (sentences), `facts` (label and value), `form`,
+        `danger`, `action`, `hidden` (name and value), `back`.
+        """
+        subject = what.get("subject")
+        back = what.get("back") or (elements.change_url(subject) if subject else self.list_address())
+        return self.plain_page(request, "admin/act.html", **{**what, "back": back, "original": subject})
+
+    def plain_page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        """Any page in the admin's frame."""
+        frame = self.admin_site.each_context(request)
+        return TemplateResponse(request, template, {**frame, "opts": self.opts, "model_admin": self, **context})
+
+    def object_paths(self, pages: dict[str, str]) -> list[URLPattern]:
+        """URL patterns of pages that have no button in the header: address below the object's to method's name."""
+        opts = self.opts
+        return [
+            path(
+                f"<path:object_id>/{address}/",
+                self.admin_site.admin_view(getattr(self, name)),
+                name=f"{opts.app_label}_{opts.model_name}_{name}",
+            )
+            for address, name in pages.items()
+        ]
+
+    def list_address(self) -> str:
+        """The address of the list."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+class ReadOnlyAdmin(PortalAdmin):
+    """Rows that only services write."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody, superusers included."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        """Nobody, superusers included."""
+        return False
+
+
+def own_columns(obj: models.Model) -> set[str]:
+    """The columns that a form may write: envelopes never."""
+    return {
+        field.name for field in obj._meta.concrete_fields if field.editable and not isinstance(field, EnvelopeField)
+    }
+
+
+def shown(obj: models.Model, name: str) -> str:
+    """A column's value as people read it."""
+    display = getattr(obj, f"get_{name}_display", None)
+    value = display() if display else getattr(obj, name)
+    return "" if value is None else str(value)
+
+
+def inner_widget(field: forms.Field) -> forms.Widget:
+    """The select itself, without the frame of buttons that the admin puts around it."""
+    return field.widget.widget if isinstance(field.widget, RelatedFieldWidgetWrapper) else field.widget

@@ -1,0 +1,189 @@
+"""Entra tenants and the credential that SyncPortal works with in each."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from registrations import elements, tasks
+from registrations.admin import attention, steps
+from registrations.admin.base import PortalAdmin, actor_of, page
+from registrations.errors import WrongStateError
+from registrations.models import EntraTenant, UmpInstance
+from registrations.services import checking, custody, permissions
+
+KEPT = "A secret is kept, encrypted. It is never shown again. Type a new one to replace it."
+NONE_KEPT = "The secret's value, not its id. It is kept encrypted and never shown again."
+CHECKED_AGAIN = {"tenant_id", "client_id", "client_secret"}
+
+
+class EntraTenantForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The tenant, and a secret that can be written but not read."""
+
+    client_secret = forms.CharField(
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
+    )
+
+    class Meta:
+        model = EntraTenant
+        fields = ["name", "tenant_id", "subscription", "client_id"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "client_secret" in self.fields:
+            self.fields["client_secret"].help_text = KEPT if self.instance.client_secret_envelope else NONE_KEPT
+
+
+@admin.register(EntraTenant)
+class EntraTenantAdmin(PortalAdmin):
+    """Saving a credential asks for a check of it; the check's outcome is shown here."""
+
+    form = EntraTenantForm
+    subject_word = "tenant"
+    list_display = ("name", "state", "subscription", "providers", "checked", "tenant_id")
+    list_filter = (attention.need_filter(attention.TENANTS), "subscription")
+    search_fields = ("name", "tenant_id", "client_id")
+    search_help_text = "Name, tenant ID or application ID"
+    actions = ("check_selected",)
+    actions_detail = ("check_credential",)
+    change_form_outer_before_template = "admin/registrations/pressing_operation.html"
+    change_form_outer_after_template = "admin/registrations/newest_operation.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: EntraTenant | None = None) -> Any:
+        """Who the tenant is, the credential, and what the last check found."""
+        found = [("What the last check found", {"fields": ["checked", "missing", "excess"]})] if obj else []
+        own = ["client_id", "client_secret"] if self.may_write(request, obj) else ["client_id", "secret_kept"]
+        return [
+            (None, {"fields": ["name", "tenant_id", "subscription"]}),
+            ("Credential", {"fields": own, "description": needed_permissions()}),
+            *found,
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: EntraTenant | None = None) -> list[str]:
+        """The tenant's id stays once something was delivered from it."""
+        fixed = ["tenant_id"] if obj and is_fixed(obj) else []
+        return [*fixed, "checked", "missing", "excess", "secret_kept"]
+
+    def may_write(self, request: HttpRequest, obj: EntraTenant | None) -> bool:
+        """Whether the person sees a form and not the mere values."""
+        return self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EntraTenant]:
+        """With the names of the service providers, in one query more."""
+        return super().get_queryset(request).prefetch_related("service_providers")
+
+    def has_check_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may edit the credential may have it checked."""
+        return self.has_change_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: EntraTenant, form: Any, change: bool) -> None:
+        """Keep the edits and the secret, and ask for a check."""
+        super().save_model(request, obj, form, change)
+        secret = form.cleaned_data.get("client_secret")
+        if secret:
+            custody.keep_tenant_secret(obj, secret, actor=actor_of(request))
+        if CHECKED_AGAIN & set(form.changed_data) and obj.client_secret_envelope:
+            self.ask_for_check(request, obj)
+
+    def ask_for_check(self, request: HttpRequest, tenant: EntraTenant) -> bool:
+        """Queue a check and ring for it; tell the person where that is refused."""
+        if not tenant.client_secret_envelope:
+            self.message_user(request, f"{tenant} has no secret yet. Type it, then check.", messages.ERROR)
+            return False
+        try:
+            operation = checking.request(tenant, actor=actor_of(request), user=request.user)
+        except WrongStateError as refusal:
+            self.message_user(request, str(refusal), messages.WARNING)
+            return False
+        tasks.ring_on_commit(operation.pk)
+        return True
+
+    @page("Check credential", permission="check", icon="fact_check")
+    def check_credential(self, request: HttpRequest, tenant: EntraTenant) -> HttpResponse:
+        """Obtain a token and compare the permissions; nothing is changed in the tenant."""
+        if request.method == "POST":
+            if self.ask_for_check(request, tenant):
+                self.message_user(request, "The check has begun.", messages.SUCCESS)
+            return self.back_to(tenant)
+        return self.confirmation(
+            request, subject=tenant, title=f"Check the credential of {tenant}", button="Check credential",
+            intro=["SyncPortal signs in to the tenant with the kept secret and reads which permissions it has.",
+                   "Nothing is changed in the tenant."],
+            facts=[("Tenant ID", tenant.tenant_id), ("Application (client) ID", tenant.client_id)],
+        )  # fmt: skip
+
+    @admin.action(description="Check credential", permissions=["check"])
+    def check_selected(self, request: HttpRequest, queryset: QuerySet[EntraTenant]) -> None:
+        """Ask for a check of each chosen tenant."""
+        begun = [tenant.name for tenant in queryset if self.ask_for_check(request, tenant)]
+        if begun:
+            self.message_user(request, f"The check has begun: {', '.join(begun)}.", messages.SUCCESS)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With the newest check, live."""
+        newest = steps.newest_of(object_id) if object_id else None
+        live = steps.describe(newest, request.user) if newest else {}
+        return super().changeform_view(request, object_id, form_url, {**live, **(extra_context or {})})
+
+    @admin.display(description="State")
+    def state(self, tenant: EntraTenant) -> SafeString:
+        """What the last check means."""
+        if tenant.checked_at is None:
+            return elements.badge("unchecked")
+        if tenant.missing_permissions:
+            return elements.badge("missing", f"{len(tenant.missing_permissions)} missing")
+        return elements.badge("excess") if tenant.excess_permissions else elements.badge("complete")
+
+    @admin.display(description="Service providers")
+    def providers(self, tenant: EntraTenant) -> str:
+        """Whose tenant it is."""
+        return ", ".join(provider.name for provider in tenant.service_providers.all()) or "–"
+
+    @admin.display(description="Checked", ordering="checked_at")
+    def checked(self, tenant: EntraTenant) -> SafeString:
+        """When the permissions were last compared."""
+        return elements.refreshed("checked", elements.moment(tenant.checked_at, "never"))
+
+    @admin.display(description="Missing permissions")
+    def missing(self, tenant: EntraTenant) -> SafeString:
+        """What it needs and has not."""
+        return outcome("missing", tenant.missing_permissions, tenant)
+
+    @admin.display(description="More than it needs")
+    def excess(self, tenant: EntraTenant) -> SafeString:
+        """What it has and should not."""
+        return outcome("excess", tenant.excess_permissions, tenant)
+
+    @admin.display(description="Client secret")
+    def secret_kept(self, tenant: EntraTenant) -> str:
+        """Whether there is one; never which."""
+        return "Kept, encrypted" if tenant.client_secret_envelope else "Not given yet"
+
+
+def is_fixed(tenant: EntraTenant) -> bool:
+    """Whether a sync app of this tenant was delivered to a UMP."""
+    return UmpInstance.objects.filter(provider__tenant=tenant, delivered_at__isnull=False).exists()
+
+
+def outcome(state: str, found: list[str], tenant: EntraTenant) -> SafeString:
+    """Names under their badge; "None" where a check found none, a dash before the first check."""
+    nothing = format_html("{}", "None" if tenant.checked_at else "–")
+    return elements.refreshed(state, elements.listed(found, state) if found else nothing)
+
+
+def needed_permissions() -> SafeString:
+    """What the application must be granted, with the reasons."""
+    needed = "; ".join(f"{name} ({reason})" for name, reason in permissions.REQUIRED.items())
+    wanted = "; ".join(f"{name} ({reason})" for name, reason in permissions.WELCOME.items())
+    return format_html(
+        "The application needs these Graph application permissions: {}. If possible: {}.", needed, wanted
+    )

@@ -1,0 +1,109 @@
+"""The history: read only for everybody, in sentences."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from registrations import elements
+from registrations.admin import sentences
+from registrations.admin.base import ReadOnlyAdmin
+from registrations.models import AuditEvent
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    """Newest first; each entry folds out to before and after."""
+
+    list_display = ("sentence", "when", "source", "details", "operation_link")
+    list_display_links = ("sentence",)
+    list_filter = ("actor_kind", "action", "at")
+    search_fields = ("subject_label", "actor_label", "=subject_id", "=operation_id", "reason")
+    search_help_text = "Who, or what it is about"
+    list_per_page = 100
+    date_hierarchy = "at"
+    change_form_template = "admin/registrations/auditevent/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        """By the chain's own order."""
+        return super().get_queryset(request).order_by("-id")
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Object pages link to the entries about their object."""
+        return lookup in ("subject_id__exact", "operation_id__exact") or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """One entry with all that it says."""
+        extra = dict(extra_context or {})
+        event = self.get_object(request, object_id)
+        if event is not None:
+            extra.update(
+                event=event,
+                sentence=self.sentence(event),
+                changes=changes(event),
+                subject_address=elements.address_of(event.subject_type, event.subject_id),
+                operation_address=elements.address_of("operation", event.operation_id),
+            )
+        return super().change_view(request, object_id, form_url, extra)
+
+    @admin.display(description="What happened", ordering="action")
+    def sentence(self, event: AuditEvent) -> SafeString:
+        """Who did what to what, and why."""
+        reason = f" (reason: {event.reason})" if event.reason else ""
+        return format_html(
+            "<strong>{}</strong> {}{}", event.actor_label, sentences.phrase(event.action, event.subject_label), reason
+        )
+
+    @admin.display(description="When", ordering="id")
+    def when(self, event: AuditEvent) -> SafeString:
+        """The exact instant, because order matters here."""
+        exact = event.at.strftime("%Y-%m-%d %H:%M:%S UTC")
+        return format_html(
+            '<time datetime="{}" title="{}">{}</time>', event.at.isoformat(), elements.relative(event.at), exact
+        )
+
+    @admin.display(description="From", ordering="ip_address")
+    def source(self, event: AuditEvent) -> str:
+        """The address the person worked from."""
+        return event.ip_address or "–"
+
+    @admin.display(description="Details")
+    def details(self, event: AuditEvent) -> SafeString:
+        """Before and after, folded."""
+        rows = changes(event)
+        if not rows:
+            return format_html("{}", "–")
+        lines = format_html_join("", "<li>{}: <del>{}</del> {}</li>", rows)
+        return format_html(
+            '<details class="folded"><summary>Details</summary><ul class="plain-list">{}</ul></details>', lines
+        )
+
+    @admin.display(description="Operation")
+    def operation_link(self, event: AuditEvent) -> SafeString:
+        """The operation it belongs to."""
+        if not event.operation_id:
+            return format_html("{}", "–")
+        address = elements.address_of("operation", event.operation_id)
+        return format_html('<a class="text-link" href="{}">Steps</a>', address)
+
+
+def changes(event: AuditEvent) -> list[tuple[str, str, str]]:
+    """Name, before and after of each value that the entry holds."""
+    names = list(dict.fromkeys([*event.before, *event.after]))
+    return [
+        (sentences.words(name), as_text(event.before.get(name, "")), as_text(event.after.get(name, "")))
+        for name in names
+    ]
+
+
+def as_text(value: Any) -> str:
+    """A value of the entry for people."""
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value) or "none"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

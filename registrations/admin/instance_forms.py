@@ -1,0 +1,81 @@
+"""The forms of a UMP instance: its settings, and the change of its address after the first delivery."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from registrations.admin.base import inner_widget
+from registrations.models import ServiceProvider, UmpInstance
+from registrations.models.fields import validate_dns_label
+from registrations.models.tenants import PORTAL_PATH, REDIRECT_PATH
+
+KEPT = "A secret is kept, encrypted. It is never shown again. Type a new one to replace it."
+NONE_KEPT = "Needed for delivery by API. It is kept encrypted and never shown again."
+API_FIELDS = {"ump_tenant_id": "UMP API tenant ID", "ump_client_id": "UMP API client ID", "ump_scope": "UMP API scope"}
+
+
+class UmpInstanceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The instance, and a UMP secret that can be written but not read."""
+
+    ump_client_secret = forms.CharField(
+        label="UMP API client secret",
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
+    )
+
+    class Meta:
+        model = UmpInstance
+        fields = ["provider", "app_name", "delivery", "ump_url", "ump_tenant_id", "ump_client_id", "ump_scope"]
+        help_texts = {"ump_scope": "api://APPLICATION-ID/.default"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "ump_client_secret" in self.fields:
+            kept = self.instance.ump_client_secret_envelope
+            self.fields["ump_client_secret"].help_text = KEPT if kept else NONE_KEPT
+        if "provider" in self.fields:
+            inner_widget(self.fields["provider"]).attrs["data-derivation"] = derivation()
+
+    def clean(self) -> dict[str, Any]:
+        """Delivery by API needs the API's credential, all of it or none yet."""
+        values = super().clean() or self.cleaned_data
+        given = {name: values.get(name, getattr(self.instance, name)) for name in API_FIELDS}
+        secret = values.get("ump_client_secret") or self.instance.ump_client_secret_envelope
+        if any(given.values()) or values.get("ump_client_secret"):
+            for name, label in API_FIELDS.items():
+                if not given[name] and name in self.fields and not self.has_error(name):
+                    self.add_error(name, f"The {label} is missing: the UMP's credential needs all of its parts.")
+            if not secret and "ump_client_secret" in self.fields:
+                self.add_error(
+                    "ump_client_secret", "The secret is missing: the UMP's credential needs all of its parts."
+                )
+        return values
+
+
+class ChangeAddressForm(forms.Form):
+    """Another UMP URL, app name or delivery, and why."""
+
+    app_name = forms.CharField(max_length=63, validators=[validate_dns_label], widget=UnfoldAdminTextInputWidget())
+    ump_url = forms.URLField(
+        label="UMP base URL", max_length=255, assume_scheme="https", widget=UnfoldAdminTextInputWidget()
+    )
+    delivery = forms.ChoiceField(choices=UmpInstance.Delivery.choices, widget=UnfoldAdminSelectWidget())
+    reason = forms.CharField(
+        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="It is kept in the history."
+    )
+
+
+def derivation() -> str:
+    """What the add form needs to show host and URLs while one types, as JSON: providers' domains and the URL parts."""
+    domains = {str(pk): domain for pk, domain in ServiceProvider.objects.values_list("pk", "domain")}
+    parts = {"portal": PORTAL_PATH, "redirect": REDIRECT_PATH, "localhost_port": settings.PORTAL_LOCALHOST_PORT}
+    return json.dumps({"domains": domains, **parts})

@@ -1,0 +1,162 @@
+"""Operations: their steps, live, and what a person may do about them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+
+from registrations import elements, tasks
+from registrations.admin import attention, steps
+from registrations.admin.base import ReadOnlyAdmin, actor_of, page
+from registrations.admin.hand_over import HandOverPages
+from registrations.models import Operation
+from registrations.services import operations, provisioning
+
+
+@admin.register(Operation)
+class OperationAdmin(HandOverPages, ReadOnlyAdmin):
+    """Read only; resuming, cancelling and taking over go through the services."""
+
+    list_display = ("what", "state", "subject", "progress", "waits", "requester", "began", "took")
+    list_display_links = ("what",)
+    list_filter = (attention.need_filter(attention.OPERATIONS), "status", "kind", "created_at")
+    search_fields = ("subject_label", "requested_by_label", "=id")
+    search_help_text = "What it is about, or who asked for it"
+    change_form_template = "admin/registrations/operation/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
+        """Without the envelope: no page needs it."""
+        return super().get_queryset(request).defer("credential_envelope")
+
+    def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may resume and cancel."""
+        return self.may(request, "change_operation")
+
+    def has_take_over_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Taking an application over is part of provisioning."""
+        return self.may(request, "provision_umpinstance")
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the acts, and the fragment that live pages ask for."""
+        view = self.admin_site.admin_view(self.steps_fragment)
+        own = self.object_paths({"resume": "resume", "cancel": "cancel", "take-over": "take_over"})
+        return [path("<uuid:object_id>/steps/", view, name="registrations_operation_steps"), *own, *super().get_urls()]
+
+    def steps_fragment(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The steps alone, for pages that show them live."""
+        operation = self.get_object(request, str(object_id))
+        if operation is None or not self.has_view_permission(request, operation):
+            raise Http404("No operation has this id.")
+        return TemplateResponse(
+            request, "admin/registrations/operation/steps.html", steps.describe(operation, request.user)
+        )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With the steps and a link to what the operation is about."""
+        extra = dict(extra_context or {})
+        operation = self.get_object(request, object_id)
+        if operation is not None:
+            extra.update(steps.describe(operation, request.user))
+            extra["subject_address"] = elements.address_of(operation.subject_type, operation.subject_id)
+        return super().change_view(request, object_id, form_url, extra)
+
+    @page("Resume", permission="act", icon="play_arrow")
+    def resume(self, request: HttpRequest, operation: Operation) -> HttpResponse:
+        """Queue it again at the step where it stopped."""
+        if request.method == "POST":
+            self._go_on(request, operation, operations.resume, "The operation is queued again.")
+            return self.back_to(operation)
+        return self._ask(request, operation, "Resume", RESUME)
+
+    @page("Cancel", permission="act", icon="cancel")
+    def cancel(self, request: HttpRequest, operation: Operation) -> HttpResponse:
+        """End it; what was done stays."""
+        if request.method == "POST":
+            done = "The operation is cancelled."
+            self.attempt(request, lambda: operations.cancel(operation, actor=actor_of(request)), done)
+            return self.back_to(operation)
+        return self._ask(request, operation, "Cancel operation", CANCEL, danger=True)
+
+    @page("Take over", permission="take_over", icon="move_to_inbox")
+    def take_over(self, request: HttpRequest, operation: Operation) -> HttpResponse:
+        """Confirm that an application that was there already becomes ours."""
+        if request.method == "POST":
+            self._go_on(request, operation, provisioning.adopt, "The application is taken over. Provisioning goes on.")
+            return self.back_to(operation)
+        return self._ask(request, operation, "Take over", [operation.message, *TAKE_OVER])
+
+    def _ask(
+        self, request: HttpRequest, operation: Operation, verb: str, intro: list[str], **more: Any
+    ) -> HttpResponse:
+        title = f"{verb}: {steps.title_of(operation)}, {operation.subject_label}"
+        return self.confirmation(request, subject=operation, title=title, button=verb, intro=intro, **more)
+
+    def _go_on(self, request: HttpRequest, operation: Operation, act: Any, done: str) -> None:
+        if self.attempt(request, lambda: act(operation, actor=actor_of(request)), done):
+            tasks.ring_on_commit(operation.pk)
+
+    @admin.display(description="Operation", ordering="kind")
+    def what(self, operation: Operation) -> str:
+        """What it does."""
+        return steps.title_of(operation)
+
+    @admin.display(description="State", ordering="status")
+    def state(self, operation: Operation) -> SafeString:
+        """The coloured state."""
+        return elements.badge(operation.status)
+
+    @admin.display(description="About", ordering="subject_label")
+    def subject(self, operation: Operation) -> str:
+        """What it is about."""
+        return operation.subject_label
+
+    @admin.display(description="Steps")
+    def progress(self, operation: Operation) -> str:
+        """How many steps are done, and the one it stands at."""
+        done = sum(step["status"] == "done" for step in operation.steps)
+        current = operation.current_step
+        where = f": {current['title']}" if current and operation.status != Operation.Status.SUCCEEDED else ""
+        return f"{done} of {len(operation.steps)}{where}"
+
+    @admin.display(description="Waits for", ordering="waits_for")
+    def waits(self, operation: Operation) -> str:
+        """Staff, the customer, or time."""
+        if operation.status != Operation.Status.WAITING:
+            return "–"
+        return {"staff": "Staff", "customer": "The customer"}.get(operation.waits_for, "Time")
+
+    @admin.display(description="Requested by", ordering="requested_by_label")
+    def requester(self, operation: Operation) -> str:
+        """Who asked for it."""
+        return operation.requested_by_label
+
+    @admin.display(description="Requested", ordering="created_at")
+    def began(self, operation: Operation) -> SafeString:
+        """When it was asked for."""
+        return elements.moment(operation.created_at)
+
+    @admin.display(description="Took")
+    def took(self, operation: Operation) -> str:
+        """From the first step to the end."""
+        if not operation.started_at or not operation.ended_at:
+            return "–"
+        return elements.length(operation.ended_at - operation.started_at)
+
+
+RESUME = [
+    "The operation goes on at the step where it stopped. Each step looks before it acts: nothing is made twice.",
+]
+CANCEL = [
+    "The operation ends here. What its steps have done stays as it is.",
+    "You can ask for a new one afterwards: it finds what is there already.",
+]
+TAKE_OVER = [
+    "From then on SyncPortal changes this application to what the instance needs, and keeps its secrets.",
+    "Take it over only if it was made for this host.",
+]

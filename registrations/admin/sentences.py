@@ -1,0 +1,104 @@
+"""The history in sentences, as data: what an action's name means, to be read between who and whom."""
+
+import re
+
+# "{subject}" stands where the subject's name goes; without it the name follows at the end.
+SENTENCES = {
+    "staff.signed_in": "signed in",
+    "staff.sign_in_refused": "was refused: wrong user name or password",
+    "staff.added": "added the member of staff",
+    "staff.changed": "changed the member of staff",
+    "staff.password_changed": "set the password of",
+    "group.added": "added the group",
+    "group.changed": "changed the group",
+    "tenant.added": "added the Entra tenant",
+    "tenant.changed": "changed the Entra tenant",
+    "tenant.secret_kept": "gave a new secret for the Entra tenant",
+    "tenant.checked": "checked the credential of",
+    "provider.added": "added the service provider",
+    "provider.changed": "changed the service provider",
+    "provider.address_changed": "changed the address of the service provider",
+    "instance.added": "added the UMP instance",
+    "instance.changed": "changed the UMP instance",
+    "instance.secret_kept": "gave a new UMP API secret for",
+    "instance.address_changed": "changed the address of",
+    "customer.added": "added the customer",
+    "customer.changed": "changed the customer",
+    "service.added": "added the service",
+    "service.changed": "changed the service",
+    "invitation.created": "created the {subject}",
+    "invitation.changed": "changed the {subject}",
+    "invitation.sent": "mailed the {subject}",
+    "invitation.link_copied": "copied the link of the {subject}",
+    "invitation.link_renewed": "made a new link for the {subject}",
+    "invitation.revoked": "revoked the {subject}",
+    "invitation.started": "started the {subject}",
+    "invitation.authenticated": "signed in for the {subject}",
+    "invitation.consent_begun": "went on to Microsoft's consent for the {subject}",
+    "invitation.sign_in_refused": "was refused at the sign-in for the {subject}",
+    "invitation.completed": "completed the {subject}",
+    "application.intended": "is about to create the application",
+    "application.created": "made, or found, the application",
+    "application.found_gone": "found deleted for good the application",
+    "application.adopted": "took over the application",
+    "application.adoption_confirmed": "confirmed taking over the application of",
+    "secret.added": "added a client secret to",
+    "secret.delivered": "delivered the client secret of",
+    "secret.found_gone": "found ended or gone the client secret of",
+    "secret.proven": "proved the client secret of",
+    "secret.revealed": "saw the client secret of",
+    "secret.discarded": "discarded the client secret of",
+    "secret.removed": "removed a client secret from",
+    "handover.sync_app_confirmed": "confirmed Client Id, secret and Redirect URI in the UMP of",
+    "handover.authentication_portal_confirmed": "confirmed the portal URL in the UMP of",
+    "connection.named": "named the registration of the {subject}",
+    "grant.removed": "gave back the permissions lent for the {subject}",
+    "grant.left": "could not give back the permissions lent for the {subject}",
+}
+ALONE = {"staff.signed_in", "staff.sign_in_refused"}  # the actor is the subject
+WORK = {
+    "provision": "the provisioning of {subject}",
+    "check_tenant": "the credential check of {subject}",
+    "send_invitation": "the mail of the {subject}",
+    "connect": "the {subject}",
+}
+MOVES = {
+    "requested": "requested", "resumed": "resumed", "cancelled": "cancelled", "waiting": "paused",
+    "succeeded": "completed", "failed": "could not complete",
+}  # fmt: skip
+STEP = re.compile(r"^(?P<kind>\w+)\.(?P<step>\w+)\.done$")
+
+
+def phrase(action: str, subject: str) -> str:
+    """What was done, with the subject's name: "provisioned umptoken.finebak.com"."""
+    if action in ALONE:
+        return SENTENCES[action]
+    return _with_subject(_template(action), subject)
+
+
+def _template(action: str) -> str:
+    if action in SENTENCES:
+        return SENTENCES[action]
+    step = STEP.match(action)
+    if step:
+        return f'finished the step "{words(step["step"])}" of {WORK.get(step["kind"], "{subject}")}'
+    kind, _, move = action.partition(".")
+    if kind in WORK and move in MOVES:
+        return f"{MOVES[move]} {WORK[kind]}"
+    return f"did {words(action)}: {{subject}}"
+
+
+def _with_subject(template: str, subject: str) -> str:
+    if "{subject}" in template:
+        # Names from outside may hold braces: replace, never format.
+        return template.replace("{subject}", _lower_first(subject))
+    return f"{template} {subject}".strip()
+
+
+def _lower_first(subject: str) -> str:
+    return subject[:1].lower() + subject[1:] if subject.startswith(("Invitation of", "Connection of")) else subject
+
+
+def words(name: str) -> str:
+    """A machine's name as words."""
+    return name.replace(".", " ").replace("_", " ")

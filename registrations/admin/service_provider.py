@@ -1,0 +1,106 @@
+"""Service providers: a domain and a tenant, fixed once something was delivered."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from registrations.admin.base import PortalAdmin, actor_of, page
+from registrations.models import EntraTenant, ServiceProvider, UmpInstance
+from registrations.models.fields import validate_domain
+from registrations.services import custody
+
+FIXED = "Read only since the first delivery. Use Change address."
+
+
+class ChangeDomainForm(forms.Form):
+    """Another domain or tenant, and why."""
+
+    domain = forms.CharField(max_length=240, validators=[validate_domain], widget=UnfoldAdminTextInputWidget())
+    tenant = forms.ModelChoiceField(EntraTenant.objects.all(), label="Entra tenant", widget=UnfoldAdminSelectWidget())
+    reason = forms.CharField(
+        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="It is kept in the history."
+    )
+
+
+@admin.register(ServiceProvider)
+class ServiceProviderAdmin(PortalAdmin):
+    """Domain and tenant decide where applications are made and which hosts are ours."""
+
+    subject_word = "provider"
+    list_display = ("name", "domain", "tenant", "instance_count")
+    list_filter = ("tenant",)
+    list_select_related = ("tenant",)
+    search_fields = ("name", "domain")
+    search_help_text = "Name or domain"
+    fields = ("name", "domain", "tenant")
+    actions_detail = ("change_address",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceProvider]:
+        """With the number of instances."""
+        rows: QuerySet[ServiceProvider] = super().get_queryset(request).annotate(instance_total=Count("instances"))
+        return rows
+
+    @admin.display(description="UMP instances", ordering="instance_total")
+    def instance_count(self, provider: Any) -> int:
+        """How many UMP instances belong to it."""
+        return int(provider.instance_total)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ServiceProvider | None = None) -> list[str]:
+        """After the first delivery, the domain and the tenant are changed by an act of their own."""
+        return ["domain", "tenant"] if obj and is_fixed(obj) else []
+
+    def has_change_address_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The same permission as for an instance's address."""
+        return self.may(request, "change_address_umpinstance")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """The act is offered only where the form cannot do it."""
+        provider = self.get_object(request, str(object_id))
+        return super().get_actions_detail(request, object_id) if provider and is_fixed(provider) else []
+
+    @page("Change address", permission="change_address", icon="edit_location")
+    def change_address(self, request: HttpRequest, provider: ServiceProvider) -> HttpResponse:
+        """Another domain or tenant after the first delivery."""
+        initial = {"domain": provider.domain, "tenant": provider.tenant_id}
+        form = ChangeDomainForm(request.POST or None, initial=initial)
+        if request.method == "POST" and form.is_valid() and self._change(request, provider, form):
+            return self.back_to(provider)
+        return self.confirmation(
+            request, subject=provider, title=f"Change the address of {provider}", button="Change address",
+            form=form, danger=True, intro=what_follows(provider),
+        )  # fmt: skip
+
+    def _change(self, request: HttpRequest, provider: ServiceProvider, form: ChangeDomainForm) -> bool:
+        values = form.cleaned_data
+        done = f"The address of {provider} is changed. Give the UMP secrets again, then provision."
+        try:
+            return self.attempt(
+                request,
+                lambda: custody.change_provider_address(provider, **values, actor=actor_of(request)),
+                done,
+            )
+        except ValidationError as refusal:
+            form.add_error(None, refusal.messages)
+            return False
+
+
+def is_fixed(provider: ServiceProvider) -> bool:
+    """Whether a sync app was delivered to one of its UMPs."""
+    return UmpInstance.objects.filter(provider=provider, delivered_at__isnull=False).exists()
+
+
+def what_follows(provider: ServiceProvider) -> list[str]:
+    """What a change means, in sentences."""
+    hosts = ", ".join(str(instance) for instance in provider.instances.select_related("provider"))
+    return [
+        f"These hosts change with it: {hosts}.",
+        "Each of them becomes a draft, and the kept UMP API secret of each is deleted: give it again.",
+        "A UMP base URL that is not under the new domain is emptied.",
+        "Links in invitations that were sent before stop working at the old host.",
+        "With another tenant, new applications are made there. The old ones stay until you remove them.",
+    ]

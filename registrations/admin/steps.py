@@ -1,0 +1,114 @@
+"""An operation's steps as people read them, and the acts that its state allows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from registrations import elements
+from registrations.errors import WrongStateError
+from registrations.models import Operation
+from registrations.services import operations
+
+Person = AbstractBaseUser | AnonymousUser
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step: what, how it stands, how long it took, what was answered."""
+
+    title: str
+    state: str
+    taken: str
+    note: str
+    request_id: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Button:
+    """A link to the page of an act."""
+
+    title: str
+    address: str
+    variant: str = "default"
+
+
+def describe(operation: Operation, user: Any) -> dict[str, Any]:
+    """What the steps' fragment shows of an operation, for this person."""
+    rows = [_row(step, operation) for step in operation.steps]
+    done = sum(row.state == "done" for row in rows)
+    return {
+        "operation": operation,
+        "operation_title": title_of(operation),
+        "operation_address": address(operation, "change"),
+        "steps_address": address(operation, "steps"),
+        "is_pressing": operation.status not in (Operation.Status.SUCCEEDED, Operation.Status.CANCELLED),
+        "rows": rows,
+        "progress": f"{done} of {len(rows)} steps are done",
+        "taken": elements.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",
+        "buttons": buttons(operation, user),
+    }
+
+
+def newest_of(subject_id: Any) -> Operation | None:
+    """The newest operation of a subject."""
+    return Operation.objects.filter(subject_id=subject_id).first()
+
+
+def title_of(operation: Operation) -> str:
+    """What the operation does; its kind's name where this version does not know the kind."""
+    try:
+        return operations.kind_of(operation).title
+    except WrongStateError:
+        return operation.kind
+
+
+def buttons(operation: Operation, user: Any) -> list[Button]:
+    """The acts that fit the operation's state and this person's permissions, the most likely one first."""
+    found: list[Button] = []
+    waits = operation.status == Operation.Status.WAITING
+    if waits and operation.error_code.startswith("handover") and user.has_perm("registrations.view_umpinstance"):
+        found.append(Button("Open the hand-over sheet", address(operation, "hand_over"), "primary"))
+    if user.has_perm("registrations.provision_umpinstance") and operation.error_code == "adoption_needed":
+        found.append(Button("Take over", address(operation, "take_over"), "primary"))
+    if not user.has_perm("registrations.change_operation"):
+        return found
+    if operation.status in (Operation.Status.FAILED, Operation.Status.WAITING):
+        found.append(Button("Resume", address(operation, "resume"), "default" if found else "primary"))
+    if operation.status in (Operation.Status.QUEUED, Operation.Status.WAITING):
+        found.append(Button("Cancel", address(operation, "cancel")))
+    return found
+
+
+def address(operation: Operation, name: str) -> str:
+    """The address of one of the operation's pages."""
+    return reverse(f"admin:registrations_operation_{name}", args=[operation.pk])
+
+
+def _row(step: dict[str, Any], operation: Operation) -> StepRow:
+    state = str(step["status"])
+    if state == "running" and not operation.is_live:
+        state = "cancelled"
+    started, ended = _instant(step["started_at"]), _instant(step["ended_at"])
+    return StepRow(
+        title=step["title"],
+        state=state,
+        taken=elements.length(_span(started, ended)) if started and state in ("done", "failed", "running") else "",
+        note=step["note"],
+        request_id=step["request_id"],
+        attempts=step["attempts"],
+    )
+
+
+def _span(started: datetime | None, ended: datetime | None) -> Any:
+    now = timezone.now()
+    return (ended or now) - (started or now)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return parse_datetime(text) if text else None

@@ -1,0 +1,266 @@
+"""UMP instances: what is derived from them, what was made for them, and the acts on them."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Concat
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+
+from registrations import elements, tasks
+from registrations.admin import attention, steps
+from registrations.admin.base import PortalAdmin, actor_of, page
+from registrations.admin.instance_forms import ChangeAddressForm, UmpInstanceForm
+from registrations.errors import PortalError
+from registrations.models import ClientSecret, Operation, UmpInstance
+from registrations.services import custody, provisioning
+
+ADDRESS = ["provider", "app_name", "delivery", "ump_url"]
+DERIVED = ["host_text", "redirect_uri_text", "portal_url_text"]
+CREDENTIAL = ["ump_tenant_id", "ump_client_id"]
+
+
+@admin.register(UmpInstance)
+class UmpInstanceAdmin(PortalAdmin):
+    """Staff give app name, provider and the UMP's address; everything else is derived or done by operations."""
+
+    form = UmpInstanceForm
+    subject_word = "instance"
+    list_display = ("host_name", "state", "provider", "tenant", "delivery_kind", "secret_expires", "changed")
+    list_display_links = ("host_name",)
+    list_filter = (attention.need_filter(attention.INSTANCES), "status", "provider", "delivery")
+    list_select_related = ("provider__tenant",)
+    search_fields = ("full_host", "provider__name", "ump_url")
+    search_help_text = "Host, service provider or UMP URL"
+    actions = ("provision_selected",)
+    actions_detail = ("provision", "change_address")
+    change_form_outer_before_template = "admin/registrations/umpinstance/facts.html"
+    change_form_outer_after_template = "admin/registrations/newest_operation.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UmpInstance]:
+        """With the host as one searchable text and the end of the live secret."""
+        live = ClientSecret.objects.filter(registration__instance=OuterRef("pk"), status__in=ClientSecret.LIVE)
+        rows: QuerySet[UmpInstance] = (
+            super()
+            .get_queryset(request)
+            .select_related("provider__tenant")
+            .annotate(
+                full_host=Concat("app_name", Value("."), "provider__domain"),
+                secret_end=Subquery(live.order_by("-expires_at").values("expires_at")[:1]),
+            )
+        )
+        return rows
+
+    def get_fieldsets(self, request: HttpRequest, obj: UmpInstance | None = None) -> Any:
+        """What is typed, what follows from it, and the UMP API's credential."""
+        may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        secret = "ump_client_secret" if may_write else "secret_kept"
+        fixed = bool(obj and is_fixed(obj))
+        return [
+            (None, {"fields": ADDRESS, "description": FIXED if fixed else ""}),
+            ("What follows from it", {"fields": DERIVED, "description": DERIVED_TEXT}),
+            ("UMP API credential", {"fields": [*CREDENTIAL, secret, "ump_scope"], "description": CREDENTIAL_TEXT}),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: UmpInstance | None = None) -> list[str]:
+        """The address is fixed after the first delivery and while an operation is at work."""
+        fixed = ADDRESS if obj and is_fixed(obj) else []
+        return [*fixed, *DERIVED, "secret_kept"]
+
+    def has_provision_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may have an app registration made."""
+        return self.may(request, "provision_umpinstance")
+
+    def has_change_address_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may send the next secrets elsewhere."""
+        return self.may(request, "change_address_umpinstance")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """None while an operation is at work; Change address only where the form cannot do it."""
+        if Operation.objects.live().filter(subject_id=object_id).exists():
+            return []
+        found = super().get_actions_detail(request, object_id)
+        delivered = UmpInstance.objects.filter(pk=object_id, delivered_at__isnull=False).exists()
+        return [act for act in found if delivered or not act.action_name.endswith("change_address")]
+
+    def save_model(self, request: HttpRequest, obj: UmpInstance, form: Any, change: bool) -> None:
+        """Keep the edits and the UMP's secret."""
+        super().save_model(request, obj, form, change)
+        secret = form.cleaned_data.get("ump_client_secret")
+        if secret:
+            custody.keep_ump_secret(obj, secret, actor=actor_of(request))
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the address that the confirmation page of Provision posts to."""
+        view = self.admin_site.admin_view(self.provision_confirmed)
+        return [path("provision/", view, name="registrations_umpinstance_provision_confirmed"), *super().get_urls()]
+
+    @page("Provision", permission="provision", icon="rocket_launch", variant="primary")
+    def provision(self, request: HttpRequest, instance: UmpInstance) -> HttpResponse:
+        """The confirmation page for one instance."""
+        return self.provision_page(request, [instance], back=elements.change_url(instance))
+
+    @admin.action(description="Provision", permissions=["provision"])
+    def provision_selected(self, request: HttpRequest, queryset: QuerySet[UmpInstance]) -> HttpResponse:
+        """The confirmation page for the chosen instances."""
+        return self.provision_page(request, list(queryset), back=self.list_address())
+
+    def provision_page(self, request: HttpRequest, instances: list[UmpInstance], *, back: str) -> HttpResponse:
+        """Hosts and what will be made, before anything is."""
+        return self.plain_page(
+            request,
+            "admin/registrations/umpinstance/provision.html",
+            title=f"Provision {counted(instances)}",
+            plans=[(instance, provisioning.plan(instance)) for instance in instances],
+            back=back,
+        )
+
+    def provision_confirmed(self, request: HttpRequest) -> HttpResponse:
+        """Ask for one operation an instance; each outcome is told."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_provision_permission(request):
+            raise PermissionDenied
+        try:
+            chosen = list(self.get_queryset(request).filter(pk__in=request.POST.getlist("instance")))
+        except ValidationError:
+            chosen = []
+        if not chosen:
+            self.message_user(request, "Choose at least one instance.", messages.WARNING)
+        begun = [instance for instance in chosen if self._provision(request, instance)]
+        return self.back_to(begun[0]) if len(chosen) == 1 and begun else HttpResponseRedirect(self.list_address())
+
+    def _provision(self, request: HttpRequest, instance: UmpInstance) -> bool:
+        try:
+            operation = provisioning.request(instance, actor=actor_of(request), user=request.user)
+        except PortalError as refusal:
+            self.message_user(request, f"{instance.host}: {refusal}", messages.ERROR)
+            return False
+        tasks.ring_on_commit(operation.pk)
+        self.message_user(request, f"{instance.host}: provisioning has begun.", messages.SUCCESS)
+        return True
+
+    @page("Change address", permission="change_address", icon="edit_location")
+    def change_address(self, request: HttpRequest, instance: UmpInstance) -> HttpResponse:
+        """Another UMP URL, app name or delivery after the first delivery."""
+        initial = {"app_name": instance.app_name, "ump_url": instance.ump_url, "delivery": instance.delivery}
+        form = ChangeAddressForm(request.POST or None, initial=initial)
+        if request.method == "POST" and form.is_valid() and self._change_address(request, instance, form):
+            return self.back_to(instance)
+        return self.confirmation(
+            request, subject=instance, title=f"Change the address of {instance.host}", button="Change address",
+            form=form, danger=True, intro=FOLLOWS,
+        )  # fmt: skip
+
+    def _change_address(self, request: HttpRequest, instance: UmpInstance, form: ChangeAddressForm) -> bool:
+        values = form.cleaned_data
+        done = f"The address is changed. {instance.host} is a draft: give the UMP API secret again, then provision."
+        try:
+            return self.attempt(
+                request, lambda: custody.change_instance_address(instance, **values, actor=actor_of(request)), done
+            )
+        except ValidationError as refusal:
+            form.add_error(None, refusal)
+            return False
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With the newest operation, live, and what was made for the instance."""
+        extra = made_for(object_id) if object_id else {}
+        newest = steps.newest_of(object_id) if object_id else None
+        if newest:
+            extra.update(steps.describe(newest, request.user))
+        return super().changeform_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+
+    @admin.display(description="Host", ordering="full_host")
+    def host_name(self, instance: UmpInstance) -> str:
+        """The name people use."""
+        return instance.host
+
+    @admin.display(description="State", ordering="status")
+    def state(self, instance: UmpInstance) -> SafeString:
+        """The coloured state."""
+        return elements.badge(instance.status)
+
+    @admin.display(description="Tenant", ordering="provider__tenant__name")
+    def tenant(self, instance: UmpInstance) -> str:
+        """Where its application is."""
+        return str(instance.provider.tenant)
+
+    @admin.display(description="Delivery", ordering="delivery")
+    def delivery_kind(self, instance: UmpInstance) -> str:
+        """How values get into the UMP, in short."""
+        return "API" if instance.delivery == UmpInstance.Delivery.API else "Hand-over sheet"
+
+    @admin.display(description="Secret expires", ordering="secret_end")
+    def secret_expires(self, instance: Any) -> SafeString:
+        """The end of the live secret."""
+        return elements.moment(instance.secret_end)
+
+    @admin.display(description="Changed", ordering="status_changed_at")
+    def changed(self, instance: UmpInstance) -> SafeString:
+        """Since when it is in its state."""
+        return elements.moment(instance.status_changed_at)
+
+    @admin.display(description="Host")
+    def host_text(self, instance: UmpInstance) -> SafeString:
+        """App name and domain."""
+        return elements.copyable(instance.host if is_named(instance) else "", derived="host")
+
+    @admin.display(description="Redirect URI")
+    def redirect_uri_text(self, instance: UmpInstance) -> SafeString:
+        """Where Microsoft sends people back to."""
+        return elements.copyable(instance.redirect_uri if is_named(instance) else "", derived="redirect")
+
+    @admin.display(description="Customer Authentication Portal URL")
+    def portal_url_text(self, instance: UmpInstance) -> SafeString:
+        """What the UMP puts before each invitation's id."""
+        return elements.copyable(instance.portal_url if is_named(instance) else "", derived="portal")
+
+    @admin.display(description="UMP API client secret")
+    def secret_kept(self, instance: UmpInstance) -> str:
+        """Whether there is one; never which."""
+        return "Kept, encrypted" if instance.ump_client_secret_envelope else "Not given yet"
+
+
+FIXED = "Read only since the first delivery, or while an operation is at work. After a delivery, use Change address."
+DERIVED_TEXT = (
+    "Derived, never typed. Check the host before you provision: it needs a DNS record that leads to SyncPortal."
+)
+CREDENTIAL_TEXT = "With it SyncPortal signs in to the UMP's API. Leave it empty for delivery by hand-over sheet."
+FOLLOWS = [
+    "The next secret goes to the new address. Check it with the service provider first.",
+    "The instance becomes a draft, and the kept UMP API secret is deleted: give it again, then provision.",
+    "With another app name, links in invitations that were sent before stop working, and the application gets the new "
+    "redirect URI when you provision.",
+]
+
+
+def is_fixed(instance: UmpInstance) -> bool:
+    """Whether its address may not be edited in the form."""
+    return bool(instance.delivered_at) or Operation.objects.live().filter(subject_id=instance.pk).exists()
+
+
+def is_named(instance: UmpInstance) -> bool:
+    """Whether host and URLs can be derived."""
+    return bool(instance.app_name and instance.provider_id)
+
+
+def counted(instances: list[UmpInstance]) -> str:
+    """How many, in words for titles and buttons."""
+    return "1 instance" if len(instances) == 1 else f"{len(instances)} instances"
+
+
+def made_for(object_id: str) -> dict[str, Any]:
+    """The registration, the live secret and the number of services of an instance."""
+    try:
+        secrets = ClientSecret.objects.filter(registration__instance__pk=object_id, status__in=ClientSecret.LIVE)
+        secret = secrets.select_related("registration").order_by("-created_at").first()
+        counts = UmpInstance.objects.filter(pk=object_id).aggregate(services=Count("services"))
+    except ValidationError:
+        return {}
+    return {"live_secret": secret, "service_count": counts["services"]}

@@ -1,0 +1,233 @@
+"""Microsoft Entra ID: sign-in, tokens and the check of id_tokens.
+
+MSAL does the protocol. It verifies neither signature, issuer, audience nor times of an id_token, so we do.
+One MSAL object is made for each attempt: it caches answers of HTTP 400 for a minute.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NewType, TypeVar
+from urllib.parse import urlencode
+
+import jwt
+import requests
+from msal import ConfidentialClientApplication
+from msal.exceptions import MsalServiceError
+
+from registrations.clients.http import RemoteSession, exchange, json_of
+from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavailableError
+
+SERVICE = "Microsoft's sign-in service"
+CLOCK_SKEW = timedelta(minutes=5)
+ID_TOKEN_CLAIMS = ["aud", "iss", "exp", "iat", "nbf", "sub", "oid", "tid", "ver"]
+
+# https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+TRANSIENT = frozenset({"AADSTS90033", "AADSTS90006", "AADSTS90024", "AADSTS90055", "AADSTS50000", "AADSTS50033"})
+REPLICATING = frozenset({"AADSTS7000215", "AADSTS700016", "AADSTS7000229", "AADSTS650051", "AADSTS500011"})
+WRONG_CREDENTIAL = frozenset({"AADSTS7000215", "AADSTS7000222", "AADSTS700016", "AADSTS7000229", "AADSTS90002"})
+
+# What MSAL lets through where the network or the answer breaks. JSONDecodeError is a ValueError: catch it first.
+UNAVAILABLE = (requests.RequestException, MsalServiceError, json.JSONDecodeError)
+
+SignedClaims = NewType("SignedClaims", dict[str, Any])
+T = TypeVar("T")
+
+
+class EntraRefusedError(RemoteRejectedError):
+    """Entra said no: `code` is the AADSTS number or the OAuth error, `error` the OAuth error (RFC 6749, section 5.2)."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        numbers = answer.get("error_codes") or []
+        self.error = str(answer.get("error", "unknown_error"))
+        self.suberror = str(answer.get("suberror") or answer.get("error_subcode") or "")
+        self.correlation_id = str(answer.get("correlation_id") or "")
+        code = f"AADSTS{numbers[0]}" if numbers else _code_in(str(answer.get("error_description", ""))) or self.error
+        super().__init__(f"Microsoft refused ({code}).", code=code, request_id=str(answer.get("trace_id") or ""))
+
+
+@dataclass(frozen=True)
+class SignInAnswer:
+    """What a redeemed authorization code brought. The tokens must not be logged or kept in clear."""
+
+    access_token: str
+    expires_at: datetime
+    id_token: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class AppToken:
+    """An application's own token; roles and wids are read for diagnosis only (the token is the API's, not ours)."""
+
+    token: str
+    expires_at: datetime
+    roles: frozenset[str]
+    wids: frozenset[str]
+
+
+class EntraClient:
+    """Entra's endpoints below one origin, for any tenant."""
+
+    def __init__(self, session: RemoteSession, entra_url: str) -> None:
+        self._session = session
+        self._entra_url = entra_url
+
+    # https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+    def begin_sign_in(
+        self,
+        *,
+        authority: str,
+        app_id: str,
+        client_secret: str,
+        scopes: list[str],
+        redirect_uri: str,
+        login_hint: str | None = None,
+    ) -> dict[str, Any]:
+        """The state of a new sign-in (MSAL's flow): `auth_uri` is for the browser, the rest is kept sealed.
+
+        `authority` is "organizations" or a tenant's GUID. Raises RemoteUnavailableError, EntraRefusedError.
+        """
+        flow: dict[str, Any] = self._ask(
+            authority,
+            app_id,
+            client_secret,
+            lambda app: app.initiate_auth_code_flow(
+                scopes,
+                redirect_uri=redirect_uri,
+                prompt="select_account",
+                login_hint=login_hint,
+                response_mode="form_post",  # no code in an address, a log or a Referer
+            ),
+        )
+        return flow
+
+    def finish_sign_in(
+        self, *, authority: str, app_id: str, client_secret: str, flow: dict[str, Any], answer: dict[str, str]
+    ) -> SignInAnswer:
+        """Redeem the answer that the browser brought back.
+
+        Raises EntraRefusedError where Entra or the person said no, RemoteRejectedError where the answer does not fit
+        the flow (state or nonce), RemoteUnavailableError where Entra does not answer.
+        """
+        try:
+            result = self._ask(
+                authority, app_id, client_secret, lambda app: app.acquire_token_by_auth_code_flow(flow, answer)
+            )
+        except (ValueError, RuntimeError):  # their texts hold state and nonce: not chained on purpose
+            raise RemoteRejectedError("The answer does not belong to this sign-in.", code="state_mismatch") from None
+        _refuse_errors(result)
+        return SignInAnswer(
+            access_token=result["access_token"],
+            expires_at=_expiry(result),
+            id_token=result.get("id_token", ""),
+            scopes=frozenset(_short(scope) for scope in str(result.get("scope", "")).split()),
+        )
+
+    # https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+    def app_token(self, *, tenant_id: str, app_id: str, client_secret: str, scope: str) -> AppToken:
+        """A token for the application itself. Raises EntraRefusedError, NotYetError, RemoteUnavailableError."""
+        result = self._ask(tenant_id, app_id, client_secret, lambda app: app.acquire_token_for_client([scope]))
+        _refuse_errors(result)
+        claims = _claims_for_diagnosis(result["access_token"])
+        return AppToken(
+            token=result["access_token"],
+            expires_at=_expiry(result),
+            roles=frozenset(claims.get("roles", [])),
+            wids=frozenset(claims.get("wids", [])),
+        )
+
+    # https://learn.microsoft.com/entra/identity-platform/id-tokens#validate-tokens
+    def verify_id_token(self, id_token: str, *, app_id: str, authority: str) -> SignedClaims:
+        """The claims, once signature, issuer, audience and times are checked. Raises RemoteRejectedError otherwise."""
+        document = self.discovery(authority)
+        try:
+            header = jwt.get_unverified_header(id_token)
+            keys = json_of(exchange(self._session, SERVICE, "GET", document["jwks_uri"]), SERVICE)
+            key = next(key for key in jwt.PyJWKSet.from_dict(keys).keys if key.key_id == header.get("kid"))
+            tenant_id = str(_claims_for_diagnosis(id_token).get("tid", ""))
+            claims = jwt.decode(
+                id_token,
+                key,
+                algorithms=["RS256"],
+                audience=app_id,
+                issuer=str(document["issuer"]).replace("{tenantid}", tenant_id),
+                leeway=CLOCK_SKEW,
+                options={"require": ID_TOKEN_CLAIMS},
+            )
+        except (jwt.PyJWTError, StopIteration, KeyError):
+            raise RemoteRejectedError(
+                "The identity that came back is not signed as it must be.", code="id_token"
+            ) from None
+        if claims["ver"] != "2.0":
+            raise RemoteRejectedError("The identity that came back has the wrong version.", code="id_token")
+        return SignedClaims(claims)
+
+    def discovery(self, authority: str) -> dict[str, Any]:
+        """The discovery document of a tenant (OpenID Connect Discovery 1.0). Raises EntraRefusedError for no tenant."""
+        url = f"{self._entra_url}/{authority}/v2.0/.well-known/openid-configuration"
+        response = exchange(self._session, SERVICE, "GET", url)
+        body = json_of(response, SERVICE)
+        if response.status_code != requests.codes.ok:
+            raise EntraRefusedError(body)
+        return body
+
+    # https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
+    def admin_consent_url(self, *, tenant_id: str, client_id: str) -> str:
+        """The browser address where an administrator grants what the application asks for."""
+        endpoint = str(self.discovery(tenant_id)["authorization_endpoint"])
+        base = endpoint.removesuffix("/oauth2/v2.0/authorize")
+        return f"{base}/adminconsent?{urlencode({'client_id': client_id})}"
+
+    def _ask(
+        self, authority: str, app_id: str, client_secret: str, question: Callable[[ConfidentialClientApplication], T]
+    ) -> T:
+        try:
+            app = ConfidentialClientApplication(
+                app_id,
+                client_credential=client_secret,
+                authority=f"{self._entra_url}/{authority}",
+                instance_discovery=False,  # ENTRA_URL is the authority; MSAL need not ask Microsoft whether it is one
+                http_client=self._session,
+                exclude_scopes=["offline_access"],  # no refresh token: nothing that outlives the act
+            )
+        except UNAVAILABLE as error:
+            raise RemoteUnavailableError(f"{SERVICE} did not answer.") from error
+        except ValueError:  # MSAL tells no tenant and a busy Entra alike: ask for the reason ourselves
+            self.discovery(authority)
+            raise RemoteUnavailableError(f"{SERVICE} did not answer.") from None
+        try:
+            return question(app)
+        except UNAVAILABLE as error:
+            raise RemoteUnavailableError(f"{SERVICE} did not answer.") from error
+
+
+def _refuse_errors(result: dict[str, Any]) -> None:
+    if "error" not in result:
+        return
+    refusal = EntraRefusedError(result)
+    if refusal.code in TRANSIENT or refusal.error == "temporarily_unavailable":
+        raise NotYetError(f"{SERVICE} is busy ({refusal.code}).", code=refusal.code, request_id=refusal.request_id)
+    raise refusal
+
+
+def _claims_for_diagnosis(token: str) -> dict[str, Any]:
+    try:
+        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    except jwt.PyJWTError:
+        return {}
+    return claims
+
+
+def _code_in(description: str) -> str:
+    start = description.split(":", 1)[0].strip()
+    return start if start.startswith("AADSTS") and start[6:].isdigit() else ""
+
+
+def _expiry(result: dict[str, Any]) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=int(result.get("expires_in", 0)))
+
+
+def _short(scope: str) -> str:
+    return scope.rsplit("/", 1)[-1]

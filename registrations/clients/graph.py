@@ -1,0 +1,305 @@
+"""Microsoft Graph v1.0, as far as SyncPortal calls it. Each call names Microsoft's page.
+
+What Graph's refusals mean stands in `graph_answers.py`.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from registrations.clients.graph_answers import SERVICE, GraphRefusedError, Meaning, refusal_of
+from registrations.clients.http import RemoteSession, exchange, json_of
+from registrations.errors import NotFoundError, NotYetError
+
+GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+TEAMS_ADMIN_API_APP_ID = "48ac35b8-9aa8-4d74-927d-1f4a14a0b239"
+BETWEEN_CREDENTIAL_WRITES = timedelta(seconds=6)  # two writes in quick succession answer 409
+
+APPLICATION_FIELDS = (
+    "id,appId,uniqueName,displayName,signInAudience,isFallbackPublicClient,groupMembershipClaims,optionalClaims,web,"
+    "requiredResourceAccess,tags,notes,passwordCredentials"
+)
+
+
+@dataclass(frozen=True)
+class Organization:
+    """The tenant a token belongs to."""
+
+    tenant_id: str
+    display_name: str
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application object; `properties` are Graph's own, for comparing with what it must look like."""
+
+    object_id: str
+    app_id: str
+    display_name: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ResourcePrincipal:
+    """The service principal of an API in this tenant, with the ids of the permissions it offers."""
+
+    id: str
+    app_roles: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class NewSecret:
+    """A secret as Graph shows it this one time. The text must be sealed before anything else happens."""
+
+    key_id: str
+    secret_text: str
+    hint: str
+    ends_at: datetime
+
+    def __repr__(self) -> str:
+        return f"NewSecret(key_id={self.key_id!r})"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A client secret as everybody may see it."""
+
+    key_id: str
+    display_name: str
+
+
+@dataclass(frozen=True)
+class SecretPolicy:
+    """What the tenant's app management policy says about secrets."""
+
+    forbidden: bool
+    longest: str  # an ISO 8601 duration, or ""
+
+
+class GraphClient:
+    """Graph for one tenant, with an application's or a person's token."""
+
+    def __init__(self, session: RemoteSession, graph_url: str, token: Callable[[bool], str]) -> None:
+        """`token` gives the token in hand, or with True a new one, because Graph does not take the other any more."""
+        self._session = session
+        self._base = f"{graph_url}/v1.0"
+        self._token = token
+
+    # https://learn.microsoft.com/graph/api/organization-list
+    def organization(self) -> Organization:
+        """The tenant this token is for."""
+        found = self._look("/organization?$select=id,displayName")["value"][0]
+        return Organization(found["id"], found["displayName"])
+
+    # https://learn.microsoft.com/graph/api/user-list-transitivememberof
+    def my_directory_roles(self) -> frozenset[str]:
+        """Template ids of the directory roles that the signed-in person holds now (active, not only eligible)."""
+        path = "/me/transitiveMemberOf/microsoft.graph.directoryRole?$select=displayName,roleTemplateId"
+        return frozenset(role["roleTemplateId"] for role in self._pages(path) if role.get("roleTemplateId"))
+
+    # https://learn.microsoft.com/graph/api/tenantappmanagementpolicy-get
+    def secret_policy(self) -> SecretPolicy:
+        """What the tenant's default policy says about client secrets. Raises NotPermittedError without Policy.Read.All."""
+        policy = self._look("/policies/defaultAppManagementPolicy")
+        rules = (policy.get("applicationRestrictions") or {}).get("passwordCredentials") or []
+        enabled = [rule for rule in rules if policy.get("isEnabled") and rule.get("state", "enabled") == "enabled"]
+        longest = next(
+            (rule.get("maxLifetime") for rule in enabled if rule["restrictionType"] == "passwordLifetime"), ""
+        )
+        return SecretPolicy(any(rule["restrictionType"] == "passwordAddition" for rule in enabled), longest or "")
+
+    # https://learn.microsoft.com/graph/api/application-get
+    def find_application(self, unique_name: str) -> Application | None:
+        """The application with that unique name, or None where there is none (or none that this replica knows)."""
+        return self._find(f"/applications(uniqueName='{_quoted(unique_name)}')")
+
+    def read_application(self, object_id: str) -> Application | None:
+        """The application with that object id, or None."""
+        return self._find(f"/applications/{object_id}")
+
+    # https://learn.microsoft.com/graph/api/directory-deleteditems-list
+    def is_deleted(self, unique_name: str) -> bool:
+        """Whether a deleted application, which can be restored for 30 days, still holds the unique name."""
+        path = "/directory/deletedItems/microsoft.graph.application?$select=id,uniqueName"
+        return any(entry.get("uniqueName") == unique_name for entry in self._pages(path))
+
+    # https://learn.microsoft.com/graph/api/application-upsert
+    def create_application(self, unique_name: str, properties: Mapping[str, Any]) -> Application | None:
+        """Create the application, or update the one that somebody created meanwhile; None in that case: look again.
+
+        Raises GraphRefusedError with `NAME_TAKEN` where a deleted application still holds the name.
+        """
+        path = f"/applications(uniqueName='{_quoted(unique_name)}')"
+        response = self._act("PATCH", path, properties, headers={"Prefer": "create-if-missing"})
+        return _application(json_of(response, SERVICE)) if response.status_code == requests.codes.created else None
+
+    # https://learn.microsoft.com/graph/api/application-update
+    def update_application(self, object_id: str, changes: Mapping[str, Any]) -> None:
+        """Change properties; Graph replaces collections whole."""
+        self._act("PATCH", f"/applications/{object_id}", changes)
+
+    # https://learn.microsoft.com/graph/api/serviceprincipal-upsert
+    def ensure_service_principal(self, app_id: str) -> str:
+        """The object id of the application's service principal in this tenant, created where it is missing."""
+        found = self._service_principal(app_id, "id")
+        if found:
+            return str(found["id"])
+        try:
+            return str(json_of(self._act("POST", "/servicePrincipals", {"appId": app_id}), SERVICE)["id"])
+        except GraphRefusedError as refusal:
+            if refusal.meaning is not Meaning.EXISTS:
+                raise
+            raise NotYetError(
+                "Microsoft has made the service principal and does not show it everywhere yet."
+            ) from refusal
+
+    def find_service_principal(self, app_id: str) -> str | None:
+        """The object id of the application's service principal in this tenant, or None."""
+        found = self._service_principal(app_id, "id")
+        return str(found["id"]) if found else None
+
+    def resource(self, app_id: str) -> ResourcePrincipal:
+        """An API's service principal with the application permissions it offers; created where it is missing."""
+        found = self._service_principal(app_id, "id,appRoles")
+        if not found:
+            self.ensure_service_principal(app_id)
+            raise NotYetError("Microsoft is adding the API to the organisation.", retry_after=timedelta(seconds=2))
+        return ResourcePrincipal(found["id"], {role["value"]: role["id"] for role in found.get("appRoles", [])})
+
+    # https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
+    def granted_roles(self, service_principal_id: str) -> frozenset[tuple[str, str]]:
+        """(resource service principal id, app role id) of every application permission granted to it."""
+        path = f"/servicePrincipals/{service_principal_id}/appRoleAssignments"
+        return frozenset((grant["resourceId"], grant["appRoleId"]) for grant in self._pages(path))
+
+    # https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignments
+    def grant_role(self, service_principal_id: str, resource_id: str, role_id: str) -> None:
+        """Grant one application permission; granted before counts as done."""
+        body = {"principalId": service_principal_id, "resourceId": resource_id, "appRoleId": role_id}
+        self._act_once("POST", f"/servicePrincipals/{service_principal_id}/appRoleAssignments", body)
+
+    # https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
+    def directory_roles_of(self, service_principal_id: str) -> frozenset[str]:
+        """Template ids of the Entra roles assigned to a service principal."""
+        path = f"/roleManagement/directory/roleAssignments?$filter=principalId eq '{service_principal_id}'"
+        return frozenset(assignment["roleDefinitionId"] for assignment in self._pages(path))
+
+    # https://learn.microsoft.com/graph/api/rbacapplication-post-roleassignments
+    def assign_directory_role(self, service_principal_id: str, role_template_id: str) -> None:
+        """Assign one Entra role; assigned before counts as done."""
+        body = {
+            "@odata.type": "#microsoft.graph.unifiedRoleAssignment",
+            "roleDefinitionId": role_template_id,
+            "principalId": service_principal_id,
+            "directoryScopeId": "/",
+        }
+        self._act_once("POST", "/roleManagement/directory/roleAssignments", body)
+
+    def credentials(self, object_id: str) -> list[Credential]:
+        """The application's client secrets, ours and others'. Raises NotYetError where it is not visible yet."""
+        application = self.read_application(object_id)
+        if application is None:
+            raise NotYetError("Microsoft does not show the new application everywhere yet.")
+        found = application.properties.get("passwordCredentials") or []
+        return [Credential(entry["keyId"], entry.get("displayName") or "") for entry in found]
+
+    # https://learn.microsoft.com/graph/api/application-addpassword
+    def add_secret(self, object_id: str, display_name: str, ends_at: datetime) -> NewSecret:
+        """Add a client secret. Not repeatable: whoever calls has written an intent with this display name before."""
+        body = {"passwordCredential": {"displayName": display_name, "endDateTime": _instant(ends_at)}}
+        answer = json_of(self._act("POST", f"/applications/{object_id}/addPassword", body), SERVICE)
+        ends = datetime.fromisoformat(answer["endDateTime"].replace("Z", "+00:00"))
+        return NewSecret(answer["keyId"], answer["secretText"], answer.get("hint") or answer["secretText"][:3], ends)
+
+    # https://learn.microsoft.com/graph/api/application-removepassword
+    def remove_secret(self, object_id: str, key_id: str) -> None:
+        """Remove a client secret; gone before counts as done."""
+        self._act_once("POST", f"/applications/{object_id}/removePassword", {"keyId": key_id})
+
+    # https://learn.microsoft.com/graph/api/oauth2permissiongrant-list
+    def delegated_grants(self, service_principal_id: str) -> list[str]:
+        """Ids of the delegated grants given to a client application in this tenant."""
+        path = f"/oauth2PermissionGrants?$filter=clientId eq '{service_principal_id}'"
+        return [grant["id"] for grant in self._pages(path)]
+
+    # https://learn.microsoft.com/graph/api/oauth2permissiongrant-delete
+    def remove_delegated_grant(self, grant_id: str) -> None:
+        """Remove a delegated grant; gone before counts as done."""
+        try:
+            self._answer("DELETE", f"/oauth2PermissionGrants/{grant_id}")
+        except NotFoundError:
+            return
+
+    def _service_principal(self, app_id: str, fields: str) -> dict[str, Any] | None:
+        try:
+            return self._look(f"/servicePrincipals(appId='{app_id}')?$select={fields}")
+        except NotFoundError:
+            return None
+
+    def _find(self, path: str) -> Application | None:
+        try:
+            return _application(self._look(f"{path}?$select={APPLICATION_FIELDS}"))
+        except NotFoundError:
+            return None
+
+    def _look(self, path: str) -> dict[str, Any]:
+        return json_of(self._answer("GET", path), SERVICE)
+
+    def _pages(self, path: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while path:
+            page = self._look(path)
+            found += page.get("value", [])
+            path = str(page.get("@odata.nextLink", "")).removeprefix(self._base)
+        return found
+
+    def _act(
+        self, method: str, path: str, body: Mapping[str, Any], headers: dict[str, str] | None = None
+    ) -> requests.Response:
+        try:
+            return self._answer(method, path, json=body, headers=headers)
+        except NotFoundError as missing:
+            # We act only on objects whose ids Graph has given us: it has not copied them to this replica yet.
+            raise NotYetError(
+                "Microsoft is still copying this to its data centres.", code=missing.code, request_id=missing.request_id
+            ) from missing
+
+    def _act_once(self, method: str, path: str, body: Mapping[str, Any]) -> None:
+        try:
+            self._act(method, path, body)
+        except GraphRefusedError as refusal:
+            if refusal.meaning not in {Meaning.EXISTS, Meaning.GONE}:
+                raise
+
+    def _answer(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        response = self._send(method, path, False, **kwargs)
+        if response.status_code == requests.codes.unauthorized:
+            response = self._send(method, path, True, **kwargs)
+        if response.ok:
+            return response
+        raise refusal_of(response)
+
+    def _send(self, method: str, path: str, renew: bool, **kwargs: Any) -> requests.Response:
+        headers = {
+            "Authorization": f"Bearer {self._token(renew)}",
+            "client-request-id": str(uuid.uuid4()),
+            **(kwargs.pop("headers", None) or {}),
+        }
+        return exchange(self._session, SERVICE, method, self._base + path, headers=headers, **kwargs)
+
+
+def _application(body: Mapping[str, Any]) -> Application:
+    return Application(body["id"], body["appId"], body.get("displayName", ""), body)
+
+
+def _quoted(value: str) -> str:
+    return quote(value.replace("'", "''"), safe="")
+
+
+def _instant(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,120 @@
+"""One way out: every call to Microsoft or a UMP goes through a session that has a time limit and a list of hosts."""
+
+import time
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as LateError
+from urllib3.util import Retry
+
+from registrations.errors import RemoteUnavailableError
+
+BUSY = frozenset({429, 500, 502, 503, 504})
+LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
+LONGEST_ANSWER_IN_TIMEOUTS = 2
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+
+
+class ForbiddenOriginError(Exception):
+    """Code of ours tried to call a host that is not on the session's list: a mistake or an attack, never retried."""
+
+
+class RemoteSession(requests.Session):
+    """A session that calls only the given origins, follows no redirect and always has a time limit in seconds."""
+
+    def __init__(self, *, origins: Collection[str], ca_bundle: str, timeout: float) -> None:
+        super().__init__()
+        self.trust_env = False  # REQUESTS_CA_BUNDLE in the environment would override `verify`
+        self.verify = ca_bundle or True
+        self.origins = frozenset(origins)
+        self.timeout = timeout
+        # Only GET is repeated, at once and without sleeping; longer waits are written on the operation's row.
+        retry = Retry(
+            total=2, connect=2, read=1, status=0, redirect=0, other=0, backoff_factor=0, allowed_methods={"GET"},
+            respect_retry_after_header=False,
+        )  # fmt: skip
+        self.mount("https://", HTTPAdapter(max_retries=retry))
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send to an allowed origin. Raises ForbiddenOriginError for any other."""
+        if origin_of(request.url or "") not in self.origins:
+            raise ForbiddenOriginError(f"{urlsplit(request.url or '').hostname} is not a host SyncPortal calls.")
+        kwargs.update(timeout=kwargs.get("timeout") or self.timeout, allow_redirects=False, stream=True)
+        response = super().send(request, **kwargs)
+        self._read(response, until=time.monotonic() + LONGEST_ANSWER_IN_TIMEOUTS * self.timeout)
+        return response
+
+    def _read(self, response: requests.Response, until: float) -> None:
+        """Read the body within bounds: the time limit counts from byte to byte, so a slow dripper would never end."""
+        body = b""
+        with response:
+            try:
+                # read1 returns what is there; read would wait until its whole amount has come
+                while chunk := response.raw.read1(64 * 1024, decode_content=True):
+                    body += chunk
+                    if len(body) > LARGEST_ANSWER or time.monotonic() > until:
+                        raise requests.Timeout("The answer is too large or too slow.")
+            except HTTPError as error:
+                raise requests.ConnectionError("The answer broke off.") from error
+        response._content = body
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL, in lower case."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
+def exchange(session: RemoteSession, service: str, method: str, url: str, **kwargs: Any) -> requests.Response:
+    """One request and its answer. Raises RemoteUnavailableError where there is none, or the service is busy."""
+    try:
+        response = session.request(method, url, **kwargs)
+    except requests.RequestException as error:
+        raise RemoteUnavailableError(f"{service} did not answer ({_reason(error)}).") from error
+    if response.status_code in BUSY:
+        raise RemoteUnavailableError(
+            f"{service} is busy (HTTP {response.status_code}).",
+            retry_after=retry_after(response.headers.get("Retry-After")),
+            code=str(response.status_code),
+            request_id=response.headers.get("request-id", ""),
+        )
+    return response
+
+
+def json_of(response: requests.Response, service: str) -> dict[str, Any]:
+    """The JSON object of an answer. Raises RemoteUnavailableError where it was cut off: the outcome is unknown then."""
+    try:
+        body = response.json()
+    except requests.JSONDecodeError as error:
+        raise RemoteUnavailableError(f"{service} sent an answer that cannot be read.") from error
+    return body if isinstance(body, dict) else {"value": body}
+
+
+def retry_after(header: str | None) -> timedelta | None:
+    """The wait that a Retry-After header asks for (RFC 9110, section 10.2.3: seconds or a date), one hour at most."""
+    if not header:
+        return None
+    if header.strip().isdigit():
+        wait = timedelta(seconds=int(header))
+    else:
+        try:
+            wait = parsedate_to_datetime(header) - datetime.now(UTC)
+        except (ValueError, TypeError):
+            return None
+    return min(max(wait, timedelta(seconds=1)), LONGEST_RETRY_AFTER)
+
+
+def _reason(error: requests.RequestException) -> str:
+    # The exception's own text may hold the URL with what was sent in it.
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted"
+    cause = getattr(error.args[0], "reason", None) if error.args else None  # after a retry, urllib3 wraps the time-out
+    if isinstance(error, requests.Timeout) or isinstance(cause, LateError):
+        return "no answer in time"
+    return "the connection failed"

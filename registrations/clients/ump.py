@@ -1,0 +1,164 @@
+"""A UMP-365 below its base URL: AudioCodes' published API, and SyncPortal's own contract (docs/ump-contract.openapi.yaml)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from registrations.clients.http import RemoteSession, exchange, json_of
+from registrations.errors import NotFoundError, NotYetError, RemoteRejectedError
+
+SERVICE = "The UMP"
+SECRETS = {"clientSecret", "applicationClientSecret"}
+
+
+@dataclass(frozen=True)
+class SystemSettings:
+    """The UMP System Settings page: the secret is never told, only its first three characters."""
+
+    client_id: str
+    secret_hint: str
+    redirect_uri: str
+    portal_url: str
+    version: str
+    etag: str
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The outcome of the UMP's own attempt; `error` is its plain text."""
+
+    valid: bool
+    error: str
+
+
+@dataclass(frozen=True)
+class UmpCustomer:
+    """A service as the UMP knows it."""
+
+    guid: str
+    short_name: str
+    tenant_id: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job of the UMP."""
+
+    status: str
+    messages: list[str] = field(default_factory=list)
+
+
+class UmpClient:
+    """One UMP instance, with a token for its API."""
+
+    def __init__(self, session: RemoteSession, base_url: str, token: Callable[[], str]) -> None:
+        self._session = session
+        self._base = base_url.rstrip("/")
+        self._token = token
+
+    def read_settings(self) -> SystemSettings:
+        """The values of System Settings now. Raises NotFoundError where this UMP does not offer the contract."""
+        response = self._answer("GET", "/api/portal/v1/system-settings")
+        return _settings(json_of(response, SERVICE), response.headers.get("ETag", ""))
+
+    def apply_sync_app(self, *, client_id: str, client_secret: str, redirect_uri: str, etag: str) -> SystemSettings:
+        """The first save group. Raises NotYetError where somebody changed the values since they were read."""
+        body = {"clientId": client_id, "clientSecret": client_secret, "redirectUri": redirect_uri}
+        return self._save("/api/portal/v1/system-settings/sync-app", body, etag)
+
+    def apply_portal_url(self, portal_url: str, *, etag: str) -> SystemSettings:
+        """The second save group. Raises NotYetError where somebody changed the values since they were read."""
+        body = {"customerAuthenticationPortalUrl": portal_url}
+        return self._save("/api/portal/v1/system-settings/authentication-portal", body, etag)
+
+    def validate_sync_app(self) -> Validation:
+        """Let the UMP obtain a token with the values it holds."""
+        return self._validate("/api/portal/v1/system-settings/sync-app/validate")
+
+    def validate_portal_url(self) -> Validation:
+        """Let the UMP open the portal URL it holds."""
+        return self._validate("/api/portal/v1/system-settings/authentication-portal/validate")
+
+    def validate_connection(self, guid: str) -> Validation:
+        """The "Validate Authentication" button of the service's Microsoft 365 Settings."""
+        return self._validate(f"/api/portal/v1/customers/{guid}/connection/validate")
+
+    # https://techdocs.audiocodes.com: "Get Services Brief Details (V3)"
+    def find_customer(self, short_name: str) -> UmpCustomer | None:
+        """The service with that short name, or None where it was not created in the UMP yet."""
+        found = json_of(self._answer("GET", "/api/v3/customer"), SERVICE).get("value", [])
+        return next(
+            (
+                UmpCustomer(
+                    entry["UmpCustomerGuid"], entry["CustomerShortName"], (entry.get("MsTenantId") or "").lower()
+                )
+                for entry in found
+                if entry["CustomerShortName"].lower() == short_name.lower()
+            ),
+            None,
+        )
+
+    # https://techdocs.audiocodes.com: "Upgrade or Downgrade Service License"
+    def connect_customer(self, guid: str, *, client_id: str, client_secret: str) -> str:
+        """Hand the registration over to a service; the id of the job that the UMP starts."""
+        body = {"applicationClientId": client_id, "applicationClientSecret": client_secret}
+        return str(json_of(self._answer("PATCH", f"/api/v3/customer/{guid}", json=body), SERVICE)["jobId"])
+
+    # https://techdocs.audiocodes.com: "Get Task"
+    def read_task(self, task_id: str) -> Task:
+        """How far a job is: "In Progress", "CompletedSuccess" or "Failed". Raises NotFoundError for a forgotten job."""
+        body = json_of(self._answer("GET", f"/api/v2/task/{task_id}"), SERVICE)
+        return Task(body["status"], [str(entry.get("message", "")) for entry in body.get("executionMessages") or []])
+
+    def _save(self, path: str, body: dict[str, Any], etag: str) -> SystemSettings:
+        response = self._answer("PUT", path, json=body, headers={"If-Match": etag} if etag else {})
+        return _settings(json_of(response, SERVICE), response.headers.get("ETag", ""))
+
+    def _validate(self, path: str) -> Validation:
+        body = json_of(self._answer("POST", path), SERVICE)
+        return Validation(bool(body["valid"]), str(body.get("error") or ""))
+
+    def _answer(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self._token()}", **kwargs.pop("headers", {})}
+        response = exchange(self._session, SERVICE, method, self._base + path, headers=headers, **kwargs)
+        if response.ok and not response.is_redirect:
+            return response
+        raise refusal_of(response, sent=kwargs.get("json") or {})
+
+
+def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> RemoteRejectedError | NotYetError:
+    """The error that a refusal of the UMP means; a secret that the UMP repeats from what was sent is left out."""
+    if 300 <= response.status_code < 400:
+        return RemoteRejectedError(
+            "The UMP answered with a redirect. Check the UMP base URL.", code=str(response.status_code)
+        )
+    body = json_of(response, SERVICE) if "json" in response.headers.get("Content-Type", "") else {}
+    found = body.get("error") if isinstance(body, dict) else None
+    error = found if isinstance(found, dict) else {"message": found or ""}
+    code = str(error.get("code", response.status_code))
+    text = str(error.get("message", ""))
+    for name in SECRETS & sent.keys():
+        text = text.replace(sent[name], "[secret]")
+    if response.status_code in {requests.codes.precondition_failed, requests.codes.conflict}:
+        return NotYetError("Somebody changed the UMP's settings at the same moment.", code=code)
+    if response.status_code == requests.codes.not_found:
+        return NotFoundError(f"The UMP does not know this address or object ({code}).", code=code)
+    if response.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
+        return RemoteRejectedError(
+            f"The UMP does not accept SyncPortal's API credential ({code}). Check the UMP API values of the instance.",
+            code=code,
+        )
+    return RemoteRejectedError(f"The UMP refused: {text or 'no reason given'} ({code}).", code=code)
+
+
+def _settings(body: dict[str, Any], etag: str) -> SystemSettings:
+    return SystemSettings(
+        client_id=body.get("clientId") or "",
+        secret_hint=body.get("clientSecretHint") or "",
+        redirect_uri=body.get("redirectUri") or "",
+        portal_url=body.get("customerAuthenticationPortalUrl") or "",
+        version=body.get("umpVersion") or "",
+        etag=etag,
+    )

@@ -1,0 +1,135 @@
+"""The only place where settings and rows become clients."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from registrations.clients.entra import AppToken, EntraClient, EntraRefusedError
+from registrations.clients.graph import GraphClient
+from registrations.clients.http import RemoteSession, origin_of
+from registrations.clients.ump import UmpClient
+from registrations.errors import PersonNeededError, RemoteRejectedError
+from registrations.models import EntraTenant, UmpInstance
+from registrations.models.tenants import validate_ump_url
+
+# Scopes stay Microsoft's, whatever GRAPH_URL is: they name the API, not the server.
+GRAPH_SCOPE = "https://graph.microsoft.com/.default"
+TEAMS_ADMIN_API_SCOPE = "48ac35b8-9aa8-4d74-927d-1f4a14a0b239/.default"
+SIGN_IN_AGAIN = "sign_in_again"
+SIGN_IN_AGAIN_SENTENCE = (
+    "Microsoft's permission to work in your organisation has ended. "
+    "Sign in again, and the set-up goes on where it stopped."
+)
+RENEW_BEFORE = timedelta(minutes=5)
+
+
+def entra() -> EntraClient:
+    """Entra ID, for sign-ins and tokens."""
+    return EntraClient(_session(settings.ENTRA_URL), settings.ENTRA_URL)
+
+
+def graph_as_app(tenant: EntraTenant, client_secret: str | None = None) -> GraphClient:
+    """Graph with the portal's own credential in a tenant; `client_secret` tries one that is not kept yet."""
+
+    token = _renewing(lambda: own_token(tenant, client_secret))
+    return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token)
+
+
+def graph_as_person(access_token: str) -> GraphClient:
+    """Graph with the token of an administrator who has signed in; PersonNeededError once Graph does not take it."""
+
+    def token(renew: bool) -> str:
+        if renew:
+            raise PersonNeededError(SIGN_IN_AGAIN_SENTENCE, who="customer", code=SIGN_IN_AGAIN)
+        return access_token
+
+    return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token)
+
+
+def ump(instance: UmpInstance) -> UmpClient:
+    """The UMP of an instance. Raises RemoteRejectedError where its URL is not allowed (any more)."""
+    require_ump_url(instance)
+
+    def obtain() -> AppToken:
+        secret = instance.unseal("ump_client_secret_envelope")
+        if not (secret and instance.ump_client_id and instance.ump_scope):
+            raise PersonNeededError(
+                f"{instance.host} has no UMP API credential. Enter its client ID, secret and scope on the instance's page, "
+                "then resume.",
+                who="staff",
+                code="ump_credential_needed",
+            )
+        return entra().app_token(
+            tenant_id=instance.ump_tenant_id or instance.provider.tenant.tenant_id,
+            app_id=instance.ump_client_id,
+            client_secret=secret,
+            scope=instance.ump_scope,
+        )
+
+    token = _renewing(_explained(obtain, instance.host))
+    return UmpClient(_session(origin_of(instance.ump_url)), instance.ump_url, lambda: token(False))
+
+
+def require_ump_url(instance: UmpInstance) -> None:
+    """Refuse a UMP base URL that is empty or not under the provider's domain as it is now: RemoteRejectedError."""
+    try:
+        validate_ump_url(instance.ump_url, instance.provider.domain)
+    except ValidationError as error:
+        raise RemoteRejectedError(" ".join(error.messages), code="ump_url") from error
+
+
+def own_token(tenant: EntraTenant, client_secret: str | None = None) -> AppToken:
+    """A token for the portal's own application in a tenant.
+
+    Raises PersonNeededError without a credential, RemoteRejectedError where Microsoft does not accept it.
+    """
+    secret = client_secret or tenant.unseal("client_secret_envelope")
+    if not secret:
+        raise PersonNeededError(
+            f"{tenant.name} has no credential. Enter its client secret in the admin under Entra tenants, then resume.",
+            who="staff",
+        )
+    try:
+        return entra().app_token(
+            tenant_id=tenant.tenant_id, app_id=tenant.client_id, client_secret=secret, scope=GRAPH_SCOPE
+        )
+    except EntraRefusedError as refusal:
+        raise RemoteRejectedError(
+            f"Microsoft does not accept SyncPortal's credential in {tenant.name} ({refusal.code}). Check tenant ID, client ID "
+            "and client secret under Entra tenants.",
+            code=refusal.code,
+            request_id=refusal.request_id,
+        ) from refusal
+
+
+def _explained(obtain: Callable[[], AppToken], host: str) -> Callable[[], AppToken]:
+    def explained() -> AppToken:
+        try:
+            return obtain()
+        except EntraRefusedError as refusal:
+            raise RemoteRejectedError(
+                f"Microsoft does not accept the UMP API credential of {host} ({refusal.code}). Check the UMP API values of the "
+                "instance.",
+                code=refusal.code,
+                request_id=refusal.request_id,
+            ) from refusal
+
+    return explained
+
+
+def _renewing(obtain: Callable[[], AppToken]) -> Callable[[bool], str]:
+    """A source that asks for a token once, and again shortly before it ends or when told to. For one thread."""
+    kept: list[AppToken] = []
+
+    def token(renew: bool) -> str:
+        if renew or not kept or kept[0].expires_at - RENEW_BEFORE < datetime.now(UTC):
+            kept[:] = [obtain()]
+        return kept[0].token
+
+    return token
+
+
+def _session(origin: str) -> RemoteSession:
+    return RemoteSession(origins={origin}, ca_bundle=settings.REMOTE_CA_BUNDLE, timeout=settings.REMOTE_TIMEOUT_SECONDS)

@@ -1,0 +1,61 @@
+"""Errors named after what the caller does about them. Their texts are shown to people and hold no secret."""
+
+from datetime import timedelta
+
+LONGEST_MESSAGE = 1000
+LONGEST_CODE = 120  # the width of the columns that keep it
+
+
+class PortalError(Exception):
+    """Any refusal or failure that SyncPortal expects; `str(error)` is a sentence for people.
+
+    Parts of it may be a remote service's words: they are cut, and NUL is left out, because PostgreSQL refuses both.
+    """
+
+    def __init__(self, message: str, *, code: str = "", request_id: str = "") -> None:
+        super().__init__(_fit(message, LONGEST_MESSAGE))
+        self.code = _fit(code, LONGEST_CODE)
+        self.request_id = _fit(request_id, LONGEST_CODE)
+
+
+class NotYetError(PortalError):
+    """The remote side is still copying or working: look again after `retry_after`."""
+
+    def __init__(
+        self, message: str, *, retry_after: timedelta | None = None, code: str = "", request_id: str = ""
+    ) -> None:
+        super().__init__(message, code=code, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class RemoteUnavailableError(NotYetError):
+    """The remote service did not answer, or said it is busy: the outcome may be unknown, so look before acting again."""
+
+
+class RemoteRejectedError(PortalError):
+    """The remote service said no, and asking again will not help: a person must act."""
+
+
+class NotPermittedError(RemoteRejectedError):
+    """A permission is missing. Fresh grants take some minutes to be known everywhere, so the engine asks a few times."""
+
+
+class NotFoundError(RemoteRejectedError):
+    """The remote object does not exist (or does not exist yet on the replica that answered)."""
+
+
+class PersonNeededError(PortalError):
+    """The operation waits until a person has done something; `who` says which one ("staff" or "customer")."""
+
+    def __init__(self, message: str, *, who: str, code: str = "", look_again: timedelta | None = None) -> None:
+        super().__init__(message, code=code)
+        self.who = who
+        self.look_again = look_again
+
+
+class WrongStateError(PortalError):
+    """The row is no longer in the state that this act needs: somebody was faster, or it was done before."""
+
+
+def _fit(text: str, length: int) -> str:
+    return text.replace("\0", "")[:length]

@@ -1,0 +1,23 @@
+"""The sign-in form. It stands outside the admin package: the admin's site needs it before any page registers."""
+
+from typing import Any, ClassVar
+
+from unfold.forms import AuthenticationForm
+
+from registrations.services import sign_in
+
+
+class SignInForm(AuthenticationForm):  # type: ignore[misc]
+    """Says what to do after a refusal, also when it came from too many of them."""
+
+    error_messages: ClassVar[dict[str, Any]] = {
+        "invalid_login": "User name and password do not match an active member of staff. Check both and try again.",
+        "inactive": "This account is closed.",
+    }
+
+    def get_invalid_login_error(self) -> Any:
+        """The pause is named, so that nobody keeps trying."""
+        error = super().get_invalid_login_error()
+        if sign_in.is_throttled(self.cleaned_data.get("username") or "", sign_in.address_of(self.request)):
+            error.message = sign_in.TOO_MANY
+        return error

@@ -1,0 +1,73 @@
+"""Add a member of staff from the command line."""
+
+import json
+import secrets
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from registrations.services import audit
+
+
+class Command(BaseCommand):
+    """Makes the user, puts them into one group, and writes it into the history."""
+
+    help = "Add a member of staff: an operator, who works, or an auditor, who looks."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The user name, the group, and where the password comes from."""
+        parser.add_argument("username")
+        parser.add_argument("--group", required=True, choices=["operators", "auditors"])
+        parser.add_argument("--full-name", default="", help="as the history shows it")
+        parser.add_argument(
+            "--password-file", type=Path, help="a file with the password; without it one is made and printed once"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError for a user name that is taken or a password that is too weak."""
+        made = "" if options["password_file"] else secrets.token_urlsafe(15)
+        password = made or _password_in(options["password_file"])
+        user = _add(options["username"], options["full_name"], options["group"], password)
+        if options["json"]:
+            self.stdout.write(
+                json.dumps({"username": user.username, "group": options["group"], "password": made or None})
+            )
+            return
+        self.stdout.write(f"Added {user.username} to {options['group']}.")
+        if made:
+            self.stdout.write(f"Password, shown once: {made}")
+
+
+def _password_in(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise CommandError(f"The password file cannot be read: {error.strerror}.") from None
+
+
+def _add(username: str, full_name: str, group_name: str, password: str) -> User:
+    if User.objects.filter(username__iexact=username).exists():
+        raise CommandError(f"There is a user {username} already.")
+    first, _, last = full_name.strip().partition(" ")
+    user = User(username=username, first_name=first, last_name=last, is_staff=True)
+    user.set_password(password)
+    try:
+        user.full_clean()
+        validate_password(password, user)
+        group = Group.objects.get(name=group_name)
+    except ValidationError as refusal:
+        raise CommandError(" ".join(refusal.messages)) from None
+    except Group.DoesNotExist:
+        raise CommandError(f"The group {group_name} is missing. Run manage.py migrate first.") from None
+    with transaction.atomic():
+        user.save()
+        user.groups.add(group)
+        audit.record("staff.added", actor=audit.COMMAND_LINE, subject=user, after={"groups": group_name})
+    return user

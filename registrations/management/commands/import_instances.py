@@ -1,0 +1,40 @@
+"""`manage.py import_instances`: create or update service providers and UMP instances from a CSV file, all or nothing."""
+
+import csv
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from registrations.management.reporting import ReportingCommand
+from registrations.services import audit, importing
+
+
+class Command(ReportingCommand):
+    """Reads the file whole before anything is written."""
+
+    help = (
+        "Create or update UMP instances from a CSV file with the columns "
+        f"{', '.join(importing.REQUIRED)}; optional: {', '.join(importing.OPTIONAL)}. A bad row is named with its line, column "
+        "and reason, and then nothing of the file is imported."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The file."""
+        super().add_arguments(parser)
+        parser.add_argument("file", help="the CSV file (UTF-8)")
+
+    def act(self, options: dict[str, Any]) -> None:
+        """Import the file. Raises CommandError listing every bad cell."""
+        try:
+            with open(options["file"], encoding="utf-8-sig", newline="") as file:
+                rows = list(csv.DictReader(file, restkey=importing.SURPLUS))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise CommandError(f"{options['file']} cannot be read as CSV in UTF-8: {error}") from error
+        try:
+            outcomes = importing.import_rows(rows, actor=audit.COMMAND_LINE)
+        except importing.BadRowsError as bad:
+            for problem in bad.problems:
+                self.stderr.write(str(problem))
+            raise CommandError(f"Nothing was imported: {len(bad.problems)} problem(s).") from bad
+        for outcome in outcomes:
+            self.report(f"{outcome.host}: {outcome.what}", host=outcome.host, outcome=outcome.what, line=outcome.line)

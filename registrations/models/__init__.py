@@ -1,0 +1,16 @@
+"""What we keep of tenants, UMP instances, registrations, operations and the history."""
+
+from registrations.models.applications import AppRegistration, ClientSecret
+from registrations.models.history import AuditEvent
+from registrations.models.operations import Operation
+from registrations.models.tenants import EntraTenant, ServiceProvider, UmpInstance
+
+__all__ = [
+    "AppRegistration",
+    "AuditEvent",
+    "ClientSecret",
+    "EntraTenant",
+    "Operation",
+    "ServiceProvider",
+    "UmpInstance",
+]

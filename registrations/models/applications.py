@@ -1,0 +1,86 @@
+"""The registrations SyncPortal made or took over in Entra tenants, and their client secrets."""
+
+from django.db import models
+
+from registrations.models.fields import EnvelopeField, GuidField, Sealing
+from registrations.models.tenants import UmpInstance
+
+
+class AppRegistration(Sealing):
+    """One application object in one tenant. The row is written before the application is created (the intent)."""
+
+    instance = models.ForeignKey(
+        UmpInstance,
+        on_delete=models.PROTECT,
+        related_name="registrations",
+        null=True,
+        blank=True,
+        help_text="Set for a sync app; empty for a registration in a customer's tenant.",
+    )
+    tenant_id = GuidField("tenant ID")
+    unique_name = models.CharField(max_length=255)
+    display_name = models.CharField(max_length=120)
+    object_id = GuidField("object ID", blank=True)
+    app_id = GuidField("application (client) ID", blank=True)
+    service_principal_id = GuidField("service principal object ID", blank=True)
+    made_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its ids became known: replication counts from then."
+    )
+    adopted = models.BooleanField(
+        default=False, help_text="It was there before, and a person confirmed taking it over."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "app registration"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "unique_name"], name="one_registration_per_unique_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def tag(self) -> str:
+        """The tag by which SyncPortal recognises an application as its own."""
+        return f"syncportal-{self.unique_name}"[:256]
+
+
+class ClientSecret(Sealing):
+    """One client secret of a registration. Its intent (display name) is kept before Entra is asked to add it."""
+
+    class Status(models.TextChoices):
+        INTENDED = "intended", "Intended"
+        STORED = "stored", "Stored"
+        PROVEN = "proven", "Proven"
+        DELIVERED = "delivered", "Delivered"
+        SUPERSEDED = "superseded", "To be removed once its successor is delivered"
+        DISCARDED = "discarded", "To be removed"
+        REMOVED = "removed", "Removed"
+
+    LIVE = [Status.STORED, Status.PROVEN, Status.DELIVERED]
+
+    registration = models.ForeignKey(AppRegistration, on_delete=models.PROTECT, related_name="secrets")
+    display_name = models.CharField(max_length=120)
+    key_id = GuidField("key ID", blank=True)
+    hint = models.CharField(max_length=3, blank=True)
+    envelope = EnvelopeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    stored_at = models.DateTimeField(null=True, blank=True)
+    status = models.CharField(max_length=20, choices=Status, default=Status.INTENDED)
+    revealed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "client secret"
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["registration"],
+                condition=models.Q(status__in=["intended", "stored", "proven", "delivered"]),
+                name="one_live_secret_per_registration",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.display_name} ({self.hint}…)" if self.hint else self.display_name

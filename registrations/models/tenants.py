@@ -1,0 +1,172 @@
+"""Entra tenants, service providers and their UMP instances."""
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+
+from registrations.models.fields import (
+    EnvelopeField,
+    GuidField,
+    Sealing,
+    validate_dns_label,
+    validate_domain,
+)
+
+REDIRECT_PATH = "/authenticate/OAuth2Callback"
+PORTAL_PATH = "/authenticate"
+
+
+class EntraTenant(Sealing):
+    """A Microsoft Entra tenant in which the portal keeps sync apps, with the credential it works with there."""
+
+    class Subscription(models.TextChoices):
+        AUDIOCODES = "audiocodes", "AudioCodes subscription"
+        SERVICE_PROVIDER = "service_provider", "Service provider's subscription"
+
+    name = models.CharField(max_length=120)
+    tenant_id = GuidField("tenant ID", unique=True)
+    subscription = models.CharField(max_length=20, choices=Subscription, default=Subscription.AUDIOCODES)
+    client_id = GuidField(
+        "application (client) ID", help_text="The application that SyncPortal works with in this tenant."
+    )
+    client_secret_envelope = EnvelopeField()
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    missing_permissions = models.JSONField(default=list, blank=True, editable=False)
+    excess_permissions = models.JSONField(default=list, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "Entra tenant"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ServiceProvider(Sealing):
+    """A service provider: the operator whose UMP instances connect customers."""
+
+    name = models.CharField(max_length=120, unique=True)
+    domain = models.CharField(
+        max_length=240,
+        unique=True,
+        validators=[validate_domain],
+        help_text="The registered domain, for example finebak.com.",
+    )
+    tenant = models.ForeignKey(EntraTenant, on_delete=models.PROTECT, related_name="service_providers")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_localhost(self) -> bool:
+        """Whether browsers resolve this domain themselves, to this machine (RFC 6761, section 6.3)."""
+        return self.domain.endswith(".localhost")
+
+
+class UmpInstance(Sealing):
+    """A UMP-365 instance of a service provider. Its host and both URLs are derived, never typed."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        PROVISIONING = "provisioning", "Provisioning"
+        ACTIVE = "active", "Active"
+        FAILED = "failed", "Failed"
+        RETIRED = "retired", "Retired"
+
+    class Delivery(models.TextChoices):
+        API = "api", "By API (the UMP offers the portal contract)"
+        HANDOVER = "handover", "By hand-over sheet (typed into System Settings)"
+
+    provider = models.ForeignKey(
+        ServiceProvider, on_delete=models.PROTECT, related_name="instances", verbose_name="service provider"
+    )
+    app_name = models.CharField(
+        max_length=63, validators=[validate_dns_label], help_text="The first label of the host, for example umptoken."
+    )
+    ump_url = models.URLField("UMP base URL", max_length=255, help_text="https, usually ending in /tenantui.")
+    ump_tenant_id = GuidField(
+        "UMP API tenant ID", help_text="The tenant that issues tokens for the UMP API.", blank=True
+    )
+    ump_client_id = GuidField("UMP API client ID", blank=True)
+    ump_client_secret_envelope = EnvelopeField()
+    ump_scope = models.CharField(
+        "UMP API scope", max_length=255, blank=True, help_text="api://<application id>/.default"
+    )
+    delivery = models.CharField(max_length=20, choices=Delivery, default=Delivery.API)
+    status = models.CharField(max_length=20, choices=Status, default=Status.DRAFT, editable=False)
+    status_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    delivered_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "UMP instance"
+        ordering = ["provider__name", "app_name"]
+        permissions = [
+            ("provision_umpinstance", "Can provision the sync app of a UMP instance"),
+            ("change_address_umpinstance", "Can change the address of a delivered UMP instance"),
+            ("reveal_secret_umpinstance", "Can reveal a client secret on the hand-over sheet"),
+        ]
+        constraints = [
+            models.UniqueConstraint("provider", Lower("app_name"), name="one_instance_per_host"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["draft", "provisioning", "active", "failed", "retired"]),
+                name="instance_status_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.host
+
+    @property
+    def host(self) -> str:
+        """The host name of the sync app's URLs: `<app name>.<domain>`."""
+        return f"{self.app_name}.{self.provider.domain}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host of the portal for this instance; `.localhost` hosts get http and the demo's port."""
+        if self.provider.is_localhost:
+            return f"http://{self.host}:{settings.PORTAL_LOCALHOST_PORT}"
+        return f"https://{self.host}"
+
+    @property
+    def portal_url(self) -> str:
+        """The Customer Authentication Portal URL."""
+        return self.origin + PORTAL_PATH
+
+    @property
+    def redirect_uri(self) -> str:
+        """The OAuth2Callback URL that Entra sends the customer's administrator back to."""
+        return self.origin + REDIRECT_PATH
+
+    def clean(self) -> None:
+        """Refuse a UMP base URL that would send secrets to a host outside the provider's domain."""
+        super().clean()
+        if self.ump_url and self.provider_id:
+            validate_ump_url(self.ump_url, self.provider.domain)
+
+
+def validate_ump_url(url: str, domain: str) -> None:
+    """Accept https URLs whose host is under the provider's domain or in UMP_ALLOWED_HOSTS. Raises ValidationError.
+
+    Whoever may type this URL would otherwise be sent the next secret.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    if parts.scheme != "https":
+        raise ValidationError({"ump_url": "The UMP base URL must start with https://."})
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValidationError({"ump_url": "Enter the base URL alone: no user name, query or fragment."})
+    if host != domain and not host.endswith("." + domain) and host not in settings.UMP_ALLOWED_HOSTS:
+        raise ValidationError(
+            {
+                "ump_url": f"The host {host or '(none)'} is not under {domain}. Use a host of that domain, or add the host to "
+                "UMP_ALLOWED_HOSTS in SyncPortal's settings."
+            }
+        )

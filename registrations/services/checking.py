@@ -1,0 +1,80 @@
+"""Check a tenant's credential: does it obtain a token, is it this tenant's, which permissions are missing or too much."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from registrations import connections
+from registrations.models import EntraTenant, Operation
+from registrations.services import audit, operations, permissions
+
+KIND = "check_tenant"
+
+
+def request(tenant: EntraTenant, *, actor: audit.Actor, user: Any = None) -> Operation:
+    """Queue a check of the tenant's credential. Raises WrongStateError where one is under way."""
+    return operations.request(KIND, tenant, actor=actor, user=user)
+
+
+def register() -> None:
+    """Make the kind known to the engine."""
+    operations.register(
+        operations.Kind(
+            name=KIND,
+            title="Check the credential",
+            steps=(
+                operations.Step("token", "Obtain a token in the tenant", _token),
+                operations.Step("permissions", "Compare the permissions", _permissions),
+            ),
+            subject=EntraTenant,
+            succeeded=_nothing_more,
+            failed=_nothing_more,
+        )
+    )
+
+
+def keep_outcome(
+    tenant: EntraTenant, found: permissions.PermissionCheck, *, actor: audit.Actor, operation_id: Any = None
+) -> None:
+    """Write what a check found on the tenant's row, with its history entry."""
+    with transaction.atomic():
+        EntraTenant.objects.filter(pk=tenant.pk).update(
+            checked_at=timezone.now(), missing_permissions=found.missing, excess_permissions=found.excess
+        )
+        audit.record(
+            "tenant.checked",
+            actor=actor,
+            subject=tenant,
+            operation_id=operation_id,
+            after={"missing": found.missing, "excess": found.excess},
+        )
+
+
+def look(tenant: EntraTenant, client_secret: str | None = None) -> permissions.PermissionCheck:
+    """What the portal's application may do in the tenant, compared with what it needs. Raises RemoteRejectedError."""
+    graph = connections.graph_as_app(tenant, client_secret)
+    return permissions.check(graph, tenant.client_id, connections.own_token(tenant, client_secret))
+
+
+def confirm(tenant: EntraTenant, client_secret: str | None = None) -> str:
+    """The tenant's name at Microsoft. Raises RemoteRejectedError where the credential belongs to another tenant."""
+    return permissions.confirm_tenant(connections.graph_as_app(tenant, client_secret), tenant.tenant_id)
+
+
+def _token(operation: Operation) -> str:
+    connections.own_token(operations.subject_of(operation))
+    return "Microsoft accepts the credential."
+
+
+def _permissions(operation: Operation) -> str:
+    tenant: EntraTenant = operations.subject_of(operation)
+    found = look(tenant)
+    keep_outcome(tenant, found, actor=audit.WORKER, operation_id=operation.pk)
+    if found.missing:
+        return found.sentence
+    return f"Microsoft knows this tenant as {confirm(tenant)}. {found.sentence}"
+
+
+def _nothing_more(operation: Operation) -> None:
+    """The check's outcome is on the tenant's row already."""

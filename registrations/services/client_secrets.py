@@ -1,0 +1,233 @@
+"""A registration's client secret: exactly one live one of ours, kept sealed, proven, and never touched where not ours."""
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from registrations import connections
+from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
+from registrations.clients.graph import BETWEEN_CREDENTIAL_WRITES, GraphClient, NewSecret
+from registrations.clients.graph_answers import GraphRefusedError, Meaning
+from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
+from registrations.models import AppRegistration, ClientSecret, Operation
+from registrations.services import audit, desired
+from registrations.services.registering import is_fresh
+
+OUR_PREFIX = "syncportal:"
+LONGEST_WORDS = 300  # of a remote service, in a sentence for people
+PROBE_AGAIN = BETWEEN_CREDENTIAL_WRITES
+
+
+def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: Operation, *, longest: str = "") -> str:
+    """Exactly one live secret of ours exists in Entra and is kept sealed; returns a note for people.
+
+    Adding a secret cannot be repeated safely, so its name is kept first. After a crash a secret of that name is one
+    whose text nobody has: it is removed before another is added. `longest` is the tenant's policy (ISO 8601).
+    """
+    _remove_discarded(graph, registration, operation)
+    live = registration.secrets.filter(status__in=ClientSecret.LIVE).first()
+    if live and _still_there(graph, live):
+        return _expiry_note(live)
+    if live:
+        _give_up(live, operation)
+    intent = _intend(registration, operation)
+    _sweep_lost(graph, registration, intent)
+    made = _add(graph, registration, intent, longest)
+    if not _keep(intent, made, operation):
+        graph.remove_secret(registration.object_id, made.key_id)
+        raise NotYetError("Another worker went on with this secret.")
+    intent.refresh_from_db()
+    return _expiry_note(intent)
+
+
+def prove_secret(
+    registration: AppRegistration, operation: Operation, *, scope: str = connections.GRAPH_SCOPE
+) -> AppToken:
+    """A token obtained with the live secret: the proof that Entra accepts it.
+
+    Raises NotYetError while Entra may still be copying what was just made, RemoteRejectedError afterwards.
+    """
+    secret = live_secret(registration)
+    try:
+        token = connections.entra().app_token(
+            tenant_id=registration.tenant_id,
+            app_id=registration.app_id,
+            client_secret=secret.unseal("envelope"),
+            scope=scope,
+        )
+    except EntraRefusedError as refusal:
+        if refusal.code in REPLICATING and is_fresh(secret.stored_at):
+            raise NotYetError(
+                f"Microsoft does not know the new secret everywhere yet ({refusal.code}).",
+                retry_after=PROBE_AGAIN,
+                code=refusal.code,
+            ) from refusal
+        raise RemoteRejectedError(
+            f"Microsoft does not accept the secret ({refusal.code}). Check the registration in Entra, then start again: a "
+            "secret that is gone is replaced.",
+            code=refusal.code,
+            request_id=refusal.request_id,
+        ) from refusal
+    with transaction.atomic(durable=True):
+        if mark(secret, ClientSecret.Status.STORED, ClientSecret.Status.PROVEN):
+            _tell("secret.proven", registration, secret.key_id, operation)
+    return token
+
+
+def remove_strays(graph: GraphClient, registration: AppRegistration, operation: Operation) -> None:
+    """Remove secrets of ours that nobody has: a read that lagged behind may have hidden one from the first sweep.
+
+    Call it once the live secret is proven. Secrets without our prefix are never touched.
+    """
+    wanted = [*ClientSecret.LIVE, ClientSecret.Status.SUPERSEDED]
+    known = set(registration.secrets.filter(status__in=wanted).values_list("key_id", flat=True))
+    for entry in graph.credentials(registration.object_id):
+        if entry.display_name.startswith(OUR_PREFIX) and entry.key_id.lower() not in known:
+            graph.remove_secret(registration.object_id, entry.key_id)
+            with transaction.atomic(durable=True):
+                _tell("secret.removed", registration, entry.key_id, operation, reason="Nobody has its value.")
+
+
+def deliver(registration: AppRegistration, operation: Operation) -> None:
+    """The consumer has the secret now: mark it, with its history entry, in the caller's transaction."""
+    secret = live_secret(registration)
+    if mark(secret, ClientSecret.Status.PROVEN, ClientSecret.Status.DELIVERED):
+        _tell("secret.delivered", registration, secret.key_id, operation)
+
+
+def replace(registration: AppRegistration, *, actor: audit.Actor, operation: Operation) -> None:
+    """Let the next `ensure_secret` make another, in the caller's transaction.
+
+    A delivered secret stays in Entra until its successor is delivered: whoever uses it is not locked out meanwhile.
+    Raises WrongStateError where there is none.
+    """
+    secret = live_secret(registration)
+    delivered = secret.status == ClientSecret.Status.DELIVERED
+    after = ClientSecret.Status.SUPERSEDED if delivered else ClientSecret.Status.DISCARDED
+    if not mark(secret, secret.status, after):
+        raise WrongStateError("The secret was changed at the same moment. Look again.")
+    audit.record(
+        "secret.discarded",
+        actor=actor,
+        subject=registration,
+        operation_id=operation.pk,
+        after={"key_id": secret.key_id},
+    )
+
+
+def remove_superseded(graph: GraphClient, registration: AppRegistration, operation: Operation) -> None:
+    """Remove secrets whose successor is delivered now."""
+    registration.secrets.filter(status=ClientSecret.Status.SUPERSEDED).update(status=ClientSecret.Status.DISCARDED)
+    _remove_discarded(graph, registration, operation)
+
+
+def live_secret(registration: AppRegistration) -> ClientSecret:
+    """The secret in use. Raises WrongStateError where there is none."""
+    secret = registration.secrets.filter(status__in=ClientSecret.LIVE).first()
+    if secret is None:
+        raise WrongStateError("The registration has no client secret. Start again: one is made then.")
+    return secret
+
+
+def without_secret(words: str, secret: ClientSecret) -> str:
+    """A remote service's words for people and history: without the secret, should they repeat it, and not too long."""
+    plaintext = secret.unseal("envelope")
+    return (words.replace(plaintext, "[secret]") if plaintext else words)[:LONGEST_WORDS]
+
+
+def mark(secret: ClientSecret, before: str, after: str) -> bool:
+    """Move a secret from one status to the next; False where it is not in the first one any more."""
+    return ClientSecret.objects.filter(pk=secret.pk, status=before).update(status=after) == 1
+
+
+def _add(graph: GraphClient, registration: AppRegistration, intent: ClientSecret, longest: str) -> NewSecret:
+    try:
+        return graph.add_secret(
+            registration.object_id, intent.display_name, desired.secret_ends_at(timezone.now(), longest)
+        )
+    except GraphRefusedError as refusal:
+        if refusal.meaning is not Meaning.POLICY:
+            raise
+        raise RemoteRejectedError(
+            "The organisation's app management policy does not allow this client secret "
+            f"({refusal.code}). An administrator of that tenant can make an exception for this application, then resume.",
+            code=refusal.code,
+            request_id=refusal.request_id,
+        ) from refusal
+
+
+def _keep(intent: ClientSecret, made: NewSecret, operation: Operation) -> bool:
+    """Seal the value before anything else happens; False where another worker has taken the intent away."""
+    intent.seal("envelope", made.secret_text)
+    with transaction.atomic(durable=True):
+        kept = ClientSecret.objects.filter(pk=intent.pk, status=ClientSecret.Status.INTENDED).update(
+            envelope=intent.envelope, key_id=made.key_id, hint=made.hint, expires_at=made.ends_at,
+            stored_at=timezone.now(), status=ClientSecret.Status.STORED,
+        )  # fmt: skip
+        if kept:
+            audit.record(
+                "secret.added", actor=audit.WORKER, subject=intent.registration, operation_id=operation.pk,
+                after={"key_id": made.key_id, "hint": made.hint, "expires_at": made.ends_at.isoformat()},
+            )  # fmt: skip
+    return bool(kept)
+
+
+def _intend(registration: AppRegistration, operation: Operation) -> ClientSecret:
+    intended = registration.secrets.filter(status=ClientSecret.Status.INTENDED).first()
+    if intended:
+        return intended
+    intent = ClientSecret(registration=registration)
+    intent.display_name = f"{OUR_PREFIX}{operation.kind}:{intent.pk}"
+    try:
+        with transaction.atomic(durable=True):
+            intent.save(force_insert=True)
+    except IntegrityError:
+        raise NotYetError("Another worker is adding the secret.") from None
+    return intent
+
+
+def _sweep_lost(graph: GraphClient, registration: AppRegistration, intent: ClientSecret) -> None:
+    lost = [entry for entry in graph.credentials(registration.object_id) if entry.display_name == intent.display_name]
+    if not lost:
+        return
+    # First our row, then Entra: a slow worker that still waits for this secret's answer must find the intent gone.
+    ClientSecret.objects.filter(pk=intent.pk, status=ClientSecret.Status.INTENDED).update(
+        status=ClientSecret.Status.DISCARDED, key_id=lost[0].key_id
+    )
+    raise NotYetError("A secret whose answer was lost is being removed.", retry_after=BETWEEN_CREDENTIAL_WRITES)
+
+
+def _remove_discarded(graph: GraphClient, registration: AppRegistration, operation: Operation) -> None:
+    for secret in registration.secrets.filter(status=ClientSecret.Status.DISCARDED):
+        graph.remove_secret(registration.object_id, secret.key_id)
+        with transaction.atomic(durable=True):
+            ClientSecret.objects.filter(pk=secret.pk).update(status=ClientSecret.Status.REMOVED, envelope="")
+            _tell("secret.removed", registration, secret.key_id, operation, reason="It was discarded.")
+
+
+def _still_there(graph: GraphClient, secret: ClientSecret) -> bool:
+    if secret.expires_at and secret.expires_at <= timezone.now():
+        return False
+    shown = {entry.key_id.lower() for entry in graph.credentials(secret.registration.object_id)}
+    return secret.key_id in shown or (secret.stored_at is not None and is_fresh(secret.stored_at))
+
+
+def _give_up(secret: ClientSecret, operation: Operation) -> None:
+    with transaction.atomic(durable=True):
+        ClientSecret.objects.filter(pk=secret.pk).update(status=ClientSecret.Status.REMOVED, envelope="")
+        reason = "It has ended, or somebody removed it in Entra."
+        _tell("secret.found_gone", secret.registration, secret.key_id, operation, reason=reason)
+
+
+def _tell(action: str, registration: AppRegistration, key_id: str, operation: Operation, reason: str = "") -> None:
+    audit.record(
+        action,
+        actor=audit.WORKER,
+        subject=registration,
+        operation_id=operation.pk,
+        after={"key_id": key_id},
+        reason=reason,
+    )
+
+
+def _expiry_note(secret: ClientSecret) -> str:
+    return f"Secret {secret.hint}… is kept encrypted and ends on {secret.expires_at:%Y-%m-%d}."

@@ -1,0 +1,256 @@
+"""Provision the sync app of a UMP instance: the 23 manual steps as one operation that may be repeated for ever."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from registrations import connections
+from registrations.clients.graph import SecretPolicy
+from registrations.errors import NotPermittedError, PersonNeededError, RemoteRejectedError, WrongStateError
+from registrations.models import AppRegistration, Operation, UmpInstance
+from registrations.services import audit, checking, client_secrets, delivery, desired, operations, registering
+
+KIND = "provision"
+ADOPTION_NEEDED = "adoption_needed"
+SECRET_AND_LATER = ("secret", "proof", "sync_app", "portal_url", "validation")
+
+
+def register() -> None:
+    """Make the kind known to the engine."""
+    operations.register(
+        operations.Kind(
+            name=KIND,
+            title="Provision the sync app",
+            steps=(
+                operations.Step("preflight", "Check the tenant and its permissions", _preflight),
+                operations.Step("application", "Create the application", _application),
+                operations.Step("service_principal", "Create its service principal", _service_principal),
+                operations.Step("secret", "Create the client secret", _secret),
+                operations.Step("proof", "Prove the secret", _proof),
+                operations.Step("sync_app", "Deliver client ID, secret and redirect URI", _sync_app),
+                operations.Step("portal_url", "Deliver the portal URL", _portal_url),
+                operations.Step("validation", "Validate in the UMP", _validation),
+            ),
+            subject=UmpInstance,
+            succeeded=_succeeded,
+            failed=_failed,
+        )
+    )
+
+
+def request(instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adopt_existing: bool = False) -> Operation:
+    """Queue the provisioning of an instance.
+
+    Raises WrongStateError where one has not ended yet, or the instance is retired.
+    """
+    if instance.status == UmpInstance.Status.RETIRED:
+        raise WrongStateError(f"{instance.host} is retired.")
+    with transaction.atomic():
+        notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
+        operation = operations.request(KIND, instance, actor=actor, user=user, notes=notes)
+        # An active instance stays active: repeating its provisioning must not close the wizard.
+        UmpInstance.objects.filter(
+            pk=instance.pk, status__in=[UmpInstance.Status.DRAFT, UmpInstance.Status.FAILED]
+        ).update(status=UmpInstance.Status.PROVISIONING, status_changed_at=timezone.now())
+    return operation
+
+
+def plan(instance: UmpInstance) -> list[tuple[str, str]]:
+    """What provisioning will make, as label and value, for a confirmation page."""
+    how = "by API" if instance.delivery == UmpInstance.Delivery.API else "by hand-over sheet"
+    return [
+        (
+            "Application",
+            f"{instance.app_name}, in tenant {instance.provider.tenant} ({instance.provider.tenant.tenant_id})",
+        ),
+        ("Accounts", "Multiple Entra ID tenants"),
+        ("Redirect URI (Web)", instance.redirect_uri),
+        ("Implicit grant", "Access tokens and ID tokens"),
+        ("Public client flows", "Allowed"),
+        ("Permission", "User.Read (delegated)"),
+        ("Client secret", f"{desired.SECRET_MONTHS} months, kept encrypted"),
+        (
+            f"UMP System Settings ({how})",
+            f"{instance.ump_url}: Client Id, Client Secret Value, Redirect URI, {instance.portal_url}",
+        ),
+    ]
+
+
+def adopt(operation: Operation, *, actor: audit.Actor) -> None:
+    """A person confirmed that the application found in Entra is taken over. Raises WrongStateError otherwise."""
+    with transaction.atomic():
+        current = Operation.objects.select_for_update().get(pk=operation.pk)
+        if current.status != Operation.Status.WAITING or current.error_code != ADOPTION_NEEDED:
+            raise WrongStateError("This operation does not wait for such a confirmation.")
+        Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "adoption_confirmed_by": actor.label})
+        audit.record(
+            "application.adoption_confirmed", actor=actor, subject=operations.subject_of(current),
+            operation_id=current.pk, after={"app_id": current.notes.get("found_app_id", "")},
+        )  # fmt: skip
+        operations.wake([current])
+
+
+def new_secret(operation: Operation, *, actor: audit.Actor) -> None:
+    """Make another secret in place of one that was revealed and lost. Raises WrongStateError where it was confirmed."""
+    with transaction.atomic():
+        current = Operation.objects.select_for_update().get(pk=operation.pk)
+        if current.status != Operation.Status.WAITING or not current.error_code.startswith(delivery.HANDOVER_CODE):
+            raise WrongStateError("Only a provisioning that waits for the hand-over sheet can make another secret.")
+        if delivery.SYNC_APP in current.notes.get("ticks", {}):
+            raise WrongStateError("The secret was confirmed as typed into the UMP: another one would lock the UMP out.")
+        client_secrets.replace(_registration(_instance(current)), actor=actor, operation=current)
+        Operation.objects.filter(pk=current.pk).update(steps=operations.reopened(current.steps, *SECRET_AND_LATER))
+        operations.wake([current])
+
+
+def _preflight(operation: Operation) -> str:
+    instance = _instance(operation)
+    tenant = instance.provider.tenant
+    connections.require_ump_url(instance)
+    found = checking.look(tenant)
+    checking.keep_outcome(tenant, found, actor=audit.WORKER, operation_id=operation.pk)
+    if found.missing:
+        raise RemoteRejectedError(
+            f"SyncPortal's application in {tenant.name} lacks {', '.join(found.missing)}. Grant it in Entra with admin consent, "
+            "then resume.",
+            code="permissions_missing",
+        )
+    checking.confirm(tenant)
+    _claim_name(operation, instance)
+    if _policy(operation).forbidden:  # an exception for this application cannot be seen from here: Entra decides
+        return f"{found.sentence} A policy of {tenant.name} forbids client secrets unless it makes an exception."
+    return found.sentence
+
+
+def _claim_name(operation: Operation, instance: UmpInstance) -> None:
+    """Write our row for the application before it is created; stop for a person where one exists without a row of ours."""
+    tenant_id, name = instance.provider.tenant.tenant_id, desired.unique_name(instance)
+    if instance.registrations.filter(tenant_id=tenant_id).exists():
+        return
+    _refuse_a_name_of_another(tenant_id, name)
+    existing = connections.graph_as_app(instance.provider.tenant).find_application(name)
+    notes = Operation.objects.values_list("notes", flat=True).get(pk=operation.pk)
+    confirmed_by = notes.get("adoption_confirmed_by")
+    other_than_shown = existing and notes.get("found_app_id", existing.app_id) != existing.app_id
+    if existing and (not confirmed_by or other_than_shown):
+        operations.keep_notes(operation, found_app_id=existing.app_id)
+        raise PersonNeededError(
+            f"An application for {instance.host} is in Entra already ({existing.display_name}, {existing.app_id}), and SyncPortal "
+            "has no record of making it. Check whose it is, then take it over or delete it.",
+            who="staff",
+            code=ADOPTION_NEEDED,
+        )
+    with transaction.atomic(durable=True):
+        registration = AppRegistration.objects.create(
+            instance=instance, tenant_id=tenant_id, unique_name=name, display_name=instance.app_name,
+            adopted=existing is not None,
+        )  # fmt: skip
+        action = "application.adopted" if existing else "application.intended"
+        audit.record(
+            action, actor=audit.WORKER, subject=registration, operation_id=operation.pk,
+            after={"unique_name": name, "confirmed_by": confirmed_by} if existing else {"unique_name": name},
+        )  # fmt: skip
+
+
+def _refuse_a_name_of_another(tenant_id: str, name: str) -> None:
+    """An instance that was renamed keeps its application, and so the name that comes from its former host."""
+    other = (
+        AppRegistration.objects.select_related("instance__provider")
+        .filter(tenant_id=tenant_id, unique_name=name)
+        .first()
+    )
+    if other:
+        raise RemoteRejectedError(
+            f"The unique name {name} belongs to the application of {other.instance or other}, which had this host before. "
+            "Choose another app name for this instance.",
+            code="name_taken",
+        )
+
+
+def _application(operation: Operation) -> str:
+    instance = _instance(operation)
+    graph = connections.graph_as_app(instance.provider.tenant)
+    return registering.ensure_application(graph, _registration(instance), desired.sync_app(instance), operation)
+
+
+def _service_principal(operation: Operation) -> str:
+    instance = _instance(operation)
+    return registering.ensure_service_principal(
+        connections.graph_as_app(instance.provider.tenant), _registration(instance)
+    )
+
+
+def _secret(operation: Operation) -> str:
+    instance = _instance(operation)
+    graph = connections.graph_as_app(instance.provider.tenant)
+    return client_secrets.ensure_secret(graph, _registration(instance), operation, longest=_policy(operation).longest)
+
+
+def _proof(operation: Operation) -> str:
+    instance = _instance(operation)
+    client_secrets.prove_secret(_registration(instance), operation)
+    graph = connections.graph_as_app(instance.provider.tenant)
+    client_secrets.remove_strays(graph, _registration(instance), operation)
+    return "Microsoft issued a token for it."
+
+
+def _sync_app(operation: Operation) -> str:
+    instance = _instance(operation)
+    registration = _registration(instance)
+    note = delivery.of(instance).deliver_sync_app(registration, operation)
+    with transaction.atomic(durable=True):
+        client_secrets.deliver(registration, operation)
+        UmpInstance.objects.filter(pk=instance.pk, delivered_at=None).update(delivered_at=timezone.now())
+    return note
+
+
+def _portal_url(operation: Operation) -> str:
+    return delivery.of(_instance(operation)).deliver_portal_url(operation)
+
+
+def _validation(operation: Operation) -> str:
+    instance = _instance(operation)
+    registration = _registration(instance)
+    note = delivery.of(instance).validate(registration, operation)
+    client_secrets.remove_superseded(connections.graph_as_app(instance.provider.tenant), registration, operation)
+    return note
+
+
+def _policy(operation: Operation) -> SecretPolicy:
+    try:
+        return connections.graph_as_app(_instance(operation).provider.tenant).secret_policy()
+    except NotPermittedError:  # Policy.Read.All is welcome, not needed
+        return SecretPolicy(forbidden=False, longest="")
+
+
+def _instance(operation: Operation) -> UmpInstance:
+    instance = UmpInstance.objects.select_related("provider__tenant").filter(pk=operation.subject_id).first()
+    if instance is None:
+        raise WrongStateError(f"{operation.subject_label} does not exist any more.")
+    return instance
+
+
+def _registration(instance: UmpInstance) -> AppRegistration:
+    registration = instance.registrations.filter(tenant_id=instance.provider.tenant.tenant_id).first()
+    if registration is None:
+        raise WrongStateError("The provider's tenant was changed meanwhile. Cancel this operation and provision again.")
+    return registration
+
+
+def _succeeded(operation: Operation) -> None:
+    _move(
+        operation,
+        [UmpInstance.Status.DRAFT, UmpInstance.Status.PROVISIONING, UmpInstance.Status.FAILED],
+        UmpInstance.Status.ACTIVE,
+    )
+
+
+def _failed(operation: Operation) -> None:
+    _move(operation, [UmpInstance.Status.PROVISIONING], UmpInstance.Status.FAILED)
+
+
+def _move(operation: Operation, before: list[str], after: str) -> None:
+    UmpInstance.objects.filter(pk=operation.subject_id, status__in=before).update(
+        status=after, status_changed_at=timezone.now()
+    )

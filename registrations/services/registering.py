@@ -1,0 +1,115 @@
+"""The repeatable steps that make a registration: application and service principal. Used in both tenants."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from registrations.clients.graph import Application, GraphClient
+from registrations.clients.graph_answers import GraphRefusedError, Meaning
+from registrations.errors import NotYetError, RemoteRejectedError
+from registrations.models import AppRegistration, ClientSecret, Operation
+from registrations.services import audit, desired
+
+FRESH_FOR = timedelta(minutes=10)  # how long Microsoft may hide or refuse what was just made
+
+
+def ensure_application(
+    graph: GraphClient, registration: AppRegistration, wanted: Mapping[str, Any], operation: Operation
+) -> str:
+    """The application exists and looks as wanted; returns a note for people.
+
+    The registration's row is the intent: it stands before the application is created, so an application of that unique
+    name is ours even when the answer to its creation was lost.
+    """
+    found = _look(graph, registration, operation)
+    if found is None:
+        found = _create(graph, registration, wanted)
+        _keep_ids(registration, found, operation)
+        return f"Created with application (client) ID {found.app_id}."
+    _keep_ids(registration, found, operation)
+    changes = desired.differences(wanted, found.properties)
+    if changes:
+        graph.update_application(found.object_id, changes)
+        return f"Found; corrected {', '.join(sorted(changes))}."
+    return "Found as it must be."
+
+
+def ensure_service_principal(graph: GraphClient, registration: AppRegistration) -> str:
+    """The application's service principal exists in its tenant; returns a note for people."""
+    principal = graph.ensure_service_principal(registration.app_id)
+    if registration.service_principal_id != principal:
+        AppRegistration.objects.filter(pk=registration.pk).update(service_principal_id=principal)
+        registration.service_principal_id = principal
+    return f"Service principal {principal}."
+
+
+def is_fresh(since: datetime | None) -> bool:
+    """Whether Microsoft may still be copying what was made at that time."""
+    return since is None or timezone.now() - since < FRESH_FOR
+
+
+def _look(graph: GraphClient, registration: AppRegistration, operation: Operation) -> Application | None:
+    if not registration.object_id:
+        return graph.find_application(registration.unique_name)
+    found = graph.read_application(registration.object_id)
+    if found is None and is_fresh(registration.made_at):
+        raise NotYetError("Microsoft does not show the new application everywhere yet.")
+    if found is None and graph.is_deleted(registration.unique_name):
+        raise RemoteRejectedError(
+            f"The application {registration.app_id} was deleted in tenant {registration.tenant_id}. Restore it in Entra under "
+            "Deleted applications, or delete it there for good, then resume."
+        )
+    if found is None:
+        _forget_purged(registration, operation)
+    return found
+
+
+def _forget_purged(registration: AppRegistration, operation: Operation) -> None:
+    """The application was deleted for good: its ids and secrets mean nothing any more, and another is made."""
+    with transaction.atomic(durable=True):
+        live = registration.secrets.exclude(status=ClientSecret.Status.REMOVED)
+        live.update(status=ClientSecret.Status.REMOVED, envelope="")
+        AppRegistration.objects.filter(pk=registration.pk).update(
+            object_id="", app_id="", service_principal_id="", made_at=None
+        )
+        audit.record(
+            "application.found_gone", actor=audit.WORKER, subject=registration, operation_id=operation.pk,
+            before={"app_id": registration.app_id},
+        )  # fmt: skip
+    registration.object_id = registration.app_id = registration.service_principal_id = ""
+
+
+def _create(graph: GraphClient, registration: AppRegistration, wanted: Mapping[str, Any]) -> Application:
+    try:
+        created = graph.create_application(registration.unique_name, wanted)
+    except GraphRefusedError as refusal:
+        if refusal.meaning is not Meaning.NAME_TAKEN:
+            raise
+        if not graph.is_deleted(registration.unique_name):
+            raise NotYetError("Microsoft has the application and does not show it yet.") from refusal
+        raise RemoteRejectedError(
+            f"A deleted application still holds the name {registration.unique_name}. Restore it or delete it for good in "
+            "Entra under Deleted applications, then resume.",
+            code=refusal.code,
+            request_id=refusal.request_id,
+        ) from refusal
+    if created is None:
+        raise NotYetError("Microsoft has the application and does not show it yet.")
+    return created
+
+
+def _keep_ids(registration: AppRegistration, found: Application, operation: Operation) -> None:
+    if registration.object_id == found.object_id:
+        return
+    registration.object_id, registration.app_id = found.object_id, found.app_id
+    with transaction.atomic(durable=True):
+        AppRegistration.objects.filter(pk=registration.pk).update(
+            object_id=found.object_id, app_id=found.app_id, made_at=timezone.now()
+        )
+        audit.record(
+            "application.created", actor=audit.WORKER, subject=registration, operation_id=operation.pk,
+            after={"app_id": found.app_id, "object_id": found.object_id},
+        )  # fmt: skip

@@ -1,0 +1,171 @@
+// The staff's pages work without this file; it copies, updates steps, and checks while one types.
+(function () {
+  "use strict";
+
+  const POLL_MS = 2000;
+  const TRY_AGAIN_MS = 10000;
+
+  function icon(name) {
+    const element = document.createElement("span");
+    element.className = "material-symbols-outlined";
+    element.setAttribute("aria-hidden", "true");
+    element.textContent = name;
+    return element;
+  }
+
+  // Copy buttons -------------------------------------------------------------------------------------------------
+  function copyOf(button) {
+    const derived = button.closest("[data-derived]");
+    return derived ? derived.querySelector("code").textContent : button.dataset.copy;
+  }
+
+  function say(button, name, word) {
+    const before = Array.from(button.childNodes);
+    button.replaceChildren(icon(name), document.createTextNode(" " + word));
+    window.setTimeout(() => button.replaceChildren(...before), 1600);
+  }
+
+  function selectText(button) {
+    const code = button.parentElement.querySelector("code");
+    if (code) window.getSelection().selectAllChildren(code);
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (!button || button.disabled) return;
+    const fallback = () => { selectText(button); say(button, "select_all", "Selected"); };
+    if (!navigator.clipboard) { fallback(); return; }
+    navigator.clipboard.writeText(copyOf(button)).then(() => say(button, "check", "Copied"), fallback);
+  });
+
+  // Live steps ---------------------------------------------------------------------------------------------------
+  function follow(region) {
+    const status = region.parentElement.querySelector("[data-live-status]");
+    const tell = (text) => { if (status && status.textContent !== text) status.textContent = text; };
+    const isLive = () => region.querySelector("[data-steps]")?.dataset.isLive === "true";
+    let last = "";
+
+    async function look() {
+      if (document.hidden) { window.setTimeout(look, POLL_MS); return; }
+      let answer;
+      try {
+        answer = await fetch(region.dataset.address, { credentials: "same-origin", redirect: "error" });
+      } catch {
+        tell("The list does not update now. It tries again.");
+        window.setTimeout(look, TRY_AGAIN_MS);
+        return;
+      }
+      if (!answer.ok) { tell("The list does not update any more. Load the page again."); return; }
+      const text = await answer.text();
+      const focused = region.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+      if (text !== last) {
+        last = text;
+        region.innerHTML = text;
+        if (focused) region.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+        tell(region.querySelector("[data-steps]").dataset.progress);
+      }
+      if (isLive()) window.setTimeout(look, POLL_MS);
+      else refreshRest().catch(() => tell("Load the page again to see what changed."));
+    }
+
+    if (isLive()) window.setTimeout(look, POLL_MS);
+  }
+
+  // What an operation changed, elsewhere on the page: fields that somebody may be typing in are left alone.
+  async function refreshRest() {
+    if (!document.querySelector("[data-refresh]")) return;
+    const answer = await fetch(window.location.href, { credentials: "same-origin", redirect: "error" });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.querySelectorAll("[data-refresh]").forEach((place) => {
+      const now = page.querySelector(`[data-refresh="${place.dataset.refresh}"]`);
+      if (now) place.replaceChildren(...now.childNodes);
+    });
+  }
+
+  // Host and URLs while one types --------------------------------------------------------------------------------
+  function derive(provider) {
+    const rules = JSON.parse(provider.dataset.derivation);
+    const appName = document.getElementById("id_app_name");
+    const show = (key, value) => {
+      document.querySelectorAll(`[data-derived="${key}"]`).forEach((place) => {
+        place.querySelector("code").textContent = value || "–";
+        place.querySelector("button").disabled = !value;
+      });
+    };
+    const update = () => {
+      const domain = rules.domains[provider.value];
+      const name = appName.value.trim().toLowerCase();
+      const host = domain && name ? `${name}.${domain}` : "";
+      const local = host.endsWith(".localhost");
+      const origin = host && (local ? `http://${host}:${rules.localhost_port}` : `https://${host}`);
+      show("host", host);
+      show("redirect", origin && origin + rules.redirect);
+      show("portal", origin && origin + rules.portal);
+    };
+    if (!appName) return;
+    provider.addEventListener("change", update);
+    appName.addEventListener("input", update);
+    update();
+  }
+
+  // The short name's rules while one types -----------------------------------------------------------------------
+  const TESTS = {
+    min: (rule, name) => name.length >= rule.min && name.length <= rule.max,
+    without: (rule, name) => name !== "" && !Array.from(rule.without).some((letter) => name.includes(letter)),
+    reserved: (rule, name) => name !== "" && name.toLowerCase() !== rule.reserved,
+    pattern: (rule, name) => new RegExp(rule.pattern, "i").test(name),
+  };
+
+  function checkName(input) {
+    const rules = JSON.parse(input.dataset.nameRules);
+    const list = document.createElement("ul");
+    list.className = "name-rules";
+    list.setAttribute("aria-live", "polite");
+    const lines = rules.map((rule) => {
+      const line = document.createElement("li");
+      list.append(line);
+      return { rule, line, test: TESTS[Object.keys(TESTS).find((key) => key in rule)] };
+    });
+    const update = () => lines.forEach(({ rule, line, test }) => {
+      const kept = test(rule, input.value);
+      if (line.dataset.kept === String(kept) && input.value) return;
+      line.dataset.kept = input.value ? String(kept) : "";
+      line.replaceChildren(icon(!input.value ? "radio_button_unchecked" : kept ? "check_circle" : "error"),
+        document.createTextNode(rule.sentence));
+    });
+    input.after(list);
+    input.addEventListener("input", update);
+    update();
+  }
+
+  // The customer's tenant with the service -----------------------------------------------------------------------
+  function fillTenant(service) {
+    const tenants = JSON.parse(service.dataset.tenants);
+    const field = document.getElementById("id_tenant_id");
+    if (!field) return;
+    service.addEventListener("change", () => { field.value = tenants[service.value] || ""; });
+  }
+
+  // Unfold's search boxes carry the chosen value as their name: add the field's label.
+  function nameSearchBoxes() {
+    document.querySelectorAll(".select2-selection[aria-labelledby]").forEach((box) => {
+      const select = box.closest(".select2")?.previousElementSibling;
+      const label = select?.labels?.[0];
+      if (!label) return;
+      label.id = label.id || `label-of-${select.id}`;
+      box.setAttribute("aria-labelledby", `${label.id} ${box.getAttribute("aria-labelledby")}`);
+      const value = box.querySelector("[role=textbox]");
+      ["role", "aria-readonly"].forEach((name) => value?.removeAttribute(name));
+    });
+  }
+
+  // The boxes are made in a task of their own after the page has loaded.
+  window.addEventListener("load", () => window.setTimeout(nameSearchBoxes, 0));
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-live-steps]").forEach(follow);
+    document.querySelectorAll("select[data-derivation]").forEach(derive);
+    document.querySelectorAll("input[data-name-rules]").forEach(checkName);
+    document.querySelectorAll("select[data-tenants]").forEach(fillTenant);
+  });
+})();

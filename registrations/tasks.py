@@ -1,0 +1,53 @@
+"""Celery tasks: one line each. A task carries an id and says "look at this row"."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from celery import shared_task
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from registrations.services import operations
+
+logger = logging.getLogger(__name__)
+
+SOON = timedelta(minutes=1)  # longer waits are left to the sweep: the broker should not hold what the row says
+
+
+@shared_task
+def run(operation_id: str) -> None:
+    """Work on one operation until it ends or must wait; ring again if it must wait only shortly."""
+    if not operations.run(operation_id):
+        return  # another worker has it, and rings for it: bells must not multiply
+    pause = operations.pause_of(operation_id)
+    if pause is not None and pause <= SOON:
+        ring(operation_id, after=pause)
+
+
+@shared_task
+def sweep() -> None:
+    """Ring for every operation whose time has come: the doorbell may have been missed."""
+    for operation_id in operations.due():
+        ring(operation_id)
+
+
+@shared_task
+def forget_expired_credentials() -> None:
+    """Delete administrators' tokens whose time is over."""
+    operations.forget_expired_credentials()
+
+
+def ring(operation_id: Any, after: timedelta = timedelta()) -> bool:
+    """Tell the workers of an operation. False where the broker cannot be reached: the sweep will find the row."""
+    try:
+        run.apply_async((str(operation_id),), countdown=after.total_seconds())
+    except OperationalError as error:
+        logger.warning("The broker cannot be reached (%s): operation %s waits for the sweep.", error, operation_id)
+        return False
+    return True
+
+
+def ring_on_commit(operation_id: Any) -> None:
+    """Ring once the row is committed: a worker must not look for a row that is not there yet."""
+    transaction.on_commit(lambda: ring(operation_id))

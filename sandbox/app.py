@@ -1,0 +1,188 @@
+"""The sandbox as a whole: everything wired together, started and stopped."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from werkzeug import Request, Response
+
+from sandbox import control, front, mailbox, seed, tls
+from sandbox.calls import Call, CallLog
+from sandbox.entra.keys import SigningKeys
+from sandbox.entra.service import Entra
+from sandbox.entra.token import TokenEndpoint
+from sandbox.entra.tokens import Issuer
+from sandbox.faults import Faults
+from sandbox.gateway import Gateway, Mount
+from sandbox.graph.service import Graph
+from sandbox.listeners import Listener
+from sandbox.smtp import SmtpServer
+from sandbox.store import write_json
+from sandbox.ump.service import Umps
+from sandbox.urls import Urls
+from sandbox.world import World
+
+
+class Sandbox:
+    """Entra ID, Graph, the UMPs and the mailbox, in threads of this process.
+
+    A port of 0 picks a free one. The directory keeps what a restart must find again.
+    """
+
+    def __init__(
+        self,
+        directory: Path | str,
+        https_port: int = 0,
+        http_port: int = 0,
+        smtp_port: int = 0,
+        *,
+        allow_localhost_redirects: bool = False,
+    ) -> None:
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._ports = (https_port, http_port, smtp_port)
+        self._allow_localhost_redirects = allow_localhost_redirects
+        self.faults, self.log, self._urls = Faults(), CallLog(), Urls()
+        self.world = World(self.directory / "world.json")
+        self.keys = SigningKeys(self.directory / "signing-key.pem")
+        self._endpoint = TokenEndpoint(Issuer(self.world, self.keys, self._urls))
+        self._ca = tls.authority(self.directory)
+        self._servers: list[Listener | SmtpServer] = []
+        self._threads: list[threading.Thread] = []
+        self.smtp_port = 0
+
+    # Starting and stopping
+
+    def __enter__(self) -> Sandbox:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen. Raises OSError where a port is in use; then nothing listens."""
+        https_port, http_port, smtp_port = self._ports
+        # Who waits for this file must not read the addresses of an earlier run.
+        (self.directory / "seed.json").unlink(missing_ok=True)
+        try:
+            programs = self._add(Listener(https_port, self._programs(), tls.server_context(self._ca)))
+            people = self._add(Listener(http_port, self._people()))
+            smtp = self._add(SmtpServer(smtp_port, self.world))
+        except OSError:
+            self.stop()
+            raise
+        self._urls.entra = f"https://localhost:{programs}"
+        self._urls.people = f"http://localhost:{people}"
+        self.smtp_port = smtp
+        self._plant()
+        for server in self._servers:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        write_json(self.directory / "seed.json", self.seed.as_json())
+
+    def _add(self, server: Listener | SmtpServer) -> int:
+        self._servers.append(server)
+        return int(server.server_address[1])
+
+    def _plant(self) -> None:
+        memory = self.world.restore()
+        if memory is None:
+            memory = seed.plant(self.world)
+            self.world.remember_as_seeded(memory)
+            self.world.flush()
+        urls = {
+            "entra": self.entra_url,
+            "graph": self.graph_url,
+            "people": self.people_url,
+            "mailbox": self.mailbox_url,
+            "ca_bundle": str(self.ca_bundle),
+            "smtp_host": "localhost",
+            "smtp_port": self.smtp_port,
+        }
+        self.seed = seed.read(memory, urls)
+
+    def stop(self) -> None:
+        """Stop listening and write everything down."""
+        for server in self._servers:
+            if self._threads:
+                server.shutdown()
+            server.server_close()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        self._servers, started, self._threads = [], bool(self._threads), []
+        if started:
+            self.world.flush()
+
+    # What listens where
+
+    def _programs(self) -> Gateway:
+        graph = Graph(self.world, self.keys, self._urls, self._allow_localhost_redirects)
+        umps = Umps(self.world, self._endpoint, self.ca_bundle)
+        mounts = [
+            Mount("/v1.0/", "graph", graph.answer),
+            Mount("/ump/", "ump", umps.answer),
+            Mount("/", "entra", self._entra().programs),
+        ]
+        return Gateway(mounts, self.faults, self.log)
+
+    def _people(self) -> Gateway:
+        mounts = [
+            Mount("/_sandbox/", None, lambda request: control.answer(self, request)),
+            Mount("/mailbox", None, lambda request: mailbox.answer(self.world, request)),
+            Mount("/", "people", self._page),
+        ]
+        return Gateway(mounts, self.faults, self.log, local_only=True)
+
+    def _entra(self) -> Entra:
+        return Entra(self.world, self._endpoint, self._urls)
+
+    def _page(self, request: Request) -> Response:
+        if request.path == "/":
+            return front.answer(self.world, self._urls, request)
+        return self._entra().people(request)
+
+    # What a test asks for
+
+    @property
+    def entra_url(self) -> str:
+        return self._urls.entra
+
+    @property
+    def graph_url(self) -> str:
+        return self._urls.entra
+
+    @property
+    def people_url(self) -> str:
+        return self._urls.people
+
+    @property
+    def mailbox_url(self) -> str:
+        return self._urls.mailbox
+
+    @property
+    def ca_bundle(self) -> Path:
+        return self.directory / "ca.pem"
+
+    def ump_url(self, name: str) -> str:
+        return self._urls.ump(name)
+
+    @property
+    def calls(self) -> list[Call]:
+        return self.log.copy()
+
+    def reset(self) -> None:
+        """The seeded world, no scripted failures, no calls. Keys and sockets stay."""
+        self.world.reset()
+        self.faults.clear()
+        self.log.clear()
+        with self.world.lock:
+            self._endpoint.codes.clear()
+
+    def rotate_signing_key(self) -> None:
+        self.keys.rotate()

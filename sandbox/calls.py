@@ -1,0 +1,64 @@
+"""What was called, for tests to look at. Bodies are kept whole, secrets included: this is a sandbox."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug import Request
+
+# A demo that runs for weeks must not fill the memory.
+MOST_CALLS = 5000
+
+
+@dataclass
+class Call:
+    """One request that reached the sandbox. Status 0: the connection was cut before anything was done."""
+
+    service: str
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+    headers: dict[str, str]
+    status: int = 0
+
+
+@dataclass
+class CallLog:
+    """The calls, oldest first."""
+
+    _calls: list[Call] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, service: str, request: Request) -> Call:
+        """Write down a request as it comes in; its status follows."""
+        call = Call(
+            service=service,
+            method=request.method,
+            path=request.path,
+            query=request.args.to_dict(),
+            body=_body(request),
+            headers=dict(request.headers.items()),
+        )
+        with self._lock:
+            self._calls.append(call)
+            del self._calls[:-MOST_CALLS]
+        return call
+
+    def copy(self) -> list[Call]:
+        with self._lock:
+            return list(self._calls)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._calls.clear()
+
+
+def _body(request: Request) -> Any:
+    if not request.get_data(cache=True, parse_form_data=False):
+        return None
+    if request.is_json:
+        return request.get_json(silent=True)
+    return request.form.to_dict() or None

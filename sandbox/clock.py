@@ -1,0 +1,32 @@
+"""The sandbox's clock. Every instant it hands out, stores or compares comes from here."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """Real time, moved by `skew` seconds: a test uses it to make tokens that look old or early."""
+
+    def __init__(self) -> None:
+        self.skew = 0.0
+
+    def now(self) -> float:
+        return time.time() + self.skew
+
+    def instant(self, offset: float = 0.0) -> str:
+        """Now, as Graph writes it: `2026-11-23T05:03:47Z`."""
+        return as_text(self.now() + offset)
+
+
+def as_text(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def as_seconds(text: str) -> float:
+    """Raises ValueError where the text is no instant."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()

@@ -1,0 +1,200 @@
+"""The control API, for tests and demos that run in another process: `/_sandbox/...`.
+
+A web page must not be able to use it: a change needs a JSON content type and no Origin header, which a browser always
+sends with one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from werkzeug import Request, Response
+
+from sandbox.calls import Call, CallLog
+from sandbox.directory import LAG_KINDS
+from sandbox.faults import Faults
+from sandbox.model import JsonObject
+from sandbox.world import World
+
+
+class Controlled(Protocol):
+    """What the control API works on."""
+
+    world: World
+    faults: Faults
+    log: CallLog
+
+    def reset(self) -> None: ...
+
+    def rotate_signing_key(self) -> None: ...
+
+
+def answer(sandbox: Controlled, request: Request) -> Response:
+    """Answer one control call."""
+    name = request.path.removeprefix("/_sandbox").strip("/")
+    if request.method in ("GET", "HEAD"):
+        return _look(sandbox, name)
+    # A page can send a plain POST across origins, but never a DELETE without asking first.
+    if "Origin" in request.headers or (request.method == "POST" and not request.is_json):
+        return _json({"error": "Send JSON, and not from a web page."}, 403)
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict) and request.get_data():
+        return _json({"error": "The body must be a JSON object."}, 400)
+    try:
+        return _json(_change(sandbox, request.method, name, body or {}))
+    except (LookupError, TypeError, ValueError) as problem:
+        return _json({"error": str(problem)}, 400)
+
+
+def _look(sandbox: Controlled, name: str) -> Response:
+    if name == "calls":
+        return _json([_call(call) for call in sandbox.log.copy()])
+    if name == "faults":
+        return _json(sandbox.faults.listing())
+    if name == "messages":
+        return _json([asdict(message) for message in sandbox.world.messages()])
+    if name == "world":
+        with sandbox.world.lock:
+            return _json(asdict(sandbox.world.state))
+    return _json({"error": "Not found."}, 404)
+
+
+def _call(call: Call) -> JsonObject:
+    # Over the network the tokens stay out: they are of no use to a demo.
+    headers = {name: value for name, value in call.headers.items() if name.lower() != "authorization"}
+    return {**asdict(call), "headers": headers}
+
+
+def _change(sandbox: Controlled, method: str, name: str, body: JsonObject) -> Any:
+    if (method, name) == ("POST", "faults"):
+        return asdict(sandbox.faults.add(**body))
+    if (method, name) == ("DELETE", "faults"):
+        sandbox.faults.clear()
+        return {}
+    if (method, name) == ("DELETE", "calls"):
+        sandbox.log.clear()
+        return {}
+    if (method, name) == ("POST", "reset"):
+        sandbox.reset()
+        return {}
+    if (method, name) == ("POST", "rotate-signing-key"):
+        sandbox.rotate_signing_key()
+        return {}
+    if (method, name) == ("POST", "world"):
+        arguments = dict(body)
+        operation = OPERATIONS.get(str(arguments.pop("op", "")))
+        if operation is None:
+            raise LookupError(f"op must be one of {', '.join(OPERATIONS)}")
+        with sandbox.world.lock:
+            result = operation(sandbox.world, **arguments)
+        sandbox.world.touch()
+        return result
+    raise LookupError("no such control call")
+
+
+def _set_secret_policy(
+    world: World, tenant: str, max_lifetime_days: int | None = None, secrets_forbidden: bool = False
+) -> JsonObject:
+    policy = world.tenant(tenant).secret_policy
+    policy.max_lifetime_days, policy.secrets_forbidden = max_lifetime_days, secrets_forbidden
+    return asdict(policy)
+
+
+def _set_ump(world: World, ump: str, **flags: Any) -> JsonObject:
+    """Set offline ("503", "cut" or null), lacks_contract_api, polls_before_done."""
+    found = world.ump(ump)
+    for name, value in flags.items():
+        if name not in ("offline", "lacks_contract_api", "polls_before_done"):
+            raise LookupError(f"no flag {name}")
+        setattr(found, name, value)
+    return {"ump": ump, **flags}
+
+
+def _set_ump_offline(world: World, ump: str, offline: bool | str | None = True) -> JsonObject:
+    how = "503" if offline is True else (offline or None)
+    return _set_ump(world, ump, offline=how)
+
+
+def _set_lag(world: World, kind: str, seconds: float) -> JsonObject:
+    if kind not in LAG_KINDS:
+        raise LookupError(f"kind must be one of {', '.join(LAG_KINDS)}")
+    world.lag[kind] = float(seconds)
+    return dict(world.lag)
+
+
+def _set_clock_skew(world: World, seconds: float) -> JsonObject:
+    world.clock.skew = float(seconds)
+    return {"seconds": world.clock.skew}
+
+
+def _set_user(world: World, tenant: str, upn: str, **flags: Any) -> JsonObject:
+    user = world.tenant(tenant).user(upn)
+    for name, value in flags.items():
+        if name not in ("enabled", "mfa_setup_needed", "blocked_by_conditional_access", "user_type"):
+            raise LookupError(f"no flag {name}")
+        setattr(user, name, value)
+    return asdict(user)
+
+
+def _add_tenant(world: World, name: str, tenant_id: str | None = None) -> JsonObject:
+    return asdict(world.add_tenant(name, tenant_id))
+
+
+def _add_user(world: World, tenant: str, **user: Any) -> JsonObject:
+    return asdict(world.add_user(world.tenant(tenant), **user))
+
+
+def _add_ump(world: World, name: str, tenant_id: str, api_app_id: str | None = None) -> JsonObject:
+    return asdict(world.add_ump(name, tenant_id, api_app_id))
+
+
+def _add_ump_customer(world: World, **customer: Any) -> JsonObject:
+    return asdict(world.add_ump_customer(**customer))
+
+
+def _set_application(world: World, app_id: str, **properties: Any) -> JsonObject:
+    """Change an application behind the product's back, by Graph's names: this is how drift is made."""
+    application = world.find_application(app_id=app_id)
+    if application is None:
+        raise LookupError(f"no application {app_id}")
+    application.properties.update(properties)
+    return application.properties
+
+
+def _expire_secret(world: World, app_id: str, days: float = -1) -> JsonObject:
+    """Let all secrets of an application end that many days from now."""
+    application = world.find_application(app_id=app_id)
+    if application is None:
+        raise LookupError(f"no application {app_id}")
+    for password in application.passwords:
+        password.end = world.clock.instant(days * 86400)
+    return {"secrets": len(application.passwords)}
+
+
+def _forget_messages(world: World) -> JsonObject:
+    world.state.mail.clear()
+    return {}
+
+
+OPERATIONS: dict[str, Callable[..., JsonObject]] = {
+    "set_secret_policy": _set_secret_policy,
+    "set_ump": _set_ump,
+    "set_ump_offline": _set_ump_offline,
+    "set_lag": _set_lag,
+    "set_clock_skew": _set_clock_skew,
+    "set_user": _set_user,
+    "set_application": _set_application,
+    "expire_secret": _expire_secret,
+    "add_tenant": _add_tenant,
+    "add_user": _add_user,
+    "add_ump": _add_ump,
+    "add_ump_customer": _add_ump_customer,
+    "forget_messages": _forget_messages,
+}
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(json.dumps(body), status=status, mimetype="application/json")

@@ -1,0 +1,1 @@
+"""Microsoft Entra ID: discovery, sign-in, consent, tokens."""

@@ -1,0 +1,46 @@
+"""The documents that tell a client where everything is.
+
+https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc
+"""
+
+from __future__ import annotations
+
+from sandbox.entra import clients
+from sandbox.model import JsonObject
+from sandbox.urls import Urls
+from sandbox.world import World
+
+
+def configuration(world: World, urls: Urls, segment: str) -> JsonObject:
+    """The OpenID configuration of a tenant, or of `organizations` and `common`."""
+    any_tenant = segment.lower() in clients.ANY_TENANT
+    tenant_id = segment if any_tenant else clients.tenant_of(world, segment).id
+    base = f"{urls.entra}/{tenant_id}"
+    issuer_id = "{tenantid}" if any_tenant else tenant_id
+    return {
+        "token_endpoint": f"{base}/oauth2/v2.0/token",
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "jwks_uri": f"{base}/discovery/v2.0/keys",
+        "response_modes_supported": ["query", "form_post"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "response_types_supported": ["code"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "issuer": f"{urls.entra}/{issuer_id}/v2.0",
+        "request_uri_parameter_supported": False,
+        "authorization_endpoint": f"{urls.people}/{tenant_id}/oauth2/v2.0/authorize",
+        "http_logout_supported": False,
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "ver"],
+        "tenant_region_scope": "EU",
+        "cloud_instance_name": "localhost",
+    }
+
+
+def instances(urls: Urls) -> JsonObject:
+    """Instance discovery, which MSAL asks where it does not know a host."""
+    host = urls.entra.removeprefix("https://")
+    return {
+        "tenant_discovery_endpoint": f"{urls.entra}/organizations/v2.0/.well-known/openid-configuration",
+        "api-version": "1.1",
+        "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
+    }

@@ -1,0 +1,90 @@
+"""Entra's addresses: what programs call over https, what people see over http."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+
+from sandbox.entra import adminconsent, clients, discovery
+from sandbox.entra.authorize import authorize
+from sandbox.entra.errors import EntraError
+from sandbox.entra.token import TokenEndpoint
+from sandbox.entra.visit import error_page
+from sandbox.model import JsonObject
+from sandbox.urls import Urls
+from sandbox.world import World
+
+PROGRAMS = Map(
+    [
+        Rule("/common/discovery/instance", endpoint="instances", methods=["GET"]),
+        Rule("/<tenant>/v2.0/.well-known/openid-configuration", endpoint="configuration", methods=["GET"]),
+        Rule("/<tenant>/discovery/v2.0/keys", endpoint="keys", methods=["GET"]),
+        Rule("/<tenant>/oauth2/v2.0/token", endpoint="token", methods=["POST"]),
+    ]
+)
+PEOPLE = Map(
+    [
+        Rule("/<tenant>/oauth2/v2.0/authorize", endpoint="authorize", methods=["GET", "POST"]),
+        Rule("/<tenant>/v2.0/adminconsent", endpoint="consent2", methods=["GET", "POST"]),
+        Rule("/<tenant>/adminconsent", endpoint="consent1", methods=["GET", "POST"]),
+    ]
+)
+
+
+@dataclass
+class Entra:
+    """The whole of Entra ID."""
+
+    world: World
+    endpoint: TokenEndpoint
+    urls: Urls
+
+    def programs(self, request: Request) -> Response:
+        """Discovery, keys and tokens."""
+        try:
+            endpoint, values = PROGRAMS.bind_to_environ(request.environ).match()
+        except HTTPException as wrong:
+            return Response(status=wrong.code or 404)
+        try:
+            with self.world.lock:
+                answer = self._program(endpoint, values.get("tenant", ""), request)
+        except EntraError as error:
+            return _json(error.body(self.world.clock), error.known.status)
+        return _json(answer, 200)
+
+    def _program(self, endpoint: str, tenant: str, request: Request) -> JsonObject:
+        if endpoint == "instances":
+            return discovery.instances(self.urls)
+        if endpoint == "configuration":
+            return discovery.configuration(self.world, self.urls, tenant)
+        if endpoint == "keys":
+            return self.endpoint.issuer.keys.jwks(f"{self.urls.entra}/{{tenantid}}/v2.0")
+        client_id, secret = clients.credentials(request)
+        answer = self.endpoint.grant(tenant, client_id, secret, request.form)
+        self.world.touch()
+        return answer
+
+    def people(self, request: Request) -> Response:
+        """Sign-in and consent pages."""
+        try:
+            endpoint, values = PEOPLE.bind_to_environ(request.environ).match()
+        except HTTPException as wrong:
+            raise NotFound from wrong
+        try:
+            with self.world.lock:
+                if endpoint == "authorize":
+                    return authorize(self.world, self.endpoint, request, values["tenant"])
+                return adminconsent.visit(self.world, request, values["tenant"], 2 if endpoint == "consent2" else 1)
+        except EntraError as error:
+            return error_page(error, self.world)
+
+
+def _json(body: JsonObject, status: int) -> Response:
+    response = Response(json.dumps(body), status=status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store, no-cache"
+    response.headers["Pragma"] = "no-cache"
+    return response

@@ -1,0 +1,149 @@
+"""One person's way through sign-in: which account, and may it sign in at all.
+
+The pages keep no state: each form goes to the URL it came from, and brings along what was answered so far. So
+reloading, going back and two tabs behave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+from werkzeug import Request, Response
+
+from sandbox import pages
+from sandbox.catalogue import (
+    APPLICATION_ADMINISTRATOR,
+    CLOUD_APPLICATION_ADMINISTRATOR,
+    DIRECTORY_ROLES,
+    GLOBAL_ADMINISTRATOR,
+    PRIVILEGED_ROLE_ADMINISTRATOR,
+)
+from sandbox.entra.errors import EntraError
+from sandbox.model import Application, Tenant, User
+from sandbox.world import World
+
+# Who may consent for everybody. Only the first two may grant Graph's application permissions.
+# https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
+FULL_CONSENTERS = (GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR)
+CONSENTERS = (*FULL_CONSENTERS, APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR)
+
+
+@dataclass
+class Visit:
+    """A request to a sign-in page; `tenant` is None for `organizations`."""
+
+    world: World
+    request: Request
+    tenant: Tenant | None
+    application: Application
+
+    def person(self, refuse: Callable[[EntraError], Response]) -> tuple[Tenant, User] | Response:
+        """Who signs in; or the page that must come first."""
+        chosen = self._chosen()
+        if chosen is None:
+            return self._picker()
+        tenant, user = chosen
+        if not user.enabled:
+            return self.stopped(EntraError(50057), "This account is disabled", user)
+        if user.blocked_by_conditional_access:
+            return self.stopped(EntraError(53003), "You cannot access this right now", user)
+        if user.mfa_setup_needed:
+            return self._set_up_mfa(user, refuse)
+        return tenant, user
+
+    def _people(self) -> list[tuple[Tenant, User]]:
+        tenants = [self.tenant] if self.tenant else list(self.world.state.tenants.values())
+        people = [(tenant, user) for tenant in tenants for user in tenant.users.values()]
+        args = self.request.args
+        hint, domain = args.get("login_hint", "").lower(), args.get("domain_hint", "").lower()
+        return sorted(people, key=lambda p: (p[1].upn.lower() != hint, p[0].domain.lower() != domain))
+
+    def _chosen(self) -> tuple[Tenant, User] | None:
+        wanted = self.request.form.get("user")
+        return next(((t, u) for t, u in self._people() if wanted == u.id), None)
+
+    def _picker(self) -> Response:
+        rows = "".join(
+            f'<li><button class="row" name="user" value="{user.id}"><b>{escape(user.display_name)}</b>'
+            f"<span>{escape(user.upn)}</span><span>{escape(tenant.name)} · {escape(describe(tenant, user))}</span>"
+            "</button></li>"
+            for tenant, user in self._people()
+        )
+        lead = pages.paragraph(f"to continue to {self.application.display_name}", "soft")
+        empty = "" if rows else pages.paragraph("Nobody lives in this organisation.")
+        return pages.page("Pick an account", f'{lead}{empty}<form method="post"><ul class="plain">{rows}</ul></form>')
+
+    def _set_up_mfa(self, user: User, refuse: Callable[[EntraError], Response]) -> Response:
+        answer = self.request.form.get("mfa")
+        error = EntraError(50079, app_id=self.application.app_id)
+        if answer == "cancel":
+            return refuse(error)
+        if answer == "finish":
+            user.mfa_setup_needed = False
+            self.world.touch()
+            return self._continue(user)
+        lead = pages.paragraph(f"{user.upn} must set up a second way to prove who they are.")
+        buttons = [("mfa", "cancel", "Cancel"), ("mfa", "finish", "Finish the set-up")]
+        return self.question("More information required", user, lead + pages.paragraph(error.text, "soft"), buttons)
+
+    def _continue(self, user: User) -> Response:
+        body = pages.paragraph("The set-up is finished.")
+        return self.question("You are ready", user, body, [("done", "yes", "Continue")])
+
+    def question(self, title: str, user: User, body: str, buttons: list[tuple[str, str, str]]) -> Response:
+        """A page with a form that remembers the account; the last button is the main one."""
+        acts = ""
+        for index, (name, value, words) in enumerate(buttons):
+            kind = ' class="main"' if index == len(buttons) - 1 else ""
+            acts += f'<button{kind} name="{name}" value="{value}">{escape(words)}</button>'
+        return pages.page(
+            title,
+            f'{pages.paragraph(user.upn, "soft")}<form method="post">{pages.hidden("user", user.id)}{body}'
+            f'<div class="acts">{acts}</div></form>',
+        )
+
+    def stopped(self, error: EntraError, title: str, user: User) -> Response:
+        """A refusal that Microsoft shows itself, without going back to the client."""
+        body = (
+            pages.paragraph(user.upn, "soft")
+            + pages.paragraph("Your sign-in was not successful.")
+            + details(error, self.world)
+            + f'<div class="acts"><a href="{escape(self.request.url)}">Use another account</a></div>'
+        )
+        return pages.page(title, body, status=403)
+
+
+def describe(tenant: Tenant, user: User) -> str:
+    """What a tester must know of an account before picking it."""
+    marks = [DIRECTORY_ROLES[role] for role in tenant.roles_of(user.id)]
+    marks += [f"{DIRECTORY_ROLES[role]} (eligible, not active)" for role in user.eligible_roles]
+    marks = marks or ["no role"]
+    if user.is_guest:
+        marks.insert(0, "guest")
+    if not user.enabled:
+        marks.append("disabled")
+    if user.mfa_setup_needed:
+        marks.append("must set up MFA")
+    if user.blocked_by_conditional_access:
+        marks.append("blocked by Conditional Access")
+    return ", ".join(marks)
+
+
+def is_one_of(tenant: Tenant, user: User, roles: tuple[str, ...]) -> bool:
+    return any(role in roles for role in tenant.roles_of(user.id))
+
+
+def details(error: EntraError, world: World) -> str:
+    """What support asks for."""
+    return (
+        f"<p>{escape(error.text)}</p><h2>Troubleshooting details</h2><dl><dt>Error code</dt><dd>{error.code}</dd>"
+        f"<dt>Request id</dt><dd><code>{error.trace_id}</code></dd>"
+        f"<dt>Correlation id</dt><dd><code>{error.correlation_id}</code></dd>"
+        f"<dt>Timestamp</dt><dd>{world.clock.instant()}</dd></dl>"
+    )
+
+
+def error_page(error: EntraError, world: World) -> Response:
+    return pages.page("Sorry, but we’re having trouble signing you in", details(error, world), status=400)

@@ -1,0 +1,131 @@
+"""Between the sockets and the services: which service, scripted failures, the call log."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import HTTPException, NotFound
+
+from sandbox import pages
+from sandbox.calls import CallLog
+from sandbox.faults import Fault, Faults
+
+Service = Callable[[Request], Response]
+LARGEST_BODY = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A service and the paths it answers; without a name its calls are neither logged nor made to fail."""
+
+    prefix: str
+    name: str | None
+    service: Service
+
+
+class Gateway:
+    """A WSGI application that hands each request to the first mount whose prefix fits."""
+
+    def __init__(self, mounts: list[Mount], faults: Faults, log: CallLog, *, local_only: bool = False) -> None:
+        self._mounts, self._faults, self._log, self._local_only = mounts, faults, log, local_only
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        request.max_content_length = LARGEST_BODY
+        try:
+            response = self._answer(request)
+        except HTTPException as wrong:
+            response = Response(wrong.description, status=wrong.code, mimetype="text/plain")
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        # A page on the internet can make its own name mean this machine; such a request still carries that name.
+        if self._local_only and not _is_local(request.host):
+            return Response("This address is for localhost only.", status=421, mimetype="text/plain")
+        for mount in self._mounts:
+            if request.path.startswith(mount.prefix):
+                return self._serve(mount, request)
+        return Response(status=404)
+
+    def _serve(self, mount: Mount, request: Request) -> Response:
+        if mount.name is None:
+            return _guarded(mount.service, request)
+        call = self._log.note(mount.name, request)
+        fault = self._faults.take(mount.name, request.method, request.path)
+        try:
+            response = _failing(fault, mount.service, request) if fault else _guarded(mount.service, request)
+        except _LostAnswerError as lost:
+            call.status = lost.status
+            cut(request)
+            raise ConnectionAbortedError("scripted") from None
+        except ConnectionAbortedError:
+            cut(request)
+            raise
+        call.status = response.status_code
+        return response
+
+
+class _LostAnswerError(Exception):
+    """The request was carried out and its answer must not arrive."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+
+
+def _guarded(service: Service, request: Request) -> Response:
+    try:
+        return service(request)
+    except NotFound:
+        return pages.page("Nothing is here", '<p><a href="/">Start page of the sandbox</a></p>', status=404)
+
+
+def _failing(fault: Fault, service: Service, request: Request) -> Response:
+    if fault.kind == "cut":
+        raise ConnectionAbortedError("scripted")
+    if fault.kind == "status":
+        return _scripted(fault)
+    if fault.kind == "slow":
+        time.sleep(fault.seconds)
+    response = _guarded(service, request)
+    if fault.kind == "lost_answer":
+        raise _LostAnswerError(response.status_code)
+    if fault.kind == "truncated":
+        whole = response.get_data()
+        response.set_data(whole[: len(whole) // 2])
+    return response
+
+
+def _scripted(fault: Fault) -> Response:
+    if isinstance(fault.body, str):
+        response = Response(fault.body, status=fault.status, mimetype="text/html")
+    elif fault.body is None:
+        response = Response(status=fault.status)
+    else:
+        response = Response(json.dumps(fault.body), status=fault.status, mimetype="application/json")
+    for name, value in fault.headers.items():
+        response.headers[name] = str(value)
+    return response
+
+
+def cut(request: Request) -> None:
+    """Close the connection as a network would, without a word."""
+    connection = request.environ.get("werkzeug.socket")
+    if connection is None:
+        return
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        # The other side was faster.
+        return
+
+
+def _is_local(host: str) -> bool:
+    name = host.rpartition(":")[0] if ":" in host else host
+    return name in ("localhost", "127.0.0.1") or name.endswith(".localhost")

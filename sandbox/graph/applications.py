@@ -1,0 +1,188 @@
+"""Applications: create, upsert, read, change, delete, owners.
+
+https://learn.microsoft.com/graph/api/resources/application
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from sandbox import directory
+from sandbox.graph import credentials, odata, validation, views
+from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, check_owner
+from sandbox.graph.calls import Answer, GraphCall, Router, key_of
+from sandbox.graph.errors import bad_request, not_found, unique_name_taken
+from sandbox.graph.lookup import every, find, get, get_own
+from sandbox.graph.properties import TYPES
+from sandbox.model import Application, JsonObject
+
+router = Router()
+MERGED = tuple(name for name, known in TYPES["application"].items() if known.kind == "object")
+
+
+def shown(call: GraphCall, application: Application) -> JsonObject:
+    # Graph gives the public keys only to those who select them.
+    with_keys = "keyCredentials" in call.query.get("$select", "")
+    return views.application(application, call.tenant, with_keys=with_keys)
+
+
+@router.on("GET", "applications", READ_APPLICATIONS)
+def listing(call: GraphCall) -> Answer:
+    return odata.many(call, "application", "applications", [shown(call, a) for a in every(call)])
+
+
+@router.on("GET", "applications/{key}", READ_APPLICATIONS)
+def read(call: GraphCall) -> Answer:
+    return odata.one(call, "application", "applications", shown(call, get(call)))
+
+
+@router.on("POST", "applications", WRITE_APPLICATIONS)
+def create(call: GraphCall) -> Answer:
+    values = validation.body("application", call.body)
+    wanted = values.pop("passwordCredentials", None) or []
+    application = _create(call, values)
+    added = [credentials.add(call, application, item) for item in wanted]
+    body = shown(call, application)
+    body["passwordCredentials"] = added
+    return odata.one(call, "application", "applications", body, status=201)
+
+
+@router.on("PATCH", "applications/{key}", WRITE_APPLICATIONS)
+def change(call: GraphCall) -> Answer:
+    """Change an application or, addressed by uniqueName with `Prefer: create-if-missing`, make it."""
+    values = validation.body("application", call.body)
+    if "passwordCredentials" in values:
+        raise bad_request("Invalid property 'passwordCredentials'. New password credentials must be generated with"
+                          " service actions.")  # fmt: skip
+    application = find(call, call.params["key"])
+    name, value = key_of(call.params["key"])
+    if application is None:
+        if name != "uniqueName" or not call.creates_if_missing:
+            raise not_found(value)
+        if values.get("uniqueName") not in (None, value):
+            raise bad_request("The value of property 'uniqueName' does not match the key of the request.")
+        made = _create(call, {**values, "uniqueName": value})
+        return odata.one(call, "application", "applications", shown(call, made), status=201)
+    check_owner(call, application)
+    _update(call, application, values)
+    return Answer(204)
+
+
+@router.on("DELETE", "applications/{key}", WRITE_APPLICATIONS)
+def delete(call: GraphCall) -> Answer:
+    """Soft delete, which takes the service principal of the home tenant along."""
+    application = get_own(call)
+    tenant = call.tenant
+    application.deleted = call.world.clock.instant()
+    tenant.deleted_applications[application.id] = tenant.applications.pop(application.id)
+    principal = tenant.service_principal_of(application.app_id)
+    if principal is not None:
+        principal.deleted = application.deleted
+        tenant.deleted_service_principals[principal.id] = tenant.service_principals.pop(principal.id)
+    return Answer(204)
+
+
+def _create(call: GraphCall, values: JsonObject) -> Application:
+    _check(call, values, creating=True)
+    _check_unique_name(call, values.get("uniqueName"))
+    clock = call.world.clock
+    application = Application(
+        id=str(uuid4()),
+        app_id=str(uuid4()),
+        tenant_id=call.tenant.id,
+        created=clock.instant(),
+        created_at=clock.now(),
+        # Without a value Graph makes a single-tenant application.
+        properties={"signInAudience": "AzureADMyOrg", **values},
+        owners=[call.caller.id],
+        created_by_app_id=call.caller.app_id,
+    )
+    call.tenant.applications[application.id] = application
+    return application
+
+
+def _update(call: GraphCall, application: Application, values: JsonObject) -> None:
+    if application.unique_name is not None and values.get("uniqueName", application.unique_name) != (
+        application.unique_name
+    ):
+        raise bad_request("Property 'uniqueName' is immutable and cannot be changed.")
+    _check(call, values, creating=False)
+    if values.get("uniqueName") and application.unique_name is None:
+        _check_unique_name(call, values["uniqueName"])
+    merged = {
+        name: {**(application.properties.get(name) or {}), **value}
+        if name in MERGED and isinstance(value, dict)
+        else value
+        for name, value in values.items()
+    }
+    application.properties.update(merged)
+
+
+def _check(call: GraphCall, values: JsonObject, *, creating: bool) -> None:
+    for key in values.get("keyCredentials") or []:
+        if not key.get("keyId"):
+            key["keyId"] = str(uuid4())
+    validation.essentials(values, required=creating)
+    validation.redirect_uris(values, call.allow_localhost_redirects)
+    validation.tags(values)
+    _check_required_access(call, values.get("requiredResourceAccess") or [])
+
+
+def _check_required_access(call: GraphCall, blocks: list[JsonObject]) -> None:
+    count = 0
+    for block in blocks:
+        resource = directory.resource(call.world.state, block.get("resourceAppId", ""))
+        if resource is None:
+            raise bad_request(f"Resource with identifier '{block.get('resourceAppId')}' does not exist.")
+        for entry in block.get("resourceAccess") or []:
+            count += 1
+            known = resource.by_role_id if entry.get("type") == "Role" else resource.by_scope_id
+            if "type" not in entry or known(entry.get("id", "")) is None:
+                raise bad_request(
+                    f"ResourceAccess '{entry.get('id')}' of type '{entry.get('type')}' does not exist on resource"
+                    f" '{resource.app_id}'."
+                )
+    if len(blocks) > validation.MOST_RESOURCES or count > validation.MOST_PERMISSIONS:
+        raise bad_request("The size of the object has exceeded its limit.")
+
+
+def _check_unique_name(call: GraphCall, name: str | None) -> None:
+    """Taken by a live application, by a soft-deleted one, or by one that this replica does not show yet."""
+    everything = [*call.tenant.applications.values(), *call.tenant.deleted_applications.values()]
+    if name and any((a.unique_name or "").lower() == name.lower() for a in everything):
+        raise unique_name_taken()
+
+
+@router.on("GET", "applications/{key}/owners", READ_APPLICATIONS)
+@router.on("GET", "applications/{key}/owners/$ref", READ_APPLICATIONS)
+def owners(call: GraphCall) -> Answer:
+    found: list[JsonObject] = []
+    for owner in get(call).owners:
+        if call.path.endswith("$ref"):
+            found.append({"@odata.id": f"{call.graph_url}/v1.0/directoryObjects/{owner}"})
+        else:
+            kind = "user" if owner in call.tenant.users else "servicePrincipal"
+            found.append({"@odata.type": f"#microsoft.graph.{kind}", "id": owner})
+    return odata.many(call, "directoryObject", "directoryObjects", found)
+
+
+@router.on("POST", "applications/{key}/owners/$ref", WRITE_APPLICATIONS)
+def add_owner(call: GraphCall) -> Answer:
+    application = get_own(call)
+    owner = str(call.body.get("@odata.id", "")).rstrip("/").rpartition("/")[2]
+    if owner not in call.tenant.users and owner not in call.tenant.service_principals:
+        raise not_found(owner)
+    if owner in application.owners:
+        raise bad_request("One or more added object references already exist for the following modified properties:"
+                          " 'owners'.")  # fmt: skip
+    application.owners.append(owner)
+    return Answer(204)
+
+
+@router.on("DELETE", "applications/{key}/owners/{owner}/$ref", WRITE_APPLICATIONS)
+def remove_owner(call: GraphCall) -> Answer:
+    application = get_own(call)
+    if call.params["owner"] not in application.owners:
+        raise not_found(call.params["owner"])
+    application.owners.remove(call.params["owner"])
+    return Answer(204)

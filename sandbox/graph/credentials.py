@@ -1,0 +1,86 @@
+"""Client secrets: added once, shown once.
+
+https://learn.microsoft.com/graph/api/application-addpassword
+"""
+
+from __future__ import annotations
+
+from sandbox.clock import as_seconds, as_text
+from sandbox.directory import new_password
+from sandbox.graph import validation, views
+from sandbox.graph.access import WRITE_APPLICATIONS
+from sandbox.graph.calls import Answer, GraphCall, Router
+from sandbox.graph.errors import GraphError, bad_request, invalid_property
+from sandbox.graph.lookup import get_own
+from sandbox.model import Application, JsonObject
+
+router = Router()
+DEFAULT_LIFETIME_SECONDS = 2 * 365 * 86400
+# Not a documented number: "the size of the object" is what Graph names.
+MOST_SECRETS = 900
+
+
+def add(call: GraphCall, application: Application, wanted: JsonObject) -> JsonObject:
+    """Add a secret; the answer is the only place where its value is ever seen."""
+    clock = call.world.clock
+    start = as_seconds(wanted["startDateTime"]) if wanted.get("startDateTime") else clock.now()
+    end = as_seconds(wanted["endDateTime"]) if wanted.get("endDateTime") else start + DEFAULT_LIFETIME_SECONDS
+    if end <= start or end <= clock.now():
+        raise bad_request("The end date of the credential must be later than its start date and must not have passed.")
+    _check_policy(call, end - start)
+    if len(application.passwords) >= MOST_SECRETS:
+        raise bad_request("The size of the object has exceeded its limit. Please reduce the number of values and retry"
+                          " your request.")  # fmt: skip
+    password = new_password(wanted.get("displayName"), as_text(start), as_text(end), clock.now())
+    application.passwords.append(password)
+    return {**views.password(password), "secretText": password.secret}
+
+
+def _check_policy(call: GraphCall, seconds: float) -> None:
+    """https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy"""
+    policy = call.tenant.secret_policy
+    if policy.secrets_forbidden:
+        raise GraphError(
+            400,
+            "CredentialTypeNotAllowedAsPerAppPolicy",
+            "Credential type is not allowed as per assigned policy 'Default app management tenant policy'.",
+        )
+    # The clock runs on between a client's sum and this one.
+    if policy.max_lifetime_days is not None and seconds > policy.max_lifetime_days * 86400 + 60:
+        raise GraphError(
+            400,
+            "CredentialInvalidLifetimeAsPerAppPolicy",
+            "Credential lifetime exceeds the max value allowed as per assigned policy 'Default app management tenant"
+            " policy'.",
+        )
+
+
+def _only(call: GraphCall, *names: str) -> None:
+    for name in call.body:
+        if name not in names:
+            raise invalid_property(name)
+
+
+@router.on("POST", "applications/{key}/addPassword", WRITE_APPLICATIONS)
+def add_password(call: GraphCall) -> Answer:
+    _only(call, "passwordCredential")
+    wanted = call.body.get("passwordCredential")
+    if wanted is not None and not isinstance(wanted, dict):
+        raise invalid_property("passwordCredential")
+    clean = validation.body("passwordCredential", wanted or {})
+    added = add(call, get_own(call), clean)
+    return Answer(200, {"@odata.context": call.context("microsoft.graph.passwordCredential"), **added})
+
+
+@router.on("POST", "applications/{key}/removePassword", WRITE_APPLICATIONS)
+def remove_password(call: GraphCall) -> Answer:
+    _only(call, "keyId")
+    key_id = str(call.body.get("keyId", ""))
+    if not validation.GUID.fullmatch(key_id):
+        raise bad_request("Invalid value specified for property 'keyId'.")
+    application = get_own(call)
+    left = [p for p in application.passwords if p.key_id.lower() != key_id.lower()]
+    if len(left) == len(application.passwords):
+        raise bad_request(f"No password credential found with keyId '{key_id}'.")
+    application.passwords = left
+    return Answer(204)

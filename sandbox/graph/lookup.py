@@ -1,0 +1,40 @@
+"""Finds applications by id, appId or uniqueName, among those that this replica has seen."""
+
+from __future__ import annotations
+
+from sandbox.graph.access import check_owner
+from sandbox.graph.calls import GraphCall, key_of
+from sandbox.graph.errors import bad_request, not_found
+from sandbox.model import Application
+
+
+def every(call: GraphCall) -> list[Application]:
+    """The applications that this replica has seen."""
+    world = call.world
+    return [a for a in call.tenant.applications.values() if world.settled("application", a.created_at)]
+
+
+def find(call: GraphCall, segment: str) -> Application | None:
+    name, value = key_of(segment)
+    if name not in ("id", "appId", "uniqueName"):
+        raise bad_request(f"Invalid key property '{name}'.")
+    for application in every(call):
+        found = {"id": application.id, "appId": application.app_id, "uniqueName": application.unique_name}[name]
+        if found is not None and found.lower() == value.lower():
+            return application
+    return None
+
+
+def get(call: GraphCall) -> Application:
+    segment = call.params["key"]
+    application = find(call, segment)
+    if application is None:
+        raise not_found(key_of(segment)[1])
+    return application
+
+
+def get_own(call: GraphCall) -> Application:
+    """The application, if the caller may write to it."""
+    application = get(call)
+    check_owner(call, application)
+    return application

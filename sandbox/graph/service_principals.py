@@ -1,0 +1,131 @@
+"""Service principals: an application's presence in a tenant.
+
+https://learn.microsoft.com/graph/api/resources/serviceprincipal
+"""
+
+from __future__ import annotations
+
+from sandbox import directory
+from sandbox.catalogue import MICROSOFT_RESOURCES
+from sandbox.graph import odata, validation, views
+from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, only_owned
+from sandbox.graph.calls import Answer, GraphCall, Router, key_of
+from sandbox.graph.errors import GraphError, bad_request, denied, no_backing_application, not_found
+from sandbox.model import JsonObject, ServicePrincipal
+
+router = Router()
+
+
+def every(call: GraphCall) -> list[ServicePrincipal]:
+    world = call.world
+    return [p for p in call.tenant.service_principals.values() if world.settled("service_principal", p.created_at)]
+
+
+def find(call: GraphCall, segment: str) -> ServicePrincipal | None:
+    name, value = key_of(segment)
+    if name not in ("id", "appId"):
+        raise bad_request(f"Invalid key property '{name}'.")
+    for principal in every(call):
+        if (principal.app_id if name == "appId" else principal.id).lower() == value.lower():
+            return principal
+    return None
+
+
+def get(call: GraphCall) -> ServicePrincipal:
+    principal = find(call, call.params["key"])
+    if principal is None:
+        raise not_found(key_of(call.params["key"])[1])
+    return principal
+
+
+def _get_own(call: GraphCall) -> ServicePrincipal:
+    principal = get(call)
+    if only_owned(call) and call.caller.id not in principal.owners:
+        raise denied()
+    return principal
+
+
+@router.on("GET", "servicePrincipals", READ_APPLICATIONS)
+def listing(call: GraphCall) -> Answer:
+    found = [views.service_principal(call.world, p) for p in every(call)]
+    return odata.many(call, "servicePrincipal", "servicePrincipals", found)
+
+
+@router.on("GET", "servicePrincipals/{key}", READ_APPLICATIONS)
+def read(call: GraphCall) -> Answer:
+    shown = views.service_principal(call.world, get(call))
+    return odata.one(call, "servicePrincipal", "servicePrincipals", shown)
+
+
+@router.on("POST", "servicePrincipals", WRITE_APPLICATIONS)
+def create(call: GraphCall) -> Answer:
+    values = validation.body("servicePrincipal", call.body)
+    app_id = values.pop("appId", None)
+    if not app_id:
+        raise bad_request("A value is required for property 'appId' of resource 'ServicePrincipal'.")
+    return _created(call, app_id, values)
+
+
+@router.on("PATCH", "servicePrincipals/{key}", WRITE_APPLICATIONS)
+def change(call: GraphCall) -> Answer:
+    """Change a service principal or, addressed by appId with `Prefer: create-if-missing`, make it.
+
+    https://learn.microsoft.com/graph/api/serviceprincipal-upsert
+    """
+    values = validation.body("servicePrincipal", call.body)
+    if "passwordCredentials" in values:
+        raise bad_request("Invalid property 'passwordCredentials'.")
+    name, value = key_of(call.params["key"])
+    if find(call, call.params["key"]) is None and name == "appId" and call.creates_if_missing:
+        return _created(call, value, {k: v for k, v in values.items() if k != "appId"})
+    principal = _get_own(call)
+    if values.pop("appId", principal.app_id) != principal.app_id:
+        raise bad_request("Property 'appId' is read-only and cannot be set.")
+    principal.properties.update(values)
+    return Answer(204)
+
+
+@router.on("DELETE", "servicePrincipals/{key}", WRITE_APPLICATIONS)
+def delete(call: GraphCall) -> Answer:
+    """Soft delete; the grants and roles of the service principal end with it."""
+    principal = _get_own(call)
+    tenant = call.tenant
+    principal.deleted = call.world.clock.instant()
+    tenant.deleted_service_principals[principal.id] = tenant.service_principals.pop(principal.id)
+    return Answer(204)
+
+
+def _created(call: GraphCall, app_id: str, values: JsonObject) -> Answer:
+    app_id = app_id.lower()
+    _check_application(call, app_id)
+    if call.tenant.service_principal_of(app_id) is not None:
+        raise GraphError(
+            409,
+            "Request_MultipleObjectsWithSameKeyValue",
+            "The service principal cannot be created, updated, or restored because the service principal name"
+            f" {app_id} is already in use.",
+            [{"code": "ObjectConflict", "message": "Already in use.", "target": "appId"}],
+        )
+    principal = directory.add_service_principal(call.tenant, app_id, call.world.clock.now())
+    principal.properties.update(values)
+    principal.owners.append(call.caller.id)
+    shown = views.service_principal(call.world, principal)
+    return odata.one(call, "servicePrincipal", "servicePrincipals", shown, status=201)
+
+
+def _check_application(call: GraphCall, app_id: str) -> None:
+    application = directory.live_application(call.world.state, app_id)
+    foreign = app_id in MICROSOFT_RESOURCES or (application is not None and application.tenant_id != call.tenant.id)
+    if only_owned(call) and foreign:
+        raise denied(
+            "When using this permission, the backing application of the service principal being created must in the"
+            " local tenant"
+        )
+    if app_id in MICROSOFT_RESOURCES:
+        return
+    if application is None or not call.world.settled("application", application.created_at):
+        raise no_backing_application(app_id)
+    if application.tenant_id != call.tenant.id and not application.is_multitenant:
+        raise no_backing_application(app_id)
+    if only_owned(call) and call.caller.id not in application.owners:
+        raise denied()

@@ -1,0 +1,172 @@
+"""A small SMTP receiver (RFC 5321) that puts what it gets into the mailbox. It delivers nothing anywhere."""
+
+from __future__ import annotations
+
+import re
+import socketserver
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from uuid import uuid4
+
+from sandbox.model import Message
+from sandbox.world import World
+
+LARGEST_MESSAGE = 10 * 1024 * 1024
+LONGEST_LINE = 4096
+MOST_RECIPIENTS = 100
+IDLE_SECONDS = 60
+_ADDRESS = re.compile(r"^(?:FROM|TO):\s*<([^<>\s]*)>(.*)$", re.IGNORECASE)
+
+
+class Session(socketserver.StreamRequestHandler):
+    """One SMTP connection."""
+
+    timeout = IDLE_SECONDS
+    server: SmtpServer
+
+    def handle(self) -> None:
+        self._forget()
+        try:
+            self._say(220, "localhost sandbox mailbox ready")
+            while self._command():
+                pass
+        except (OSError, ValueError):
+            # The other side went away, or does not speak SMTP.
+            return
+
+    def _forget(self) -> None:
+        self.sender: str | None = None
+        self.recipients: list[str] = []
+
+    def _say(self, code: int, *lines: str) -> None:
+        for index, line in enumerate(lines):
+            dash = " " if index == len(lines) - 1 else "-"
+            self.wfile.write(f"{code}{dash}{line}\r\n".encode())
+
+    def _command(self) -> bool:
+        """Answer one command; False ends the connection."""
+        line = self.rfile.readline(LONGEST_LINE + 1)
+        if not line:
+            return False
+        if len(line) > LONGEST_LINE:
+            self._say(500, "Line too long")
+            return False
+        verb, _, rest = line.decode("utf-8", "replace").strip().partition(" ")
+        verb = verb.upper()
+        if verb == "QUIT":
+            self._say(221, "Bye")
+            return False
+        if verb in ("EHLO", "HELO"):
+            self._hello(verb)
+        elif verb == "MAIL":
+            self._mail(rest)
+        elif verb == "RCPT":
+            self._recipient(rest)
+        elif verb == "DATA":
+            self._data()
+        elif verb in ("RSET", "NOOP"):
+            if verb == "RSET":
+                self._forget()
+            self._say(250, "OK")
+        else:
+            self._say(502, "Command not implemented")
+        return True
+
+    def _hello(self, verb: str) -> None:
+        self._forget()
+        if verb == "EHLO":
+            self._say(250, "localhost", f"SIZE {LARGEST_MESSAGE}", "8BITMIME", "SMTPUTF8")
+        else:
+            self._say(250, "localhost")
+
+    def _mail(self, rest: str) -> None:
+        match = _ADDRESS.match(rest)
+        if not match or not rest.upper().startswith("FROM"):
+            self._say(501, "Syntax: MAIL FROM:<address>")
+            return
+        size = re.search(r"\bSIZE=(\d+)", match[2], re.IGNORECASE)
+        if size and int(size[1]) > LARGEST_MESSAGE:
+            self._say(552, "Message too big")
+            return
+        self._forget()
+        self.sender = match[1]
+        self._say(250, "OK")
+
+    def _recipient(self, rest: str) -> None:
+        match = _ADDRESS.match(rest)
+        if self.sender is None:
+            self._say(503, "MAIL first")
+        elif not match or not match[1] or not rest.upper().startswith("TO"):
+            self._say(501, "Syntax: RCPT TO:<address>")
+        elif len(self.recipients) >= MOST_RECIPIENTS:
+            self._say(452, "Too many recipients")
+        else:
+            self.recipients.append(match[1])
+            self._say(250, "OK")
+
+    def _data(self) -> None:
+        if self.sender is None or not self.recipients:
+            self._say(503, "MAIL and RCPT first")
+            return
+        self._say(354, "End with a line that holds a dot only")
+        content, size = bytearray(), 0
+        while True:
+            line = self.rfile.readline(LARGEST_MESSAGE)
+            if not line:
+                return
+            if line in (b".\r\n", b".\n"):
+                break
+            size += len(line)
+            # Keep reading after the limit: the client listens only once it has said everything.
+            if size <= LARGEST_MESSAGE:
+                content += line[1:] if line.startswith(b".") else line
+        if size > LARGEST_MESSAGE:
+            self._say(552, "Message too big")
+        else:
+            self.server.deliver(self.sender, self.recipients, bytes(content))
+            self._say(250, "OK, it is in the mailbox")
+        self._forget()
+
+
+class SmtpServer(socketserver.ThreadingTCPServer):
+    """Listens on this machine only."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    block_on_close = False
+
+    def __init__(self, port: int, world: World) -> None:
+        self.world = world
+        super().__init__(("127.0.0.1", port), Session)
+
+    def deliver(self, sender: str, recipients: list[str], content: bytes) -> None:
+        message = read(sender, recipients, content, self.world.clock.instant())
+        with self.world.lock:
+            self.world.state.mail.append(message)
+        self.world.touch()
+
+
+def read(sender: str, recipients: list[str], content: bytes, received: str) -> Message:
+    """What a mail program shows of a message."""
+    mail = message_from_bytes(content, policy=policy.default)
+    return Message(
+        id=str(uuid4()),
+        received=received,
+        sender=sender,
+        recipients=list(recipients),
+        subject=str(mail.get("Subject", "")),
+        text=_part(mail, "plain") or "",
+        html=_part(mail, "html"),
+        headers={name: str(value) for name, value in mail.items()},
+    )
+
+
+def _part(mail: EmailMessage, kind: str) -> str | None:
+    part = mail.get_body(preferencelist=(kind,))
+    if part is None:
+        return None
+    try:
+        return str(part.get_content())
+    except (LookupError, UnicodeError, KeyError):
+        raw = part.get_payload(decode=True)
+        return raw.decode("latin-1") if isinstance(raw, bytes) else str(raw)

@@ -1,0 +1,58 @@
+"""Keeps the world on disk: dataclasses to JSON and back, written atomically and readable by the owner only."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import types
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _revive(hint: Any, value: Any) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if value is None or hint is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        return _revive(next(a for a in arguments if a is not type(None)), value)
+    if origin is dict:
+        return {key: _revive(arguments[1], item) for key, item in value.items()}
+    if origin is list:
+        return [_revive(arguments[0], item) for item in value]
+    if isinstance(hint, type) and is_dataclass(hint):
+        return load(hint, value)
+    return value
+
+
+def load(cls: type[T], data: dict[str, Any]) -> T:
+    """Build a dataclass from what `dataclasses.asdict` made; keys it does not know are ignored."""
+    known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+    hints = _hints(cls)  # type: ignore[arg-type]
+    return cls(**{key: _revive(hints[key], value) for key, value in data.items() if key in known})
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, so that a crash leaves the old or the new content, never half."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(name, 0o600)
+        os.replace(name, path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, data: Any) -> None:
+    write_private(path, json.dumps(data, indent=1).encode())

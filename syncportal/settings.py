@@ -1,0 +1,376 @@
+"""Every setting of SyncPortal, from the environment or `.env`. `.env.example` explains each one.
+
+A wrong or missing setting stops the start with one line that says what to do.
+"""
+
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+from registrations.encryption import KeyRing
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(os.environ.get("SYNCPORTAL_ENV_FILE", BASE_DIR / ".env"))
+
+
+def refuse(message: str) -> SystemExit:
+    """The end of a start with a wrong setting: one line on standard error, exit status 1."""
+    return SystemExit(f"SyncPortal cannot start: {message}")
+
+
+def origin(name: str, default: str) -> str:
+    """An https origin (scheme, host, port) from the environment, without a trailing slash."""
+    value = str(env.str(name, default)).rstrip("/")
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise refuse(f"{name} must be an origin like {default}.") from None
+    if parts.scheme != "https" or not parts.hostname or parts.path or parts.query:
+        raise refuse(f"{name} must be an origin like {default}, and it is {value!r}.")
+    return value
+
+
+def number(name: str, default: int, least: int, most: int = 1_000_000) -> int:
+    """A whole number from the environment, within bounds."""
+    text = env.str(name, str(default)).strip()
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise refuse(f"{name} must be a whole number from {least} to {most}, and it is {text!r}.")
+    return int(text)
+
+
+def is_address(value: str, schemes: set[str]) -> bool:
+    """Whether it is a URL of one of these schemes; a bare / in a password makes the rest look like a wrong port."""
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and parts.port != 0
+    except ValueError:
+        return False
+
+
+def kept_key(path: Path, make: str) -> str:
+    """The key in a file that only its owner may read; the file is made on first use, whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(make + "\n")
+    try:
+        os.link(draft, path)
+    except FileExistsError:  # made before, or by another process at this moment
+        pass
+    finally:
+        draft.unlink()
+    return path.read_text().strip()
+
+
+# --- Database -------------------------------------------------------------------------------------------------------
+DATABASE_FORM = (
+    "an address like postgres://user:password@host/name or sqlite:///path. In a password, write / as %2F and : as %3A."
+)
+try:
+    database = env.db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'syncportal.sqlite3'}")
+except (ValueError, KeyError, environ.ImproperlyConfigured):  # their texts may hold a part of the password
+    raise refuse(f"DATABASE_URL is not {DATABASE_FORM}") from None
+if database.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
+    raise refuse(f"DATABASE_URL is not {DATABASE_FORM}")
+EMBEDDED_DATABASE = database["ENGINE"] == "django.db.backends.sqlite3"
+DATA_DIR = Path(database["NAME"]).parent if EMBEDDED_DATABASE else BASE_DIR / "var"
+if EMBEDDED_DATABASE:
+    try:
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refuse(
+            f"{DATA_DIR} cannot be made ({error.strerror}). Set DATABASE_URL to a place that can be written."
+        ) from None
+    # All three are needed, or concurrent processes meet "database is locked".
+    database["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+    }
+DATABASES = {"default": database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Keys -----------------------------------------------------------------------------------------------------------
+SECRET_KEY = env.str("SECRET_KEY", "")
+PORTAL_KEYS = env.str("PORTAL_KEYS", "")
+if EMBEDDED_DATABASE:
+    SECRET_KEY = SECRET_KEY or kept_key(DATA_DIR / "secret.key", secrets.token_urlsafe(50))
+    PORTAL_KEYS = PORTAL_KEYS or kept_key(DATA_DIR / "portal.keys", KeyRing.new_key("k1"))
+if not SECRET_KEY:
+    raise refuse("SECRET_KEY is not set. Make one with: python -c 'import secrets; print(secrets.token_urlsafe(50))'")
+if not PORTAL_KEYS:
+    raise refuse("PORTAL_KEYS is not set. Make one with: python -m registrations.encryption k1")
+try:
+    KeyRing.parse(PORTAL_KEYS)
+except ValueError as error:
+    raise refuse(f"PORTAL_KEYS is wrong: {error}") from None
+
+# --- Remote services ------------------------------------------------------------------------------------------------
+ENTRA_URL = origin("ENTRA_URL", "https://login.microsoftonline.com")
+GRAPH_URL = origin("GRAPH_URL", "https://graph.microsoft.com")
+REMOTE_CA_BUNDLE = env.str("REMOTE_CA_BUNDLE", "")
+if REMOTE_CA_BUNDLE and not Path(REMOTE_CA_BUNDLE).is_file():
+    raise refuse(f"REMOTE_CA_BUNDLE names a file that does not exist: {REMOTE_CA_BUNDLE}")
+REMOTE_TIMEOUT_SECONDS = number("REMOTE_TIMEOUT_SECONDS", 20, 1, 120)
+UMP_ALLOWED_HOSTS = [host.lower() for host in env.list("UMP_ALLOWED_HOSTS", default=[])]
+
+# --- Who is served where --------------------------------------------------------------------------------------------
+DEBUG = False
+ALLOWED_HOSTS = ["*"]  # onboarding.hosts.HostMiddleware decides, because instance hosts are rows
+ADMIN_HOSTS = [host.lower() for host in env.list("ADMIN_HOSTS", default=["localhost", "127.0.0.1"])]
+PORTAL_LOCALHOST_PORT = number("PORTAL_LOCALHOST_PORT", 8000, 1, 65535)
+try:
+    TRUSTED_PROXIES = [ipaddress.ip_network(value) for value in env.list("TRUSTED_PROXIES", default=[])]
+except ValueError as error:
+    raise refuse(f"TRUSTED_PROXIES takes IP addresses or networks separated by commas: {error}.") from None
+INVITATION_VALID_DAYS = number("INVITATION_VALID_DAYS", 30, 1, 365)
+
+ROOT_URLCONF = "syncportal.urls"
+INSTANCE_URLCONF = "onboarding.urls"
+WSGI_APPLICATION = "syncportal.wsgi.application"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "registrations",
+    "onboarding",
+]
+
+MIDDLEWARE = [
+    "onboarding.hosts.HostMiddleware",
+    "onboarding.headers.SecurityHeadersMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Sign-in, sessions, cookies: host-only, never over plain http but for *.localhost, which browsers trust ---------
+AUTHENTICATION_BACKENDS = ["registrations.services.sign_in.ThrottledBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+SESSION_COOKIE_NAME = "__Host-session"
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+CSRF_COOKIE_NAME = "__Host-csrf"
+CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "onboarding.views.refusals.csrf_failure"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+# --- Mail -----------------------------------------------------------------------------------------------------------
+try:
+    vars().update(env.email_url("EMAIL_URL", "smtp://localhost:25"))
+except (ValueError, KeyError, environ.ImproperlyConfigured):
+    raise refuse(
+        "EMAIL_URL is not an address like smtp://user:password@host:25. In a password, write / as %2F."
+    ) from None
+EMAIL_TIMEOUT = number("EMAIL_TIMEOUT_SECONDS", 20, 1, 600)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "SyncPortal <syncportal@localhost>")
+
+# --- Celery: the doorbell ---------------------------------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6390/0")
+if not is_address(REDIS_URL, {"redis", "rediss", "redis+socket"}):
+    raise refuse("REDIS_URL is not an address like redis://host:6379/0. In a password, write / as %2F.")
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+# Taken off the queue when it is heard: the row and its lease remember the work. Held until the end, a message would make
+# the worker end itself when it loses the broker meanwhile (kombu 5.7: AttributeError in restore_unacked).
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_TIME_LIMIT = 270  # seconds; below the engine's lease, so that no two workers are at the same step
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_PUBLISH_RETRY = False  # the row is safe already; a person does not wait for a dead broker
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+    "visibility_timeout": 3600,
+    "max_retries": 0,  # without it a dead broker holds each request for six seconds
+}
+CELERY_TIMEZONE = "UTC"
+
+# --- Language, time, static files -------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+FORMS_URLFIELD_ASSUME_HTTPS = True  # what Django 6 does by itself
+STATIC_URL = "/static/"
+STATICFILES_DIRS: list[Path] = []
+WHITENOISE_USE_FINDERS = True
+
+# --- Logs: no secret, no invitation link, no query string -------------------------------------------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+    raise refuse("LOG_LEVEL is one of DEBUG, INFO, WARNING, ERROR and CRITICAL.")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"redact": {"()": "syncportal.redaction.RedactionFilter"}},
+    "formatters": {
+        "line": {
+            "()": "syncportal.redaction.RedactingFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["redact"], "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "msal": {"level": "CRITICAL"},  # at DEBUG it prints codes, at ERROR a token answer that is not JSON
+        "urllib3": {"level": "WARNING"},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+    },
+}
+
+# --- The admin's looks ------------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "SyncPortal",
+    "SITE_HEADER": "SyncPortal",
+    "SITE_SUBHEADER": "Sync apps, onboarding",
+    "SITE_URL": None,
+    "SITE_SYMBOL": "sync_lock",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("registrations/favicon.svg")},
+    ],
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "LOGIN": {"form": "registrations.forms.SignInForm"},
+    "DASHBOARD_CALLBACK": "onboarding.admin.start_page.context",
+    "STYLES": [lambda request: static("registrations/admin.css")],
+    "SCRIPTS": [lambda request: static("registrations/admin.js")],
+    "COLORS": {
+        "primary": {
+            "50": "235 243 252",
+            "100": "207 228 250",
+            "200": "180 214 250",
+            "300": "119 183 247",
+            "400": "71 158 245",
+            "500": "40 134 222",
+            "600": "15 108 189",
+            "700": "17 94 163",
+            "800": "15 84 140",
+            "900": "12 59 94",
+            "950": "8 35 56",
+        }
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "items": [
+                    {"title": "Start", "icon": "home", "link": reverse_lazy("admin:index")},
+                ]
+            },
+            {
+                "title": "Service providers",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "UMP instances",
+                        "icon": "dns",
+                        "link": reverse_lazy("admin:registrations_umpinstance_changelist"),
+                    },
+                    {
+                        "title": "Service providers",
+                        "icon": "apartment",
+                        "link": reverse_lazy("admin:registrations_serviceprovider_changelist"),
+                    },
+                    {
+                        "title": "Entra tenants",
+                        "icon": "domain",
+                        "link": reverse_lazy("admin:registrations_entratenant_changelist"),
+                    },
+                ],
+            },
+            {
+                "title": "Customers",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "Invitations",
+                        "icon": "mail",
+                        "link": reverse_lazy("admin:onboarding_invitation_changelist"),
+                    },
+                    {"title": "Services", "icon": "call", "link": reverse_lazy("admin:onboarding_service_changelist")},
+                    {
+                        "title": "Customers",
+                        "icon": "groups",
+                        "link": reverse_lazy("admin:onboarding_customer_changelist"),
+                    },
+                ],
+            },
+            {
+                "title": "What happened",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "Operations",
+                        "icon": "checklist",
+                        "link": reverse_lazy("admin:registrations_operation_changelist"),
+                    },
+                    {
+                        "title": "History",
+                        "icon": "history",
+                        "link": reverse_lazy("admin:registrations_auditevent_changelist"),
+                    },
+                ],
+            },
+            {
+                "title": "Staff",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "People",
+                        "icon": "person",
+                        "link": reverse_lazy("admin:auth_user_changelist"),
+                        "permission": lambda request: request.user.has_perm("auth.view_user"),
+                    },
+                ],
+            },
+        ],
+    },
+}

@@ -1,0 +1,14 @@
+"""URLs of the admin hosts. Instance hosts get `onboarding.urls` from the first middleware."""
+
+from django.contrib import admin
+from django.urls import path
+from django.views.generic import RedirectView
+
+from registrations.admin import staff
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    # Django's own page for it, with an entry in the history.
+    path("admin/password_change/", staff.change_own_password),
+    path("admin/", admin.site.urls),
+]

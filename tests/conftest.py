@@ -1,0 +1,162 @@
+"""What every test meets: a running sandbox, no other network, and the cast of people."""
+
+import importlib
+import socket
+import threading
+import wsgiref.simple_server
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+
+from registrations import tasks
+from registrations.services import operations
+from sandbox.app import Sandbox
+from tests import factories
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network_but_loopback() -> Iterator[None]:
+    """A test that would reach out of this machine fails instead."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOOPBACK:
+            raise AssertionError(f"A test tried to reach {address[0]}.")
+        real(self, address)
+
+    socket.socket.connect = connect  # type: ignore[method-assign, assignment]
+    yield
+    socket.socket.connect = real  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox for the whole run, on free ports."""
+    with Sandbox(directory=Path(tmp_path_factory.mktemp("sandbox")), allow_localhost_redirects=True) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox, settings: Any) -> Sandbox:
+    """The sandbox, put back to its seeded world, with the portal's settings pointing at it."""
+    running_sandbox.reset()
+    settings.ENTRA_URL = running_sandbox.entra_url
+    settings.GRAPH_URL = running_sandbox.graph_url
+    settings.REMOTE_CA_BUNDLE = str(running_sandbox.ca_bundle)
+    settings.UMP_ALLOWED_HOSTS = ["localhost"]
+    return running_sandbox
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Drop the history's triggers in the test database: emptying tables between tests would meet them.
+
+    `tests/registrations/test_audit.py` makes them again to see them refuse.
+    """
+    protection = importlib.import_module("registrations.migrations.0002_protect_history")
+    with django_db_blocker.unblock(), connection.schema_editor() as editor:
+        protection.unprotect(None, editor)
+
+
+@pytest.fixture(autouse=True)
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The doorbell rings into this list: units have no broker. `tests/stack` rings a real one."""
+    bells: list[str] = []
+
+    def ring(operation_id: Any, after: timedelta = timedelta()) -> bool:
+        bells.append(str(operation_id))
+        return True
+
+    monkeypatch.setattr(tasks, "ring", ring)
+    return bells
+
+
+@pytest.fixture
+def work() -> Callable[[], None]:
+    """Do what workers do until nothing is due now."""
+
+    def until_idle() -> None:
+        for _ in range(50):
+            due = operations.due()
+            if not due:
+                return
+            for operation_id in due:
+                operations.run(operation_id)
+        raise AssertionError("Operations stay due for ever.")
+
+    return until_idle
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    """Olga, who manages instances and invitations."""
+    return _staff("olga", "Olga", "Operator", "operators")
+
+
+@pytest.fixture
+def auditor(db: None) -> User:
+    """Arthur, who reads."""
+    return _staff("arthur", "Arthur", "Auditor", "auditors")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """A user without any right."""
+    return User.objects.create_user("stranger", password=factories.PASSWORD)
+
+
+@pytest.fixture
+def operator_client(operator: User) -> Client:
+    """The operator's browser on the admin's host."""
+    return _browser(operator)
+
+
+@pytest.fixture
+def auditor_client(auditor: User) -> Client:
+    """The auditor's browser on the admin's host."""
+    return _browser(auditor)
+
+
+def _staff(username: str, first: str, last: str, group: str) -> User:
+    user = User.objects.create_user(
+        username, password=factories.PASSWORD, first_name=first, last_name=last, is_staff=True
+    )
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+def _browser(user: User) -> Client:
+    client = Client(headers={"host": django_settings.ADMIN_HOSTS[0]})
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def portal(settings: Any) -> Iterator[None]:
+    """Something that answers where the instance's portal URL points to: the UMP opens it when it validates."""
+    server = wsgiref.simple_server.make_server("127.0.0.1", 0, _portal_page, handler_class=_QuietHandler)
+    settings.PORTAL_LOCALHOST_PORT = server.server_port
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+def _portal_page(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"Open the link in your mail."]
+
+
+class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """No access log in the tests' output."""

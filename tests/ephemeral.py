@@ -1,0 +1,159 @@
+"""A real PostgreSQL and a real Redis for the length of a with block, on ports that were free, gone without trace.
+
+`python -m tests.ephemeral COMMAND...` runs a command with DATABASE_URL and REDIS_URL pointing at such servers.
+"""
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import redis
+from psycopg import sql
+
+from demo.processes import Process, Supervisor, clean_environment, free_port
+from tests import programs
+
+PASSWORD = secrets.token_hex(16)
+
+
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A running server; make a database for each user of it."""
+
+    port: int
+    folder: Path
+
+    def url(self, database: str = "postgres") -> str:
+        """The address of one of its databases, for DATABASE_URL and for psycopg alike."""
+        return f"postgres://portal:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """The address of a new, empty database."""
+        name = f"portal_{secrets.token_hex(4)}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self.url(name)
+
+    def dump(self, url: str) -> str:
+        """All that a database holds, as text."""
+        command = [str(self.folder / "pg_dump"), "--dbname", url, "--inserts"]
+        return subprocess.run(command, env=clean_environment(), check=True, capture_output=True, text=True).stdout
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server. It refuses to run as root, so root runs it as somebody else."""
+    folder = programs.needed(programs.postgresql())
+    user = _unprivileged() if os.geteuid() == 0 else None
+    with _directory(user) as directory, Supervisor() as supervisor:
+        data, port = directory / "data", free_port()
+        password = directory / "password"
+        password.write_text(PASSWORD)
+        if user:
+            shutil.chown(password, user)
+        subprocess.run(
+            [str(folder / "initdb"), "--pgdata", str(data), "--username", "portal", "--pwfile", str(password),
+             "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"],
+            env=clean_environment(), cwd=directory, user=user, check=True, capture_output=True,
+        )  # fmt: skip
+        command = [
+            str(folder / "postgres"), "-D", str(data), "-p", str(port), "-k", str(directory),
+            "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off",
+            "-c", "max_connections=50",
+        ]  # fmt: skip
+        server = PostgreSQL(port, folder)
+        process = supervisor.start(
+            Process(
+                "PostgreSQL",
+                command,
+                clean_environment(),
+                directory,
+                directory / "log",
+                user=user,
+                stop_signal=signal.SIGINT,
+            )
+        )
+        process.wait_until(lambda: _accepts(server))
+        yield server
+
+
+@contextlib.contextmanager
+def redis_server() -> Iterator[str]:
+    """A Redis server; its address."""
+    with _directory(None) as directory, Supervisor() as supervisor:
+        port = free_port()
+        process = supervisor.start(redis_process(directory, port))
+        process.wait_until(lambda: _pings(redis_url(port)))
+        yield redis_url(port)
+
+
+def redis_url(port: int) -> str:
+    """The address of a Redis server on this port, for REDIS_URL."""
+    return f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
+
+
+def redis_process(directory: Path, port: int) -> Process:
+    """A Redis server, not started yet. It keeps every command it ever got, for tests that look for secrets."""
+    directory.mkdir(parents=True, exist_ok=True)
+    configuration = [
+        f"port {port}", "bind 127.0.0.1", f"requirepass {PASSWORD}", f'dir "{directory}"', 'save ""', "appendonly yes",
+        "auto-aof-rewrite-percentage 0",
+    ]  # fmt: skip
+    command = [str(programs.needed(programs.redis_server())), "-"]
+    log = directory / "redis.log"
+    return Process("broker", command, clean_environment(), directory, log, stdin="\n".join(configuration) + "\n")
+
+
+def portal_key() -> str:
+    """A fresh key ring, made by the product's own command."""
+    command = [sys.executable, "-m", "registrations.encryption", "k1"]
+    return subprocess.run(command, env=clean_environment(), check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _unprivileged() -> str:
+    return next(entry.pw_name for name in ("postgres", "nobody") for entry in pwd.getpwall() if entry.pw_name == name)
+
+
+@contextlib.contextmanager
+def _directory(user: str | None) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="syncportal-", ignore_cleanup_errors=True) as name:
+        if user:
+            shutil.chown(name, user)
+        yield Path(name)
+
+
+def _accepts(server: PostgreSQL) -> bool:
+    try:
+        psycopg.connect(server.url(), connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _pings(url: str) -> bool:
+    try:
+        with contextlib.closing(redis.Redis.from_url(url, socket_connect_timeout=1)) as client:
+            return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+def main(command: list[str]) -> int:
+    """Run the command beside both servers and return its status."""
+    with postgresql() as database, redis_server() as redis_url:
+        environment = {**os.environ, "DATABASE_URL": database.new_database(), "REDIS_URL": redis_url}
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

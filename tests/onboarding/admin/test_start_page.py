@@ -1,0 +1,101 @@
+"""The start page counts what needs a person, and each count leads to exactly those rows."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from onboarding.models import Invitation
+from onboarding.services import invitations
+from registrations.models import ClientSecret, EntraTenant, Operation, UmpInstance
+from registrations.services import provisioning
+from tests import factories
+from tests.onboarding.conftest import OLGA
+
+pytestmark = pytest.mark.django_db
+
+
+def lines(client: Client) -> dict[str, int]:
+    return {line.title: line.count for line in client.get("/admin/").context["lines"]}
+
+
+@pytest.fixture
+def quiet(db: None) -> UmpInstance:
+    """An active instance that needs nobody."""
+    tenant = factories.make_tenant(checked_at=timezone.now())
+    instance = factories.make_instance(
+        provider=factories.make_provider(tenant=tenant), status="active", delivered_at=timezone.now()
+    )
+    factories.make_registration(instance, secret="xyz-a-secret")
+    return instance
+
+
+def test_nothing_needs_you(operator_client: Client, quiet: UmpInstance) -> None:
+    page = operator_client.get("/admin/").content.decode()
+    assert "Nothing needs you." in page
+    assert "Checked" in page
+
+
+def test_an_empty_portal_says_what_to_do_first(operator_client: Client, auditor_client: Client) -> None:
+    assert "Add an Entra tenant" in operator_client.get("/admin/").content.decode()
+    assert "Add an Entra tenant" not in auditor_client.get("/admin/").content.decode()
+
+
+def test_each_need_is_counted_and_leads_to_its_rows(operator_client: Client, quiet: UmpInstance) -> None:
+    now = timezone.now()
+    factories.make_instance(app_name="fresh")
+    factories.make_instance(app_name="broken", status="failed")
+    factories.make_tenant(name="Unchecked", tenant_id="00000001-0000-4000-8000-000000000001")
+    factories.make_tenant(name="Lacking", tenant_id="00000002-0000-4000-8000-000000000001")
+    lacking = EntraTenant.objects.filter(name="Lacking")
+    lacking.update(missing_permissions=["Organization.Read.All"], checked_at=now)
+    ClientSecret.objects.update(expires_at=now + timedelta(days=59))
+    service = factories.make_service(instance=quiet)
+    for days in (-1, 3, 20):
+        made = invitations.create(
+            service, it_admin_email="it@contoso.example", m365_admin_email="ga@contoso.example", actor=OLGA
+        )
+        Invitation.objects.filter(pk=made.pk).update(
+            expires_at=now + timedelta(days=days), status="sent", email_sent=True
+        )
+    Invitation.objects.filter(expires_at__gt=now + timedelta(days=10)).update(status="draft", email_sent=False)
+    waiting = provisioning.request(UmpInstance.objects.get(app_name="fresh"), actor=OLGA)
+    Operation.objects.filter(pk=waiting.pk).update(status="waiting", waits_for="staff")
+    UmpInstance.objects.filter(app_name="fresh").update(status="draft")
+    assert set(lines(operator_client).values()) == {1}
+    assert len(lines(operator_client)) == 9
+    for line in operator_client.get("/admin/").context["lines"]:
+        shown = operator_client.get(line.address).context["cl"].result_count
+        assert shown == line.count, line.title
+
+
+def test_a_failure_that_was_repeated_with_success_needs_nobody(operator_client: Client, quiet: UmpInstance) -> None:
+    for status in ("failed", "succeeded"):
+        operation = provisioning.request(quiet, actor=OLGA)
+        Operation.objects.filter(pk=operation.pk).update(status=status, ended_at=timezone.now())
+    assert lines(operator_client) == {}
+    Operation.objects.filter(status="succeeded").update(status="failed")
+    assert lines(operator_client) == {"Operations that failed": 1}
+
+
+def test_an_expired_secret_is_not_merely_expiring(operator_client: Client, quiet: UmpInstance) -> None:
+    ClientSecret.objects.update(expires_at=timezone.now() - timedelta(days=1))
+    assert lines(operator_client) == {"Client secrets that have expired": 1}
+
+
+def test_the_bars_have_their_table(operator_client: Client, quiet: UmpInstance) -> None:
+    operation = provisioning.request(quiet, actor=OLGA)
+    Operation.objects.filter(pk=operation.pk).update(status="succeeded", ended_at=timezone.now())
+    days = operator_client.get("/admin/").context["days"]
+    assert len(days) == 14
+    assert (days[-1].succeeded, days[-1].failed, days[-1].succeeded_height) == (1, 0, 100)
+
+
+def test_staff_without_permissions_see_no_counts(stranger: User, quiet: UmpInstance) -> None:
+    factories.make_instance(app_name="fresh")
+    User.objects.filter(pk=stranger.pk).update(is_staff=True)
+    client = Client(headers={"host": "localhost"})
+    client.force_login(stranger)
+    assert lines(client) == {}

@@ -1,0 +1,67 @@
+"""The staff's pages: addresses, and an instance that waits for its hand-over sheet."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+
+from registrations.models import EntraTenant, Operation, UmpInstance
+from registrations.services import audit, provisioning
+from sandbox.app import Sandbox
+from tests import factories
+
+OLGA = audit.Actor("staff", "Olga Operator", "1", "192.0.2.7")
+
+
+def page_of(row: models.Model, name: str = "change") -> str:
+    """The address of one of a row's pages."""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_{name}", args=[row.pk])
+
+
+@pytest.fixture
+def superuser_client(db: None) -> Client:
+    """The browser of a superuser."""
+    client = Client(headers={"host": "localhost"})
+    client.force_login(User.objects.create_superuser("root", password=factories.PASSWORD))
+    return client
+
+
+@pytest.fixture
+def stranger_client(stranger: User) -> Client:
+    """The browser of somebody who is no member of staff."""
+    client = Client(headers={"host": "localhost"})
+    client.force_login(stranger)
+    return client
+
+
+@pytest.fixture
+def tenant(sandbox: Sandbox) -> EntraTenant:
+    """Finebak's tenant, with the credential that works."""
+    return factories.make_tenant(sandbox)
+
+
+@pytest.fixture
+def instance(sandbox: Sandbox) -> UmpInstance:
+    """A draft."""
+    return factories.make_instance(sandbox)
+
+
+@pytest.fixture
+def waiting(sandbox: Sandbox, work: Callable[[], None], portal: None) -> Operation:
+    """A provisioning that waits for the hand-over sheet."""
+    by_hand = factories.make_instance(sandbox, delivery=UmpInstance.Delivery.HANDOVER)
+    operation = provisioning.request(by_hand, actor=OLGA)
+    work()
+    operation.refresh_from_db()
+    assert operation.error_code.startswith("handover"), operation.message
+    return operation
+
+
+def form_values(response: Any) -> dict[str, Any]:
+    """What a browser would send back of the admin form on the page, unchanged."""
+    form = response.context["adminform"].form
+    return {name: form[name].value() if form[name].value() is not None else "" for name in form.fields}

@@ -1,0 +1,186 @@
+"""Each page is opened by each kind of person; nobody acts without the permission for it."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding.models import Connection, Customer, Invitation, Service
+from onboarding.services import invitations
+from registrations.models import (
+    AppRegistration,
+    AuditEvent,
+    ClientSecret,
+    EntraTenant,
+    Operation,
+    ServiceProvider,
+    UmpInstance,
+)
+from registrations.services import provisioning
+from tests import factories
+from tests.registrations.admin.conftest import OLGA, page_of
+
+pytestmark = pytest.mark.django_db
+MODELS: list[Any] = [
+    EntraTenant, ServiceProvider, UmpInstance, AppRegistration, ClientSecret, Operation, AuditEvent, Customer, Service,
+    Invitation, Connection,
+]  # fmt: skip
+WRITTEN: list[Any] = [EntraTenant, ServiceProvider, UmpInstance, Customer, Service, Invitation]
+ACTS: list[tuple[Any, str]] = [
+    (EntraTenant, "check_credential"), (ServiceProvider, "change_address"), (UmpInstance, "provision"),
+    (UmpInstance, "change_address"), (Operation, "resume"), (Operation, "cancel"), (Operation, "take_over"),
+    (Operation, "tick"), (Operation, "reveal"), (Operation, "new_secret"), (Invitation, "send"),
+    (Invitation, "copy_link"), (Invitation, "new_link"), (Invitation, "revoke"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def world() -> None:
+    """One row of each model."""
+    make_row(1)
+
+
+def make_row(number: int) -> None:
+    """One more row of each model."""
+    tenant = factories.make_tenant(name=f"Tenant {number}", tenant_id=guid(number), client_id=guid(number))
+    provider = factories.make_provider(name=f"Provider {number}", domain=f"provider{number}.example", tenant=tenant)
+    instance = factories.make_instance(
+        provider=provider, ump_url=f"https://ump.provider{number}.example", delivered_at=timezone.now(), status="active"
+    )
+    factories.make_registration(instance, secret="xyz-a-secret-value", app_id=guid(number))
+    provisioning.request(instance, actor=OLGA)
+    customer = factories.make_customer(name=f"Customer {number}", tenant_id=guid(number))
+    service = factories.make_service(customer=customer, instance=instance, short_name=f"name{number}")
+    invitation = invitations.create(
+        service, it_admin_email="it@contoso.example", m365_admin_email="ga@contoso.example", actor=OLGA
+    )
+    Connection.objects.create(invitation=invitation, admin_object_id=guid(number), admin_name="Carla")
+
+
+def guid(number: int) -> str:
+    return f"{number:08d}-0000-4000-8000-000000000000"
+
+
+def listing(model: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_operators_open_each_list_and_object(model: Any, world: None, operator_client: Client) -> None:
+    assert operator_client.get(listing(model)).status_code == 200
+    assert operator_client.get(page_of(model.objects.first())).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_auditors_look_and_find_nothing_to_press(model: Any, world: None, auditor_client: Client) -> None:
+    assert auditor_client.get(listing(model)).status_code == 200
+    page = auditor_client.get(page_of(model.objects.first()))
+    assert page.status_code == 200
+    for button in (b'name="_save"', b"copy-link", b">Resume<", b">Provision<", b"/revoke/", b"check-credential"):
+        assert button not in page.content
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_strangers_are_sent_to_the_sign_in(model: Any, world: None, stranger_client: Client) -> None:
+    for address in (listing(model), page_of(model.objects.first())):
+        assert "/admin/login/" in stranger_client.get(address)["Location"]
+
+
+@pytest.mark.parametrize(("model", "act"), ACTS)
+def test_auditors_cannot_act(model: Any, act: str, world: None, auditor_client: Client) -> None:
+    before = AuditEvent.objects.count()
+    assert auditor_client.post(page_of(model.objects.first(), act)).status_code == 403
+    assert AuditEvent.objects.count() == before
+
+
+@pytest.mark.parametrize(("model", "act"), ACTS)
+def test_opening_the_page_of_an_act_changes_nothing(model: Any, act: str, world: None, operator_client: Client) -> None:
+    before = AuditEvent.objects.count()
+    assert operator_client.get(page_of(model.objects.first(), act)).status_code in (200, 302, 405)
+    assert AuditEvent.objects.count() == before
+
+
+@pytest.mark.parametrize("model", WRITTEN)
+def test_auditors_cannot_add_or_edit(model: Any, world: None, auditor_client: Client) -> None:
+    add = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
+    assert auditor_client.post(add, {}).status_code == 403
+    assert auditor_client.post(page_of(model.objects.first()), {"name": "Mine"}).status_code == 403
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nobody_deletes(model: Any, world: None, superuser_client: Client) -> None:
+    row = model.objects.first()
+    assert superuser_client.post(page_of(row, "delete"), {"post": "yes"}).status_code == 403
+    assert model.objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("model", [AuditEvent, Operation, ClientSecret, AppRegistration, Connection])
+def test_not_even_superusers_write_what_services_write(model: Any, world: None, superuser_client: Client) -> None:
+    row = model.objects.first()
+    assert superuser_client.post(page_of(row), {"reason": "none"}).status_code == 403
+    assert superuser_client.get(listing(model) + "add/").status_code == 403
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_list_asks_the_same_number_of_questions_for_more_rows(
+    model: Any, world: None, operator_client: Client
+) -> None:
+    operator_client.get(listing(model))
+    asked = questions_of(operator_client, listing(model))
+    for number in range(2, 7):
+        make_row(number)
+    assert questions_of(operator_client, listing(model)) == asked
+
+
+def questions_of(client: Client, address: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+def test_the_start_page_asks_the_same_number_of_questions_for_more_rows(world: None, operator_client: Client) -> None:
+    operator_client.get("/admin/")
+    asked = questions_of(operator_client, "/admin/")
+    for number in range(2, 7):
+        make_row(number)
+    assert questions_of(operator_client, "/admin/") == asked
+
+
+def test_an_unknown_object_is_not_found(operator_client: Client) -> None:
+    for address in ("nobody/provision/", f"{guid(9)}/provision/", "x/change-address/"):
+        assert operator_client.get(listing(UmpInstance) + address).status_code == 404
+    assert operator_client.get(listing(Operation) + f"{guid(9)}/steps/").status_code == 404
+
+
+def test_every_secret_stays_out_of_every_page(world: None, superuser_client: Client) -> None:
+    for model in MODELS:
+        for address in (listing(model), page_of(model.objects.first())):
+            text = superuser_client.get(address).content.decode()
+            assert "xyz-a-secret-value" not in text
+            assert "a-secret-of-nobody" not in text
+            assert "v1.k1." not in text  # the beginning of an envelope
+
+
+def test_no_page_holds_a_script_or_a_handler_of_its_own(world: None, superuser_client: Client) -> None:
+    for model in MODELS:
+        for address in (listing(model), page_of(model.objects.first())):
+            text = superuser_client.get(address).content.decode()
+            assert "<script>" not in text
+            assert " onclick=" not in text
+
+
+def test_only_superusers_see_people(world: None, operator_client: Client, superuser_client: Client) -> None:
+    for name in ("auth_user", "auth_group"):
+        assert operator_client.get(reverse(f"admin:{name}_changelist")).status_code == 403
+        assert superuser_client.get(reverse(f"admin:{name}_changelist")).status_code == 200
+        assert superuser_client.get(reverse(f"admin:{name}_add")).status_code == 200
+
+
+def test_each_registered_model_is_tested_here() -> None:
+    ours = {model for model in admin.site._registry if model._meta.app_label in ("registrations", "onboarding")}
+    assert ours == set(MODELS)

@@ -1,0 +1,67 @@
+"""The history: chained, append only, and never outside a transaction."""
+
+import importlib
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from registrations.models import AuditEvent
+from registrations.services import audit
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+PROTECTION = importlib.import_module("registrations.migrations.0002_protect_history")
+
+
+def three_entries() -> list[AuditEvent]:
+    tenant = factories.make_tenant()
+    with transaction.atomic():
+        return [audit.record(f"tenant.act{number}", actor=audit.SYSTEM, subject=tenant) for number in range(3)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_outside_a_transaction_is_refused() -> None:
+    with pytest.raises(RuntimeError):
+        audit.record("tenant.added", actor=audit.SYSTEM)
+
+
+def test_an_untouched_chain_holds() -> None:
+    three_entries()
+    assert audit.first_broken() is None
+
+
+def test_a_changed_entry_is_found() -> None:
+    entries = three_entries()
+    AuditEvent.objects.filter(pk=entries[1].pk).update(actor_label="Somebody else")
+    assert audit.first_broken() == entries[1].pk
+
+
+def test_an_address_written_another_way_breaks_no_chain() -> None:
+    with transaction.atomic():
+        actor = audit.Actor("customer", "Somebody", ip_address="2001:DB8:0:0:0:0:0:1")
+        audit.record("invitation.started", actor=actor)
+        audit.record("invitation.started", actor=audit.Actor("customer", "Somebody", ip_address="::ffff:192.0.2.1"))
+    assert audit.first_broken() is None
+
+
+def test_a_removed_entry_is_found() -> None:
+    entries = three_entries()
+    AuditEvent.objects.filter(pk=entries[1].pk).delete()
+    assert audit.first_broken() == entries[2].pk
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "act", ["UPDATE registrations_auditevent SET reason = 'x'", "DELETE FROM registrations_auditevent"]
+)
+def test_the_database_refuses_to_change_the_history(act: str) -> None:
+    three_entries()
+    with connection.schema_editor() as editor:
+        PROTECTION.protect(None, editor)
+    try:
+        with pytest.raises(DatabaseError, match="append only"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(act)
+    finally:
+        with connection.schema_editor() as editor:
+            PROTECTION.unprotect(None, editor)
+    assert AuditEvent.objects.count() == 3

@@ -1,0 +1,213 @@
+"""The commands as a script meets them: exit status, JSON lines, and files that are wrong."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from registrations.models import AuditEvent, EntraTenant, Operation, ServiceProvider, UmpInstance
+from registrations.services import audit, importing
+from sandbox.app import Sandbox
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+Run = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run a command with --json and read its lines."""
+
+    def command(name: str, *arguments: str) -> list[dict[str, Any]]:
+        out = StringIO()
+        call_command(name, *arguments, "--json", stdout=out)
+        return [json.loads(line) for line in out.getvalue().splitlines()]
+
+    return command
+
+
+@pytest.fixture
+def secret_file(sandbox: Sandbox, tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.write_text(sandbox.seed.provider.client_secret + "\n")
+    return path
+
+
+def connect(run: Run, sandbox: Sandbox, secret_file: Path, **changed: str) -> list[dict[str, Any]]:
+    given = {"tenant_id": sandbox.seed.provider.tenant_id, "client_id": sandbox.seed.provider.client_id, **changed}
+    return run(
+        "connect_tenant", given["tenant_id"], "--name", "Finebak", "--client-id", given["client_id"],
+        "--client-secret-file", str(secret_file),
+    )  # fmt: skip
+
+
+def test_a_working_credential_is_kept_and_never_echoed(run: Run, sandbox: Sandbox, secret_file: Path) -> None:
+    (line,) = connect(run, sandbox, secret_file)
+    assert line["missing"] == []
+    tenant = EntraTenant.objects.get()
+    assert tenant.unseal("client_secret_envelope") == sandbox.seed.provider.client_secret
+    assert sandbox.seed.provider.client_secret not in json.dumps(line) + str(list(AuditEvent.objects.values()))
+
+
+def test_a_wrong_secret_keeps_nothing(run: Run, sandbox: Sandbox, secret_file: Path) -> None:
+    secret_file.write_text("some-other-secret-value")
+    with pytest.raises(CommandError, match="AADSTS7000215"):
+        connect(run, sandbox, secret_file)
+    assert EntraTenant.objects.count() == AuditEvent.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [({"tenant_id": "not-a-guid"}, "Enter a GUID"), ({"client_id": "umptoken"}, "Enter a GUID")],
+)
+def test_an_id_that_is_no_guid_is_refused(
+    run: Run, sandbox: Sandbox, secret_file: Path, changed: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(CommandError, match=reason):
+        connect(run, sandbox, secret_file, **changed)
+
+
+def test_a_missing_or_empty_secret_file_is_named(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read"):
+        connect(run, sandbox, tmp_path / "nowhere")
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(CommandError, match="is empty"):
+        connect(run, sandbox, tmp_path / "empty")
+
+
+def test_microsoft_being_out_of_reach_keeps_nothing(
+    run: Run, sandbox: Sandbox, secret_file: Path, settings: Any
+) -> None:
+    settings.ENTRA_URL = "https://localhost:1"
+    with pytest.raises(CommandError, match="did not answer"):
+        connect(run, sandbox, secret_file)
+    assert EntraTenant.objects.count() == 0
+
+
+def row(sandbox: Sandbox, **changed: str) -> dict[str, str]:
+    ump = sandbox.seed.ump
+    given = {
+        "service_provider": "Finebak", "domain": "finebak.localhost", "subscription": "audiocodes",
+        "tenant_id": sandbox.seed.provider.tenant_id, "app_name": "umptoken", "ump_url": ump.url,
+        "ump_client_id": ump.client_id, "ump_client_secret": ump.client_secret, "ump_scope": ump.scope,
+    }  # fmt: skip
+    return {**given, **changed}
+
+
+def csv_file(tmp_path: Path, *rows: dict[str, str]) -> str:
+    path = tmp_path / "instances.csv"
+    header = list(rows[0])
+    path.write_text("\n".join([",".join(header), *(",".join(r[c] for c in header) for r in rows)]) + "\n")
+    return str(path)
+
+
+def test_a_file_creates_providers_and_instances_with_sealed_secrets(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    factories.make_tenant(sandbox)
+    lines = run("import_instances", csv_file(tmp_path, row(sandbox), row(sandbox, app_name="second")))
+    assert [line["outcome"] for line in lines] == ["created", "created"]
+    instance = UmpInstance.objects.get(app_name="umptoken")
+    assert instance.unseal("ump_client_secret_envelope") == sandbox.seed.ump.client_secret
+    assert sandbox.seed.ump.client_secret not in str(lines) + str(list(AuditEvent.objects.values()))
+
+
+def test_the_same_file_again_changes_nothing(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    factories.make_tenant(sandbox)
+    file = csv_file(tmp_path, row(sandbox))
+    run("import_instances", file)
+    told = AuditEvent.objects.count()
+    (line,) = run("import_instances", file)
+    assert line["outcome"] == "unchanged"
+    assert AuditEvent.objects.count() == told
+
+
+@pytest.mark.parametrize(
+    ("changed", "column"),
+    [
+        ({"app_name": ""}, "app_name"),
+        ({"app_name": "ump token"}, "app_name"),
+        ({"domain": "https://finebak.com"}, "domain"),
+        ({"subscription": "mine"}, "subscription"),
+        ({"tenant_id": "11111111-2222-4333-8444-555555555555"}, "tenant_id"),
+        ({"ump_url": "http://localhost/tenantui"}, "ump_url"),
+        ({"ump_url": "https://evil.example/tenantui"}, "ump_url"),
+        ({"ump_client_id": "x"}, "ump_client_id"),
+        ({"ump_client_secret": ""}, "ump_client_secret"),
+        ({"delivery": "pigeon"}, "delivery"),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_of_the_file_is_imported(
+    sandbox: Sandbox, tmp_path: Path, changed: dict[str, str], column: str
+) -> None:
+    factories.make_tenant(sandbox)
+    good = row(sandbox, delivery="api", app_name="good")
+    errors = StringIO()
+    with pytest.raises(CommandError, match="Nothing was imported"):
+        call_command(
+            "import_instances", csv_file(tmp_path, good, {**good, "app_name": "bad", **changed}), stderr=errors
+        )
+    assert f"Line 3, column {column}" in errors.getvalue()
+    assert UmpInstance.objects.count() == ServiceProvider.objects.count() == AuditEvent.objects.count() == 0
+
+
+def test_a_missing_column_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    given = row(sandbox)
+    del given["ump_scope"]
+    errors = StringIO()
+    with pytest.raises(CommandError):
+        call_command("import_instances", csv_file(tmp_path, given), stderr=errors)
+    assert "column ump_scope: this column is missing" in errors.getvalue()
+
+
+def test_a_row_with_too_many_cells_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    factories.make_tenant(sandbox)
+    file = Path(csv_file(tmp_path, row(sandbox)))
+    file.write_text(file.read_text().rstrip("\n") + ",surplus\n")
+    with pytest.raises(CommandError, match="Nothing was imported"):
+        call_command("import_instances", str(file), stderr=StringIO())
+
+
+def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read as CSV"):
+        call_command("import_instances", str(tmp_path / "nowhere.csv"))
+
+
+def test_an_address_of_a_delivered_instance_is_not_changed_by_a_file(sandbox: Sandbox) -> None:
+    factories.make_tenant(sandbox)
+    importing.import_rows([row(sandbox)], actor=audit.SYSTEM)
+    UmpInstance.objects.update(delivered_at="2026-01-01T00:00:00Z")
+    with pytest.raises(importing.BadRowsError) as refusal:
+        importing.import_rows([row(sandbox, ump_url="https://localhost/other")], actor=audit.SYSTEM)
+    assert "with a reason" in refusal.value.problems[0].reason
+
+
+def test_provision_and_wait_works_where_no_worker_does(
+    run: Run, sandbox: Sandbox, portal: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registrations.tasks.ring", lambda operation_id: False)
+    instance = factories.make_instance(sandbox)
+    lines = run("provision", instance.host, "--wait")
+    assert [line["step"] for line in lines if "step" in line] == [
+        step["name"] for step in Operation.objects.get().steps
+    ]
+    assert lines[-1]["status"] == "succeeded"
+
+
+def test_provision_and_wait_fails_where_the_operation_fails(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registrations.tasks.ring", lambda operation_id: False)
+    instance = factories.make_instance(sandbox)
+    sandbox.world.ump("finebak").lacks_contract_api = True
+    with pytest.raises(CommandError, match=instance.host):
+        run("provision", instance.host, "--wait")
+
+
+def test_an_unknown_host_is_refused_before_any_other_is_started(run: Run, sandbox: Sandbox) -> None:
+    instance = factories.make_instance(sandbox)
+    with pytest.raises(CommandError, match=r"nobody\.example"):
+        run("provision", instance.host, "nobody.example")
+    assert Operation.objects.count() == 0

@@ -1,0 +1,269 @@
+"""The engine: who may take an operation, what each outcome of a step means, and that nothing runs twice."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from registrations.encryption import EnvelopeError
+from registrations.errors import (
+    NotPermittedError,
+    NotYetError,
+    PersonNeededError,
+    RemoteRejectedError,
+    RemoteUnavailableError,
+    WrongStateError,
+)
+from registrations.models import AuditEvent, EntraTenant, Operation
+from registrations.services import audit, operations
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+ACTOR = audit.SYSTEM
+Behaviour = Callable[[Operation], str | None]
+
+
+@pytest.fixture
+def ends() -> list[str]:
+    """What the kind was told about its operations' ends."""
+    return []
+
+
+@pytest.fixture
+def begin(ends: list[str]) -> Iterator[Callable[..., Operation]]:
+    """Queue an operation of a test's own kind whose steps behave as given."""
+
+    def queue(*behaviours: Behaviour, subject: EntraTenant | None = None, **request: Any) -> Operation:
+        steps = tuple(operations.Step(f"step{n}", f"Step {n}", run) for n, run in enumerate(behaviours))
+        operations.register(
+            operations.Kind(
+                "try", "Try", steps, EntraTenant, lambda _: ends.append("succeeded"), lambda _: ends.append("failed")
+            )
+        )
+        return operations.request("try", subject or factories.make_tenant(), actor=ACTOR, **request)
+
+    yield queue
+    operations._kinds.pop("try", None)
+
+
+def raises(error: Exception) -> Behaviour:
+    def run(operation: Operation) -> str:
+        raise error
+
+    return run
+
+
+def fine(operation: Operation) -> str:
+    return "fine"
+
+
+def worked_on(operation: Operation) -> Operation:
+    operations.run(operation.pk)
+    operation.refresh_from_db()
+    return operation
+
+
+def test_a_second_request_for_the_same_subject_is_refused(begin: Callable[..., Operation]) -> None:
+    first = begin(fine)
+    with pytest.raises(WrongStateError, match="has not ended"):
+        operations.request("try", EntraTenant.objects.get(pk=first.subject_id), actor=ACTOR)
+    assert Operation.objects.count() == 1
+
+
+def test_a_refusal_fails_the_operation_with_its_sentence(begin: Callable[..., Operation], ends: list[str]) -> None:
+    operation = worked_on(begin(fine, raises(RemoteRejectedError("Microsoft said no.", code="403")), fine))
+    assert (operation.status, operation.message, operation.error_code) == ("failed", "Microsoft said no.", "403")
+    assert [step["status"] for step in operation.steps] == ["done", "failed", "pending"]
+    assert ends == ["failed"]
+
+
+def test_an_unknown_error_fails_with_a_sentence_and_not_with_its_text(begin: Callable[..., Operation]) -> None:
+    operation = worked_on(begin(raises(KeyError("secret=abc"))))
+    assert operation.status == "failed"
+    assert "secret=abc" not in operation.message
+
+
+def test_not_yet_puts_the_operation_back_until_the_time_it_was_told(begin: Callable[..., Operation]) -> None:
+    operation = worked_on(begin(raises(RemoteUnavailableError("Busy.", retry_after=timedelta(seconds=90)))))
+    assert operation.status == "waiting"
+    assert operation.next_attempt_at is not None
+    assert timedelta(seconds=80) < operation.next_attempt_at - timezone.now() <= timedelta(seconds=90)
+    assert operations.run(operation.pk) is False
+
+
+def test_the_pauses_grow_but_not_beyond_a_minute(begin: Callable[..., Operation]) -> None:
+    operation = begin(raises(NotYetError("Copying.")))
+    pauses = []
+    for _ in range(8):
+        Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
+        worked_on(operation)
+        assert operation.next_attempt_at is not None
+        pauses.append(round((operation.next_attempt_at - timezone.now()).total_seconds()))
+    assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_step_that_never_gets_done_fails_after_two_hours(begin: Callable[..., Operation], time_machine: Any) -> None:
+    operation = worked_on(begin(raises(NotYetError("Copying."))))
+    time_machine.move_to(timezone.now() + timedelta(hours=2, minutes=1))
+    worked_on(operation)
+    assert operation.status == "failed"
+    assert "then resume" in operation.message
+
+
+def test_a_missing_permission_is_believed_only_after_two_minutes(
+    begin: Callable[..., Operation], time_machine: Any
+) -> None:
+    operation = worked_on(begin(raises(NotPermittedError("No right."))))
+    assert operation.status == "waiting"
+    time_machine.move_to(timezone.now() + timedelta(minutes=3))
+    assert worked_on(operation).status == "failed"
+
+
+def test_waiting_for_a_person_takes_no_time_of_the_workers(begin: Callable[..., Operation]) -> None:
+    operation = worked_on(begin(raises(PersonNeededError("Create the service.", who="staff", code="x"))))
+    assert (operation.status, operation.waits_for, operation.next_attempt_at) == ("waiting", "staff", None)
+    assert operations.due() == []
+
+
+def test_waking_it_lets_a_worker_go_on(begin: Callable[..., Operation]) -> None:
+    answers: list[str] = []
+
+    def step(operation: Operation) -> str:
+        if not answers:
+            raise PersonNeededError("Tick it.", who="staff")
+        return "ticked"
+
+    operation = worked_on(begin(step))
+    answers.append("yes")
+    operations.wake([operation])
+    assert worked_on(operation).status == "succeeded"
+
+
+def test_done_steps_are_not_run_again_on_resume(begin: Callable[..., Operation]) -> None:
+    calls: list[str] = []
+    refusals = [RemoteRejectedError("No.")]
+
+    def first(operation: Operation) -> str:
+        calls.append("first")
+        return ""
+
+    def second(operation: Operation) -> str:
+        calls.append("second")
+        if refusals:
+            raise refusals.pop()
+        return ""
+
+    operation = worked_on(begin(first, second))
+    operations.resume(operation, actor=ACTOR)
+    assert worked_on(operation).status == "succeeded"
+    assert calls == ["first", "second", "second"]
+
+
+def test_only_one_of_two_workers_gets_the_operation(begin: Callable[..., Operation]) -> None:
+    operation = begin(fine)
+    now = timezone.now()
+    assert Operation.objects.claim(operation.pk, "a", now, operations.LEASE) is True
+    assert Operation.objects.claim(operation.pk, "b", now, operations.LEASE) is False
+
+
+def test_a_lease_that_ran_out_is_taken_over(begin: Callable[..., Operation]) -> None:
+    operation = begin(fine)
+    Operation.objects.claim(operation.pk, "dead", timezone.now() - timedelta(hours=1), operations.LEASE)
+    assert operations.due() == [operation.pk]
+    assert worked_on(operation).status == "succeeded"
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing_more(begin: Callable[..., Operation], ends: list[str]) -> None:
+    def overtaken(operation: Operation) -> str:
+        Operation.objects.filter(pk=operation.pk).update(lease="somebody else's")
+        return "done by the slow one"
+
+    operation = worked_on(begin(overtaken))
+    assert (operation.status, operation.lease) == ("running", "somebody else's")
+    assert ends == []
+
+
+def test_a_running_operation_cannot_be_cancelled(begin: Callable[..., Operation]) -> None:
+    operation = begin(fine)
+    Operation.objects.claim(operation.pk, "x", timezone.now(), operations.LEASE)
+    with pytest.raises(WrongStateError):
+        operations.cancel(operation, actor=ACTOR)
+
+
+def test_an_ended_operation_cannot_be_resumed(begin: Callable[..., Operation]) -> None:
+    with pytest.raises(WrongStateError):
+        operations.resume(worked_on(begin(fine)), actor=ACTOR)
+
+
+def test_the_persons_token_is_gone_at_every_end(begin: Callable[..., Operation]) -> None:
+    operation = begin(raises(RemoteRejectedError("No.")), credential=("token", timezone.now() + timedelta(hours=1)))
+    assert operation.credential_envelope
+    assert worked_on(operation).credential_envelope == ""
+
+
+def test_a_token_past_its_time_is_forgotten(begin: Callable[..., Operation], time_machine: Any) -> None:
+    operation = begin(fine, credential=("token", timezone.now() + timedelta(hours=1)))
+    time_machine.move_to(timezone.now() + timedelta(hours=2))
+    assert operations.forget_expired_credentials() == 1
+    operation.refresh_from_db()
+    assert operation.credential_envelope == ""
+
+
+def test_the_history_tells_request_steps_and_end_in_order(begin: Callable[..., Operation]) -> None:
+    worked_on(begin(fine, fine))
+    told = list(AuditEvent.objects.order_by("id").values_list("action", flat=True))
+    assert told == ["try.requested", "try.step0.done", "try.step1.done", "try.succeeded"]
+
+
+def test_a_kind_that_this_version_does_not_know_fails_once_and_can_be_resumed(begin: Callable[..., Operation]) -> None:
+    operation = begin(fine)
+    kind = operations._kinds.pop("try")
+    operation = worked_on(operation)
+    assert (operation.status, operation.error_code) == ("failed", "unknown")
+    operations.register(kind)
+    operations.resume(operation, actor=ACTOR)
+    assert worked_on(operation).status == "succeeded"
+
+
+def test_a_step_that_an_update_brought_is_done_too(begin: Callable[..., Operation]) -> None:
+    operation = begin(fine, fine)
+    Operation.objects.filter(pk=operation.pk).update(steps=operation.steps[:1])
+    operation = worked_on(operation)
+    assert operation.status == "succeeded"
+    assert [step["name"] for step in operation.steps] == ["step0", "step1"]
+
+
+def test_a_remote_services_endless_words_are_cut_to_what_the_database_holds(begin: Callable[..., Operation]) -> None:
+    operation = worked_on(begin(raises(RemoteRejectedError("No\0. " + "x" * 5000, code="c" * 500))))
+    assert operation.status == "failed"
+    assert len(operation.error_code) == 120
+    assert len(operation.message) <= 1000
+    assert "\0" not in operation.message
+
+
+def test_a_step_that_kills_its_worker_again_and_again_is_given_up(begin: Callable[..., Operation]) -> None:
+    operation = begin(fine)
+    operation.steps[0].update(
+        status="running", attempts=50, started_at=(timezone.now() - timedelta(hours=3)).isoformat()
+    )
+    Operation.objects.filter(pk=operation.pk).update(
+        steps=operation.steps, status="running", lease="dead", leased_until=timezone.now() - timedelta(minutes=1)
+    )
+    assert worked_on(operation).status == "failed"
+
+
+def test_a_missing_key_waits_for_staff_who_put_it_back(begin: Callable[..., Operation]) -> None:
+    operation = worked_on(begin(raises(EnvelopeError("The key ring has no key 'k1': put it back into PORTAL_KEYS."))))
+    assert (operation.status, operation.waits_for) == ("waiting", "staff")
+    assert "PORTAL_KEYS" in operation.message
+
+
+def test_resuming_from_an_old_page_does_not_undo_what_was_done_since(begin: Callable[..., Operation]) -> None:
+    operation = begin(fine, raises(RemoteRejectedError("No.")))
+    old_page = Operation.objects.get(pk=operation.pk)
+    worked_on(operation)
+    operations.resume(old_page, actor=ACTOR)
+    operation.refresh_from_db()
+    assert [step["status"] for step in operation.steps] == ["done", "pending"]

@@ -1,0 +1,207 @@
+"""Those who use the sandbox in its tests: programs with tokens, people with browsers."""
+
+import html
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import requests
+
+from sandbox import directory
+from sandbox.app import Sandbox
+from sandbox.model import Application
+
+GRAPH_SCOPE = "https://graph.microsoft.com/.default"
+GRAPH_ID = "00000003-0000-0000-c000-000000000000"
+TEAMS_ID = "48ac35b8-9aa8-4d74-927d-1f4a14a0b239"
+CALLBACK = "https://umptoken.finebak.com/authenticate/OAuth2Callback"
+PROVISIONING = "Application.ReadWrite.All AppRoleAssignment.ReadWrite.All RoleManagement.ReadWrite.Directory"
+SYNC_APP = {
+    "displayName": "Sync App",
+    "signInAudience": "AzureADMultipleOrgs",
+    "isFallbackPublicClient": True,
+    "web": {
+        "redirectUris": [CALLBACK],
+        "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True},
+    },
+}
+
+
+def session(sandbox: Sandbox) -> requests.Session:
+    made = requests.Session()
+    made.trust_env = False
+    made.verify = str(sandbox.ca_bundle)
+    return made
+
+
+@dataclass
+class Rest:
+    """An API below one address, called with one token."""
+
+    web: requests.Session
+    base: str
+    token: str
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
+        """Header names are written with `_` for `-`."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent["Authorization"] = f"Bearer {self.token}"
+        return self.web.request(method, f"{self.base}{path}", json=body, headers=sent, timeout=20)
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        return self.call("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> requests.Response:
+        return self.call("POST", path, {} if body is None else body, **headers)
+
+    def patch(self, path: str, body: Any, **headers: str) -> requests.Response:
+        return self.call("PATCH", path, body, **headers)
+
+    def put(self, path: str, body: Any, **headers: str) -> requests.Response:
+        return self.call("PUT", path, body, **headers)
+
+    def delete(self, path: str) -> requests.Response:
+        return self.call("DELETE", path)
+
+    def upsert(self, unique_name: str, **properties: Any) -> requests.Response:
+        return self.patch(
+            f"/applications(uniqueName='{unique_name}')", {**SYNC_APP, **properties}, Prefer="create-if-missing"
+        )
+
+    def new_application(self, unique_name: str = "sync-app", **properties: Any) -> dict[str, Any]:
+        answer = self.upsert(unique_name, **properties)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+
+def token_answer(sandbox: Sandbox, tenant: str, **form: str) -> requests.Response:
+    url = f"{sandbox.entra_url}/{tenant}/oauth2/v2.0/token"
+    return session(sandbox).post(url, data=form, timeout=20)
+
+
+def client_credentials(
+    sandbox: Sandbox, tenant: str, client_id: str, secret: str, scope: str = GRAPH_SCOPE
+) -> requests.Response:
+    return token_answer(
+        sandbox, tenant, grant_type="client_credentials", client_id=client_id, client_secret=secret, scope=scope
+    )
+
+
+def app_only(sandbox: Sandbox, tenant: str, client_id: str, secret: str) -> Rest:
+    answer = client_credentials(sandbox, tenant, client_id, secret)
+    assert answer.status_code == 200, answer.text
+    return Rest(session(sandbox), f"{sandbox.graph_url}/v1.0", answer.json()["access_token"])
+
+
+def ump_api(sandbox: Sandbox) -> Rest:
+    seed = sandbox.seed.ump
+    answer = client_credentials(sandbox, seed.tenant_id, seed.client_id, seed.client_secret, seed.scope)
+    assert answer.status_code == 200, answer.text
+    return Rest(session(sandbox), seed.url, answer.json()["access_token"])
+
+
+def make_app_with(sandbox: Sandbox, tenant_name: str, *permissions: str, **properties: Any) -> tuple[Application, str]:
+    """An application with a secret and granted application permissions in its own tenant."""
+    tenant = sandbox.world.tenant(tenant_name)
+    application = sandbox.world.add_application(tenant, "Test client", **properties)
+    sandbox.world.grant_application_permissions(tenant, application.app_id, list(permissions))
+    return application, sandbox.world.add_secret(application).secret
+
+
+def make_sign_in_app(sandbox: Sandbox, **properties: Any) -> tuple[Application, str]:
+    """A multitenant application of the provider that people can sign in to."""
+    values = {"signInAudience": "AzureADMultipleOrgs", "web": {"redirectUris": [CALLBACK]}, **properties}
+    application = sandbox.world.add_application(sandbox.world.tenant("Finebak"), "Finebak sign-in", **values)
+    return application, sandbox.world.add_secret(application).secret
+
+
+def authorize_url(sandbox: Sandbox, client_id: str, tenant: str = "organizations", **changes: str) -> str:
+    """The address of a sign-in; a change to an empty text leaves the parameter out."""
+    values = {
+        "client_id": client_id,
+        "response_type": "code",
+        "redirect_uri": CALLBACK,
+        "scope": "openid profile User.Read",
+        "state": "state-1",
+        **changes,
+    }
+    query = urlencode({name: value for name, value in values.items() if value})
+    return f"{sandbox.people_url}/{tenant}/oauth2/v2.0/authorize?{query}"
+
+
+class Browser:
+    """A person's browser: opens pages, presses buttons, does not follow the way back to the client."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._web = session(sandbox)
+
+    def open(self, url: str) -> requests.Response:
+        return self._web.get(url, allow_redirects=False, timeout=20)
+
+    def press(self, url: str, upn: str, **buttons: str) -> requests.Response:
+        """Send the form of a page, as the person with that name."""
+        tenants = self._sandbox.world.state.tenants.values()
+        user = next(u for tenant in tenants for u in tenant.users.values() if u.upn == upn)
+        return self._web.post(url, data={"user": user.id, **buttons}, allow_redirects=False, timeout=20)
+
+
+def returned(answer: requests.Response) -> dict[str, str]:
+    """What came back to the client: from the redirect or from the form that posts itself."""
+    if answer.status_code == 302:
+        return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+    assert 'id="back"' in answer.text, answer.text
+    fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', answer.text)
+    return {name: html.unescape(value) for name, value in fields}
+
+
+def delegated(sandbox: Sandbox, upn: str, scopes: str) -> Rest:
+    """Graph in a person's name; where the person cannot consent, an administrator did."""
+    application, secret = make_sign_in_app(sandbox)
+    tenant = next(t for t in sandbox.world.state.tenants.values() if any(u.upn == upn for u in t.users.values()))
+    _consent(sandbox, tenant.name, application.app_id, scopes)
+    url = authorize_url(sandbox, application.app_id, tenant.id, scope=scopes)
+    answer = Browser(sandbox).press(url, upn)
+    return redeem(sandbox, tenant.id, application, secret, returned(answer)["code"], scopes)
+
+
+def _consent(sandbox: Sandbox, tenant_name: str, app_id: str, scopes: str) -> None:
+    tenant = sandbox.world.tenant(tenant_name)
+    client = directory.ensure_service_principal(tenant, app_id, 0.0)
+    target = directory.ensure_service_principal(tenant, GRAPH_ID, 0.0)
+    directory.consent(tenant, client, target, scopes.split(), None)
+
+
+def redeem(sandbox: Sandbox, tenant: str, application: Application, secret: str, code: str, scopes: str) -> Rest:
+    answer = token_answer(
+        sandbox,
+        tenant,
+        grant_type="authorization_code",
+        client_id=application.app_id,
+        client_secret=secret,
+        code=code,
+        redirect_uri=CALLBACK,
+        scope=scopes,
+    )
+    assert answer.status_code == 200, answer.text
+    return Rest(session(sandbox), f"{sandbox.graph_url}/v1.0", answer.json()["access_token"])
+
+
+def graph_error(answer: requests.Response, status: int, code: str, words: str = "") -> dict[str, Any]:
+    """The error of a refusal that must be exactly this one."""
+    assert answer.status_code == status, answer.text
+    error = dict(answer.json()["error"])
+    assert error["code"] == code, error
+    assert words in error["message"], error
+    return error
+
+
+def entra_error(answer: requests.Response, code: int, error: str, status: int = 400) -> dict[str, Any]:
+    """The body of a token refusal that must be exactly this one."""
+    assert answer.status_code == status, answer.text
+    body = dict(answer.json())
+    assert body["error_codes"] == [code], body
+    assert body["error"] == error, body
+    assert body["error_description"].startswith(f"AADSTS{code}: "), body
+    return body

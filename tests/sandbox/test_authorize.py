@@ -1,0 +1,286 @@
+"""Signing in: what is shown, what is refused, what goes back to the client."""
+
+import base64
+import hashlib
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from sandbox.app import Sandbox
+from tests.sandbox import actors
+from tests.sandbox.actors import Browser
+
+CARLA, NORA = "carla@contoso.example", "nora@contoso.example"
+VERIFIER = "v" * 50
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+
+
+@pytest.fixture
+def browser(sandbox: Sandbox) -> Browser:
+    return Browser(sandbox)
+
+
+@pytest.fixture
+def client_id(sandbox: Sandbox) -> str:
+    return actors.make_sign_in_app(sandbox)[0].app_id
+
+
+def test_the_picker_shows_everybody_and_what_they_are(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    page = browser.open(actors.authorize_url(sandbox, client_id)).text
+    for words in ("Carla", "Fred", "guest", "disabled", "eligible, not active", "must set up MFA", "not Microsoft"):
+        assert words in page
+
+
+def test_a_tenants_own_address_shows_its_people_only(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    page = browser.open(actors.authorize_url(sandbox, client_id, sandbox.seed.customer.tenant_id)).text
+    assert "Carla" in page
+    assert "Fred" not in page
+
+
+def test_the_hinted_account_comes_first(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    page = browser.open(actors.authorize_url(sandbox, client_id, login_hint="fred@fabrikam.example")).text
+    assert page.index("Fred") < page.index("Carla")
+
+
+def assert_shown_not_returned(answer: requests.Response, code: int) -> None:
+    assert answer.status_code == 400
+    assert f"AADSTS{code}" in answer.text
+    assert "Location" not in answer.headers
+
+
+def test_an_unknown_client_is_refused_without_a_redirect(sandbox: Sandbox, browser: Browser) -> None:
+    assert_shown_not_returned(browser.open(actors.authorize_url(sandbox, "no-such-client")), 700016)
+
+
+def test_an_unregistered_redirect_uri_is_refused_without_a_redirect(
+    sandbox: Sandbox, browser: Browser, client_id: str
+) -> None:
+    for wrong in (actors.CALLBACK + "/", actors.CALLBACK.lower(), "https://evil.example/"):
+        answer = browser.open(actors.authorize_url(sandbox, client_id, redirect_uri=wrong))
+        assert_shown_not_returned(answer, 50011)
+
+
+def test_a_single_tenant_client_is_refused_over_organizations(sandbox: Sandbox, browser: Browser) -> None:
+    application, _ = actors.make_sign_in_app(sandbox, signInAudience="AzureADMyOrg")
+    assert_shown_not_returned(browser.open(actors.authorize_url(sandbox, application.app_id)), 50194)
+    elsewhere = actors.authorize_url(sandbox, application.app_id, sandbox.seed.customer.tenant_id)
+    assert_shown_not_returned(browser.open(elsewhere), 700016)
+
+
+def test_an_unknown_tenant_is_refused(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    assert_shown_not_returned(browser.open(actors.authorize_url(sandbox, client_id, "nobody.example")), 90002)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"response_type": "token"}, "AADSTS90023"),
+        ({"response_mode": "fragment"}, "AADSTS90023"),
+        ({"scope": "Nothing.Known"}, "AADSTS650053"),
+        ({"scope": "api://nobody/read"}, "AADSTS500011"),
+        ({"scope": ""}, "AADSTS90014"),
+        ({"prompt": "none"}, "AADSTS50058"),
+    ],
+)
+def test_other_mistakes_go_back_to_the_client(
+    sandbox: Sandbox, browser: Browser, client_id: str, changes: dict[str, str], code: str
+) -> None:
+    back = actors.returned(browser.open(actors.authorize_url(sandbox, client_id, **changes)))
+    assert back["error_description"].startswith(code)
+    assert back["state"] == "state-1"
+
+
+def test_a_first_sign_in_asks_for_consent_and_a_second_does_not(
+    sandbox: Sandbox, browser: Browser, client_id: str
+) -> None:
+    url = actors.authorize_url(sandbox, client_id)
+    asked = browser.press(url, NORA)
+    assert "Permissions requested" in asked.text
+    assert "User.Read" in asked.text
+    assert "Consent on behalf" not in asked.text
+    assert "code" in actors.returned(browser.press(url, NORA, consent="accept"))
+    assert "code" in actors.returned(browser.press(url, NORA))
+    assert "Permissions requested" in browser.press(url, "peter@contoso.example").text
+
+
+def test_consent_makes_a_service_principal_and_a_grant_for_the_person(
+    sandbox: Sandbox, browser: Browser, client_id: str
+) -> None:
+    browser.press(actors.authorize_url(sandbox, client_id), NORA, consent="accept")
+    contoso = sandbox.world.tenant("Contoso")
+    assert contoso.service_principal_of(client_id)
+    (grant,) = contoso.permission_grants
+    assert (grant.consent_type, grant.principal_id) == ("Principal", contoso.user(NORA).id)
+    assert "User.Read" in grant.scope.split()
+
+
+def test_an_administrator_can_consent_for_everybody(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    url = actors.authorize_url(sandbox, client_id)
+    assert "Consent on behalf of your organization" in browser.press(url, CARLA).text
+    browser.press(url, CARLA, consent="accept", organisation="yes")
+    (grant,) = sandbox.world.tenant("Contoso").permission_grants
+    assert (grant.consent_type, grant.principal_id) == ("AllPrincipals", None)
+    assert "code" in actors.returned(browser.press(url, NORA))
+
+
+def test_declining_goes_back_with_the_cancel_code(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    back = actors.returned(browser.press(actors.authorize_url(sandbox, client_id), CARLA, consent="decline"))
+    assert (back["error"], back["error_subcode"], back["state"]) == ("access_denied", "cancel", "state-1")
+    assert back["error_description"].startswith("AADSTS65004")
+    assert not sandbox.world.tenant("Contoso").permission_grants
+
+
+@pytest.mark.parametrize("upn", [NORA, "peter@contoso.example"])
+def test_an_admin_only_scope_needs_an_active_administrator(
+    sandbox: Sandbox, browser: Browser, client_id: str, upn: str
+) -> None:
+    url = actors.authorize_url(sandbox, client_id, scope="openid Application.ReadWrite.All")
+    assert "Need admin approval" in browser.press(url, upn).text
+    assert "Need admin approval" in browser.press(url, upn, consent="accept").text
+    back = actors.returned(browser.press(url, upn, consent="decline"))
+    assert back["error"] == "access_denied"
+    assert back["error_description"].startswith("AADSTS90094")
+
+
+def test_an_application_administrator_may_consent_to_delegated_scopes(
+    sandbox: Sandbox, browser: Browser, client_id: str
+) -> None:
+    url = actors.authorize_url(sandbox, client_id, scope="openid Application.ReadWrite.All")
+    assert "code" in actors.returned(browser.press(url, "appie@contoso.example", consent="accept"))
+
+
+def test_a_disabled_account_is_stopped_by_microsoft_itself(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    answer = browser.press(actors.authorize_url(sandbox, client_id), "dan@contoso.example")
+    assert answer.status_code == 403
+    assert "AADSTS50057" in answer.text
+
+
+def test_conditional_access_stops_a_sign_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    sandbox.world.tenant("Contoso").user(CARLA).blocked_by_conditional_access = True
+    assert "AADSTS53003" in browser.press(actors.authorize_url(sandbox, client_id), CARLA).text
+
+
+def test_mfa_set_up_comes_before_everything_else(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    url, mona = actors.authorize_url(sandbox, client_id), "mona@contoso.example"
+    assert "AADSTS50079" in browser.press(url, mona).text
+    back = actors.returned(browser.press(url, mona, mfa="cancel"))
+    assert back["error"] == "interaction_required"
+    assert "finished" in browser.press(url, mona, mfa="finish").text
+    assert "Permissions requested" in browser.press(url, mona).text
+
+
+def test_a_switched_off_application_signs_nobody_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    url = actors.authorize_url(sandbox, client_id)
+    browser.press(url, CARLA, consent="accept")
+    principal = sandbox.world.tenant("Contoso").service_principal_of(client_id)
+    assert principal is not None
+    principal.properties["accountEnabled"] = False
+    assert "AADSTS7000112" in browser.press(url, CARLA).text
+
+
+def test_form_post_answers_with_a_form_that_works_without_scripts(
+    sandbox: Sandbox, browser: Browser, client_id: str
+) -> None:
+    url = actors.authorize_url(sandbox, client_id, response_mode="form_post")
+    answer = browser.press(url, CARLA, consent="accept")
+    assert answer.status_code == 200
+    assert f'action="{actors.CALLBACK}"' in answer.text
+    assert "<button" in answer.text
+    assert actors.returned(answer)["state"] == "state-1"
+
+
+def test_the_code_goes_to_the_registered_address(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    answer = browser.press(actors.authorize_url(sandbox, client_id), CARLA, consent="accept")
+    assert urlsplit(answer.headers["Location"])._replace(query="").geturl() == actors.CALLBACK
+
+
+class Redeeming:
+    """A code in hand, and the ways to spoil its redemption."""
+
+    def __init__(self, sandbox: Sandbox, **changes: str) -> None:
+        self.sandbox = sandbox
+        self.application, self.secret = actors.make_sign_in_app(sandbox)
+        url = actors.authorize_url(
+            sandbox, self.application.app_id, code_challenge=CHALLENGE, code_challenge_method="S256", **changes
+        )
+        self.code = actors.returned(Browser(sandbox).press(url, CARLA, consent="accept"))["code"]
+
+    def redeem(self, tenant: str = "organizations", **changes: str) -> requests.Response:
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": self.application.app_id,
+            "client_secret": self.secret,
+            "code": self.code,
+            "redirect_uri": actors.CALLBACK,
+            "code_verifier": VERIFIER,
+            **changes,
+        }
+        return actors.token_answer(self.sandbox, tenant, **form)
+
+
+def test_a_code_works_once(sandbox: Sandbox) -> None:
+    redeeming = Redeeming(sandbox)
+    assert redeeming.redeem().status_code == 200
+    actors.entra_error(redeeming.redeem(), 54005, "invalid_grant")
+
+
+def test_a_wrong_code_verifier_is_refused(sandbox: Sandbox) -> None:
+    actors.entra_error(Redeeming(sandbox).redeem(code_verifier="w" * 50), 501481, "invalid_grant")
+
+
+def test_a_code_of_another_redirect_uri_is_refused(sandbox: Sandbox) -> None:
+    answer = Redeeming(sandbox).redeem(redirect_uri="https://other.example/")
+    actors.entra_error(answer, 50011, "invalid_request")
+
+
+def test_an_unknown_code_is_refused(sandbox: Sandbox) -> None:
+    actors.entra_error(Redeeming(sandbox).redeem(code="made-up"), 70000, "invalid_grant")
+
+
+def test_a_code_is_refused_at_another_tenant(sandbox: Sandbox) -> None:
+    actors.entra_error(Redeeming(sandbox).redeem("fabrikam.example"), 700005, "invalid_grant")
+
+
+def test_a_code_grows_old(sandbox: Sandbox) -> None:
+    redeeming = Redeeming(sandbox)
+    sandbox.world.clock.skew = 700
+    actors.entra_error(redeeming.redeem(), 70008, "invalid_grant")
+
+
+def test_a_refresh_token_comes_only_with_offline_access(sandbox: Sandbox) -> None:
+    assert "refresh_token" not in Redeeming(sandbox).redeem().json()
+    answer = Redeeming(sandbox, scope="openid offline_access User.Read").redeem().json()
+    assert answer["refresh_token"]
+    assert "offline_access" not in answer["scope"]
+
+
+def test_a_refresh_token_renews_and_stays_valid(sandbox: Sandbox) -> None:
+    redeeming = Redeeming(sandbox, scope="openid offline_access User.Read")
+    token = redeeming.redeem().json()["refresh_token"]
+    for _ in range(2):
+        answer = redeeming.redeem(grant_type="refresh_token", refresh_token=token)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["refresh_token"] != token
+
+
+def test_a_refresh_token_of_a_disabled_person_is_refused(sandbox: Sandbox) -> None:
+    redeeming = Redeeming(sandbox, scope="openid offline_access User.Read")
+    token = redeeming.redeem().json()["refresh_token"]
+    sandbox.world.tenant("Contoso").user(CARLA).enabled = False
+    answer = redeeming.redeem(grant_type="refresh_token", refresh_token=token)
+    actors.entra_error(answer, 50057, "invalid_grant")
+
+
+def test_a_scope_nobody_consented_to_is_refused_at_the_token_endpoint(sandbox: Sandbox) -> None:
+    answer = Redeeming(sandbox).redeem(scope="openid Application.ReadWrite.All")
+    assert actors.entra_error(answer, 65001, "invalid_grant")["suberror"] == "consent_required"
+
+
+def test_scopes_of_two_resources_in_one_token_are_refused(sandbox: Sandbox) -> None:
+    answer = Redeeming(sandbox).redeem(scope=f"User.Read {actors.TEAMS_ID}/user_impersonation")
+    actors.entra_error(answer, 28000, "invalid_request")
+
+
+def test_client_info_is_given_when_asked(sandbox: Sandbox) -> None:
+    assert Redeeming(sandbox).redeem(client_info="1").json()["client_info"]

@@ -1,0 +1,123 @@
+"""The control API and the front page."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.app import Sandbox
+from tests.sandbox.actors import Rest
+
+
+class Control:
+    """The control API, called by another process."""
+
+    def __init__(self, sandbox: Sandbox, web: requests.Session) -> None:
+        self.base, self.web = f"{sandbox.people_url}/_sandbox", web
+
+    def get(self, name: str) -> Any:
+        return self.web.get(f"{self.base}/{name}", timeout=20).json()
+
+    def send(self, name: str, body: Any = None, method: str = "POST", **headers: str) -> requests.Response:
+        return self.web.request(method, f"{self.base}/{name}", json=body or {}, headers=headers, timeout=20)
+
+
+@pytest.fixture
+def control(sandbox: Sandbox, web: requests.Session) -> Control:
+    return Control(sandbox, web)
+
+
+def test_calls_are_told_without_tokens(control: Control, graph: Rest) -> None:
+    graph.get("/organization")
+    call = control.get("calls")[-1]
+    assert (call["service"], call["path"], call["status"]) == ("graph", "/v1.0/organization", 200)
+    assert "Authorization" not in call["headers"]
+
+
+def test_failures_are_scripted_listed_and_cleared(control: Control, graph: Rest) -> None:
+    made = control.send("faults", {"service": "graph", "kind": "status", "status": 503, "times": 9})
+    assert made.json()["times"] == 9
+    assert graph.get("/organization").status_code == 503
+    assert control.get("faults")[0]["times"] == 8
+    assert control.web.delete(f"{control.base}/faults", timeout=20).status_code == 200
+    assert graph.get("/organization").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("faults", {"service": "x", "kind": "cut"}),
+        ("faults", {"service": "graph", "kind": "cut", "path": "("}),
+        ("faults", {"service": "graph"}),
+        ("faults", {"service": "graph", "kind": "cut", "times": "many"}),
+        ("faults", {"service": "graph", "kind": "cut", "nothing": 1}),
+        ("world", {}),
+        ("world", {"op": "set_lag", "kind": "nothing", "seconds": 1}),
+        ("world", {"op": "set_ump", "ump": "finebak", "nothing": 1}),
+        ("world", {"op": "set_ump", "ump": "none", "offline": None}),
+        ("nothing", {}),
+    ],
+)
+def test_nonsense_is_refused(control: Control, name: str, body: dict[str, Any]) -> None:
+    answer = control.send(name, body)
+    assert answer.status_code == 400
+    assert "error" in answer.json()
+
+
+def test_a_web_page_cannot_use_it(sandbox: Sandbox, control: Control, web: requests.Session) -> None:
+    assert control.send("reset", Origin="https://evil.example").status_code == 403
+    assert web.post(f"{control.base}/reset", data={"a": "b"}, timeout=20).status_code == 403
+    rebound = web.get(f"{control.base}/calls", headers={"Host": "evil.example"}, timeout=20)
+    assert rebound.status_code == 421
+
+
+def test_the_world_is_changed_from_outside(sandbox: Sandbox, control: Control) -> None:
+    world = sandbox.world
+
+    def do(**body: Any) -> None:
+        answer = control.send("world", body)
+        assert answer.status_code == 200, answer.text
+
+    do(op="set_secret_policy", tenant="Contoso", max_lifetime_days=180)
+    assert world.tenant("Contoso").secret_policy.max_lifetime_days == 180
+    do(op="set_ump_offline", ump="finebak")
+    assert world.ump("finebak").offline == "503"
+    do(op="set_ump_offline", ump="finebak", offline=False)
+    assert world.ump("finebak").offline is None
+    do(op="set_ump", ump="finebak", lacks_contract_api=True, polls_before_done=3)
+    assert (world.ump("finebak").lacks_contract_api, world.ump("finebak").polls_before_done) == (True, 3)
+    do(op="set_lag", kind="secret", seconds=5)
+    assert world.lag == {"secret": 5.0}
+    do(op="set_clock_skew", seconds=600)
+    assert world.clock.skew == 600
+    do(op="set_user", tenant="Contoso", upn="carla@contoso.example", enabled=False)
+    assert not world.tenant("Contoso").user("carla@contoso.example").enabled
+    do(op="add_tenant", name="Litware")
+    do(op="add_user", tenant="Litware", display_name="Lena", upn="lena@litware.example")
+    assert world.tenant("Litware").user("lena@litware.example").display_name == "Lena"
+    do(
+        op="add_ump_customer",
+        ump="finebak",
+        short_name="lit1",
+        full_name="Litware",
+        tenant_id=world.tenant("Litware").id,
+    )
+    assert len(world.ump("finebak").customers) == 2
+    do(op="set_application", app_id=sandbox.seed.provider.client_id, notes="drifted")
+    application = world.find_application(app_id=sandbox.seed.provider.client_id)
+    assert application is not None
+    assert application.properties["notes"] == "drifted"
+    do(op="expire_secret", app_id=sandbox.seed.provider.client_id)
+    assert application.passwords[0].end < world.clock.instant()
+    do(op="forget_messages")
+    assert control.get("messages") == []
+    assert "Contoso" in str(control.get("world"))
+    assert control.send("reset").status_code == 200
+    assert world.tenant("Contoso").secret_policy.max_lifetime_days is None
+
+
+def test_the_front_page_leads_everywhere(sandbox: Sandbox, web: requests.Session) -> None:
+    page = web.get(f"{sandbox.people_url}/", timeout=20).text
+    for words in ("/mailbox/", "Contoso", "carla@contoso.example", sandbox.ump_url("finebak"), "contoso1"):
+        assert words in page
+    assert web.get(f"{sandbox.people_url}/nothing", timeout=20).status_code == 404

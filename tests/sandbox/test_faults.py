@@ -1,0 +1,102 @@
+"""Scripted failures."""
+
+import time
+
+import pytest
+import requests
+
+from sandbox.app import Sandbox
+from tests.sandbox.actors import Rest
+
+
+def test_a_scripted_status_is_answered_once(sandbox: Sandbox, graph: Rest) -> None:
+    sandbox.faults.add(
+        "graph", "status", method="GET", path="/organization", status=429, headers={"Retry-After": "7"}, body={"e": 1}
+    )
+    assert graph.get("/applications").status_code == 200
+    answer = graph.get("/organization")
+    assert (answer.status_code, answer.headers["Retry-After"], answer.json()) == (429, "7", {"e": 1})
+    assert graph.get("/organization").status_code == 200
+
+
+def test_a_lost_answer_was_carried_out(sandbox: Sandbox, graph: Rest) -> None:
+    sandbox.faults.add(service="graph", kind="lost_answer", method="PATCH", path="/applications.*")
+    with pytest.raises(requests.ConnectionError):
+        graph.upsert("one")
+    assert sandbox.world.find_application(unique_name="one")
+    assert sandbox.calls[-1].status == 201
+
+
+def test_a_cut_connection_did_nothing(sandbox: Sandbox, graph: Rest) -> None:
+    sandbox.faults.add(service="graph", kind="cut", path="^/applications")
+    with pytest.raises(requests.ConnectionError):
+        graph.upsert("one")
+    assert not sandbox.world.find_application(unique_name="one")
+    assert sandbox.calls[-1].status == 0
+
+
+def test_a_truncated_answer_is_half_a_document(sandbox: Sandbox, graph: Rest) -> None:
+    sandbox.faults.add(service="graph", kind="truncated")
+    with pytest.raises(requests.JSONDecodeError):
+        graph.get("/organization").json()
+
+
+def test_a_slow_answer_comes_late(sandbox: Sandbox, graph: Rest) -> None:
+    sandbox.faults.add(service="graph", kind="slow", seconds=0.3)
+    started = time.monotonic()
+    assert graph.get("/organization").status_code == 200
+    assert time.monotonic() - started >= 0.3
+
+
+def test_skip_and_times_count_matching_calls(sandbox: Sandbox, graph: Rest) -> None:
+    sandbox.faults.add(service="graph", kind="status", status=503, path="/organization", skip=1, times=2)
+    assert [graph.get("/organization").status_code for _ in range(4)] == [200, 503, 503, 200]
+
+
+def test_entra_and_the_ump_can_fail_as_well(sandbox: Sandbox, ump: Rest, web: requests.Session) -> None:
+    sandbox.faults.add(service="entra", kind="status", status=503, body="<h1>busy</h1>", path="/token")
+    answer = web.post(f"{sandbox.entra_url}/finebak.localhost/oauth2/v2.0/token", timeout=20)
+    assert (answer.status_code, answer.text) == (503, "<h1>busy</h1>")
+    sandbox.faults.add(service="ump", kind="cut")
+    with pytest.raises(requests.ConnectionError):
+        ump.get("/api/v3/customer")
+
+
+def test_a_script_that_makes_no_sense_is_refused(sandbox: Sandbox) -> None:
+    for service, kind in (("nothing", "cut"), ("graph", "nothing")):
+        with pytest.raises(ValueError, match="must be one of"):
+            sandbox.faults.add(service, kind)
+
+
+def test_reset_forgets_failures_calls_and_changes(sandbox: Sandbox, graph: Rest) -> None:
+    graph.new_application("one")
+    sandbox.faults.add(service="graph", kind="cut")
+    sandbox.world.lag["application"] = 60
+    sandbox.world.clock.skew = 60
+    sandbox.reset()
+    assert not sandbox.calls
+    assert not sandbox.faults.listing()
+    assert not sandbox.world.lag
+    assert sandbox.world.clock.skew == 0
+    assert not sandbox.world.find_application(unique_name="one")
+    assert graph.get("/organization").status_code == 200
+
+
+def test_reset_is_fast_enough_for_every_test(sandbox: Sandbox) -> None:
+    def seconds() -> float:
+        started = time.perf_counter()
+        sandbox.reset()
+        return time.perf_counter() - started
+
+    # The best of some, because the machine has other things to do as well.
+    assert min(seconds() for _ in range(5)) < 0.02
+
+
+def test_calls_are_written_down_with_their_bodies(sandbox: Sandbox, graph: Rest) -> None:
+    graph.upsert("one")
+    call = sandbox.calls[-1]
+    assert (call.service, call.method, call.path) == ("graph", "PATCH", "/v1.0/applications(uniqueName='one')")
+    assert call.body["displayName"] == "Sync App"
+    assert call.headers["Prefer"] == "create-if-missing"
+    token = next(c for c in sandbox.calls if c.service == "entra")
+    assert token.body["client_secret"] == sandbox.seed.provider.client_secret

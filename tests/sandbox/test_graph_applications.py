@@ -1,0 +1,243 @@
+"""Applications: what Graph takes, changes and refuses."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.app import Sandbox
+from tests.sandbox import actors
+from tests.sandbox.actors import SYNC_APP, Rest, graph_error
+
+
+def test_an_upsert_creates_then_updates(graph: Rest) -> None:
+    made = graph.new_application("one", tags=["syncportal"])
+    assert made["uniqueName"] == "one"
+    assert made["signInAudience"] == "AzureADMultipleOrgs"
+    assert made["web"]["implicitGrantSettings"]["enableIdTokenIssuance"] is True
+    assert made["passwordCredentials"] == []
+    again = graph.upsert("one", displayName="Renamed")
+    assert (again.status_code, again.content) == (204, b"")
+    assert graph.get("/applications(uniqueName='one')").json()["displayName"] == "Renamed"
+
+
+def test_without_the_header_an_upsert_of_nothing_is_404(graph: Rest) -> None:
+    answer = graph.patch("/applications(uniqueName='one')", SYNC_APP)
+    graph_error(answer, 404, "Request_ResourceNotFound")
+
+
+def test_an_application_is_found_by_each_of_its_keys(graph: Rest) -> None:
+    made = graph.new_application("it's one".replace("'", ""))
+    for key in (f"/{made['id']}", f"(appId='{made['appId']}')", f"(uniqueName='{made['uniqueName']}')"):
+        assert graph.get(f"/applications{key}").json()["id"] == made["id"]
+    graph_error(graph.get("/applications(displayName='x')"), 400, "Request_BadRequest")
+
+
+def test_a_plain_create_defaults_to_a_single_tenant(graph: Rest) -> None:
+    answer = graph.post("/applications", {"displayName": "Plain"})
+    assert answer.status_code == 201
+    assert answer.json()["signInAudience"] == "AzureADMyOrg"
+    assert answer.json()["uniqueName"] is None
+
+
+def test_select_trims_the_answer(graph: Rest) -> None:
+    made = graph.new_application()
+    found = graph.get(f"/applications/{made['id']}?$select=id,tags").json()
+    assert set(found) == {"@odata.context", "id", "tags"}
+
+
+def test_a_complex_property_is_merged_and_a_collection_replaced(graph: Rest) -> None:
+    made = graph.new_application()
+    uris = ["https://two.example/authenticate/OAuth2Callback"]
+    assert graph.patch(f"/applications/{made['id']}", {"web": {"redirectUris": uris}}).status_code == 204
+    web = graph.get(f"/applications/{made['id']}").json()["web"]
+    assert web["redirectUris"] == uris
+    assert web["implicitGrantSettings"]["enableAccessTokenIssuance"] is True
+    assert web["redirectUriSettings"] == [{"uri": uris[0], "index": None}]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"nothing": 1}, "Invalid property 'nothing'"),
+        ({"web": {"nothing": 1}}, "Invalid property 'nothing'"),
+        ({"web": {"implicitGrantSettings": {"nothing": True}}}, "Invalid property 'nothing'"),
+        ({"appId": "x"}, "read-only"),
+        ({"displayName": ""}, "displayName"),
+        ({"displayName": "x" * 121}, "displayName"),
+        ({"displayName": 5}, "displayName"),
+        ({"displayName": None}, "displayName"),
+        ({"signInAudience": "Everybody"}, "signInAudience"),
+        ({"signInAudience": None}, "signInAudience"),
+        ({"isFallbackPublicClient": "true"}, "isFallbackPublicClient"),
+        ({"tags": "one"}, "tags"),
+        ({"tags": ["with blank"]}, "tags"),
+        ({"tags": [""]}, "tags"),
+        ({"web": []}, "web"),
+        ({"requiredResourceAccess": {}}, "requiredResourceAccess"),
+        ({"groupMembershipClaims": "Roles"}, "groupMembershipClaims"),
+        ({"passwordCredentials": [{"displayName": "x"}]}, "passwordCredentials"),
+        ({"passwordCredentials": []}, "passwordCredentials"),
+        ({"uniqueName": "other"}, "uniqueName"),
+        (
+            {"requiredResourceAccess": [{"resourceAppId": "11111111-2222-3333-4444-555555555555"}]},
+            "does not exist",
+        ),
+        (
+            {
+                "requiredResourceAccess": [
+                    {
+                        "resourceAppId": actors.GRAPH_ID,
+                        "resourceAccess": [{"id": "11111111-2222-3333-4444-555555555555", "type": "Role"}],
+                    }
+                ]
+            },
+            "does not exist on resource",
+        ),
+    ],
+)
+def test_what_graph_does_not_know_or_want_is_refused(graph: Rest, body: dict[str, Any], words: str) -> None:
+    made = graph.new_application()
+    graph_error(graph.patch(f"/applications/{made['id']}", body), 400, "Request_BadRequest", words)
+    graph_error(graph.upsert("other-one", **body), 400, "Request_BadRequest")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://umptoken.finebak.com/authenticate/OAuth2Callback",
+        "ftp://umptoken.finebak.com/",
+        "https://*.finebak.com/",
+        "https://umptoken.finebak.com/a b",
+        "https://umptoken.finebak.com/a;b",
+        "https://umptoken.finebak.com/#there",
+        "/authenticate",
+        "https://",
+        "https://umptoken.finebak.com/" + "x" * 256,
+    ],
+)
+def test_a_bad_redirect_uri_is_refused(graph: Rest, uri: str) -> None:
+    answer = graph.upsert("one", web={"redirectUris": [uri]})
+    error = graph_error(answer, 400, "Request_BadRequest", "Invalid value specified for property 'redirectUris'")
+    assert error["details"][0]["target"] == "web.redirectUris"
+
+
+@pytest.mark.parametrize("uri", ["http://localhost:8000/x", "http://umptoken.finebak.localhost:8000/x"])
+def test_localhost_may_do_without_tls(graph: Rest, uri: str) -> None:
+    assert graph.upsert("one", web={"redirectUris": [uri]}).status_code == 201
+
+
+def test_a_registration_has_at_most_256_redirect_uris(graph: Rest) -> None:
+    uris = [f"https://{n}.finebak.com/" for n in range(257)]
+    graph_error(graph.upsert("one", web={"redirectUris": uris}), 400, "Request_BadRequest", "limit")
+
+
+def test_setting_a_collection_to_null_empties_it(graph: Rest) -> None:
+    made = graph.new_application("one", tags=["red"])
+    assert graph.patch(f"/applications/{made['id']}", {"tags": None}).status_code == 204
+    assert graph.get(f"/applications/{made['id']}").json()["tags"] == []
+
+
+def test_a_unique_name_is_set_once(graph: Rest) -> None:
+    made = graph.post("/applications", {"displayName": "Plain"}).json()
+    path = f"/applications/{made['id']}"
+    assert graph.patch(path, {"uniqueName": "named"}).status_code == 204
+    graph_error(graph.patch(path, {"uniqueName": "other"}), 400, "Request_BadRequest", "immutable")
+    assert graph.patch(path, {"uniqueName": "named"}).status_code == 204
+
+
+def test_a_unique_name_belongs_to_one_application(graph: Rest) -> None:
+    graph.new_application("one")
+    answer = graph.post("/applications", {**SYNC_APP, "uniqueName": "one"})
+    graph_error(answer, 400, "Request_BadRequest", "Another object with the same value for property uniqueName")
+
+
+def test_a_deleted_application_keeps_its_unique_name(graph: Rest) -> None:
+    made = graph.new_application("one")
+    assert graph.delete(f"/applications/{made['id']}").status_code == 204
+    graph_error(graph.get(f"/applications/{made['id']}"), 404, "Request_ResourceNotFound")
+    graph_error(graph.upsert("one"), 400, "Request_BadRequest", "uniqueName")
+
+
+def test_a_deleted_application_is_found_restored_and_purged(graph: Rest) -> None:
+    made = graph.new_application("one")
+    graph.post("/servicePrincipals", {"appId": made["appId"]})
+    graph.delete(f"/applications/{made['id']}")
+    deleted = "/directory/deletedItems"
+    (found,) = graph.get(f"{deleted}/microsoft.graph.application?$filter=uniqueName eq 'one'").json()["value"]
+    assert found["id"] == made["id"]
+    assert found["deletedDateTime"]
+    assert graph.get(f"{deleted}/{made['id']}").json()["id"] == made["id"]
+    restored = graph.post(f"{deleted}/{made['id']}/restore")
+    assert (restored.status_code, restored.json()["deletedDateTime"]) == (200, None)
+    assert graph.get("/applications(uniqueName='one')").status_code == 200
+    (principal,) = graph.get(f"{deleted}/microsoft.graph.servicePrincipal").json()["value"]
+    assert graph.post(f"{deleted}/{principal['id']}/restore").status_code == 200
+    graph.delete(f"/applications/{made['id']}")
+    assert graph.delete(f"{deleted}/{made['id']}").status_code == 204
+    graph_error(graph.get(f"{deleted}/{made['id']}"), 404, "Request_ResourceNotFound")
+    graph_error(graph.post(f"{deleted}/{made['id']}/restore"), 404, "Request_ResourceNotFound")
+    assert graph.upsert("one").status_code == 201
+
+
+def test_filters_find_applications(graph: Rest) -> None:
+    one, two = graph.new_application("one", displayName="O'Neil", tags=["red"]), graph.new_application("two")
+    for expression, wanted in (
+        ("displayName eq 'O''Neil'", [one]),
+        (f"appId eq '{two['appId']}'", [two]),
+        ("startswith(displayName,'sync a')", [two]),
+        ("tags/any(t:t eq 'red')", [one]),
+        (f"id eq '{one['id']}' or id eq '{two['id']}'", [one, two]),
+        ("uniqueName eq 'three'", []),
+    ):
+        found = graph.get(f"/applications?$filter={expression}").json()["value"]
+        assert [a["id"] for a in found] == [a["id"] for a in wanted], expression
+    for wrong in ("nothing eq 'x'", "displayName gt 'x'", "what is this"):
+        graph_error(graph.get(f"/applications?$filter={wrong}"), 400, "Request_UnsupportedQuery")
+
+
+def test_a_long_list_comes_in_pages(graph: Rest) -> None:
+    for number in range(3):
+        graph.new_application(f"app-{number}")
+    first = graph.get("/applications?$top=4&$select=id").json()
+    rest = graph.web.get(
+        first["@odata.nextLink"], headers={"Authorization": f"Bearer {graph.token}"}, timeout=20
+    ).json()
+    ids = [a["id"] for a in first["value"] + rest["value"]]
+    assert len(ids) == len(set(ids)) == 6
+    assert "@odata.nextLink" not in rest
+    graph_error(graph.get("/applications?$top=1000"), 400, "Request_UnsupportedQuery")
+
+
+def test_the_creator_owns_what_it_made_and_touches_nothing_else(sandbox: Sandbox, graph: Rest) -> None:
+    made = graph.new_application()
+    (owner,) = graph.get(f"/applications/{made['id']}/owners").json()["value"]
+    principal = sandbox.world.tenant("Finebak").service_principal_of(sandbox.seed.provider.client_id)
+    assert principal is not None
+    assert owner == {"@odata.type": "#microsoft.graph.servicePrincipal", "id": principal.id}
+    foreign = sandbox.world.add_application(sandbox.world.tenant("Finebak"), "Somebody's")
+    path = f"/applications/{foreign.id}"
+    assert graph.get(path).status_code == 200
+    for answer in (
+        graph.patch(path, {"notes": "mine"}),
+        graph.post(f"{path}/addPassword"),
+        graph.delete(path),
+        graph.post("/servicePrincipals", {"appId": actors.TEAMS_ID}),
+    ):
+        graph_error(answer, 403, "Authorization_RequestDenied")
+
+
+def test_owners_are_added_once(sandbox: Sandbox, graph: Rest) -> None:
+    made = graph.new_application()
+    ump = sandbox.world.tenant("Finebak").service_principal_of(sandbox.seed.ump.client_id)
+    assert ump is not None
+    body = {"@odata.id": f"{graph.base}/directoryObjects/{ump.id}"}
+    path = f"/applications/{made['id']}/owners/$ref"
+    assert graph.post(path, body).status_code == 204
+    graph_error(graph.post(path, body), 400, "Request_BadRequest", "already exist")
+    graph_error(graph.post(path, {"@odata.id": "x/none"}), 404, "Request_ResourceNotFound")
+    assert len(graph.get(path).json()["value"]) == 2
+
+
+def test_an_application_lives_in_its_home_tenant_only(sandbox: Sandbox, graph: Rest, carla: Rest) -> None:
+    made = graph.new_application()
+    graph_error(carla.get(f"/applications(appId='{made['appId']}')"), 404, "Request_ResourceNotFound")

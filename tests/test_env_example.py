@@ -1,0 +1,13 @@
+"""`.env.example` explains exactly the settings there are."""
+
+import re
+
+from demo.services import PROJECT
+
+READ = re.compile(r"""(?:\benv\.\w+|\borigin|\bnumber|environ\.get)\(\s*"([A-Z_]+)\"""")
+
+
+def test_every_variable_that_settings_read_is_explained_and_no_other() -> None:
+    read = set(READ.findall((PROJECT / "syncportal" / "settings.py").read_text()))
+    explained = set(re.findall(r"^#?([A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
+    assert explained == read
