@@ -139,6 +139,7 @@ class SignIn(Sealing):
 
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="sign_ins")
     purpose = models.CharField(max_length=20, choices=Purpose)
+    token_hash = models.CharField(max_length=64, blank=True)  # of the link with which it was begun
     state_hash = models.CharField(max_length=64, unique=True)
     browser_hash = models.CharField(max_length=64)
     flow_envelope = EnvelopeField()

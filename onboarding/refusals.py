@@ -56,6 +56,11 @@ REFUSALS = {
             "If you expected to connect {customer}, ask your contact at {provider} for a new one.",
         ),
         Refusal(
+            "replaced_link", 410, "This link was replaced",
+            "{provider} has made a newer link for this invitation, so everything begun with the old one has ended.",
+            "Open the link in the newest invitation mail, or ask your contact at {provider} for it.",
+        ),
+        Refusal(
             "used_link", 410, "This invitation has been used", "{customer} is connected already.",
             "There is nothing left to do. If that was not you, tell your contact at {provider}.",
         ),

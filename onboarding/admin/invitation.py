@@ -313,5 +313,8 @@ COPY = [
     "The link is shown once, on the next page. The history keeps that you saw it.",
     "Whoever has the link can open the wizard; signing in needs an administrator of the expected tenant.",
 ]
-NEW_LINK = ["The present link stops working at once. The new one is not mailed until you send the invitation."]
+NEW_LINK = [
+    "The present link stops working at once. The new one is not mailed until you send the invitation.",
+    "Whoever has signed in with the present link needs the new one to go on. A set-up that is at work goes on by itself.",
+]
 REVOKE = ["The link stops working at once. Somebody who stands in the wizard meets a refusal with the next click."]

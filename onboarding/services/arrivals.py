@@ -6,6 +6,7 @@ The network is used first, between transactions; then one short transaction writ
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -29,7 +30,16 @@ GONE = 410  # the link opens nothing: no button back to it
 CORRELATION_ID = re.compile(r"Correlation ID: ([0-9a-f-]{36})", re.IGNORECASE)
 
 
-def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> Connection:
+@dataclass(frozen=True)
+class Arrival:
+    """Who came back, to which connection, and the operation that was set to work: the caller rings for it."""
+
+    connection: Connection
+    person: Identity
+    operation: Operation | None = None
+
+
+def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> Arrival:
     """After the first sign-in: the person belongs to the invited organisation and holds the roles that are needed.
 
     Raises RefusedError, which then stands in the sign-in's row and in the history.
@@ -47,11 +57,11 @@ def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None)
             roles = connections.graph_as_person(redeemed.access_token).my_directory_roles()
         if not requirements.is_sufficient(roles):
             raise RefusedError("not_an_administrator", facts=person.label, known=_known(person))
-        return _keep_identity(sign_in, person, ip_address)
+        return Arrival(_keep_identity(sign_in, person, ip_address), person)
 
 
-def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> tuple[Connection, Operation]:
-    """After the second sign-in: the same person agreed, so the set-up begins or goes on. The caller rings.
+def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> Arrival:
+    """After the second sign-in: the same person agreed, so the set-up begins or goes on.
 
     Raises RefusedError, which then stands in the sign-in's row and in the history.
     """
@@ -71,12 +81,12 @@ def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None
         operation = _set_to_work(connection, redeemed, audit.Actor.customer(person.label, person.object_id, ip_address))
         with transaction.atomic():
             sign_ins.succeed(sign_in)
-        return connection, operation
+        return Arrival(connection, person, operation)
 
 
 def _redeem(sign_in: SignIn, answer: dict[str, str]) -> tuple[SignInAnswer, Identity]:
     invitation = sign_in.invitation
-    sign_ins.refuse_unusable(invitation)
+    sign_ins.refuse_stale(sign_in)
     app = sign_ins.sync_app(invitation.service.instance)
     authority = sign_ins.authority_of(invitation, sign_in.purpose)
     entra = connections.entra()
@@ -101,8 +111,9 @@ def _keep_identity(sign_in: SignIn, person: Identity, ip_address: str | None) ->
         usable = Invitation.objects.filter(pk=invitation.pk, status__in=Invitation.OPEN).filter(
             Q(expires_at__gt=now) | begun
         )
-        if not usable.update(authenticated_at=now):
-            raise RefusedError("revoked_link")
+        if not usable.filter(token_hash=sign_in.token_hash).update(authenticated_at=now):
+            sign_ins.refuse_stale(sign_in)
+            raise RefusedError("expired_link")
         usable.filter(status__in=[Invitation.Status.DRAFT, Invitation.Status.SENT]).update(
             status=Invitation.Status.STARTED
         )
@@ -145,9 +156,18 @@ def _refusals_kept(sign_in: SignIn, ip_address: str | None) -> Iterator[None]:
             refusal.in_second_step()
         refusal.customer = sign_in.invitation.service.customer.name
         if refusal.refusal.status != GONE:
-            refusal.link = invitations.link_of(sign_in.invitation)  # this browser has proved that it began there
+            refusal.link = _own_link(sign_in)
         sign_ins.refuse(sign_in, refusal, actor=invited_person(sign_in.invitation, ip_address))
         raise
+
+
+def _own_link(sign_in: SignIn) -> str:
+    # This browser has proved that it began at the link, so it may have it back: that one, and no newer one.
+    current = Invitation.objects.select_related("service__instance__provider").filter(
+        pk=sign_in.invitation_id, token_hash=sign_in.token_hash
+    )
+    invitation = current.first()
+    return invitations.link_of(invitation) if invitation else ""
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from onboarding import tokens
 from onboarding.models import Connection, Invitation, Service
+from onboarding.services import sign_ins
 from registrations.errors import WrongStateError
 from registrations.models import Operation, UmpInstance
 from registrations.services import audit, operations
@@ -71,6 +72,7 @@ def refuse_unsendable(invitation: Invitation) -> None:
 def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
     """Void the link and make another; it has not been mailed then.
 
+    Sign-ins and sessions that were begun with the old link end too; an operation at work goes on.
     Raises WrongStateError where the invitation is used up or revoked, or its mail is being sent at this moment.
     """
     _give_link(invitation)
@@ -81,7 +83,8 @@ def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
         )
         if not changed:
             raise WrongStateError("The invitation is used up or revoked. Create a new one.")
-        audit.record("invitation.link_renewed", actor=actor, subject=invitation)
+        closed = sign_ins.close_open_trips(invitation)
+        audit.record("invitation.link_renewed", actor=actor, subject=invitation, after={"sign_ins_refused": closed})
     invitation.refresh_from_db()
 
 

@@ -19,6 +19,7 @@ from registrations.models import ClientSecret, UmpInstance
 from registrations.services import audit
 
 VALID_FOR = timedelta(minutes=15)
+REPLACED = "replaced_link"
 IDENTIFY_AUTHORITY = "organizations"  # never "common": it would let personal accounts in
 
 
@@ -71,20 +72,21 @@ def begin(invitation: Invitation, purpose: SignIn.Purpose, *, browser: str, acto
 def redeem(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor) -> SignIn:
     """Take the sign-in that this answer belongs to; nobody can take it again.
 
-    Raises RefusedError("state_lost") where there is none that is fresh, of this host and of this browser; and the
-    invitation's own refusals where its link was voided meanwhile.
+    Raises RefusedError("state_lost") where there is none that is fresh, of this host and of this browser, and
+    "replaced_link" where it was begun with a link that has been replaced meanwhile.
     """
     now = timezone.now()
     known = SignIn.objects.filter(state_hash=tokens.state_hash(state), invitation__service__instance=instance)
     with transaction.atomic():
         taken = known.filter(
-            browser_hash=tokens.browser_hash(browser), redeemed_at=None, expires_at__gt=now
+            browser_hash=tokens.browser_hash(browser), redeemed_at=None, expires_at__gt=now,
+            outcome=SignIn.Outcome.STARTED,
         ).update(redeemed_at=now)  # fmt: skip
     sign_in = known.select_related(
         "invitation__service__customer", "invitation__service__instance__provider__tenant"
     ).first()
     if sign_in is None or not taken:
-        refusal = RefusedError("state_lost")
+        refusal = RefusedError(REPLACED if sign_in and sign_in.refusal == REPLACED else "state_lost")
         if sign_in:
             with transaction.atomic():
                 _record_refusal(sign_in, refusal, actor)
@@ -127,6 +129,21 @@ def scopes_of(purpose: str) -> list[str]:
     """The delegated permissions that Microsoft is asked for."""
     wanted = requirements.SCOPES_IDENTIFY if purpose == SignIn.Purpose.IDENTIFY else requirements.SCOPES_AUTHORISE
     return list(wanted)
+
+
+def close_open_trips(invitation: Invitation) -> int:
+    """In the transaction that replaces the link: nobody comes back from a trip begun with the old one. Returns their number."""
+    return SignIn.objects.filter(invitation=invitation, outcome=SignIn.Outcome.STARTED, redeemed_at=None).update(
+        outcome=SignIn.Outcome.REFUSED, refusal=REPLACED, flow_envelope=""
+    )
+
+
+def refuse_stale(sign_in: SignIn) -> None:
+    """Raises RefusedError where the trip's link was replaced meanwhile, or opens nothing any more."""
+    sign_in.invitation.refresh_from_db(fields=["status", "expires_at", "token_hash"])
+    if sign_in.token_hash != sign_in.invitation.token_hash:
+        raise RefusedError(REPLACED)
+    refuse_unusable(sign_in.invitation)
 
 
 def refuse_unusable(invitation: Invitation) -> None:
@@ -174,6 +191,7 @@ def _write(
     sign_in = SignIn(
         invitation=invitation,
         purpose=purpose,
+        token_hash=invitation.token_hash,
         state_hash=tokens.state_hash(state),
         browser_hash=tokens.browser_hash(browser),
         expires_at=now + VALID_FOR,

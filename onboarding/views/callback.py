@@ -6,7 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from onboarding.hosts import InstanceRequest
-from onboarding.models import Connection, SignIn
+from onboarding.models import SignIn
 from onboarding.services import arrivals, connecting, sign_ins
 from onboarding.views import pages, sessions
 from onboarding.views.departures import COOKIE
@@ -37,14 +37,15 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
         actor=audit.Actor.customer("Unknown browser", ip_address=address),
     )
     if sign_in.purpose == SignIn.Purpose.IDENTIFY:
-        connection = arrivals.identify(sign_in, answer, ip_address=address)
+        arrival = arrivals.identify(sign_in, answer, ip_address=address)
     else:
-        connection, operation = arrivals.authorise(sign_in, answer, ip_address=address)
-        tasks.ring(operation.pk)
-    return _go_on(request, connection)
+        arrival = arrivals.authorise(sign_in, answer, ip_address=address)
+    if arrival.operation:
+        tasks.ring(arrival.operation.pk)
+    sessions.open_for(request, arrival.connection, arrival.person, link=sign_in.token_hash)
+    return _go_on(arrival)
 
 
-def _go_on(request: InstanceRequest, connection: Connection) -> HttpResponse:
-    sessions.open_for(request, connection)
-    under_way = connecting.latest_operation(connection) is not None
+def _go_on(arrival: arrivals.Arrival) -> HttpResponse:
+    under_way = connecting.latest_operation(arrival.connection) is not None
     return SeeOther(reverse("progress" if under_way else "registration"))

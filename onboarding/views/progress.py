@@ -70,7 +70,8 @@ def sign_in_again(request: InstanceRequest) -> HttpResponseBase:
     operation = connecting.latest_operation(connection)
     if operation is None or situation_of(operation, connection) not in {"customer", "failed"}:
         return redirect("progress")
-    actor = sessions.administrator(request, connection)
+    sessions.refuse_another(request, connection)
+    actor = sessions.actor_of(request)
     return depart(request, connection.invitation, SignIn.Purpose.AUTHORISE, actor=actor)
 
 

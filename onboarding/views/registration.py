@@ -26,13 +26,14 @@ def registration(request: InstanceRequest) -> HttpResponseBase:
     operation = connecting.latest_operation(connection)
     if operation and (operation.is_live or connection.registration_id):
         return redirect("progress")
+    sessions.refuse_another(request, connection)
     if request.method != "POST":
         initial = connection.registration_name or naming.default_name(connection.invitation.service)
         return _page(request, connection, RegistrationForm(initial={"name": initial}), initial)
     form = RegistrationForm(request.POST)
     if not form.is_valid():
         return _page(request, connection, form, request.POST.get("name", "").strip())
-    actor = sessions.administrator(request, connection)
+    actor = sessions.actor_of(request)
     try:
         naming.choose(connection, form.cleaned_data["name"], actor=actor)
     except WrongStateError as error:

@@ -1,31 +1,43 @@
-"""The signed-in session of a customer's administrator: which connection, on which host, for two hours."""
+"""The signed-in session of a customer's administrator: which connection, which person, on which host, for two hours."""
 
 import uuid
+from dataclasses import asdict
 from datetime import timedelta
 
 from onboarding.hosts import InstanceRequest
+from onboarding.identity import Identity
 from onboarding.models import Connection, Invitation
 from onboarding.refusals import RefusedError
+from onboarding.services import invitations
+from onboarding.views import pages
 from registrations.services import audit
 
 CONNECTION = "connection"
+LINK = "link"
+PERSON = "person"
 VALID_FOR = timedelta(hours=2)
 
 
-def open_for(request: InstanceRequest, connection: Connection) -> None:
-    """Start a new session, under a new key, for an administrator whom Microsoft has just identified."""
+def open_for(request: InstanceRequest, connection: Connection, person: Identity, *, link: str) -> None:
+    """Start a new session, under a new key, for an administrator whom Microsoft has just identified.
+
+    `link` is the hash of the link they came by: the session ends when that is replaced.
+    """
     request.session.flush()
     request.session[CONNECTION] = str(connection.pk)
+    request.session[LINK] = link
+    request.session[PERSON] = asdict(person)
     request.session.set_expiry(int(VALID_FOR.total_seconds()))
 
 
 def connection_of(request: InstanceRequest) -> Connection:
     """The connection of the signed-in administrator, read afresh with each request.
 
-    Raises RefusedError without a session, with another host's session, and where the invitation was revoked or expired.
+    Raises RefusedError without a session, with another host's session, and where the invitation was revoked or expired
+    or its link replaced.
     """
     kept = _kept_id(request)
-    if kept is None:
+    if kept is None or PERSON not in request.session:
         raise RefusedError("session_missing")
     connection = (
         Connection.objects.select_related("registration", "invitation__service__customer")
@@ -39,6 +51,8 @@ def connection_of(request: InstanceRequest) -> Connection:
     key = ""
     if invitation.status == Invitation.Status.REVOKED:
         key = "revoked_link"
+    elif invitation.token_hash != request.session.get(LINK):
+        key = "replaced_link"  # whoever holds the newest link signs in again with it
     elif invitation.is_expired and connection.status == Connection.Status.IDENTIFIED:
         key = "expired_link"  # what was begun in time may be brought to its end
     if key:
@@ -46,10 +60,30 @@ def connection_of(request: InstanceRequest) -> Connection:
     return connection
 
 
-def administrator(request: InstanceRequest, connection: Connection) -> audit.Actor:
+def refuse_another(request: InstanceRequest, connection: Connection) -> None:
+    """Only the administrator whom the connection names may go on with it: raises RefusedError for another one.
+
+    Another one has signed in later and taken it over, or looks on while a worker uses the first one's permission.
+    """
+    person = person_of(request)
+    if person.object_id == connection.admin_object_id:
+        return
+    refused = RefusedError(
+        "another_administrator", facts=person.label, customer=connection.invitation.service.customer.name
+    )
+    refused.link = invitations.link_of(connection.invitation)  # a session ends with its link, so this is the same one
+    raise refused
+
+
+def person_of(request: InstanceRequest) -> Identity:
+    """Who signed in, as Microsoft named them then. Call `connection_of` first."""
+    return Identity(**request.session[PERSON])
+
+
+def actor_of(request: InstanceRequest) -> audit.Actor:
     """The signed-in administrator as the history names them."""
-    label = f"{connection.admin_name} ({connection.admin_username})"
-    return audit.Actor.customer(label, connection.admin_object_id, request.META.get("REMOTE_ADDR") or None)
+    person = person_of(request)
+    return pages.customer_actor(request, person.label, person.object_id)
 
 
 def _kept_id(request: InstanceRequest) -> uuid.UUID | None:
