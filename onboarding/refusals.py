@@ -1,7 +1,7 @@
 """Every "no" that a customer can meet, as data: what happened, what to do, and where the button leads.
 
-Texts may use {provider}, {customer}, {host} and {facts} (what a single case adds). Nobody is blamed, nothing is
-"something went wrong" where we know what did.
+Texts may use {provider}, {customer}, {host}, {app} (the sync app's name) and {facts} (what a single case adds). Nobody
+is blamed, nothing is "something went wrong" where we know what did.
 """
 
 from dataclasses import dataclass, replace
@@ -18,6 +18,16 @@ class Way(Enum):
     INVITATION = "invitation"
     REGISTRATION = "registration"
     PROGRESS = "progress"
+
+
+class Lent(Enum):
+    """What became of the permissions that were accepted for a second sign-in that was refused."""
+
+    NOTHING = "nothing"
+    RETURNED = "returned"
+    LEFT = "left"
+    IN_USE = "in_use"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,16 @@ LONGEST_CODE = 60  # a browser may post anything as Microsoft's error
 UNCHANGED = "{provider} has changed nothing in your organisation."
 SAVED = "Your progress is saved."
 ASK = "Ask your contact at {provider} to send a new invitation."
+
+REMOVE = "In Microsoft Entra, under Enterprise applications, delete {app}."
+LENT_SENTENCES = {
+    Lent.RETURNED: "The permissions that you accepted a moment ago were given back.",
+    Lent.LEFT: "The permissions that you accepted a moment ago could not be given back. Remove them yourself: "
+    + REMOVE,
+    Lent.IN_USE: "The permissions that you accepted serve the set-up that is at work. It gives them back at its end.",
+    Lent.UNKNOWN: "If you accepted permissions on Microsoft's page, they may still be there. A set-up gives them back at "
+    "its end. To remove them yourself: " + REMOVE,
+}
 
 REFUSALS = {
     refusal.key: refusal
@@ -168,7 +188,8 @@ class RefusedError(PortalError):
     """The customer's request is refused: a page says why, and `known` goes into the history.
 
     `facts` is what a single case adds to the texts. `link` is the invitation's, for a browser that has shown that it
-    began there; `customer` is the name of the organisation, for whoever holds a link that named it.
+    began there; `customer` is the name of the organisation, for whoever holds a link that named it. `lent` says
+    what became of permissions that were accepted just before.
     """
 
     def __init__(
@@ -189,6 +210,7 @@ class RefusedError(PortalError):
         self.known = known or {}
         self.customer = customer
         self.link = ""
+        self.lent = Lent.NOTHING
         if explanation:
             self.refusal = replace(
                 self.refusal, sentence=explanation.sentence, next_step=explanation.next_step

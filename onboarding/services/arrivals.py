@@ -17,8 +17,8 @@ from onboarding import identity, requirements
 from onboarding.explanations import explain
 from onboarding.identity import Identity
 from onboarding.models import Connection, Invitation, SignIn
-from onboarding.refusals import RefusedError
-from onboarding.services import connecting, invitations, sign_ins
+from onboarding.refusals import Lent, RefusedError
+from onboarding.services import connecting, invitations, lent_access, sign_ins
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError, SignInAnswer
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
@@ -46,7 +46,9 @@ def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None)
     """
     invitation = sign_in.invitation
     with _refusals_kept(sign_in, ip_address):
-        redeemed, person = _redeem(sign_in, answer)
+        sign_ins.refuse_stale(sign_in)
+        redeemed = _redeem(sign_in, answer)
+        person = _verified(sign_in, redeemed, answer)
         if person.is_personal:
             raise RefusedError("personal_account", known=_known(person))
         if person.tenant_id != invitation.tenant_id:
@@ -63,43 +65,63 @@ def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None)
 def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> Arrival:
     """After the second sign-in: the same person agreed, so the set-up begins or goes on.
 
-    Raises RefusedError, which then stands in the sign-in's row and in the history.
+    Raises RefusedError, which then stands in the sign-in's row and in the history. What was accepted for it is given
+    back then: the code is redeemed for that even where the invitation was withdrawn meanwhile.
     """
-    invitation = sign_in.invitation
     with _refusals_kept(sign_in, ip_address):
-        connection = Connection.objects.get(invitation=invitation)
-        redeemed, person = _redeem(sign_in, answer)
-        if person.tenant_id != invitation.tenant_id:
-            raise RefusedError("another_organisation", facts=person.label, known=_known(person))
-        if person.object_id != connection.admin_object_id:
-            raise RefusedError("another_administrator", facts=person.label, known=_known(person))
-        missing = sorted(
-            {_short(scope) for scope in requirements.SCOPES_AUTHORISE} - {_short(s) for s in redeemed.scopes}
+        connection = Connection.objects.select_related("invitation__service__instance__provider__tenant").get(
+            invitation=sign_in.invitation
         )
-        if missing:
-            raise RefusedError("missing_scopes", facts=", ".join(missing), known={"missing": ", ".join(missing)})
-        operation = _set_to_work(connection, redeemed, audit.Actor.customer(person.label, person.object_id, ip_address))
+        try:
+            redeemed = _redeem(sign_in, answer)
+        except RefusedError as refusal:
+            refusal.lent = Lent.UNKNOWN if answer.get("code") else Lent.NOTHING
+            raise
+        try:
+            person = _agreed(sign_in, connection, redeemed, answer)
+            actor = audit.Actor.customer(person.label, person.object_id, ip_address)
+            operation = _set_to_work(connection, redeemed, actor)
+        except RefusedError as refusal:
+            refusal.lent = lent_access.give_back_unused(connection, redeemed.access_token)
+            raise
         with transaction.atomic():
             sign_ins.succeed(sign_in)
         return Arrival(connection, person, operation)
 
 
-def _redeem(sign_in: SignIn, answer: dict[str, str]) -> tuple[SignInAnswer, Identity]:
-    invitation = sign_in.invitation
+def _agreed(sign_in: SignIn, connection: Connection, redeemed: SignInAnswer, answer: dict[str, str]) -> Identity:
+    """The administrator of the first sign-in, who has accepted everything."""
     sign_ins.refuse_stale(sign_in)
-    app = sign_ins.sync_app(invitation.service.instance)
-    authority = sign_ins.authority_of(invitation, sign_in.purpose)
-    entra = connections.entra()
+    person = _verified(sign_in, redeemed, answer)
+    if person.tenant_id != sign_in.invitation.tenant_id:
+        raise RefusedError("another_organisation", facts=person.label, known=_known(person))
+    if person.object_id != connection.admin_object_id:
+        raise RefusedError("another_administrator", facts=person.label, known=_known(person))
+    accepted = {_short(scope) for scope in redeemed.scopes}
+    missing = ", ".join(sorted({_short(scope) for scope in requirements.SCOPES_AUTHORISE} - accepted))
+    if missing:
+        raise RefusedError("missing_scopes", facts=missing, known={"missing": missing})
+    return person
+
+
+def _redeem(sign_in: SignIn, answer: dict[str, str]) -> SignInAnswer:
+    app = sign_ins.sync_app(sign_in.invitation.service.instance)
     with _microsofts_words(answer):
-        redeemed = entra.finish_sign_in(
-            authority=authority,
+        return connections.entra().finish_sign_in(
+            authority=sign_ins.authority_of(sign_in.invitation, sign_in.purpose),
             app_id=app.app_id,
             client_secret=app.client_secret,
             flow=sign_ins.flow_of(sign_in),
             answer=answer,
         )
-        claims = entra.verify_id_token(redeemed.id_token, app_id=app.app_id, authority=authority)
-        return redeemed, identity.parse(claims)
+
+
+def _verified(sign_in: SignIn, redeemed: SignInAnswer, answer: dict[str, str]) -> Identity:
+    app = sign_ins.sync_app(sign_in.invitation.service.instance)
+    authority = sign_ins.authority_of(sign_in.invitation, sign_in.purpose)
+    with _microsofts_words(answer):
+        claims = connections.entra().verify_id_token(redeemed.id_token, app_id=app.app_id, authority=authority)
+        return identity.parse(claims)
 
 
 def _keep_identity(sign_in: SignIn, person: Identity, ip_address: str | None) -> Connection:
@@ -138,8 +160,12 @@ def _set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Ac
             return connecting.request(connection, actor=actor, **token)
         if latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:
             connecting.continue_with(latest, actor=actor, **token)
+            return latest
     except WrongStateError as error:
+        connection.invitation.refresh_from_db(fields=["status", "expires_at"])
+        sign_ins.refuse_unusable(connection.invitation)  # withdrawn or over at this very moment: say that
         raise RefusedError("busy", facts=str(error)) from error
+    lent_access.give_back_unused(connection, redeemed.access_token)  # a second tab: the first one set it to work
     return latest
 
 

@@ -67,14 +67,12 @@ def request(connection: Connection, *, access_token: str, token_expires_at: date
             credential=(access_token, _forget_at(token_expires_at)),
             notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)},
         )
-        moved = (
-            Invitation.objects.usable(timezone.now())
-            .filter(pk=invitation.pk)
-            .update(status=Invitation.Status.CONNECTING)
-        )
-        if not moved:
+        usable = Invitation.objects.usable(timezone.now()).filter(pk=invitation.pk)
+        if not usable.update(status=Invitation.Status.CONNECTING):
             raise WrongStateError("The invitation can no longer be used.")
-        Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.CONNECTING)
+        Connection.objects.filter(pk=connection.pk).update(
+            status=Connection.Status.CONNECTING, grant_removed=None, customer_part_done_at=None
+        )
     return operation
 
 

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from onboarding.models import Connection
+from onboarding.refusals import Lent
 from onboarding.services.subjects import connection_of, open_connection, sync_app_of
 from registrations import connections
 from registrations.clients.graph import GraphClient
@@ -55,6 +56,36 @@ def give_back_before_failing(operation: Operation) -> str:
     with transaction.atomic(durable=True):
         _keep_outcome(connection, removed, operation)
     return GIVEN_BACK if removed else NOT_GIVEN_BACK
+
+
+def give_back_unused(connection: Connection, access_token: str) -> Lent:
+    """A second sign-in set nothing to work: give back at once, with its own token, what was accepted for it.
+
+    Not while an operation works with the same grant: its end gives that back.
+    """
+    if _serves_an_operation(connection):
+        return Lent.IN_USE
+    try:
+        removed = _remove_own_grants(connections.graph_as_person(access_token), connection.invitation.service.instance)
+    except PortalError:
+        removed = False
+    with transaction.atomic(durable=True):
+        audit.record("grant.removed" if removed else "grant.left", actor=audit.SYSTEM, subject=connection)
+        if not _serves_an_operation(connection):  # one that began meanwhile says for itself how it ends
+            Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
+    return Lent.RETURNED if removed else Lent.LEFT
+
+
+def _serves_an_operation(connection: Connection) -> bool:
+    # All services of one organisation on one instance share the sync app, and so its grant in the organisation.
+    invitation = connection.invitation
+    before_clean_up = Connection.objects.filter(
+        customer_part_done_at=None,
+        invitation__tenant_id=invitation.tenant_id,
+        invitation__service__instance_id=invitation.service.instance_id,
+    )
+    live = Operation.objects.live().filter(subject_id__in=before_clean_up.values("pk"))
+    return live.exclude(waits_for="customer").exists()  # who waits for a new sign-in gets a new grant with it
 
 
 def say_what_was_left(operation: Operation) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from onboarding import requirements, tokens
 from onboarding.explanations import explain
 from onboarding.models import Invitation, SignIn
-from onboarding.refusals import RefusedError
+from onboarding.refusals import Lent, RefusedError
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError
 from registrations.errors import NotYetError
@@ -88,6 +88,8 @@ def redeem(state: str, browser: str, instance: UmpInstance, *, actor: audit.Acto
     if sign_in is None or not taken:
         refusal = RefusedError(REPLACED if sign_in and sign_in.refusal == REPLACED else "state_lost")
         if sign_in:
+            if sign_in.purpose == SignIn.Purpose.AUTHORISE:
+                refusal.lent = Lent.UNKNOWN  # without the code nobody can look
             with transaction.atomic():
                 _record_refusal(sign_in, refusal, actor)
         raise refusal

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from onboarding.hosts import InstanceRequest
-from onboarding.refusals import Refusal, RefusedError, Way
+from onboarding.refusals import LENT_SENTENCES, Lent, Refusal, RefusedError, Way
 from onboarding.views import pages
 
 P = ParamSpec("P")
@@ -45,6 +45,8 @@ def answer(request: HttpRequest, refused: RefusedError) -> HttpResponse:
         "sentence": _fill(refusal.sentence, names),
         "next_step": _fill(refusal.next_step, names),
         "kept": _fill(refusal.kept, names),
+        "lent": _fill(LENT_SENTENCES.get(refused.lent, ""), names),
+        "lent_left": refused.lent in {Lent.LEFT, Lent.UNKNOWN},
         "button": refusal.button,
         "button_url": _url(refusal, refused.link),
         "details": _details(refused),
@@ -84,6 +86,7 @@ def _names(frame: dict[str, Any], refused: RefusedError) -> dict[str, str]:
     return {
         "provider": provider.name if provider else "your provider",
         "host": instance.host if instance else "",
+        "app": instance.app_name if instance else "the application",
         "customer": refused.customer or "your organisation",
         "facts": refused.facts,
     }

@@ -1,0 +1,206 @@
+"""A second sign-in that is refused: what was accepted for it is given back at once, or the page says that it was not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from onboarding.models import Connection, Invitation, SignIn
+from onboarding.services import connecting, invitations
+from registrations.models import AuditEvent, Operation, UmpInstance
+from registrations.services import operations
+from sandbox.app import Sandbox
+from sandbox.model import PermissionGrant, Tenant
+from tests import factories
+from tests.onboarding.browser import Browser
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.test_refusals import refused
+from tests.onboarding.test_wizard import CARLA, finish, history
+
+pytestmark = pytest.mark.django_db
+Grants = Callable[[], list[PermissionGrant]]
+PAUL = "paul@contoso.example"
+DENIED = {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges"}}
+
+
+@pytest.fixture
+def grants(sandbox: Sandbox, instance: UmpInstance) -> Grants:
+    """The delegated grants that our sync app holds in Contoso's tenant."""
+    contoso: Tenant = sandbox.world.tenant(sandbox.seed.customer.tenant_id)
+
+    def held() -> list[PermissionGrant]:
+        client = contoso.service_principal_of(instance.registrations.get().app_id)
+        return [grant for grant in contoso.permission_grants if client and grant.client_id == client.id]
+
+    return held
+
+
+def accepted(customer: Browser, link: str, person: str = CARLA) -> dict[str, str]:
+    """What Microsoft posts after the second consent."""
+    return customer.visit_microsoft(customer.press(customer.identify(link), name="Finebak-sync"), person)
+
+
+def test_what_another_administrator_accepted_is_given_back(customer: Browser, link: str, grants: Grants) -> None:
+    answer = accepted(customer, link, PAUL)
+    assert grants()
+    page = refused(customer.come_back(answer), "another_administrator")
+    assert "permissions that you accepted a moment ago were given back" in page
+    assert grants() == []
+    assert "grant.removed" in history()
+    assert Connection.objects.get().grant_removed is True
+
+
+def test_what_could_not_be_given_back_is_said_with_the_way_to_remove_it(
+    customer: Browser, link: str, grants: Grants, sandbox: Sandbox
+) -> None:
+    answer = accepted(customer, link, PAUL)
+    sandbox.faults.add("graph", "status", method="DELETE", path="/oauth2PermissionGrants", status=403, body=DENIED)
+    page = refused(customer.come_back(answer), "another_administrator")
+    assert "could not be given back" in page
+    assert "under Enterprise applications, delete umptoken" in page
+    assert grants()
+    assert "grant.left" in history()
+    assert Connection.objects.get().grant_removed is False
+
+
+def test_where_microsoft_does_not_answer_the_refusal_is_a_page_all_the_same(
+    customer: Browser, link: str, sandbox: Sandbox
+) -> None:
+    answer = accepted(customer, link, PAUL)
+    sandbox.faults.add("graph", "status", path="/servicePrincipals", status=503, times=20)
+    assert "could not be given back" in refused(customer.come_back(answer), "another_administrator")
+
+
+def test_missing_permissions_give_back_the_others(
+    customer: Browser, link: str, grants: Grants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = accepted(customer, link)
+    monkeypatch.setattr("onboarding.requirements.SCOPES_AUTHORISE", ["Application.ReadWrite.All", "Mail.Read"])
+    assert "were given back" in refused(customer.come_back(answer), "missing_scopes")
+    assert grants() == []
+
+
+def test_an_invitation_withdrawn_during_the_consent_gives_back(
+    customer: Browser, invitation: Invitation, link: str, grants: Grants
+) -> None:
+    answer = accepted(customer, link)
+    invitations.revoke(invitation, actor=OLGA)
+    assert "were given back" in refused(customer.come_back(answer), "revoked_link")
+    assert grants() == []
+    assert not Operation.objects.exists()
+
+
+def test_an_invitation_withdrawn_in_the_last_moment_is_told_as_that_and_gives_back(
+    customer: Browser, link: str, grants: Grants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = accepted(customer, link)
+    request = connecting.request
+
+    def just_before(*args: Any, **kwargs: Any) -> Operation:
+        Invitation.objects.update(status="revoked")
+        return request(*args, **kwargs)
+
+    monkeypatch.setattr(connecting, "request", just_before)
+    assert "were given back" in refused(customer.come_back(answer), "revoked_link")
+    assert grants() == []
+    assert not Operation.objects.exists()
+
+
+def test_an_identity_that_cannot_be_verified_gives_back(
+    customer: Browser, link: str, grants: Grants, sandbox: Sandbox
+) -> None:
+    answer = accepted(customer, link)
+    sandbox.faults.add("entra", "status", path="/keys", status=503, times=20)
+    page = customer.come_back(answer).content.decode()
+    assert "were given back" in page
+    assert grants() == []
+
+
+def test_a_set_up_at_work_keeps_the_grant_and_gives_it_back_itself(
+    customer: Browser, link: str, grants: Grants, work: Callable[[], None]
+) -> None:
+    first, second = (customer.press(customer.identify(link), name="Finebak-sync") for _ in range(2))
+    customer.sign_in(first, CARLA)
+    assert customer.sign_in(second, CARLA).headers["location"] == "/authenticate/progress"
+    assert grants()
+    assert "grant.removed" not in history()
+    finish(work)
+    assert grants() == []
+    assert history().count("grant.removed") == 1
+
+
+def test_another_administrator_does_not_take_the_grant_from_a_set_up_at_work(
+    customer: Browser, link: str, grants: Grants
+) -> None:
+    answer = accepted(customer, link)
+    theirs = customer.visit_microsoft(customer.press(customer.open("/authenticate/registration"), name="x-y"), PAUL)
+    customer.come_back(answer)
+    assert "It gives them back at its end" in refused(customer.come_back(theirs), "another_administrator")
+    assert grants()
+    assert Connection.objects.get().grant_removed is None
+
+
+def test_a_set_up_of_another_service_of_the_organisation_keeps_the_shared_grant(
+    customer: Browser, link: str, grants: Grants, sandbox: Sandbox
+) -> None:
+    customer.authorise(customer.identify(link))
+    second = invitations.create(
+        factories.make_service(sandbox, short_name="contoso2"),
+        it_admin_email="it@contoso.example", m365_admin_email=CARLA, actor=OLGA,
+    )  # fmt: skip
+    answer = accepted(customer, invitations.link_of(second), PAUL)
+    assert "It gives them back at its end" in refused(customer.come_back(answer), "another_administrator")
+    assert grants()
+
+
+def test_a_second_tab_that_comes_back_after_the_customers_part_gives_back(
+    customer: Browser, link: str, grants: Grants, sandbox: Sandbox, work: Callable[[], None]
+) -> None:
+    sandbox.world.ump("finebak").customers.clear()
+    first, second = (customer.press(customer.identify(link), name="Finebak-sync") for _ in range(2))
+    customer.sign_in(first, CARLA)
+    finish(work)
+    assert Operation.objects.get(kind="connect").waits_for == "staff"
+    customer.sign_in(second, CARLA)
+    assert grants() == []
+
+
+def test_a_set_up_that_waits_for_a_new_sign_in_needs_no_old_grant(
+    customer: Browser, link: str, grants: Grants, work: Callable[[], None]
+) -> None:
+    customer.authorise(customer.identify(link))
+    Operation.objects.update(credential_envelope="")
+    work()
+    page = customer.press(customer.open("/authenticate/progress"))
+    assert "were given back" in refused(customer.sign_in(page, PAUL), "another_administrator")
+    assert grants() == []
+    customer.sign_in(customer.press(customer.open("/authenticate/progress")), CARLA)
+    finish(work)
+    assert Operation.objects.get(kind="connect").status == "succeeded"
+    assert grants() == []
+
+
+def test_an_answer_that_nobody_can_redeem_says_what_may_be_left(customer: Browser, link: str) -> None:
+    answer = accepted(customer, link)
+    SignIn.objects.update(expires_at=timezone.now())
+    assert "they may still be there" in refused(customer.come_back(answer), "state_lost")
+    assert not AuditEvent.objects.filter(action__startswith="grant.").exists()
+
+
+def test_a_refused_first_sign_in_says_nothing_of_permissions(customer: Browser, link: str) -> None:
+    page = refused(customer.sign_in(customer.start(link), "nora@contoso.example"), "not_an_administrator")
+    assert "permissions that you accepted" not in page
+
+
+def test_a_new_set_up_after_a_cancelled_one_gives_back_too(
+    customer: Browser, link: str, grants: Grants, sandbox: Sandbox, work: Callable[[], None]
+) -> None:
+    customer.authorise(customer.identify(link))
+    operations.cancel(Operation.objects.get(kind="connect"), actor=OLGA)
+    assert Connection.objects.get().grant_removed is False
+    sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy.secrets_forbidden = True
+    customer.authorise(customer.open("/authenticate/registration"))
+    finish(work)
+    assert grants() == []
+    assert Connection.objects.get().grant_removed is True
