@@ -56,8 +56,9 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
     """Invitations by what a link may still do."""
 
     def usable(self, now: datetime) -> "InvitationQuerySet":
-        """Those whose link still opens the wizard."""
-        return self.filter(status__in=Invitation.OPEN, expires_at__gt=now)
+        """Those whose link still opens the wizard: what was begun in time may be brought to its end."""
+        begun = Q(status=Invitation.Status.CONNECTING)
+        return self.filter(begun | Q(status__in=Invitation.UNBEGUN, expires_at__gt=now))
 
 
 class Invitation(Sealing):
@@ -71,7 +72,8 @@ class Invitation(Sealing):
         COMPLETED = "completed", "Completed"
         REVOKED = "revoked", "Revoked"
 
-    OPEN = [Status.DRAFT, Status.SENT, Status.STARTED, Status.CONNECTING]
+    UNBEGUN = [Status.DRAFT, Status.SENT, Status.STARTED]  # nothing was made for it yet, so it can expire
+    OPEN = [*UNBEGUN, Status.CONNECTING]
 
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="invitations")
     tenant_id = GuidField("expected tenant ID", help_text="Only an administrator of this tenant can use the link.")
@@ -115,8 +117,8 @@ class Invitation(Sealing):
 
     @property
     def is_expired(self) -> bool:
-        """Whether its time is over before it was used."""
-        return self.status in self.OPEN and self.expires_at <= timezone.now()
+        """Whether its time was over before the set-up began."""
+        return self.status in self.UNBEGUN and self.expires_at <= timezone.now()
 
     def clean(self) -> None:
         """Refuse an end that lies in the past."""

@@ -83,6 +83,7 @@ REFUSALS = {
         Refusal(
             "used_link", 410, "This invitation has been used", "{customer} is connected already.",
             "There is nothing left to do. If that was not you, tell your contact at {provider}.",
+            "Show what was created", Way.PROGRESS,
         ),
         Refusal(
             "instance_not_active", 503, "Not ready yet", "{provider} is still setting this address up.",

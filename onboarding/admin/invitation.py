@@ -290,7 +290,7 @@ class InvitationAdmin(PortalAdmin):
     @admin.display(description="Auth URL")
     def auth_url(self, invitation: Invitation) -> SafeString:
         """A button that posts, because showing the link is written into the history."""
-        if invitation.status not in Invitation.OPEN:
+        if invitation.status not in Invitation.OPEN or invitation.is_expired:
             return format_html("{}", "–")
         address = reverse("admin:onboarding_invitation_copy_link", args=[invitation.pk])
         return format_html(

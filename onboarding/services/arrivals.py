@@ -125,30 +125,38 @@ def _verified(sign_in: SignIn, redeemed: SignInAnswer, answer: dict[str, str]) -
 
 
 def _keep_identity(sign_in: SignIn, person: Identity, ip_address: str | None) -> Connection:
-    invitation = sign_in.invitation
-    now = timezone.now()
-    who = {"admin_object_id": person.object_id, "admin_name": person.name, "admin_username": person.username}
     with transaction.atomic():
-        begun = Q(status=Invitation.Status.CONNECTING)  # what was begun in time may be brought to its end
-        usable = Invitation.objects.filter(pk=invitation.pk, status__in=Invitation.OPEN).filter(
-            Q(expires_at__gt=now) | begun
-        )
-        if not usable.filter(token_hash=sign_in.token_hash).update(authenticated_at=now):
-            sign_ins.refuse_stale(sign_in)
-            raise RefusedError("expired_link")
-        usable.filter(status__in=[Invitation.Status.DRAFT, Invitation.Status.SENT]).update(
-            status=Invitation.Status.STARTED
-        )
-        connection, _ = Connection.objects.get_or_create(invitation=invitation, defaults=who)
-        if not _at_work(connection):
-            # Another administrator of the same organisation may take over, but not from under a worker.
-            Connection.objects.filter(pk=connection.pk).update(**who)
-            connection.refresh_from_db()
+        connection = _used(sign_in) or _taken_up(sign_in, person)
         sign_ins.succeed(sign_in)
         audit.record(
             "invitation.authenticated", actor=audit.Actor.customer(person.label, person.object_id, ip_address),
-            subject=invitation, after=_known(person),
+            subject=sign_in.invitation, after=_known(person),
         )  # fmt: skip
+    return connection
+
+
+def _used(sign_in: SignIn) -> Connection | None:
+    """The connection of an invitation that is used up: any administrator may look at it, and nothing of it changes."""
+    return Connection.objects.filter(
+        invitation=sign_in.invitation_id,
+        invitation__status=Invitation.Status.COMPLETED,
+        invitation__token_hash=sign_in.token_hash,
+    ).first()
+
+
+def _taken_up(sign_in: SignIn, person: Identity) -> Connection:
+    now = timezone.now()
+    who = {"admin_object_id": person.object_id, "admin_name": person.name, "admin_username": person.username}
+    usable = Invitation.objects.usable(now).filter(pk=sign_in.invitation_id, token_hash=sign_in.token_hash)
+    if not usable.update(authenticated_at=now):
+        sign_ins.refuse_stale(sign_in)
+        raise RefusedError("expired_link")
+    usable.filter(status__in=[Invitation.Status.DRAFT, Invitation.Status.SENT]).update(status=Invitation.Status.STARTED)
+    connection, _ = Connection.objects.get_or_create(invitation=sign_in.invitation, defaults=who)
+    if not _at_work(connection):
+        # Another administrator of the same organisation may take over, but not from under a worker.
+        Connection.objects.filter(pk=connection.pk).update(**who)
+        connection.refresh_from_db()
     return connection
 
 
@@ -163,7 +171,9 @@ def _set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Ac
             return latest
     except WrongStateError as error:
         connection.invitation.refresh_from_db(fields=["status", "expires_at"])
-        sign_ins.refuse_unusable(connection.invitation)  # withdrawn or over at this very moment: say that
+        sign_ins.refuse_unusable(
+            connection.invitation, SignIn.Purpose.AUTHORISE
+        )  # withdrawn or over at this very moment: say that
         raise RefusedError("busy", facts=str(error)) from error
     lent_access.give_back_unused(connection, redeemed.access_token)  # a second tab: the first one set it to work
     return latest

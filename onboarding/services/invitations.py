@@ -122,6 +122,8 @@ def copy_link(invitation: Invitation, *, actor: audit.Actor) -> str:
         current = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)
         if current.status not in Invitation.OPEN:
             raise WrongStateError(f"The invitation is {current.get_status_display().lower()}: its link opens nothing.")
+        if current.is_expired:
+            raise WrongStateError("The invitation has expired: its link opens nothing. Create a new one.")
         audit.record("invitation.link_copied", actor=actor, subject=current)
     return link_of(current)
 

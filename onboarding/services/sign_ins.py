@@ -47,7 +47,7 @@ def begin(invitation: Invitation, purpose: SignIn.Purpose, *, browser: str, acto
 
     Raises RefusedError where the link opens nothing any more, the instance is not ready, or Microsoft does not answer.
     """
-    refuse_unusable(invitation)
+    refuse_unusable(invitation, purpose)
     instance = invitation.service.instance
     app = sync_app(instance)
     try:
@@ -145,17 +145,19 @@ def refuse_stale(sign_in: SignIn) -> None:
     sign_in.invitation.refresh_from_db(fields=["status", "expires_at", "token_hash"])
     if sign_in.token_hash != sign_in.invitation.token_hash:
         raise RefusedError(REPLACED)
-    refuse_unusable(sign_in.invitation)
+    refuse_unusable(sign_in.invitation, sign_in.purpose)
 
 
-def refuse_unusable(invitation: Invitation) -> None:
-    """Raises the RefusedError that fits where the invitation's link opens nothing (any more)."""
+def refuse_unusable(invitation: Invitation, purpose: str) -> None:
+    """Raises the RefusedError that fits where the invitation's link opens nothing (any more) for this purpose.
+
+    A used invitation lets an administrator identify themselves, to see the end page again.
+    """
     if invitation.status == Invitation.Status.REVOKED:
         raise RefusedError("revoked_link")
-    if invitation.status == Invitation.Status.COMPLETED:
+    if invitation.status == Invitation.Status.COMPLETED and purpose != SignIn.Purpose.IDENTIFY:
         raise RefusedError("used_link")
-    begun = invitation.status == Invitation.Status.CONNECTING  # what was begun in time may be brought to its end
-    if invitation.is_expired and not begun:
+    if invitation.is_expired:
         raise RefusedError("expired_link")
     if invitation.service.instance.status != UmpInstance.Status.ACTIVE:
         raise RefusedError("instance_not_active")

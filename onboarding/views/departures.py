@@ -27,6 +27,7 @@ def depart(
     context = {
         "auth_uri": departure.auth_uri,
         "second": second,
+        "used": invitation.status == Invitation.Status.COMPLETED,
         "account": invitation.connection.admin_username if second else invitation.m365_admin_email,
         "invitation": invitation,
         "service": service,

@@ -40,7 +40,8 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
         "days_left": max((invitation.expires_at - timezone.now()).days, 0),
         "begun": invitation.status == Invitation.Status.CONNECTING,
     }
-    return pages.page(request, "landing.html", context)
+    used = invitation.status == Invitation.Status.COMPLETED
+    return pages.page(request, "used.html" if used else "landing.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,7 +66,7 @@ def invitation_of(request: InstanceRequest, token: str) -> Invitation:
     if invitation is None:
         raise RefusedError("unknown_link")
     try:
-        sign_ins.refuse_unusable(invitation)
+        sign_ins.refuse_unusable(invitation, SignIn.Purpose.IDENTIFY)
     except RefusedError as refused:
         refused.customer = invitation.service.customer.name
         raise

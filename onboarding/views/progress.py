@@ -97,7 +97,6 @@ def done(request: InstanceRequest) -> HttpResponseBase:
         "removable_roles": [role for role in requirements.ROLES if role.removable_after],
         "administrator_roles": requirements.ADMINISTRATOR_ROLES,
         "roles_page": ROLES_PAGE,
-        "sync_app": connection.invitation.service.instance.app_name,
     }
     return pages.page(request, "done.html", context)
 

@@ -53,8 +53,8 @@ def connection_of(request: InstanceRequest) -> Connection:
         key = "revoked_link"
     elif invitation.token_hash != request.session.get(LINK):
         key = "replaced_link"  # whoever holds the newest link signs in again with it
-    elif invitation.is_expired and connection.status == Connection.Status.IDENTIFIED:
-        key = "expired_link"  # what was begun in time may be brought to its end
+    elif invitation.is_expired:
+        key = "expired_link"
     if key:
         raise RefusedError(key, customer=invitation.service.customer.name)
     return connection

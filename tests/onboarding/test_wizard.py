@@ -196,9 +196,7 @@ def test_a_used_link_says_so_but_the_session_still_sees_the_end_page(
 ) -> None:
     customer.authorise(customer.identify(link))
     finish(work)
-    answer = customer.open(urlsplit(link).path)
-    assert answer.status_code == 410
-    assert "This invitation has been used" in text(answer)
+    assert "This invitation has been used" in text(customer.open(urlsplit(link).path))
     assert customer.open("/authenticate/done").status_code == 200
     assert customer.open("/authenticate/registration").headers["location"] == "/authenticate/done"
 

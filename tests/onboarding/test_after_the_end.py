@@ -1,0 +1,165 @@
+"""Who comes back later: after completion, after the time is over, after a cancelled set-up."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from onboarding.admin import needs
+from onboarding.models import Connection, Invitation
+from onboarding.services import invitations
+from registrations.errors import WrongStateError
+from registrations.models import AuditEvent, Operation
+from registrations.services import audit, operations
+from sandbox.app import Sandbox
+from tests.onboarding.browser import Browser
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.test_refusals import refused
+from tests.onboarding.test_wizard import CARLA, finish, text
+
+pytestmark = pytest.mark.django_db
+Work = Callable[[], None]
+PAUL = "paul@contoso.example"
+DENIED = {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges"}}
+
+
+@pytest.fixture
+def connected(customer: Browser, link: str, work: Work) -> Connection:
+    """Carla has connected Contoso."""
+    customer.authorise(customer.identify(link))
+    finish(work)
+    return Connection.objects.get(status="connected")
+
+
+@pytest.fixture
+def later(customer: Browser) -> Browser:
+    """Another browser, or the same one weeks later."""
+    return Browser(customer.sandbox, customer.host)
+
+
+def over() -> None:
+    Invitation.objects.update(expires_at=timezone.now() - timedelta(days=1))
+
+
+# --- After completion ---
+
+
+@pytest.mark.parametrize("person", [CARLA, PAUL])
+def test_any_administrator_finds_the_end_page_again_by_the_used_link(
+    connected: Connection, later: Browser, link: str, person: str
+) -> None:
+    over()
+    page = later.open(urlsplit(link).path)
+    assert "This invitation has been used" in text(page)
+    assert "What Finebak will be able to do" not in text(page)
+    answer = later.sign_in(later.press(page), person)
+    end = later.open(later.open(answer.headers["location"]).headers["location"])
+    assert "What was created" in text(end)
+    assert "by Carla" in text(end)
+
+
+def test_looking_again_changes_nothing_but_the_history(connected: Connection, later: Browser, link: str) -> None:
+    before = (Invitation.objects.values().get(), Connection.objects.values().get(), Operation.objects.values().get())
+    later.sign_in(later.start(link), PAUL)
+    assert before == (
+        Invitation.objects.values().get(), Connection.objects.values().get(), Operation.objects.values().get(),
+    )  # fmt: skip
+    event = AuditEvent.objects.filter(action="invitation.authenticated").latest("id")
+    assert event.actor_label == f"Paul ({PAUL})"
+
+
+@pytest.mark.parametrize(
+    ("person", "key"),
+    [("nora@contoso.example", "not_an_administrator"), ("fred@fabrikam.example", "another_organisation")],
+)
+def test_nobody_else_sees_the_end_page(connected: Connection, later: Browser, link: str, person: str, key: str) -> None:
+    refused(later.sign_in(later.start(link), person), key)
+    assert later.open("/authenticate/done").status_code == 403
+
+
+def test_a_used_invitation_takes_no_second_sign_in(customer: Browser, link: str, work: Work) -> None:
+    first, second = (customer.press(customer.identify(link), name="Finebak-sync") for _ in range(2))
+    customer.sign_in(first, CARLA)
+    finish(work)
+    page = refused(customer.sign_in(second, CARLA), "used_link")
+    assert 'href="/authenticate/progress"' in page
+    assert "were given back" in page
+
+
+# --- What is left behind is said wherever the customer's part ends ---
+
+
+def test_the_page_that_waits_for_the_provider_says_what_could_not_be_given_back(
+    customer: Browser, link: str, sandbox: Sandbox, work: Work
+) -> None:
+    sandbox.faults.add(
+        "graph", "status", method="DELETE", path="/oauth2PermissionGrants", status=403, body=DENIED, times=9
+    )
+    sandbox.world.ump("finebak").customers.clear()
+    customer.authorise(customer.identify(link))
+    finish(work)
+    page = text(customer.open("/authenticate/progress"))
+    assert "Your part is done" in page
+    assert "could not be given back" in page
+    assert "delete <strong>umptoken</strong>" in page
+
+
+# --- When the time is over ---
+
+
+def test_a_set_up_that_was_begun_in_time_does_not_expire(customer: Browser, invitation: Invitation, link: str) -> None:
+    customer.authorise(customer.identify(link))
+    over()
+    invitation.refresh_from_db()
+    assert not invitation.is_expired
+    assert text(customer.open(urlsplit(link).path)).count("Sign in to see the progress") == 1
+    assert invitations.copy_link(invitation, actor=OLGA) == link
+
+
+def test_a_cancelled_set_up_is_begun_again_even_when_the_time_is_over(customer: Browser, link: str, work: Work) -> None:
+    customer.authorise(customer.identify(link))
+    operations.cancel(Operation.objects.get(kind="connect"), actor=audit.SYSTEM)
+    over()
+    customer.authorise(customer.identify(link))
+    finish(work)
+    assert Invitation.objects.get().status == Invitation.Status.COMPLETED
+
+
+def test_an_invitation_that_expires_during_the_second_sign_in_says_that(customer: Browser, link: str) -> None:
+    page = customer.press(customer.identify(link), name="Finebak-sync")
+    over()
+    refused(customer.sign_in(page, CARLA), "expired_link")
+    assert not Operation.objects.exists()
+
+
+def test_the_link_of_an_expired_invitation_is_not_copied(invitation: Invitation, operator_client: Client) -> None:
+    over()
+    with pytest.raises(WrongStateError, match="has expired"):
+        invitations.copy_link(invitation, actor=OLGA)
+    assert not AuditEvent.objects.filter(action="invitation.link_copied").exists()
+    assert "Copy link" not in operator_client.get("/admin/onboarding/invitation/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("values", "days", "expected"),
+    [
+        ({"status": "draft"}, 20, {"unsent"}),
+        ({"status": "started"}, 20, {"unsent"}),  # its link was replaced after it had been opened
+        ({"status": "sent", "email_sent": True}, 20, set()),
+        ({"status": "connecting"}, 20, set()),
+        ({"status": "connecting"}, 3, set()),
+        ({"status": "connecting"}, -1, set()),
+        ({"status": "started", "email_sent": True}, -1, {"expired"}),
+        ({"status": "completed"}, -1, set()),
+    ],
+)
+def test_what_an_invitation_needs(
+    invitation: Invitation, values: dict[str, object], days: int, expected: set[str]
+) -> None:
+    now = timezone.now()
+    Invitation.objects.update(**values, expires_at=now + timedelta(days=days))
+    found = {need.key for need in needs.INVITATIONS.needs if Invitation.objects.filter(need.condition(now)).exists()}
+    assert found == expected
