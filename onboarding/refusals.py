@@ -45,7 +45,12 @@ class Refusal:
 
 
 LONGEST_CODE = 60  # a browser may post anything as Microsoft's error
-UNCHANGED = "{provider} has changed nothing in your organisation."
+UNCHANGED = "This sign-in has changed nothing in your organisation."
+NOTHING_MADE = "No registration was made in your organisation."
+CONSENTED = (
+    "No registration was made. Microsoft may now list {app} under Enterprise applications of the organisation that you "
+    "signed in to, because you let it sign you in and read your profile. It may be deleted there."
+)
 SAVED = "Your progress is saved."
 ASK = "Ask your contact at {provider} to send a new invitation."
 
@@ -69,7 +74,7 @@ REFUSALS = {
         ),
         Refusal(
             "expired_link", 410, "This invitation has expired", "Invitations end after some weeks, for safety.", ASK,
-            kept=UNCHANGED,
+            kept=NOTHING_MADE,
         ),
         Refusal(
             "revoked_link", 410, "This invitation was withdrawn", "{provider} has withdrawn this invitation.",
@@ -88,7 +93,6 @@ REFUSALS = {
         Refusal(
             "instance_not_active", 503, "Not ready yet", "{provider} is still setting this address up.",
             "Open the link again later, or ask your contact at {provider} when it will be ready.",
-            kept=UNCHANGED,
         ),
         Refusal(
             "another_organisation", 403, "This account is from another organisation",
@@ -190,7 +194,7 @@ class RefusedError(PortalError):
 
     `facts` is what a single case adds to the texts. `link` is the invitation's, for a browser that has shown that it
     began there; `customer` is the name of the organisation, for whoever holds a link that named it. `lent` says
-    what became of permissions that were accepted just before.
+    what became of permissions that were accepted just before, `left` what else stays in the organisation.
     """
 
     def __init__(
@@ -212,10 +216,17 @@ class RefusedError(PortalError):
         self.customer = customer
         self.link = ""
         self.lent = Lent.NOTHING
+        self.left: list[str] = []
         if explanation:
             self.refusal = replace(
                 self.refusal, sentence=explanation.sentence, next_step=explanation.next_step
             )  # what Microsoft's code means says more than the general page
+
+    def after_consent(self) -> "RefusedError":
+        """The same refusal for somebody who accepted Microsoft's first page: that leaves something behind."""
+        if self.refusal.kept == UNCHANGED:
+            self.refusal = replace(self.refusal, kept=CONSENTED)
+        return self
 
     def in_second_step(self) -> "RefusedError":
         """The same refusal for somebody who is past the first sign-in: the button leads back to the second one."""

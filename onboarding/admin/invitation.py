@@ -1,7 +1,7 @@
 """Invitations: the documented Pending Invitations list, and the acts on them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from onboarding.admin import needs
 from onboarding.admin.service import state_of
 from onboarding.models import Connection, Invitation, Service
-from onboarding.services import invitations
+from onboarding.services import invitations, left_behind
 from registrations import elements, tasks
 from registrations.admin import attention, steps
 from registrations.admin.base import PortalAdmin, actor_of, inner_widget, page
@@ -163,15 +163,19 @@ class InvitationAdmin(PortalAdmin):
             done = "The invitation is revoked."
             self.attempt(request, lambda: invitations.revoke(invitation, actor=actor_of(request)), done)
             return self.back_to(invitation)
-        return self._ask(request, invitation, "Revoke", "invitation", REVOKE, danger=True)
+        left = left_behind.of(invitation).label
+        facts = [(STAYS, left)] if left else []
+        return self._ask(request, invitation, "Revoke", "invitation", revoke_intro(left), facts, danger=True)
 
     def _ask(
-        self, request: HttpRequest, invitation: Invitation, verb: str, what: str, intro: list[str], danger: bool = False
-    ) -> HttpResponse:
+        self, request: HttpRequest, invitation: Invitation, verb: str, what: str, intro: list[str],
+        more: Sequence[tuple[str, str]] = (), danger: bool = False,
+    ) -> HttpResponse:  # fmt: skip
         article, preposition = ("a", "for") if what == "new link" else ("the", "of")
         facts = [
             ("Service", str(invitation.service)), ("Invitation e-mail", invitation.it_admin_email),
             ("M365 admin e-mail", invitation.m365_admin_email), ("Host", invitation.service.instance.host),
+            *more,
         ]  # fmt: skip
         return self.confirmation(
             request, subject=invitation, title=f"{verb} {article} {what} {preposition} {invitation.service}", button=f"{verb} {what}",
@@ -202,7 +206,8 @@ class InvitationAdmin(PortalAdmin):
             done = f"{invitation.service}: the invitation is revoked."
             return self.attempt(request, lambda: act(invitation, actor=actor_of(request)), done)
 
-        return self._each(request, queryset, "revoke_selected", "Revoke", revoke, REVOKE, danger=True)
+        intro = revoke_intro("".join(left_behind.of(each).label for each in queryset))
+        return self._each(request, queryset, "revoke_selected", "Revoke", revoke, intro, danger=True)
 
     def _each(
         self, request: HttpRequest, queryset: QuerySet[Invitation], action: str, verb: str,
@@ -221,7 +226,7 @@ class InvitationAdmin(PortalAdmin):
         ]
         return self.confirmation(
             request, title=f"{verb} {count}", button=f"{verb} {count}", intro=intro, hidden=hidden, danger=danger,
-            facts=[(str(each.service), each.it_admin_email) for each in chosen],
+            facts=[(str(each.service), _whom(each, danger)) for each in chosen],
         )  # fmt: skip
 
     def changeform_view(
@@ -305,6 +310,17 @@ class InvitationAdmin(PortalAdmin):
         return columns if self.has_copy_link_permission(request) else [name for name in columns if name != "auth_url"]
 
 
+def revoke_intro(left: str) -> list[str]:
+    """What revoking does; and, where something stays in the customer's tenant, who alone can remove it then."""
+    return [*REVOKE, REVOKE_LEAVES] if left else REVOKE
+
+
+def _whom(invitation: Invitation, withdrawn: bool) -> str:
+    left = left_behind.of(invitation).label if withdrawn else ""
+    return f"{invitation.it_admin_email}. {STAYS}: {left}" if left else invitation.it_admin_email
+
+
+STAYS = "Stays in the customer's tenant"
 SEND = [
     "The mail with the link goes out at once. A link that was sent before stays the same.",
     "Only an administrator of the expected tenant can use it.",
@@ -317,4 +333,8 @@ NEW_LINK = [
     "The present link stops working at once. The new one is not mailed until you send the invitation.",
     "Whoever has signed in with the present link needs the new one to go on. A set-up that is at work goes on by itself.",
 ]
+REVOKE_LEAVES = (
+    "What was made in the customer's tenant so far stays there, and SyncPortal cannot remove it then. An administrator of the "
+    "customer can: the page behind the link tells them how."
+)
 REVOKE = ["The link stops working at once. Somebody who stands in the wizard meets a refusal with the next click."]

@@ -45,7 +45,7 @@ def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None)
     Raises RefusedError, which then stands in the sign-in's row and in the history.
     """
     invitation = sign_in.invitation
-    with _refusals_kept(sign_in, ip_address):
+    with _refusals_kept(sign_in, answer, ip_address):
         sign_ins.refuse_stale(sign_in)
         redeemed = _redeem(sign_in, answer)
         person = _verified(sign_in, redeemed, answer)
@@ -68,7 +68,7 @@ def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None
     Raises RefusedError, which then stands in the sign-in's row and in the history. What was accepted for it is given
     back then: the code is redeemed for that even where the invitation was withdrawn meanwhile.
     """
-    with _refusals_kept(sign_in, ip_address):
+    with _refusals_kept(sign_in, answer, ip_address):
         connection = Connection.objects.select_related("invitation__service__instance__provider__tenant").get(
             invitation=sign_in.invitation
         )
@@ -184,12 +184,14 @@ def _at_work(connection: Connection) -> bool:
 
 
 @contextmanager
-def _refusals_kept(sign_in: SignIn, ip_address: str | None) -> Iterator[None]:
+def _refusals_kept(sign_in: SignIn, answer: dict[str, str], ip_address: str | None) -> Iterator[None]:
     try:
         yield
     except RefusedError as refusal:
         if sign_in.purpose == SignIn.Purpose.AUTHORISE:
             refusal.in_second_step()
+        elif answer.get("code"):
+            refusal.after_consent()
         refusal.customer = sign_in.invitation.service.customer.name
         if refusal.refusal.status != GONE:
             refusal.link = _own_link(sign_in)

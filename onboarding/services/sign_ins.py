@@ -12,6 +12,7 @@ from onboarding import requirements, tokens
 from onboarding.explanations import explain
 from onboarding.models import Invitation, SignIn
 from onboarding.refusals import Lent, RefusedError
+from onboarding.services import left_behind
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError
 from registrations.errors import NotYetError
@@ -154,7 +155,7 @@ def refuse_unusable(invitation: Invitation, purpose: str) -> None:
     A used invitation lets an administrator identify themselves, to see the end page again.
     """
     if invitation.status == Invitation.Status.REVOKED:
-        raise RefusedError("revoked_link")
+        raise left_behind.revoked(invitation)
     if invitation.status == Invitation.Status.COMPLETED and purpose != SignIn.Purpose.IDENTIFY:
         raise RefusedError("used_link")
     if invitation.is_expired:

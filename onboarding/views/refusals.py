@@ -45,6 +45,7 @@ def answer(request: HttpRequest, refused: RefusedError) -> HttpResponse:
         "sentence": _fill(refusal.sentence, names),
         "next_step": _fill(refusal.next_step, names),
         "kept": _fill(refusal.kept, names),
+        "left": refused.left,
         "lent": _fill(LENT_SENTENCES.get(refused.lent, ""), names),
         "lent_left": refused.lent in {Lent.LEFT, Lent.UNKNOWN},
         "button": refusal.button,

@@ -8,7 +8,7 @@ from onboarding.hosts import InstanceRequest
 from onboarding.identity import Identity
 from onboarding.models import Connection, Invitation
 from onboarding.refusals import RefusedError
-from onboarding.services import invitations
+from onboarding.services import invitations, left_behind
 from onboarding.views import pages
 from registrations.services import audit
 
@@ -48,15 +48,12 @@ def connection_of(request: InstanceRequest) -> Connection:
     if connection is None:
         raise RefusedError("session_missing")
     invitation = connection.invitation
-    key = ""
     if invitation.status == Invitation.Status.REVOKED:
-        key = "revoked_link"
-    elif invitation.token_hash != request.session.get(LINK):
-        key = "replaced_link"  # whoever holds the newest link signs in again with it
-    elif invitation.is_expired:
-        key = "expired_link"
-    if key:
-        raise RefusedError(key, customer=invitation.service.customer.name)
+        raise left_behind.revoked(invitation)
+    if invitation.token_hash != request.session.get(LINK):  # whoever holds the newest link signs in again with it
+        raise RefusedError("replaced_link", customer=invitation.service.customer.name)
+    if invitation.is_expired:
+        raise RefusedError("expired_link", customer=invitation.service.customer.name)
     return connection
 
 

@@ -1,0 +1,158 @@
+"""What stays in the customer's organisation is said truly: before revoking, after it, on refusals and on the end page."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from onboarding.models import Connection, Invitation
+from onboarding.services import invitations
+from registrations.models import Operation
+from sandbox.app import Sandbox
+from tests.onboarding.browser import Browser
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.test_refusals import refused
+from tests.onboarding.test_wizard import CARLA, finish, text
+
+pytestmark = pytest.mark.django_db
+Work = Callable[[], None]
+ENTERPRISE = "under Enterprise applications of the organisation that you signed in to"
+
+
+@pytest.fixture
+def half_way(customer: Browser, link: str, sandbox: Sandbox, work: Work) -> Connection:
+    """The registration is made; then a policy of the organisation stopped the set-up."""
+    sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy.secrets_forbidden = True
+    customer.authorise(customer.identify(link), name="Finebak-sync")
+    finish(work)
+    return Connection.objects.get(status="failed")
+
+
+def confirmation(client: Client, invitation: Invitation) -> str:
+    return text(client.get(reverse("admin:onboarding_invitation_revoke", args=[invitation.pk])))
+
+
+# --- Revoking ---
+
+
+def test_staff_read_what_stays_before_they_revoke(
+    half_way: Connection, invitation: Invitation, operator_client: Client
+) -> None:
+    page = confirmation(operator_client, invitation)
+    assert "SyncPortal cannot remove it then" in page
+    assert "the registration Finebak-sync with its secret, permissions and roles" in page
+    assert "the enterprise application umptoken with a consent to sign in" in page
+
+
+def test_staff_read_that_the_lent_permissions_stay_too(
+    customer: Browser, invitation: Invitation, link: str, operator_client: Client
+) -> None:
+    customer.authorise(customer.identify(link))
+    page = confirmation(operator_client, invitation)
+    assert "umptoken with the permissions lent for the set-up" in page
+    assert "the registration" not in page.partition("Stays in the customer")[2].partition("</div>")[0]
+    operator_client.post(reverse("admin:onboarding_invitation_revoke", args=[invitation.pk]), {"confirmed": "yes"})
+    assert Invitation.objects.get().status == Invitation.Status.REVOKED
+
+
+def test_where_nothing_was_made_nothing_is_said(invitation: Invitation, operator_client: Client) -> None:
+    assert "cannot remove" not in confirmation(operator_client, invitation)
+    assert "Stays in" not in confirmation(operator_client, invitation)
+
+
+def test_staff_who_revoke_several_read_it_for_each(
+    half_way: Connection, invitation: Invitation, operator_client: Client
+) -> None:
+    data = {"action": "revoke_selected", "_selected_action": [str(invitation.pk)]}
+    page = text(operator_client.post(reverse("admin:onboarding_invitation_changelist"), data))
+    assert "SyncPortal cannot remove it then" in page
+    assert "the registration Finebak-sync" in page
+
+
+def test_the_customer_reads_it_on_the_page_of_the_revoked_link_without_ids(
+    half_way: Connection, customer: Browser, invitation: Invitation, link: str
+) -> None:
+    invitations.revoke(invitation, actor=OLGA)
+    registration = half_way.registration
+    assert registration is not None
+    for answer in (
+        customer.open("/authenticate/progress"),
+        Browser(customer.sandbox, customer.host).open(urlsplit(link).path),
+    ):
+        page = refused(answer, "revoked_link")
+        assert "The registration Finebak-sync is in your organisation still" in page
+        assert "under Enterprise applications" in page
+        assert registration.app_id not in page
+        assert registration.object_id not in page
+
+
+def test_lent_permissions_that_stayed_are_named_on_the_revoked_page(
+    customer: Browser, invitation: Invitation, link: str
+) -> None:
+    customer.authorise(customer.identify(link))
+    invitations.revoke(invitation, actor=OLGA)
+    page = refused(customer.open(urlsplit(link).path), "revoked_link")
+    assert "The permissions that were lent for the set-up are still there" in page
+    assert "delete umptoken" in page
+
+
+def test_a_registration_whose_answer_was_lost_is_only_perhaps_there(
+    customer: Browser, invitation: Invitation, link: str, sandbox: Sandbox, work: Work
+) -> None:
+    sandbox.faults.add("graph", "status", method="PATCH", path="/applications", status=400, body={"error": {}})
+    customer.authorise(customer.identify(link), name="Finebak-sync")
+    work()
+    assert Operation.objects.get(kind="connect").status == "failed"
+    invitations.revoke(invitation, actor=OLGA)
+    page = refused(customer.open(urlsplit(link).path), "revoked_link")
+    assert "The registration Finebak-sync may be in your organisation still" in page
+
+
+def test_a_revoked_invitation_that_nobody_used_says_nothing_of_the_kind(
+    customer: Browser, invitation: Invitation, link: str
+) -> None:
+    invitations.revoke(invitation, actor=OLGA)
+    assert "What is still in" not in refused(customer.open(urlsplit(link).path), "revoked_link")
+
+
+# --- Refusals ---
+
+
+@pytest.mark.parametrize(
+    ("person", "key"),
+    [
+        ("fred@fabrikam.example", "another_organisation"),
+        ("nora@contoso.example", "not_an_administrator"),
+        ("greta_fabrikam.example#EXT#@contoso.example", "guest"),
+    ],
+)
+def test_who_let_us_read_the_profile_is_told_of_the_enterprise_application(
+    customer: Browser, link: str, person: str, key: str
+) -> None:
+    page = refused(customer.sign_in(customer.start(link), person), key)
+    assert ENTERPRISE in page
+    assert "has changed nothing" not in page
+
+
+def test_who_declined_is_told_that_this_sign_in_changed_nothing(customer: Browser, link: str) -> None:
+    page = refused(customer.sign_in(customer.start(link), CARLA, consent="decline"), "consent_declined")
+    assert "This sign-in has changed nothing in your organisation" in page
+    assert ENTERPRISE not in page
+
+
+# --- Promises ---
+
+
+def test_the_pages_promise_about_undoing_what_is_true(customer: Browser, link: str, work: Work) -> None:
+    landing = text(customer.open(urlsplit(link).path))
+    customer.authorise(customer.identify(link))
+    finish(work)
+    end = text(customer.open("/authenticate/done"))
+    for page in (landing, end):
+        assert "ends within about an hour" in page
+        assert "no access any more" not in page
+        assert "<strong>umptoken</strong>" in page
+    assert "will invite you again" not in end
+    assert "note the day" in end
