@@ -13,6 +13,10 @@ from registrations.services import operations
 logger = logging.getLogger(__name__)
 
 SOON = timedelta(minutes=1)  # longer waits are left to the sweep: the broker should not hold what the row says
+STALE = timedelta(minutes=2)  # a bell that nobody heard by then: the sweep has rung again
+
+# The broker serves queues in the order of their names (see CELERY_BROKER_TRANSPORT_OPTIONS).
+QUEUES = {"interactive": "1-interactive", "mail": "3-mail", "bulk": "4-bulk"}
 
 
 @shared_task
@@ -28,8 +32,11 @@ def run(operation_id: str) -> None:
 @shared_task
 def sweep() -> None:
     """Ring for every operation whose time has come: the doorbell may have been missed."""
-    for operation_id in operations.due():
-        ring(operation_id)
+    operations.mend_times()
+    due = operations.due()
+    lanes = operations.lanes_of(due)
+    for operation_id in due:
+        ring(operation_id, lane=lanes.get(operation_id, ""))
 
 
 @shared_task
@@ -38,10 +45,16 @@ def forget_expired_credentials() -> None:
     operations.forget_expired_credentials()
 
 
-def ring(operation_id: Any, after: timedelta = timedelta()) -> bool:
+def ring(operation_id: Any, after: timedelta = timedelta(), lane: str = "") -> bool:
     """Tell the workers of an operation. False where the broker cannot be reached: the sweep will find the row."""
+    lane = lane or next(iter(operations.lanes_of([operation_id]).values()), "")
     try:
-        run.apply_async((str(operation_id),), countdown=after.total_seconds())
+        run.apply_async(
+            (str(operation_id),),
+            queue=QUEUES.get(lane, QUEUES["interactive"]),
+            countdown=after.total_seconds(),
+            expires=(after + STALE).total_seconds(),
+        )
     except OperationalError as error:
         logger.warning("The broker cannot be reached (%s): operation %s waits for the sweep.", error, operation_id)
         return False

@@ -1,8 +1,10 @@
 """The Celery application and its schedule. Operation rows are the queue; Celery only rings the bell."""
 
 import os
+import signal
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
 
@@ -15,3 +17,22 @@ app.conf.beat_schedule = {
     "forget-abandoned-sign-ins": {"task": "onboarding.tasks.forget_sign_ins", "schedule": 300.0},
     "forget-ended-sessions": {"task": "onboarding.tasks.forget_sessions", "schedule": 24 * 3600.0},
 }
+
+
+@signals.worker_shutting_down.connect
+def hand_work_back(**_: Any) -> None:
+    """SIGTERM: the steps in hand end within seconds or are given back, and nothing new begins."""
+    _leases().stop_worker()
+
+
+@signals.worker_process_init.connect
+def hear_stop_in_child(**_: Any) -> None:
+    """A service manager may send SIGTERM to a worker's children as well: they stop in the same way."""
+    _leases().in_pool_child()
+    signal.signal(signal.SIGTERM, lambda *_: _leases().stop_process())
+
+
+def _leases() -> Any:
+    from registrations.services import leases  # noqa: PLC0415  Django is not set up when this module is read
+
+    return leases

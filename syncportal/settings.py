@@ -119,6 +119,7 @@ REMOTE_CA_BUNDLE = env.str("REMOTE_CA_BUNDLE", "")
 if REMOTE_CA_BUNDLE and not Path(REMOTE_CA_BUNDLE).is_file():
     raise refuse(f"REMOTE_CA_BUNDLE names a file that does not exist: {REMOTE_CA_BUNDLE}")
 REMOTE_TIMEOUT_SECONDS = number("REMOTE_TIMEOUT_SECONDS", 20, 1, 120)
+OPERATION_LEASE_SECONDS = number("OPERATION_LEASE_SECONDS", 60, 2, 600)
 UMP_ALLOWED_HOSTS = [host.lower() for host in env.list("UMP_ALLOWED_HOSTS", default=[])]
 
 # --- Who is served where --------------------------------------------------------------------------------------------
@@ -216,17 +217,28 @@ if not is_address(REDIS_URL, {"redis", "rediss", "redis+socket"}):
     raise refuse("REDIS_URL is not an address like redis://host:6379/0. In a password, write / as %2F.")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
-# Taken off the queue when it is heard: the row and its lease remember the work. Held until the end, a message would make
-# the worker end itself when it loses the broker meanwhile (kombu 5.7: AttributeError in restore_unacked).
+# Late acknowledgement: off. The row and its lease remember the work, so a message that dies with its worker loses nothing;
+# one that came back before the lease ran out would find nothing to take. Held until the end, it would make the worker end
+# itself when it loses the broker meanwhile (kombu 5.7: AttributeError in restore_unacked; tests/stack shows the loss).
 CELERY_TASK_ACKS_LATE = False
-CELERY_TASK_TIME_LIMIT = 270  # seconds; below the engine's lease, so that no two workers are at the same step
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_REJECT_ON_WORKER_LOST = False  # for the same reason: the lease runs out, and the sweep rings again
+CELERY_TASK_TIME_LIMIT = (
+    270  # seconds, the last resort: a turn ends after two minutes, a hung step is not renewed after four
+)
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a bell that one worker keeps in its pocket, another could have answered
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000  # memory that a library leaks is given back
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_PUBLISH_RETRY = False  # the row is safe already; a person does not wait for a dead broker
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A worker takes from its queues in the order of their names: whom a person waits for, then the sweeps that find what was
+# missed, then mail, then bulk jobs. Without --queues it hears all four; a large installation keeps workers for some alone.
+CELERY_TASK_QUEUES: dict[str, dict[str, str]] = {name: {} for name in ("1-interactive", "2-sweeps", "3-mail", "4-bulk")}
+CELERY_TASK_DEFAULT_QUEUE = "2-sweeps"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "queue_order_strategy": "sorted",
     "socket_connect_timeout": 2,
     "socket_timeout": 5,
+    # Concerns only what is not acknowledged: bells with a countdown (a minute at most), so none is ever delivered twice.
     "visibility_timeout": 3600,
     "max_retries": 0,  # without it a dead broker holds each request for six seconds
 }

@@ -72,7 +72,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The doorbell rings into this list: units have no broker. `tests/stack` rings a real one."""
     bells: list[str] = []
 
-    def ring(operation_id: Any, after: timedelta = timedelta()) -> bool:
+    def ring(operation_id: Any, after: timedelta = timedelta(), lane: str = "") -> bool:
         bells.append(str(operation_id))
         return True
 

@@ -28,6 +28,7 @@ def register() -> None:
             subject=Invitation,
             succeeded=_succeeded,
             failed=_failed,
+            lane=Operation.Lane.MAIL,
         )
     )
 

@@ -1,7 +1,8 @@
 """One way out: every call to Microsoft or a UMP goes through a session that has a time limit and a list of hosts."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,6 +20,9 @@ BUSY = frozenset({429, 500, 502, 503, 504})
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
 LONGEST_ANSWER_IN_TIMEOUTS = 2
 LONGEST_RETRY_AFTER = timedelta(hours=1)
+
+# Called before each request leaves: whoever works under a lease refuses here once it is gone.
+before_call: ContextVar[Callable[[], None] | None] = ContextVar("before_call", default=None)
 
 
 class ForbiddenOriginError(Exception):
@@ -45,6 +49,9 @@ class RemoteSession(requests.Session):
         """Send to an allowed origin. Raises ForbiddenOriginError for any other."""
         if origin_of(request.url or "") not in self.origins:
             raise ForbiddenOriginError(f"{urlsplit(request.url or '').hostname} is not a host SyncPortal calls.")
+        may_call = before_call.get()
+        if may_call:
+            may_call()
         kwargs.update(timeout=kwargs.get("timeout") or self.timeout, allow_redirects=False, stream=True)
         response = super().send(request, **kwargs)
         self._read(response, until=time.monotonic() + LONGEST_ANSWER_IN_TIMEOUTS * self.timeout)

@@ -50,7 +50,13 @@ class Operation(Sealing):
 
     LIVE = [Status.QUEUED, Status.RUNNING, Status.WAITING]
 
+    class Lane(models.TextChoices):
+        INTERACTIVE = "interactive", "A person waits for it"
+        MAIL = "mail", "Mail"
+        BULK = "bulk", "Part of a bulk job"
+
     kind = models.CharField(max_length=40)
+    lane = models.CharField(max_length=20, choices=Lane, default=Lane.INTERACTIVE)
     subject_type = models.CharField(max_length=60)
     subject_id = models.UUIDField()
     subject_label = models.CharField(max_length=255)

@@ -17,7 +17,7 @@ from registrations.errors import (
     WrongStateError,
 )
 from registrations.models import AuditEvent, EntraTenant, Operation
-from registrations.services import audit, operations
+from registrations.services import audit, kinds, operations
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,7 @@ def begin(ends: list[str]) -> Iterator[Callable[..., Operation]]:
         return operations.request("try", subject or factories.make_tenant(), actor=ACTOR, **request)
 
     yield queue
-    operations._kinds.pop("try", None)
+    kinds.known.pop("try", None)
 
 
 def raises(error: Exception) -> Behaviour:
@@ -219,7 +219,7 @@ def test_the_history_tells_request_steps_and_end_in_order(begin: Callable[..., O
 
 def test_a_kind_that_this_version_does_not_know_fails_once_and_can_be_resumed(begin: Callable[..., Operation]) -> None:
     operation = begin(fine)
-    kind = operations._kinds.pop("try")
+    kind = kinds.known.pop("try")
     operation = worked_on(operation)
     assert (operation.status, operation.error_code) == ("failed", "unknown")
     operations.register(kind)

@@ -5,6 +5,7 @@ import json
 import secrets
 import shutil
 import sqlite3
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -68,6 +69,20 @@ class Stack:
             process.stop()
         else:
             process.kill()
+
+    def ask_to_stop(self, name: str, patience: float) -> float:
+        """Send SIGTERM and return the seconds until the process has ended by itself. Raises TimeoutExpired after patience."""
+        process = self.process(name)
+        self.supervisor.processes.remove(process)
+        began = time.monotonic()
+        assert process.popen is not None
+        process.popen.send_signal(process.stop_signal)
+        try:
+            process.popen.wait(patience)
+        finally:
+            took = time.monotonic() - began
+            process.kill()
+        return took
 
     def start_worker(self) -> None:
         """Start another worker and wait until it takes work."""

@@ -67,7 +67,7 @@ def test_an_operation_whose_worker_was_killed_goes_on_with_another_worker(stack:
     until(lambda: not stack.sandbox("faults"), "a worker is in the middle of a step")
     stack.end("worker", politely=False)
     assert newest_operation(stack)[0] == "running"
-    # The lease is five minutes; the test does not wait for them.
+    # The lease is a minute; the test does not wait for it.
     stack.query(
         "UPDATE registrations_operation SET leased_until = '2020-01-01 00:00:00+00:00' WHERE status = 'running'"
     )
@@ -75,6 +75,16 @@ def test_an_operation_whose_worker_was_killed_goes_on_with_another_worker(stack:
     until(lambda: newest_operation(stack)[0] == "succeeded", "another worker went on")
     [application] = applications(stack)
     assert len(application["passwords"]) == 1
+
+
+def test_a_worker_that_is_told_to_stop_gives_its_step_back_within_ten_seconds(stack: Stack) -> None:
+    stack.sandbox("faults", {"service": "ump", "method": "GET", "kind": "slow", "seconds": 25})
+    stack.manage("provision", stack.host)
+    until(lambda: not stack.sandbox("faults"), "a worker is in the middle of a step")
+    assert stack.ask_to_stop("worker", patience=15) < 10
+    assert newest_operation(stack)[0] == "queued"
+    stack.start_worker()
+    until(lambda: newest_operation(stack)[0] == "succeeded", "another worker went on at once")
 
 
 def test_a_worker_in_the_middle_of_a_step_survives_the_loss_of_its_broker(stack: Stack) -> None:

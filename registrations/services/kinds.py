@@ -1,0 +1,60 @@
+"""Kinds of operation: their steps and what their ends mean. The app that owns the steps registers its kinds here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+
+from registrations.errors import WrongStateError
+from registrations.models import Operation
+
+
+@dataclass(frozen=True)
+class Step:
+    """One repeatable act. `run` looks before it acts; what it returns is a note for people."""
+
+    name: str
+    title: str
+    run: Callable[[Operation], str | None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of operation: its steps, and what its end means for its subject.
+
+    `succeeded` and `failed` are called inside the closing transaction. `lane` is the queue its bells ring in.
+    """
+
+    name: str
+    title: str
+    steps: tuple[Step, ...]
+    subject: type[models.Model]
+    succeeded: Callable[[Operation], None]
+    failed: Callable[[Operation], None]
+    before_failing: Callable[[Operation], str] | None = None  # may use the network; what it returns is said to people
+    lane: str = Operation.Lane.INTERACTIVE
+
+
+known: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    """Make a kind known; the app that owns its steps calls this once, when it is ready."""
+    known[kind.name] = kind
+
+
+def kind_of(operation: Operation) -> Kind:
+    """The kind of an operation. Raises WrongStateError for a kind that no app registered."""
+    try:
+        return known[operation.kind]
+    except KeyError:
+        raise WrongStateError(f"Operations of kind {operation.kind!r} are not known to this version.") from None
+
+
+def subject_of(operation: Operation) -> Any:
+    """The row that the operation is about, read afresh. Raises WrongStateError where it is gone."""
+    subject = kind_of(operation).subject._default_manager.filter(pk=operation.subject_id).first()
+    if subject is None:
+        raise WrongStateError(f"{operation.subject_label} does not exist any more.")
+    return subject
