@@ -40,6 +40,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "failed": ("red", "error", "Failed"),
     "expired": ("red", "timer_off", "Expired"),
     "missing": ("red", "error", "Missing"),
+    "late": ("red", "alarm", "Late"),
     "cancelled": ("grey", "block", "Cancelled"),
     "revoked": ("grey", "block", "Revoked"),
     "retired": ("grey", "inventory_2", "Retired"),

@@ -21,7 +21,7 @@ from registrations.models import Operation, UmpInstance
 WATCHED = (
     attention.OPERATIONS, attention.INSTANCES, attention.SECRETS, attention.TENANTS, needs.INVITATIONS,
 )  # fmt: skip
-SEVERITY = ["failed", "missing", "expired", "waiting", "expiring", "unchecked", "draft"]
+SEVERITY = ["late", "failed", "missing", "expired", "waiting", "expiring", "unchecked", "draft"]
 SHOWN = 3
 DAYS = 14
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from registrations.models import ClientSecret, EntraTenant, Operation, UmpInstance
 
 EXPIRING_WITHIN = timedelta(days=60)
+LATE_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ def _newer_operation() -> Exists:
     return Exists(newer)
 
 
+def _is_late(now: datetime) -> Q:
+    """Due for minutes: workers or scheduler do not run, or are far behind."""
+    limit = now - LATE_AFTER
+    return Q(status__in=["queued", "waiting"], next_attempt_at__lt=limit) | Q(status="running", leased_until__lt=limit)
+
+
 INSTANCES = Watch(
     UmpInstance,
     (
@@ -58,6 +65,7 @@ OPERATIONS = Watch(
     (
         Need("failed", "Operations that failed", "failed", "Open", "ended_at",
              lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation())),
+        Need("late", "Operations that no worker takes up", "late", "Open", "created_at", _is_late),
         Need("staff", "Operations that wait for you", "waiting", "Open", "created_at",
              lambda now: Q(status=Operation.Status.WAITING, waits_for="staff")),
     ),

@@ -1,5 +1,6 @@
 """Operations: their steps, live, and what a person may do about them."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -14,7 +15,7 @@ from registrations.admin import attention, steps
 from registrations.admin.base import ReadOnlyAdmin, actor_of, page
 from registrations.admin.hand_over import HandOverPages
 from registrations.models import Operation
-from registrations.services import operations, provisioning
+from registrations.services import operations, provisioning, twins
 
 
 @admin.register(Operation)
@@ -43,7 +44,9 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         """With the acts, and the fragment that live pages ask for."""
         view = self.admin_site.admin_view(self.steps_fragment)
-        own = self.object_paths({"resume": "resume", "cancel": "cancel", "take-over": "take_over"})
+        own = self.object_paths(
+            {name: name.replace("-", "_") for name in ("resume", "cancel", "take-over", "restore", "purge")}
+        )
         return [path("<uuid:object_id>/steps/", view, name="registrations_operation_steps"), *own, *super().get_urls()]
 
     def steps_fragment(self, request: HttpRequest, object_id: Any) -> HttpResponse:
@@ -90,6 +93,24 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
             self._go_on(request, operation, provisioning.adopt, "The application is taken over. Provisioning goes on.")
             return self.back_to(operation)
         return self._ask(request, operation, "Take over", [operation.message, *TAKE_OVER])
+
+    @page("Restore", permission="take_over", icon="restore_from_trash")
+    def restore(self, request: HttpRequest, operation: Operation) -> HttpResponse:
+        """Bring the deleted application back."""
+        return self._decide(request, operation, twins.RESTORE, "Restore", RESTORE)
+
+    @page("Delete for good", permission="take_over", icon="delete_forever")
+    def purge(self, request: HttpRequest, operation: Operation) -> HttpResponse:
+        """Give the deleted application up and let another be made."""
+        return self._decide(request, operation, twins.PURGE, "Delete for good", PURGE, danger=True)
+
+    def _decide(
+        self, request: HttpRequest, operation: Operation, choice: str, verb: str, intro: list[str], **more: Any
+    ) -> HttpResponse:
+        if request.method != "POST":
+            return self._ask(request, operation, verb, [operation.message, *intro], **more)
+        self._go_on(request, operation, partial(twins.decide, choice=choice), "Decided. The operation goes on.")
+        return self.back_to(operation)
 
     def _ask(
         self, request: HttpRequest, operation: Operation, verb: str, intro: list[str], **more: Any
@@ -155,6 +176,12 @@ RESUME = [
 CANCEL = [
     "The operation ends here. What its steps have done stays as it is.",
     "You can ask for a new one afterwards: it finds what is there already.",
+]
+RESTORE = [
+    "The application comes back with its IDs. SyncPortal puts its settings right and makes a new secret where it needs one.",
+]
+PURGE = [
+    "The application cannot be brought back afterwards. Another one is made, with another application (client) ID.",
 ]
 TAKE_OVER = [
     "From then on SyncPortal changes this application to what the instance needs, and keeps its secrets.",

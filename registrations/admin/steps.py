@@ -12,7 +12,13 @@ from django.utils.dateparse import parse_datetime
 from registrations import elements
 from registrations.errors import WrongStateError
 from registrations.models import Operation
-from registrations.services import operations
+from registrations.services import operations, twins
+
+DECISIONS = (  # what an operation waits for, and the buttons that decide it
+    (twins.ADOPTION_NEEDED, "Take over", "take_over", "primary"),
+    (twins.DELETED_TWIN, "Restore", "restore", "primary"),
+    (twins.DELETED_TWIN, "Delete for good", "purge", "default"),
+)
 
 Person = AbstractBaseUser | AnonymousUser
 
@@ -74,8 +80,12 @@ def buttons(operation: Operation, user: Any) -> list[Button]:
     waits = operation.status == Operation.Status.WAITING
     if waits and operation.error_code.startswith("handover") and user.has_perm("registrations.view_umpinstance"):
         found.append(Button("Open the hand-over sheet", address(operation, "hand_over"), "primary"))
-    if user.has_perm("registrations.provision_umpinstance") and operation.error_code == "adoption_needed":
-        found.append(Button("Take over", address(operation, "take_over"), "primary"))
+    if waits and user.has_perm("registrations.provision_umpinstance"):
+        found += [
+            Button(title, address(operation, name), variant)
+            for code, title, name, variant in DECISIONS
+            if operation.error_code == code
+        ]
     if not user.has_perm("registrations.change_operation"):
         return found
     if operation.status in (Operation.Status.FAILED, Operation.Status.WAITING):

@@ -3,6 +3,7 @@
 What Graph's refusals mean stands in `graph_answers.py`.
 """
 
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class Application:
     app_id: str
     display_name: str
     properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DeletedApplication:
+    """An application that was deleted within the last 30 days."""
+
+    object_id: str
+    app_id: str
 
 
 @dataclass(frozen=True)
@@ -123,10 +132,26 @@ class GraphClient:
         return self._find(f"/applications/{object_id}")
 
     # https://learn.microsoft.com/graph/api/directory-deleteditems-list
-    def is_deleted(self, unique_name: str) -> bool:
-        """Whether a deleted application, which can be restored for 30 days, still holds the unique name."""
-        path = "/directory/deletedItems/microsoft.graph.application?$select=id,uniqueName"
-        return any(entry.get("uniqueName") == unique_name for entry in self._pages(path))
+    def find_deleted(self, unique_name: str) -> DeletedApplication | None:
+        """The deleted application, restorable for 30 days, that still holds the unique name; or None."""
+        path = "/directory/deletedItems/microsoft.graph.application?$select=id,appId,uniqueName"
+        found = (entry for entry in self._pages(path) if entry.get("uniqueName") == unique_name)
+        return next((DeletedApplication(entry["id"], entry["appId"]) for entry in found), None)
+
+    def find_deleted_principal(self, app_id: str) -> str | None:
+        """The object id of the application's deleted service principal, or None."""
+        path = "/directory/deletedItems/microsoft.graph.servicePrincipal?$select=id,appId"
+        return next((str(entry["id"]) for entry in self._pages(path) if entry.get("appId") == app_id), None)
+
+    # https://learn.microsoft.com/graph/api/directory-deleteditems-restore
+    def restore(self, object_id: str) -> None:
+        """Bring a deleted object back; restored before counts as done."""
+        self._end_deletion("POST", f"/directory/deletedItems/{object_id}/restore")
+
+    # https://learn.microsoft.com/graph/api/directory-deleteditems-delete
+    def purge(self, object_id: str) -> None:
+        """Delete a deleted object for good; gone before counts as done."""
+        self._end_deletion("DELETE", f"/directory/deletedItems/{object_id}")
 
     # https://learn.microsoft.com/graph/api/application-upsert
     def create_application(self, unique_name: str, properties: Mapping[str, Any]) -> Application | None:
@@ -230,10 +255,11 @@ class GraphClient:
     # https://learn.microsoft.com/graph/api/oauth2permissiongrant-delete
     def remove_delegated_grant(self, grant_id: str) -> None:
         """Remove a delegated grant; gone before counts as done."""
-        try:
-            self._answer("DELETE", f"/oauth2PermissionGrants/{grant_id}")
-        except NotFoundError:
-            return
+        self._end_deletion("DELETE", f"/oauth2PermissionGrants/{grant_id}")
+
+    def _end_deletion(self, method: str, path: str) -> None:
+        with contextlib.suppress(NotFoundError):
+            self._answer(method, path)
 
     def _service_principal(self, app_id: str, fields: str) -> dict[str, Any] | None:
         try:

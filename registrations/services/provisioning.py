@@ -7,12 +7,12 @@ from django.utils import timezone
 
 from registrations import connections
 from registrations.clients.graph import SecretPolicy
-from registrations.errors import NotPermittedError, PersonNeededError, RemoteRejectedError, WrongStateError
+from registrations.errors import NotPermittedError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
-from registrations.services import audit, checking, client_secrets, delivery, desired, operations, registering
+from registrations.services import audit, checking, client_secrets, delivery, desired, operations, registering, twins
 
 KIND = "provision"
-ADOPTION_NEEDED = "adoption_needed"
+ADOPTION_NEEDED = twins.ADOPTION_NEEDED
 SECRET_AND_LATER = ("secret", "proof", "sync_app", "portal_url", "validation")
 
 
@@ -130,17 +130,7 @@ def _claim_name(operation: Operation, instance: UmpInstance) -> None:
         return
     _refuse_a_name_of_another(tenant_id, name)
     existing = connections.graph_as_app(instance.provider.tenant).find_application(name)
-    notes = Operation.objects.values_list("notes", flat=True).get(pk=operation.pk)
-    confirmed_by = notes.get("adoption_confirmed_by")
-    other_than_shown = existing and notes.get("found_app_id", existing.app_id) != existing.app_id
-    if existing and (not confirmed_by or other_than_shown):
-        operations.keep_notes(operation, found_app_id=existing.app_id)
-        raise PersonNeededError(
-            f"An application for {instance.host} is in Entra already ({existing.display_name}, {existing.app_id}), and SyncPortal "
-            "has no record of making it. Check whose it is, then take it over or delete it.",
-            who="staff",
-            code=ADOPTION_NEEDED,
-        )
+    confirmed_by = twins.require_confirmation(operation, existing, instance.host) if existing else ""
     with transaction.atomic(durable=True):
         registration = AppRegistration.objects.create(
             instance=instance, tenant_id=tenant_id, unique_name=name, display_name=instance.app_name,

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from registrations.clients.graph import Application, GraphClient
 from registrations.clients.graph_answers import GraphRefusedError, Meaning
-from registrations.errors import NotYetError, RemoteRejectedError
+from registrations.errors import NotYetError
 from registrations.models import AppRegistration, ClientSecret, Operation
-from registrations.services import audit, desired
+from registrations.services import audit, desired, twins
 
 FRESH_FOR = timedelta(minutes=10)  # how long Microsoft may hide or refuse what was just made
 
@@ -22,13 +22,14 @@ def ensure_application(
     """The application exists and looks as wanted; returns a note for people.
 
     The registration's row is the intent: it stands before the application is created, so an application of that unique
-    name is ours even when the answer to its creation was lost.
+    name that carries our tag is ours even when the answer to its creation was lost.
     """
     found = _look(graph, registration, operation)
     if found is None:
-        found = _create(graph, registration, wanted)
+        found = _create(graph, registration, wanted, operation)
         _keep_ids(registration, found, operation)
         return f"Created with application (client) ID {found.app_id}."
+    twins.require_ours(registration, found, str(wanted["tags"][-1]), operation)
     _keep_ids(registration, found, operation)
     changes = desired.differences(wanted, found.properties)
     if changes:
@@ -57,12 +58,10 @@ def _look(graph: GraphClient, registration: AppRegistration, operation: Operatio
     found = graph.read_application(registration.object_id)
     if found is None and is_fresh(registration.made_at):
         raise NotYetError("Microsoft does not show the new application everywhere yet.")
-    if found is None and graph.is_deleted(registration.unique_name):
-        raise RemoteRejectedError(
-            f"The application {registration.app_id} was deleted in tenant {registration.tenant_id}. Restore it in Entra under "
-            "Deleted applications, or delete it there for good, then resume."
-        )
     if found is None:
+        twin = graph.find_deleted(registration.unique_name)
+        if twin:
+            twins.settle(graph, registration, twin, operation)
         _forget_purged(registration, operation)
     return found
 
@@ -82,20 +81,18 @@ def _forget_purged(registration: AppRegistration, operation: Operation) -> None:
     registration.object_id = registration.app_id = registration.service_principal_id = ""
 
 
-def _create(graph: GraphClient, registration: AppRegistration, wanted: Mapping[str, Any]) -> Application:
+def _create(
+    graph: GraphClient, registration: AppRegistration, wanted: Mapping[str, Any], operation: Operation
+) -> Application:
     try:
         created = graph.create_application(registration.unique_name, wanted)
     except GraphRefusedError as refusal:
         if refusal.meaning is not Meaning.NAME_TAKEN:
             raise
-        if not graph.is_deleted(registration.unique_name):
-            raise NotYetError("Microsoft has the application and does not show it yet.") from refusal
-        raise RemoteRejectedError(
-            f"A deleted application still holds the name {registration.unique_name}. Restore it or delete it for good in "
-            "Entra under Deleted applications, then resume.",
-            code=refusal.code,
-            request_id=refusal.request_id,
-        ) from refusal
+        twin = graph.find_deleted(registration.unique_name)
+        if twin:
+            twins.settle(graph, registration, twin, operation)
+        raise NotYetError("Microsoft has the application and does not show it yet.") from refusal
     if created is None:
         raise NotYetError("Microsoft has the application and does not show it yet.")
     return created

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import InternalError, OperationalError
+from django.test import Client
 from django.utils import timezone
 
 from registrations import connections
@@ -191,3 +192,12 @@ def test_a_lease_written_by_a_clock_that_ran_ahead_runs_out_all_the_same(begin: 
     operation.refresh_from_db()
     assert operation.leased_until is not None
     assert operation.leased_until <= timezone.now() + leases.LEASE
+
+
+def test_an_operation_that_no_worker_takes_up_is_said_on_the_start_page(
+    begin: Callable[..., Operation], operator_client: Client
+) -> None:
+    operation = begin(fine)
+    assert b"no worker takes up" not in operator_client.get("/admin/").content
+    Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now() - timedelta(minutes=11))
+    assert b"no worker takes up" in operator_client.get("/admin/").content

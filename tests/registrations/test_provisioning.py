@@ -382,18 +382,6 @@ def test_a_token_that_graph_does_not_take_any_more_is_renewed_once(
     assert provision().status == "succeeded"
 
 
-def test_a_name_that_a_deleted_application_holds_is_explained(
-    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
-) -> None:
-    tenant = sandbox.world.tenant(instance.provider.tenant.tenant_id)
-    deleted = sandbox.world.add_application(tenant, "umptoken", uniqueName=f"syncportal-{instance.host}")
-    deleted.deleted = deleted.created
-    tenant.deleted_applications[deleted.id] = tenant.applications.pop(deleted.id)
-    operation = provision()
-    assert operation.status == "failed"
-    assert "Deleted applications" in operation.message
-
-
 def test_a_name_conflict_without_a_deleted_application_is_a_replica_that_lags(
     provision: Callable[..., Operation], sandbox: Sandbox, work: Work
 ) -> None:

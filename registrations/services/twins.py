@@ -1,0 +1,103 @@
+"""An application that stands in the way: deleted and restorable, or made by somebody else. A person decides each time."""
+
+from typing import Any
+
+from django.db import transaction
+
+from registrations.clients.graph import Application, DeletedApplication, GraphClient
+from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, WrongStateError
+from registrations.models import AppRegistration, Operation
+from registrations.services import audit, operations
+
+DELETED_TWIN = "deleted_twin"
+ADOPTION_NEEDED = "adoption_needed"
+RESTORE, PURGE = "restore", "purge"
+
+
+def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
+    """A person says what becomes of the deleted application; the operation becomes due.
+
+    `choice` is RESTORE or PURGE. Raises WrongStateError where the operation does not wait for it.
+    """
+    if choice not in (RESTORE, PURGE):
+        raise WrongStateError("A deleted application is restored or deleted for good.")
+    with transaction.atomic():
+        current = Operation.objects.select_for_update().get(pk=operation.pk)
+        if current.status != Operation.Status.WAITING or current.error_code != DELETED_TWIN:
+            raise WrongStateError("This operation does not wait for such a decision.")
+        Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "twin_choice": choice})
+        audit.record(
+            f"application.{choice}_confirmed", actor=actor, subject=operations.subject_of(current),
+            operation_id=current.pk, after={"app_id": current.notes.get("twin_app_id", "")},
+        )  # fmt: skip
+        operations.wake([current])
+
+
+def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedApplication, operation: Operation) -> None:
+    """Carry out what was decided about this deleted application, or ask. Always raises: look again afterwards."""
+    notes = _notes(operation)
+    chosen = notes.get("twin_choice") if notes.get("twin_id") == twin.object_id else None
+    if chosen is None:
+        operations.keep_notes(operation, twin_id=twin.object_id, twin_app_id=twin.app_id, twin_choice=None)
+        raise PersonNeededError(
+            f"The application {twin.app_id} was deleted in tenant {registration.tenant_id} and still holds the name "
+            f"{registration.unique_name}. Restore it, or delete it for good and let another be made.",
+            who="staff",
+            code=DELETED_TWIN,
+        )
+    try:
+        _carry_out(graph, chosen, twin)
+    except NotPermittedError as refusal:
+        operations.keep_notes(operation, twin_choice=None)
+        raise PersonNeededError(
+            f"Microsoft does not let SyncPortal do this with the deleted application {twin.app_id} ({refusal.code}). Do it in "
+            "Entra under Deleted applications, then resume.",
+            who="staff",
+            code=DELETED_TWIN,
+        ) from refusal
+    with transaction.atomic(durable=True):
+        audit.record(
+            "application.restored" if chosen == RESTORE else "application.purged", actor=audit.WORKER,
+            subject=registration, operation_id=operation.pk, after={"app_id": twin.app_id},
+        )  # fmt: skip
+    raise NotYetError("Microsoft is copying the decision about the deleted application.")
+
+
+def require_ours(registration: AppRegistration, found: Application, own_tag: str, operation: Operation) -> None:
+    """An application of our name that we have no ids of must carry our tag, or a person takes it over."""
+    if registration.object_id or registration.adopted or own_tag in (found.properties.get("tags") or []):
+        return
+    require_confirmation(operation, found, registration.unique_name)
+    AppRegistration.objects.filter(pk=registration.pk).update(adopted=True)
+    registration.adopted = True
+
+
+def require_confirmation(operation: Operation, found: Application, about: str) -> str:
+    """Who confirmed that this very application is taken over. Raises PersonNeededError where nobody has."""
+    notes = _notes(operation)
+    confirmed_by = str(notes.get("adoption_confirmed_by") or "")
+    if not confirmed_by or notes.get("found_app_id", found.app_id) != found.app_id:
+        operations.keep_notes(operation, found_app_id=found.app_id, adoption_confirmed_by="")
+        raise PersonNeededError(
+            f"An application for {about} is in Entra already ({found.display_name}, {found.app_id}), and SyncPortal "
+            "has no record of making it. Check whose it is, then take it over or delete it.",
+            who="staff",
+            code=ADOPTION_NEEDED,
+        )
+    return confirmed_by
+
+
+def _carry_out(graph: GraphClient, choice: str, twin: DeletedApplication) -> None:
+    if choice == PURGE:
+        graph.purge(twin.object_id)
+        return
+    graph.restore(twin.object_id)
+    principal = graph.find_deleted_principal(twin.app_id)
+    if principal:  # deleted along with its application, and not restored along with it
+        graph.restore(principal)
+
+
+def _notes(operation: Operation) -> dict[str, Any]:
+    # Read afresh: staff may have decided while this worker was at an earlier step.
+    notes: dict[str, Any] = Operation.objects.values_list("notes", flat=True).get(pk=operation.pk)
+    return notes
