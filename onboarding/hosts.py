@@ -18,6 +18,10 @@ from registrations.models.tenants import PORTAL_PATH
 
 # The same hosts as Django's own check accepts (django.http.request.host_validation_re), so that it never refuses later.
 HOST = re.compile(r"^(?P<host>[a-z0-9.-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(?::[0-9]+)?$")
+# Some proxies add the port: "198.51.100.1:5678", "[2001:db8::7]:443" (Azure Application Gateway does).
+WITH_PORT = re.compile(
+    r"(?:\[(?P<bracketed>[0-9a-f:.]+)\]|(?P<plain>[0-9.]+))(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE
+)
 NOT_OURS = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_SERVER", "HTTP_FORWARDED")
 
 
@@ -65,12 +69,18 @@ def resolve_peer(meta: dict[str, Any]) -> None:
     scheme = forwarded_proto.rpartition(",")[2].strip().lower()
     if scheme in {"http", "https"}:
         meta["wsgi.url_scheme"] = scheme
-    for address in reversed([part.strip() for part in forwarded_for.split(",")]):
+    for address in reversed([without_port(part.strip()) for part in forwarded_for.split(",")]):
         if parsed(address) is None:
             return
         meta["REMOTE_ADDR"] = address
         if not is_trusted(address):
             return
+
+
+def without_port(entry: str) -> str:
+    """The address in one entry of X-Forwarded-For; what is no address with a port stays as it is."""
+    match = WITH_PORT.fullmatch(entry)
+    return (match["bracketed"] or match["plain"]) if match else entry
 
 
 def is_trusted(address: str) -> bool:
@@ -80,7 +90,9 @@ def is_trusted(address: str) -> bool:
 
 
 def parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address, an IPv4 address in IPv6 clothes as IPv4, or None for anything else."""
+    """The IP address, an IPv4 address in IPv6 clothes as IPv4, or None for anything else, a zone ("%eth0") included."""
+    if "%" in address:
+        return None
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -8,7 +8,8 @@ MIN_LENGTH = 3
 MAX_LENGTH = 15
 FORBIDDEN = '\\/:*?"<>|. '
 RESERVED = "audit"
-DNS_SAFE = re.compile(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", re.IGNORECASE)
+# ASCII, or ignoring case would let the long s and the Kelvin sign pass as s and k.
+DNS_SAFE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII | re.IGNORECASE)
 
 
 def rule_results(name: str) -> list[tuple[str, bool]]:
@@ -32,7 +33,7 @@ def validate_registration_name(name: str) -> None:
 def validate_short_name(name: str) -> None:
     """The same rules, and letters, digits and hyphens only, because the short name becomes a DNS label."""
     validate_registration_name(name)
-    if not DNS_SAFE.match(name):
+    if not DNS_SAFE.fullmatch(name):
         raise ValidationError(
             "Use letters, digits and hyphens only, with no hyphen at either end: the short name becomes part of a domain.",
             code="short_name",

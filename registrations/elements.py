@@ -1,6 +1,7 @@
 """Small pieces of HTML that many of the staff's pages show: states, instants, values to copy, links to objects."""
 
 import math
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+EMAIL_BREAKS = re.compile(r"(?<=@)|(?=\.)")
 # Design language, section 1: a state is a colour, an icon and a word, the same everywhere.
 STATES: dict[str, tuple[str, str, str]] = {
     "draft": ("neutral", "edit_note", "Draft"),
@@ -96,6 +98,11 @@ def copyable(value: str, *, derived: str = "") -> SafeString:
         value,
         "" if value else SafeString(" disabled"),
     )
+
+
+def email(address: str) -> SafeString:
+    """An e-mail address that breaks behind @ and before a dot, and nowhere else."""
+    return format_html_join(SafeString("<wbr>"), "{}", ((part,) for part in EMAIL_BREAKS.split(address)))
 
 
 def listed(values: list[str], state: str) -> SafeString:

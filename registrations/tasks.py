@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from registrations.services import operations
+from registrations.services import operations, sign_in
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,12 @@ def sweep() -> None:
 def forget_expired_credentials() -> None:
     """Delete administrators' tokens whose time is over."""
     operations.forget_expired_credentials()
+
+
+@shared_task
+def forget_old_password_tries() -> None:
+    """Delete typed passwords that the throttle no longer counts."""
+    sign_in.forget_old_tries()
 
 
 def ring(operation_id: Any, after: timedelta = timedelta(), lane: str = "") -> bool:

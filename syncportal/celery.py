@@ -14,6 +14,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "run-due-operations": {"task": "registrations.tasks.sweep", "schedule": 20.0},
     "forget-expired-credentials": {"task": "registrations.tasks.forget_expired_credentials", "schedule": 300.0},
+    "forget-old-password-tries": {"task": "registrations.tasks.forget_old_password_tries", "schedule": 900.0},
     "forget-abandoned-sign-ins": {"task": "onboarding.tasks.forget_sign_ins", "schedule": 300.0},
     "forget-ended-sessions": {"task": "onboarding.tasks.forget_sessions", "schedule": 24 * 3600.0},
 }

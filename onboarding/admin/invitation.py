@@ -258,14 +258,14 @@ class InvitationAdmin(PortalAdmin):
         return elements.badge(state_of(invitation))
 
     @admin.display(description="Invitation Email", ordering="it_admin_email")
-    def invitation_email(self, invitation: Invitation) -> str:
+    def invitation_email(self, invitation: Invitation) -> SafeString:
         """Who got the link."""
-        return invitation.it_admin_email
+        return elements.email(invitation.it_admin_email)
 
     @admin.display(description="M365 Admin Email", ordering="m365_admin_email")
-    def m365_email(self, invitation: Invitation) -> str:
+    def m365_email(self, invitation: Invitation) -> SafeString:
         """Who is asked to consent."""
-        return invitation.m365_admin_email
+        return elements.email(invitation.m365_admin_email)
 
     @admin.display(description="Email Sent", ordering="email_sent", boolean=True)
     def was_sent(self, invitation: Invitation) -> bool:

@@ -18,7 +18,7 @@ from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
 
 from registrations import elements
-from registrations.errors import PortalError
+from registrations.errors import PortalError, WrongStateError
 from registrations.models.fields import EnvelopeField
 from registrations.services import audit, sign_in
 
@@ -97,6 +97,16 @@ class PortalAdmin(StyledAdmin):
                 before={name: shown(stored, name) for name in names},
                 after={name: shown(obj, name) for name in names},
             )  # fmt: skip
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """A service may refuse what the form allowed a moment ago: nothing is kept, and the page says why."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except WrongStateError as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """The buttons of the header that this person may press."""

@@ -12,7 +12,8 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from registrations import elements, tasks
 from registrations.admin import attention, steps
-from registrations.admin.base import PortalAdmin, actor_of, page
+from registrations.admin.addresses import AddressAdmin
+from registrations.admin.base import actor_of, page
 from registrations.errors import WrongStateError
 from registrations.models import EntraTenant, UmpInstance
 from registrations.services import checking, custody, permissions
@@ -42,11 +43,12 @@ class EntraTenantForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(EntraTenant)
-class EntraTenantAdmin(PortalAdmin):
+class EntraTenantAdmin(AddressAdmin):
     """Saving a credential asks for a check of it; the check's outcome is shown here."""
 
     form = EntraTenantForm
     subject_word = "tenant"
+    address_fields = ("tenant_id",)
     list_display = ("name", "state", "subscription", "providers", "checked", "tenant_id")
     list_filter = (attention.need_filter(attention.TENANTS), "subscription")
     search_fields = ("name", "tenant_id", "client_id")
@@ -67,9 +69,12 @@ class EntraTenantAdmin(PortalAdmin):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: EntraTenant | None = None) -> list[str]:
-        """The tenant's id stays once something was delivered from it."""
-        fixed = ["tenant_id"] if obj and is_fixed(obj) else []
-        return [*fixed, "checked", "missing", "excess", "secret_kept"]
+        """What the check found is never typed."""
+        return [*super().get_readonly_fields(request, obj), "checked", "missing", "excess", "secret_kept"]
+
+    def instances_of(self, obj: EntraTenant) -> QuerySet[UmpInstance]:
+        """Those of all service providers whose applications are in the tenant."""
+        return UmpInstance.objects.filter(provider__tenant=obj)
 
     def may_write(self, request: HttpRequest, obj: EntraTenant | None) -> bool:
         """Whether the person sees a form and not the mere values."""
@@ -167,11 +172,6 @@ class EntraTenantAdmin(PortalAdmin):
     def secret_kept(self, tenant: EntraTenant) -> str:
         """Whether there is one; never which."""
         return "Kept, encrypted" if tenant.client_secret_envelope else "Not given yet"
-
-
-def is_fixed(tenant: EntraTenant) -> bool:
-    """Whether a sync app of this tenant was delivered to a UMP."""
-    return UmpInstance.objects.filter(provider__tenant=tenant, delivered_at__isnull=False).exists()
 
 
 def outcome(state: str, found: list[str], tenant: EntraTenant) -> SafeString:

@@ -42,6 +42,9 @@ class UmpInstanceForm(forms.ModelForm):  # type: ignore[type-arg]
         if "ump_client_secret" in self.fields:
             kept = self.instance.ump_client_secret_envelope
             self.fields["ump_client_secret"].help_text = KEPT if kept else NONE_KEPT
+        if "ump_url" in self.fields:
+            # The admin's own widget shows the value as a link: a refused address must not be one to click on.
+            self.fields["ump_url"].widget = UnfoldAdminTextInputWidget(attrs={"type": "url"})
         if "provider" in self.fields:
             inner_widget(self.fields["provider"]).attrs["data-derivation"] = derivation()
 

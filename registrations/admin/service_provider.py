@@ -9,12 +9,16 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from registrations.admin.base import PortalAdmin, actor_of, page
+from registrations.admin.addresses import AddressAdmin
+from registrations.admin.base import actor_of, page
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_domain
 from registrations.services import custody
 
-FIXED = "Read only since the first delivery. Use Change address."
+FIXED = (
+    "Domain and tenant are read only since the first delivery, or while an operation is at work. After a delivery, use "
+    "Change address."
+)
 
 
 class ChangeDomainForm(forms.Form):
@@ -28,7 +32,7 @@ class ChangeDomainForm(forms.Form):
 
 
 @admin.register(ServiceProvider)
-class ServiceProviderAdmin(PortalAdmin):
+class ServiceProviderAdmin(AddressAdmin):
     """Domain and tenant decide where applications are made and which hosts are ours."""
 
     subject_word = "provider"
@@ -37,7 +41,7 @@ class ServiceProviderAdmin(PortalAdmin):
     list_select_related = ("tenant",)
     search_fields = ("name", "domain")
     search_help_text = "Name or domain"
-    fields = ("name", "domain", "tenant")
+    address_fields = ("domain", "tenant")
     actions_detail = ("change_address",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceProvider]:
@@ -50,9 +54,14 @@ class ServiceProviderAdmin(PortalAdmin):
         """How many UMP instances belong to it."""
         return int(provider.instance_total)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ServiceProvider | None = None) -> list[str]:
-        """After the first delivery, the domain and the tenant are changed by an act of their own."""
-        return ["domain", "tenant"] if obj and is_fixed(obj) else []
+    def instances_of(self, obj: ServiceProvider) -> QuerySet[UmpInstance]:
+        """All of the provider's."""
+        return UmpInstance.objects.filter(provider=obj)
+
+    def get_fieldsets(self, request: HttpRequest, obj: ServiceProvider | None = None) -> Any:
+        """Why the address is read only, where it is."""
+        fixed = bool(obj and self.is_fixed(obj))
+        return [(None, {"fields": ["name", "domain", "tenant"], "description": FIXED if fixed else ""})]
 
     def has_change_address_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The same permission as for an instance's address."""
@@ -61,7 +70,7 @@ class ServiceProviderAdmin(PortalAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """The act is offered only where the form cannot do it."""
         provider = self.get_object(request, str(object_id))
-        return super().get_actions_detail(request, object_id) if provider and is_fixed(provider) else []
+        return super().get_actions_detail(request, object_id) if provider and self.was_delivered(provider) else []
 
     @page("Change address", permission="change_address", icon="edit_location")
     def change_address(self, request: HttpRequest, provider: ServiceProvider) -> HttpResponse:
@@ -87,11 +96,6 @@ class ServiceProviderAdmin(PortalAdmin):
         except ValidationError as refusal:
             form.add_error(None, refusal.messages)
             return False
-
-
-def is_fixed(provider: ServiceProvider) -> bool:
-    """Whether a sync app was delivered to one of its UMPs."""
-    return UmpInstance.objects.filter(provider=provider, delivered_at__isnull=False).exists()
 
 
 def what_follows(provider: ServiceProvider) -> list[str]:

@@ -5,16 +5,18 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminOwnPasswordChangeForm, AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from registrations.admin.base import PortalAdmin, actor_of
-from registrations.services import audit
+from registrations.errors import WrongStateError
+from registrations.services import audit, sign_in
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -106,18 +108,47 @@ class StaffGroupAdmin(SuperuserOnly, GroupAdmin):
     subject_word = "group"
 
 
-@transaction.atomic
-def _change_own_password(request: HttpRequest) -> HttpResponse:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    before = request.user.password
-    response = admin.site.password_change(request)
-    if request.user.password != before:
-        audit.record("staff.password_changed", actor=actor_of(request), subject=request.user)
-    return response
+class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]
+    """Django's form; the old password is throttled and recorded as at the sign-in."""
+
+    def __init__(self, user: User, *args: Any, actor: audit.Actor, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        self.actor = actor
+
+    def clean_old_password(self) -> str:
+        """Before any transaction: the entry of a wrong one stays, and parallel guesses see each other."""
+        typed: str = self.cleaned_data["old_password"]
+        try:
+            if sign_in.confirm_password(self.user, typed, self.actor.ip_address, "password change"):
+                return typed
+        except WrongStateError as refusal:
+            raise ValidationError(str(refusal)) from None
+        raise ValidationError("The password is wrong. Type the one you sign in with.")
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> User:
+        """The new password and its history entry are one transaction."""
+        user: User = super().save(commit)
+        audit.record("staff.password_changed", actor=self.actor, subject=user)
+        return user
 
 
-change_own_password = admin.site.admin_view(_change_own_password)
+class OwnPasswordView(PasswordChangeView):
+    """Django's page in the admin's frame."""
+
+    form_class = OwnPasswordForm
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """With who asks, and from where."""
+        return {**super().get_form_kwargs(), "actor": actor_of(self.request)}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """With the admin's menu."""
+        return super().get_context_data(**admin.site.each_context(self.request), **kwargs)
+
+
+change_own_password = admin.site.admin_view(OwnPasswordView.as_view())
 
 
 def facts(obj: models.Model) -> dict[str, Any]:

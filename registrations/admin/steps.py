@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.exceptions import ValidationError
+from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -62,8 +64,11 @@ def describe(operation: Operation, user: Any) -> dict[str, Any]:
 
 
 def newest_of(subject_id: Any) -> Operation | None:
-    """The newest operation of a subject."""
-    return Operation.objects.filter(subject_id=subject_id).first()
+    """The newest operation of a subject. Raises Http404 for what is no id."""
+    try:
+        return Operation.objects.filter(subject_id=subject_id).first()
+    except ValidationError:
+        raise Http404(f"{subject_id!r} is no id.") from None
 
 
 def title_of(operation: Operation) -> str:

@@ -12,23 +12,25 @@ from django.utils.safestring import SafeString
 
 from registrations import elements, tasks
 from registrations.admin import attention, steps
-from registrations.admin.base import PortalAdmin, actor_of, page
+from registrations.admin.addresses import AddressAdmin
+from registrations.admin.base import actor_of, page
 from registrations.admin.instance_forms import ChangeAddressForm, UmpInstanceForm
 from registrations.errors import PortalError
 from registrations.models import ClientSecret, Operation, UmpInstance
 from registrations.services import custody, provisioning
 
-ADDRESS = ["provider", "app_name", "delivery", "ump_url"]
+ADDRESS = ("provider", "app_name", "delivery", "ump_url")
 DERIVED = ["host_text", "redirect_uri_text", "portal_url_text"]
 CREDENTIAL = ["ump_tenant_id", "ump_client_id"]
 
 
 @admin.register(UmpInstance)
-class UmpInstanceAdmin(PortalAdmin):
+class UmpInstanceAdmin(AddressAdmin):
     """Staff give app name, provider and the UMP's address; everything else is derived or done by operations."""
 
     form = UmpInstanceForm
     subject_word = "instance"
+    address_fields = ADDRESS
     list_display = ("host_name", "state", "provider", "tenant", "delivery_kind", "secret_expires", "changed")
     list_display_links = ("host_name",)
     list_filter = (attention.need_filter(attention.INSTANCES), "status", "provider", "delivery")
@@ -58,7 +60,7 @@ class UmpInstanceAdmin(PortalAdmin):
         """What is typed, what follows from it, and the UMP API's credential."""
         may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         secret = "ump_client_secret" if may_write else "secret_kept"
-        fixed = bool(obj and is_fixed(obj))
+        fixed = bool(obj and self.is_fixed(obj))
         return [
             (None, {"fields": ADDRESS, "description": FIXED if fixed else ""}),
             ("What follows from it", {"fields": DERIVED, "description": DERIVED_TEXT}),
@@ -66,9 +68,12 @@ class UmpInstanceAdmin(PortalAdmin):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: UmpInstance | None = None) -> list[str]:
-        """The address is fixed after the first delivery and while an operation is at work."""
-        fixed = ADDRESS if obj and is_fixed(obj) else []
-        return [*fixed, *DERIVED, "secret_kept"]
+        """What follows from the address is never typed."""
+        return [*super().get_readonly_fields(request, obj), *DERIVED, "secret_kept"]
+
+    def instances_of(self, obj: UmpInstance) -> QuerySet[UmpInstance]:
+        """The instance itself."""
+        return UmpInstance.objects.filter(pk=obj.pk)
 
     def has_provision_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may have an app registration made."""
@@ -238,11 +243,6 @@ FOLLOWS = [
     "With another app name, links in invitations that were sent before stop working, and the application gets the new "
     "redirect URI when you provision.",
 ]
-
-
-def is_fixed(instance: UmpInstance) -> bool:
-    """Whether its address may not be edited in the form."""
-    return bool(instance.delivered_at) or Operation.objects.live().filter(subject_id=instance.pk).exists()
 
 
 def is_named(instance: UmpInstance) -> bool:

@@ -3,6 +3,7 @@
 from registrations.models.applications import AppRegistration, ClientSecret
 from registrations.models.history import AuditEvent
 from registrations.models.operations import Operation
+from registrations.models.password_tries import PasswordTry
 from registrations.models.tenants import EntraTenant, ServiceProvider, UmpInstance
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "ClientSecret",
     "EntraTenant",
     "Operation",
+    "PasswordTry",
     "ServiceProvider",
     "UmpInstance",
 ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # Django's fields are generic to the type checker only
 else:
     Chars, Text = models.CharField, models.TextField
 
-DNS_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
 def validate_guid(value: str) -> None:
@@ -31,7 +31,7 @@ def validate_guid(value: str) -> None:
 
 def validate_dns_label(value: str) -> None:
     """Accept one DNS label (RFC 1123). Raises ValidationError."""
-    if not DNS_LABEL.match(value):
+    if not DNS_LABEL.fullmatch(value):
         raise ValidationError(
             "Use letters, digits and hyphens only, in lower case, up to 63 characters, with no hyphen at either end.",
             code="dns_label",
@@ -41,7 +41,7 @@ def validate_dns_label(value: str) -> None:
 def validate_domain(value: str) -> None:
     """Accept a domain of at least two labels (RFC 1123). Raises ValidationError."""
     labels = value.split(".")
-    if len(labels) < 2 or len(value) > 240 or not all(DNS_LABEL.match(label) for label in labels):
+    if len(labels) < 2 or len(value) > 240 or not all(DNS_LABEL.fullmatch(label) for label in labels):
         raise ValidationError("Enter a domain like finebak.com, in lower case, without https://.", code="domain")
 
 

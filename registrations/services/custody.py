@@ -1,5 +1,6 @@
 """Secrets that staff give into our keeping, and the addresses they are sent to."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -30,6 +31,32 @@ def keep_ump_secret(instance: UmpInstance, secret: str, *, actor: audit.Actor) -
     with transaction.atomic():
         instance.save(update_fields=["ump_client_secret_envelope"])
         audit.record("instance.secret_kept", actor=actor, subject=instance)
+
+
+def was_delivered(instances: models.QuerySet[UmpInstance]) -> bool:
+    """Whether one of these instances' UMPs got a sync app."""
+    return instances.filter(delivered_at__isnull=False).exists()
+
+
+def is_fixed(instances: models.QuerySet[UmpInstance]) -> bool:
+    """Whether the address of these instances is past editing: one was delivered, or an operation is at work on one."""
+    if was_delivered(instances):
+        return True
+    ids = list(instances.values_list("pk", flat=True))
+    return Operation.objects.live().filter(models.Q(subject_id__in=ids) | _noted(ids)).exists()
+
+
+def hold_address(instances: models.QuerySet[UmpInstance]) -> None:
+    """Keep these instances as they are until the transaction ends, so that what they derive from may be edited.
+
+    Raises WrongStateError where their address is past editing: an operation may have begun a moment ago.
+    """
+    list(instances.order_by("pk").select_for_update(of=("self",)).only("pk"))
+    if is_fixed(instances):
+        raise WrongStateError(
+            "Nothing is saved: an operation has begun here, or something was delivered, and it uses this address. "
+            "Wait for the end or cancel it. After a delivery, use Change address."
+        )
 
 
 def change_instance_address(
@@ -93,8 +120,7 @@ def _follow_provider(instance: UmpInstance, domain: str, reason: str, actor: aud
 
 def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:
     # The guard and the change are one statement: an operation that began a moment ago must not be sent elsewhere.
-    ids = [str(pk) for pk in rows.values_list("pk", flat=True)]
-    if Operation.objects.live().filter(**{f"notes__{operations.INSTANCE_NOTE}__in": ids}).exists():
+    if Operation.objects.live().filter(_noted(rows.values_list("pk", flat=True))).exists():
         raise WrongStateError("A customer is being connected on this instance. Wait for the end or cancel it first.")
     try:
         with transaction.atomic():
@@ -108,6 +134,11 @@ def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:
         raise WrongStateError("Another instance of this service provider has that app name.") from None
     if not changed:
         raise WrongStateError("An operation of this instance has not ended yet. Wait for it or cancel it first.")
+
+
+def _noted(ids: Iterable[Any]) -> models.Q:
+    """Operations of something else that need the address of one of these instances."""
+    return models.Q(**{f"notes__{operations.INSTANCE_NOTE}__in": [str(pk) for pk in ids]})
 
 
 def _allowed(url: str, domain: str) -> bool:

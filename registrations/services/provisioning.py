@@ -47,13 +47,13 @@ def request(instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adop
     if instance.status == UmpInstance.Status.RETIRED:
         raise WrongStateError(f"{instance.host} is retired.")
     with transaction.atomic():
-        notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
-        operation = operations.request(KIND, instance, actor=actor, user=user, notes=notes)
+        # The row before the history's chain, as whoever edits its address takes them: no two wait for each other.
         # An active instance stays active: repeating its provisioning must not close the wizard.
         UmpInstance.objects.filter(
             pk=instance.pk, status__in=[UmpInstance.Status.DRAFT, UmpInstance.Status.FAILED]
         ).update(status=UmpInstance.Status.PROVISIONING, status_changed_at=timezone.now())
-    return operation
+        notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
+        return operations.request(KIND, instance, actor=actor, user=user, notes=notes)
 
 
 def plan(instance: UmpInstance) -> list[tuple[str, str]]:

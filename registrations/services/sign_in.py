@@ -1,5 +1,6 @@
 """Staff sign in: every attempt is in the history, and guessing is slowed down."""
 
+import ipaddress
 from datetime import timedelta
 from typing import Any
 
@@ -7,21 +8,24 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
 from registrations import encryption
 from registrations.errors import WrongStateError
-from registrations.models import AuditEvent
+from registrations.models import AuditEvent, PasswordTry
 from registrations.services import audit
 
 REFUSED = "staff.sign_in_refused"
 SIGNED_IN = "staff.signed_in"
-MAX_REFUSALS = 5
 WINDOW = timedelta(minutes=15)
+MAX_AT_ADDRESS = 5  # wrong passwords for one user name from one address
+MAX_FOR_NAME = 20  # for one user name from anywhere: a guesser may have many addresses
+MAX_FROM_ADDRESS = 50  # for all user names from one address: a guesser may have many names
+IPV6_SITE = 64  # RFC 6177 and RFC 4291, section 2.5.4: one subscriber has at least all addresses of a /64
 LONGEST_NAME = 150
-TOO_MANY = "Too many wrong passwords for this user name. Wait 15 minutes, then try again."
+TOO_MANY = "Too many wrong passwords. Wait 15 minutes, then try again."
 
 
 class ThrottledBackend(ModelBackend):
@@ -30,17 +34,19 @@ class ThrottledBackend(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
-        """The staff member, or None. Raises PermissionDenied after 5 refusals within 15 minutes at one address."""
+        """The staff member, or None. Raises PermissionDenied where too many wrong passwords were typed lately."""
         if username is None or password is None:
             return None
         address = address_of(request)
-        if is_throttled(username, address):
+        typed = _count_in(username, address)
+        if typed is None:
             raise PermissionDenied(TOO_MANY)
         user = super().authenticate(request, username=username, password=password, **kwargs)
         if user is None:
             _record_refusal(username, address, "sign-in")
             return None
         with transaction.atomic():
+            typed.delete()
             audit.record(SIGNED_IN, actor=audit.Actor.staff(user, address), subject=user)
         return user
 
@@ -55,24 +61,62 @@ def address_of(request: HttpRequest | None) -> str | None:
 
 
 def is_throttled(username: str, address: str | None) -> bool:
-    """Whether this user name was refused too often at this address within the last 15 minutes."""
-    refusals = AuditEvent.objects.filter(
-        action=REFUSED, at__gt=timezone.now() - WINDOW, actor_id=_name_key(username), ip_address=address
-    )
-    return refusals.count() >= MAX_REFUSALS
+    """Whether too many wrong passwords were typed lately for this name, at this address, or both."""
+    return _is_full(_name_key(username), network_of(address), room=0)
 
 
-def confirm_password(user: User, password: str, address: str | None) -> bool:
+def confirm_password(user: User, password: str, address: str | None, where: str = "confirmation") -> bool:
     """Whether the signed-in person typed their own password; a wrong one counts like a refused sign-in.
 
-    Raises WrongStateError after too many wrong ones.
+    Not to be called in a transaction: parallel guesses must see each other. Raises WrongStateError after too many wrong
+    ones.
     """
-    if is_throttled(user.username, address):
+    typed = _count_in(user.username, address)
+    if typed is None:
         raise WrongStateError(TOO_MANY)
     if user.check_password(password):
+        typed.delete()
         return True
-    _record_refusal(user.username, address, "confirmation")
+    _record_refusal(user.username, address, where)
     return False
+
+
+def network_of(address: str | None) -> str:
+    """What counts as one address: an IPv4 address, or the whole /64 of an IPv6 one; "" for anything else."""
+    try:
+        ip = ipaddress.ip_address(address or "")
+    except ValueError:
+        return ""
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((int(ip), IPV6_SITE), strict=False))
+
+
+def forget_old_tries() -> int:
+    """Delete typed passwords that no longer count."""
+    return PasswordTry.objects.filter(at__lte=timezone.now() - WINDOW).delete()[0]
+
+
+def _count_in(username: str, address: str | None) -> PasswordTry | None:
+    """Count a password before it is looked at, so that parallel guesses see each other; None where it is one too many."""
+    name_key, network = _name_key(username), network_of(address)
+    with transaction.atomic(durable=True):
+        typed = PasswordTry.objects.create(at=timezone.now(), name_key=name_key, network=network)
+    if _is_full(name_key, network, room=1):
+        typed.delete()  # it was not looked at, so it told nobody anything
+        return None
+    return typed
+
+
+def _is_full(name_key: str, network: str, *, room: int) -> bool:
+    """Whether a limit is reached; `room` is what those that are being tried may take of it."""
+    of_name, of_network = models.Q(name_key=name_key), models.Q(network=network)
+    found = PasswordTry.objects.filter(of_name | of_network, at__gt=timezone.now() - WINDOW).aggregate(
+        both=models.Count("pk", filter=of_name & of_network),
+        name=models.Count("pk", filter=of_name),
+        network=models.Count("pk", filter=of_network),
+    )
+    limits = {"both": MAX_AT_ADDRESS, "name": MAX_FOR_NAME, "network": MAX_FROM_ADDRESS}
+    return any(found[key] - room >= limit for key, limit in limits.items())
 
 
 def _record_refusal(username: str, address: str | None, where: str) -> None:

@@ -87,6 +87,18 @@ def test_x_forwarded_host_never_counts(plain_instance: UmpInstance, settings: An
         ("10.0.0.2", "198.51.100.1, nonsense", "10.0.0.2"),
         ("10.0.0.2", "", "10.0.0.2"),
         ("::ffff:10.0.0.2", "2001:db8::7", "2001:db8::7"),
+        ("10.0.0.2", "198.51.100.1:5678", "198.51.100.1"),  # with the port, as some proxies write it
+        ("10.0.0.2", "[2001:db8::7]:443", "2001:db8::7"),
+        ("10.0.0.2", "[2001:db8::7]", "2001:db8::7"),
+        ("10.0.0.2", "198.51.100.1:5678, 10.0.0.3:80", "198.51.100.1"),
+        ("10.0.0.2", "198.51.100.1:x", "10.0.0.2"),
+        ("10.0.0.2", "198.51.100.1:5678:9", "10.0.0.2"),
+        ("10.0.0.2", "[2001:db8::7", "10.0.0.2"),
+        ("10.0.0.2", "[198.51.100.1", "10.0.0.2"),
+        ("10.0.0.2", ":443", "10.0.0.2"),
+        ("10.0.0.2", "fe80::1%eth0", "10.0.0.2"),  # a zone means something on that machine alone
+        ("10.0.0.2", "198.51.100.\u0661", "10.0.0.2"),
+        ("10.0.0.2", ",,,", "10.0.0.2"),
     ],
 )
 def test_the_client_is_the_rightmost_address_that_is_no_proxy_of_ours(
@@ -172,3 +184,12 @@ def test_no_other_file_can_be_asked_for(name: str, plain_instance: UmpInstance) 
 
 def test_the_stylesheet_stays_small() -> None:
     assert len(assets.content("portal.css")[0]) < 15_000
+
+
+def test_messages_to_staff_are_in_no_cookie(operator_client: Client, plain_instance: UmpInstance) -> None:
+    answer = operator_client.post(
+        f"/admin/registrations/entratenant/{plain_instance.provider.tenant_id}/check-credential/"
+    )
+    assert answer.status_code == 302
+    assert "messages" not in answer.cookies
+    assert "The check has begun" in operator_client.get("/admin/").content.decode()

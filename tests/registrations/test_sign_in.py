@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations.models import AuditEvent
+from registrations.models import AuditEvent, PasswordTry
 from registrations.services import sign_in
 from tests import factories
 
@@ -156,10 +156,91 @@ def test_a_password_of_ones_own_is_changed_with_an_entry_in_the_history(
     new = "another long password"
     address = reverse("admin:password_change")
     wrong = {"old_password": "wrong", "new_password1": new, "new_password2": new}
-    operator_client.post(address, wrong)
-    assert not AuditEvent.objects.exists()
+    assert "The password is wrong" in operator_client.post(address, wrong).content.decode()
+    refused = AuditEvent.objects.get()
+    assert (refused.action, refused.actor_label, refused.after) == (
+        "staff.sign_in_refused", "olga", {"where": "password change"},
+    )  # fmt: skip
     assert operator_client.post(address, {**wrong, "old_password": factories.PASSWORD}).status_code == 302
-    event = AuditEvent.objects.get()
+    event = AuditEvent.objects.first()
+    assert event
     assert (event.action, event.actor_label, event.after) == ("staff.password_changed", "Olga Operator", {})
     operator.refresh_from_db()
     assert operator.check_password(new)
+
+
+def test_a_stolen_session_cannot_guess_the_password_where_it_is_changed(operator: User) -> None:
+    client = Client(headers={"host": "localhost"})
+    client.force_login(operator)
+    address = reverse("admin:password_change")
+    new = {"new_password1": "another long password", "new_password2": "another long password"}
+    for _ in range(5):
+        client.post(address, {**new, "old_password": "wrong"})
+    answer = client.post(address, {**new, "old_password": factories.PASSWORD})
+    assert "Too many wrong passwords" in answer.content.decode()
+    operator.refresh_from_db()
+    assert operator.check_password(factories.PASSWORD)
+    assert AuditEvent.objects.filter(action="staff.sign_in_refused").count() == 5
+
+
+def test_all_addresses_of_one_ipv6_site_count_together(operator: User) -> None:
+    for number in range(5):
+        attempt("olga", "wrong", address=f"2001:db8:1:2::{number:x}")
+    assert not is_in(attempt("olga", factories.PASSWORD, address="2001:db8:1:2:ffff::1"))
+    assert is_in(attempt("olga", factories.PASSWORD, address="2001:db8:1:3::1"))
+
+
+def test_an_ipv4_address_in_ipv6_clothes_counts_as_itself() -> None:
+    assert sign_in.network_of("::ffff:192.0.2.1") == sign_in.network_of("192.0.2.1") == "192.0.2.1"
+    assert sign_in.network_of("::ffff:192.0.2.2") != "192.0.2.1"
+    assert sign_in.network_of("no address") == sign_in.network_of(None) == ""
+
+
+def test_guessing_one_name_from_many_addresses_is_stopped(operator: User, auditor: User) -> None:
+    make_tries(sign_in.MAX_FOR_NAME, name="olga")
+    assert not is_in(attempt("olga", factories.PASSWORD, address="192.0.2.200"))
+    assert is_in(attempt("arthur", factories.PASSWORD, address="192.0.2.200"))
+
+
+def test_guessing_many_names_from_one_address_is_stopped(operator: User) -> None:
+    make_tries(sign_in.MAX_FROM_ADDRESS, address="192.0.2.1")
+    assert not is_in(attempt("olga", factories.PASSWORD, address="192.0.2.1"))
+    assert is_in(attempt("olga", factories.PASSWORD, address="192.0.2.2"))
+
+
+def make_tries(number: int, *, name: str = "", address: str = "") -> None:
+    """Wrong passwords; what is not given is another one each time."""
+    for each in range(number):
+        made = sign_in._count_in(name or f"name{each}", address or f"192.0.2.{each}")
+        assert made, "stopped before the limit"
+
+
+def test_guesses_that_come_at_the_same_time_count_before_they_are_looked_at(
+    operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def look(user: User, password: str) -> bool:
+        """While this password is being compared, the next request comes in."""
+        if len(seen) < 20:
+            seen.append(True)
+            attempt("olga", "wrong")
+        return False
+
+    monkeypatch.setattr(User, "check_password", look)
+    attempt("olga", "wrong")
+    assert len(seen) == sign_in.MAX_AT_ADDRESS
+
+
+def test_right_passwords_do_not_use_up_the_limit(operator: User) -> None:
+    for _ in range(sign_in.MAX_AT_ADDRESS + 2):
+        assert is_in(attempt("olga", factories.PASSWORD))
+    assert not PasswordTry.objects.exists()
+
+
+def test_typed_passwords_are_forgotten_when_they_no_longer_count(operator: User) -> None:
+    attempt("olga", "wrong")
+    assert sign_in.forget_old_tries() == 0
+    with time_machine.travel(timezone.now() + timedelta(minutes=15, seconds=1)):
+        assert sign_in.forget_old_tries() == 1
+    assert AuditEvent.objects.filter(action="staff.sign_in_refused").exists()

@@ -157,6 +157,21 @@ def test_an_unknown_object_is_not_found(operator_client: Client) -> None:
     assert operator_client.get(listing(Operation) + f"{guid(9)}/steps/").status_code == 404
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_what_is_no_id_is_not_found(model: Any, world: None, operator_client: Client) -> None:
+    for address in ("x/change/", "x/history/", "0/change/", f"{guid(9)}x/change/"):
+        answer = operator_client.get(listing(model) + address)
+        assert answer.status_code in (302, 404), address
+    if model in (EntraTenant, UmpInstance, Connection):
+        assert operator_client.get(listing(model) + "x/change/").status_code == 404
+
+
+@pytest.mark.parametrize(("model", "act"), ACTS)
+def test_an_act_on_what_is_no_id_is_not_found(model: Any, act: str, world: None, operator_client: Client) -> None:
+    address = page_of(model.objects.first(), act).replace(str(model.objects.first().pk), "x")
+    assert operator_client.post(address).status_code == 404
+
+
 def test_every_secret_stays_out_of_every_page(world: None, superuser_client: Client) -> None:
     for model in MODELS:
         for address in (listing(model), page_of(model.objects.first())):

@@ -133,7 +133,9 @@ def instance_values(provider: ServiceProvider, **values: Any) -> dict[str, Any]:
 def test_a_ump_url_elsewhere_is_refused(operator_client: Client, url: str, sentence: str) -> None:
     provider = factories.make_provider(domain="finebak.com")
     answer = operator_client.post(reverse(ADD_INSTANCE), instance_values(provider, ump_url=url))
-    assert sentence in answer.content.decode()
+    page = answer.content.decode()
+    assert sentence in page
+    assert f'href="{url}"' not in page
     assert not UmpInstance.objects.exists()
 
 

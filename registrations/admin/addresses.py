@@ -1,0 +1,39 @@
+"""Forms of rows whose values decide where secrets go: those values are fixed once something was delivered there."""
+
+from typing import Any
+
+from django.db import models
+from django.http import HttpRequest
+
+from registrations.admin.base import PortalAdmin
+from registrations.models import UmpInstance
+from registrations.services import custody
+
+
+class AddressAdmin(PortalAdmin):
+    """Its `address_fields` are read only after the first delivery and while an operation is at work below the row."""
+
+    address_fields: tuple[str, ...] = ()
+
+    def instances_of(self, obj: Any) -> models.QuerySet[UmpInstance]:
+        """The UMP instances whose address follows from the row."""
+        raise NotImplementedError
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """With the address, where it is fixed."""
+        fixed = self.address_fields if obj and self.is_fixed(obj) else ()
+        return [*fixed, *super().get_readonly_fields(request, obj)]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Look again under the lock: an operation may have begun since the form was made."""
+        if change and set(self.address_fields) & set(form.changed_data):
+            custody.hold_address(self.instances_of(obj))
+        super().save_model(request, obj, form, change)
+
+    def is_fixed(self, obj: Any) -> bool:
+        """Whether the form may not change the address."""
+        return custody.is_fixed(self.instances_of(obj))
+
+    def was_delivered(self, obj: Any) -> bool:
+        """Whether a sync app was delivered below the row: from then on Change address is the way."""
+        return custody.was_delivered(self.instances_of(obj))
