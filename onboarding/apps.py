@@ -11,7 +11,8 @@ class OnboardingConfig(AppConfig):
 
     def ready(self) -> None:
         """Registration happens once, when every app is loaded."""
-        from onboarding.services import connecting, sending
+        from onboarding.services import connecting, sending, using_existing
 
         connecting.register()
+        using_existing.register()
         sending.register()

@@ -127,6 +127,14 @@ class Invitation(Sealing):
             raise ValidationError({"expires_at": "Choose a time in the future."})
 
 
+class ConnectionWay(models.TextChoices):
+    """How a customer connects, in the order in which the ways are recommended."""
+
+    NEW = "new", "New app registration"
+    EXISTING = "existing", "Existing app registration"
+    TOKEN = "token", "Delegated token"
+
+
 class SignIn(Sealing):
     """One trip to Microsoft's sign-in page: bound to a one-time state and to the browser that started it."""
 
@@ -142,6 +150,7 @@ class SignIn(Sealing):
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="sign_ins")
     purpose = models.CharField(max_length=20, choices=Purpose)
     token_hash = models.CharField(max_length=64, blank=True)  # of the link with which it was begun
+    way = models.CharField(max_length=20, choices=ConnectionWay, default=ConnectionWay.NEW)
     state_hash = models.CharField(max_length=64, unique=True)
     browser_hash = models.CharField(max_length=64)
     flow_envelope = EnvelopeField()
@@ -160,7 +169,10 @@ class SignIn(Sealing):
 
 
 class Connection(Sealing):
-    """What the wizard achieves for one invitation: the registration in the customer's tenant, handed over to the UMP."""
+    """What the wizard achieves for one invitation: access to the customer's tenant, handed over to the UMP.
+
+    Who the administrator is stays empty where nobody signed in: an existing registration is proved by its own token.
+    """
 
     class Status(models.TextChoices):
         IDENTIFIED = "identified", "Administrator identified"
@@ -170,9 +182,10 @@ class Connection(Sealing):
 
     invitation = models.OneToOneField(Invitation, on_delete=models.PROTECT, related_name="connection")
     status = models.CharField(max_length=20, choices=Status, default=Status.IDENTIFIED)
-    admin_object_id = GuidField("administrator's object ID")
-    admin_name = models.CharField(max_length=255)
-    admin_username = models.CharField(max_length=255)
+    way = models.CharField(max_length=20, choices=ConnectionWay, default=ConnectionWay.NEW)
+    admin_object_id = GuidField("administrator's object ID", blank=True)
+    admin_name = models.CharField(max_length=255, blank=True)
+    admin_username = models.CharField(max_length=255, blank=True)
     registration_name = models.CharField(max_length=15, blank=True, validators=[validate_registration_name])
     registration = models.OneToOneField(
         AppRegistration, on_delete=models.PROTECT, null=True, blank=True, related_name="connection"

@@ -165,6 +165,23 @@ REFUSALS = {
             "Show the progress", Way.PROGRESS, SAVED,
         ),
         Refusal(
+            "under_way", 409, "This is under way already", "{facts}",
+            "Wait a minute, then look again. An administrator who signed in can watch the progress.",
+            "Back to the invitation", Way.INVITATION, SAVED,
+        ),
+        Refusal(
+            "too_many_tries", 429, "Too many tries",
+            "Other values were entered several times within a quarter of an hour, and Microsoft refused them.",
+            "Wait 15 minutes. Meanwhile compare the values with the registration in Microsoft Entra.",
+            "Back to the invitation", Way.INVITATION, UNCHANGED,
+        ),
+        Refusal(
+            "way_not_offered", 409, "This way is not possible here",
+            "The phone service of {provider} cannot take over {facts}.",
+            "Go back and choose another way.",
+            "Back to the invitation", Way.INVITATION, UNCHANGED,
+        ),
+        Refusal(
             "csrf", 403, "This form is too old",
             "The form was opened long ago, in another browser, or your browser refuses cookies.",
             "Open the link in your mail again. Your browser has to accept cookies for this site.",

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from onboarding import tokens
-from onboarding.views import assets, callback, landing, progress, registration
+from onboarding.views import assets, callback, existing, landing, progress, registration
 
 urlpatterns = [
     path("authenticate", landing.portal, name="portal"),
@@ -13,9 +13,12 @@ urlpatterns = [
     path("authenticate/registration", registration.registration, name="registration"),
     path("authenticate/progress", progress.progress, name="progress"),
     path("authenticate/progress/sign-in", progress.sign_in_again, name="sign_in_again"),
+    path("authenticate/progress/look-again", existing.look_again, name="look_again"),
     path("authenticate/done", progress.done, name="done"),
     re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})\Z", landing.landing, name="landing"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/choose\Z", landing.choose, name="choose"),
     re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/start\Z", landing.start, name="start"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/existing\Z", existing.existing, name="existing"),
 ]
 handler400 = "onboarding.views.refusals.bad_request"
 handler403 = "onboarding.views.refusals.forbidden"

@@ -16,12 +16,12 @@ from registrations.admin.base import ReadOnlyAdmin
 class ConnectionAdmin(ReadOnlyAdmin):
     """The registration in the customer's tenant, and how far it got."""
 
-    list_display = ("service", "state", "admin_username", "connected", "grant")
+    list_display = ("service", "state", "way", "admin_username", "connected", "grant")
     list_select_related = ("invitation__service",)
-    list_filter = ("status",)
+    list_filter = ("status", "way")
     search_fields = ("invitation__service__full_name", "invitation__service__short_name", "admin_username")
     fields = (
-        "invitation", "state", "admin_name", "admin_username", "registration_name", "registration",
+        "invitation", "state", "way", "admin_name", "admin_username", "registration_name", "registration",
         "application", "connected", "grant",
     )  # fmt: skip
     readonly_fields = ("state", "application", "connected", "grant")

@@ -1,6 +1,7 @@
 """Microsoft's error codes in plain words: what happened, and what the person can do about it."""
 
 from onboarding.explanations.aadsts import CODES, GENERIC, Explanation
+from onboarding.explanations.credentials import explain_credential
 
 
 def explain(code: str) -> Explanation:
@@ -8,4 +9,4 @@ def explain(code: str) -> Explanation:
     return CODES.get(code, GENERIC)
 
 
-__all__ = ["GENERIC", "Explanation", "explain"]
+__all__ = ["GENERIC", "Explanation", "explain", "explain_credential"]

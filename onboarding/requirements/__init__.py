@@ -106,6 +106,22 @@ ADMINISTRATOR_ROLES = [
     AdministratorRole(APPLICATION_ADMINISTRATOR, "Application Administrator", "Needed only for this set-up."),
 ]  # fmt: skip
 
+# https://learn.microsoft.com/entra/identity/role-based-access-control/manage-roles-portal
+ROLES_PAGE = "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/AllRolesBlade"
+# https://learn.microsoft.com/entra/identity-platform/howto-remove-app and quickstart-configure-app-access-web-apis
+REGISTRATION_BLADE = "https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~"
+
+
+def overview_page(app_id: str) -> str:
+    """The registration's own page in Microsoft Entra."""
+    return f"{REGISTRATION_BLADE}/Overview/appId/{app_id}"
+
+
+def permissions_page(app_id: str) -> str:
+    """Where the registration's permissions are listed and granted in Microsoft Entra."""
+    return f"{REGISTRATION_BLADE}/CallAnAPI/appId/{app_id}"
+
+
 NEEDED_ROLE_SENTENCE = "Global Administrator, or Privileged Role Administrator together with Application Administrator"
 
 

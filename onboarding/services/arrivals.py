@@ -18,7 +18,7 @@ from onboarding.explanations import explain
 from onboarding.identity import Identity
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.refusals import Lent, RefusedError
-from onboarding.services import connecting, invitations, lent_access, sign_ins
+from onboarding.services import connecting, invitations, lent_access, sign_ins, using_existing
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError, SignInAnswer
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
@@ -152,10 +152,14 @@ def _taken_up(sign_in: SignIn, person: Identity) -> Connection:
         sign_ins.refuse_stale(sign_in)
         raise RefusedError("expired_link")
     usable.filter(status__in=[Invitation.Status.DRAFT, Invitation.Status.SENT]).update(status=Invitation.Status.STARTED)
-    connection, _ = Connection.objects.get_or_create(invitation=sign_in.invitation, defaults=who)
+    connection, _ = Connection.objects.get_or_create(
+        invitation=sign_in.invitation, defaults={**who, "way": sign_in.way}
+    )
     if not _at_work(connection):
         # Another administrator of the same organisation may take over, but not from under a worker.
         Connection.objects.filter(pk=connection.pk).update(**who)
+        unmade = Connection.objects.filter(pk=connection.pk, registration=None, customer_part_done_at=None)
+        unmade.update(way=sign_in.way)
         connection.refresh_from_db()
     return connection
 
@@ -164,6 +168,7 @@ def _set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Ac
     token: dict[str, Any] = {"access_token": redeemed.access_token, "token_expires_at": redeemed.expires_at}
     latest = connecting.latest_operation(connection)
     try:
+        using_existing.step_aside(connection, actor=actor)
         if latest is None or latest.status in {Operation.Status.CANCELLED, Operation.Status.SUCCEEDED}:
             return connecting.request(connection, actor=actor, **token)
         if latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from onboarding import requirements
 from onboarding.models import Connection, Invitation
 from onboarding.services import handing_over, lent_access
-from onboarding.services.subjects import connection_of, made_registration, open_connection
+from onboarding.services.subjects import NEW_REGISTRATION, made_registration, open_connection
 from registrations import connections
 from registrations.clients.graph import ResourcePrincipal
 from registrations.errors import (
@@ -21,7 +21,7 @@ from registrations.errors import (
 from registrations.models import AppRegistration, Operation
 from registrations.services import audit, client_secrets, desired, operations, registering
 
-KIND = "connect"
+KIND = NEW_REGISTRATION
 CREDENTIAL_KEPT_FOR = timedelta(hours=24)
 ROLES_AGAIN = timedelta(seconds=10)
 ROLES_WITHIN = timedelta(minutes=15)  # Microsoft's figure for a role change to take effect
@@ -41,12 +41,10 @@ def register() -> None:
                 operations.Step("secret", "Create its secret", _secret),
                 operations.Step("proof", "Prove that it works", _proof),
                 operations.Step("clean_up", "Give back the access that was lent", lent_access.give_back),
-                operations.Step("find_service", "Find the phone service", handing_over.find_service),
-                operations.Step("hand_over", "Hand the registration over to the phone service", handing_over.hand_over),
-                operations.Step("validation", "Check the connection", handing_over.validation),
+                *handing_over.steps(),
             ),
             subject=Connection,
-            succeeded=_succeeded,
+            succeeded=handing_over.succeeded,
             failed=_failed,
             before_failing=lent_access.give_back_before_failing,
         )
@@ -176,23 +174,8 @@ def _wait_for_roles(operation: Operation, missing: list[str]) -> None:
     )
 
 
-def _succeeded(operation: Operation) -> None:
-    now = timezone.now()
-    connection = connection_of(operation)
-    Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.CONNECTED, connected_at=now)
-    completed = Invitation.objects.filter(pk=connection.invitation_id, status__in=Invitation.OPEN).update(
-        status=Invitation.Status.COMPLETED, completed_at=now
-    )
-    if completed:
-        audit.record(
-            "invitation.completed", actor=audit.WORKER, subject=connection.invitation, operation_id=operation.pk
-        )
-
-
 def _failed(operation: Operation) -> None:
-    Connection.objects.filter(pk=operation.subject_id, status=Connection.Status.CONNECTING).update(
-        status=Connection.Status.FAILED
-    )
+    handing_over.failed(operation)
     lent_access.say_what_was_left(operation)
 
 

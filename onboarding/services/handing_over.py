@@ -6,18 +6,48 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from onboarding.models import Service
-from onboarding.services.subjects import made_registration, open_connection
+from onboarding.models import Connection, Invitation, Service
+from onboarding.services.subjects import connection_of, made_registration, open_connection
 from registrations import connections
 from registrations.clients.ump import UmpClient, UmpCustomer
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
 from registrations.models import ClientSecret, Operation, UmpInstance
-from registrations.services import client_secrets, operations
+from registrations.services import audit, client_secrets, kinds, operations
 
 SERVICE_MISSING = "service_missing"
 LOOK_FOR_SERVICE_AGAIN = timedelta(minutes=5)
 LOOK_AT_JOB_AGAIN = timedelta(seconds=3)
 JOB_WITHIN = timedelta(hours=1)
+
+
+def steps() -> tuple[kinds.Step, ...]:
+    """The last steps of every way that ends with a registration."""
+    return (
+        kinds.Step("find_service", "Find the phone service", find_service),
+        kinds.Step("hand_over", "Hand the registration over to the phone service", hand_over),
+        kinds.Step("validation", "Check the connection", validation),
+    )
+
+
+def succeeded(operation: Operation) -> None:
+    """In the closing transaction, for every way: the customer is connected and the invitation is used up."""
+    now = timezone.now()
+    connection = connection_of(operation)
+    Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.CONNECTED, connected_at=now)
+    completed = Invitation.objects.filter(pk=connection.invitation_id, status__in=Invitation.OPEN).update(
+        status=Invitation.Status.COMPLETED, completed_at=now
+    )
+    if completed:
+        audit.record(
+            "invitation.completed", actor=audit.WORKER, subject=connection.invitation, operation_id=operation.pk
+        )
+
+
+def failed(operation: Operation) -> None:
+    """In the closing transaction, for every way: what had begun has failed."""
+    Connection.objects.filter(pk=operation.subject_id, status=Connection.Status.CONNECTING).update(
+        status=Connection.Status.FAILED
+    )
 
 
 def find_service(operation: Operation) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from onboarding.models import Connection, Invitation
 from onboarding.refusals import RefusedError
+from onboarding.services.subjects import NEW_REGISTRATION
 from registrations.models import Operation
 
 
@@ -60,12 +61,12 @@ def of(invitation: Invitation) -> LeftBehind:
     )
     if connection is None:
         return LeftBehind()
-    registration = connection.registration
-    begun = Operation.objects.filter(subject_id=connection.pk).exists()
+    registration = connection.registration if connection.registration and connection.registration.managed else None
+    begun = Operation.objects.filter(kind=NEW_REGISTRATION, subject_id=connection.pk).exists()
     return LeftBehind(
         registration=registration.display_name if registration else "",
         is_certain=bool(registration and registration.object_id),
-        app=connection.invitation.service.instance.app_name,
+        app=connection.invitation.service.instance.app_name if connection.admin_object_id else "",
         lent=connection.grant_removed is False or (begun and connection.grant_removed is None),
     )
 

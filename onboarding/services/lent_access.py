@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from onboarding.models import Connection
 from onboarding.refusals import Lent
-from onboarding.services.subjects import connection_of, open_connection, sync_app_of
+from onboarding.services.subjects import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
 from registrations import connections
 from registrations.clients.graph import GraphClient
 from registrations.errors import NotPermittedError, PersonNeededError, PortalError
@@ -84,7 +84,7 @@ def _serves_an_operation(connection: Connection) -> bool:
         invitation__tenant_id=invitation.tenant_id,
         invitation__service__instance_id=invitation.service.instance_id,
     )
-    live = Operation.objects.live().filter(subject_id__in=before_clean_up.values("pk"))
+    live = Operation.objects.live().filter(kind=NEW_REGISTRATION, subject_id__in=before_clean_up.values("pk"))
     return live.exclude(waits_for="customer").exists()  # who waits for a new sign-in gets a new grant with it
 
 

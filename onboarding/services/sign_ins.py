@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from onboarding import requirements, tokens
 from onboarding.explanations import explain
-from onboarding.models import Invitation, SignIn
+from onboarding.models import ConnectionWay, Invitation, SignIn
 from onboarding.refusals import Lent, RefusedError
 from onboarding.services import left_behind
 from registrations import connections
@@ -43,7 +43,14 @@ class SyncApp:
         return f"SyncApp(app_id={self.app_id!r})"
 
 
-def begin(invitation: Invitation, purpose: SignIn.Purpose, *, browser: str, actor: audit.Actor) -> Departure:
+def begin(
+    invitation: Invitation,
+    purpose: SignIn.Purpose,
+    *,
+    browser: str,
+    actor: audit.Actor,
+    way: str = ConnectionWay.NEW,
+) -> Departure:
     """Prepare a trip. `browser` is the cookie's present value, kept where it looks like one of ours (several tabs).
 
     Raises RefusedError where the link opens nothing any more, the instance is not ready, or Microsoft does not answer.
@@ -66,7 +73,8 @@ def begin(invitation: Invitation, purpose: SignIn.Purpose, *, browser: str, acto
         raise RefusedError("microsoft_error", explanation=explain(error.code), code=error.code) from error
     browser = browser if re.fullmatch(tokens.LINK_PATTERN, browser) else tokens.new_token()
     auth_uri = flow.pop("auth_uri")  # the browser's address; redeeming needs the rest alone
-    _write(invitation, purpose, json.dumps(flow), flow["state"], browser, actor)
+    sign_in = SignIn(invitation=invitation, purpose=purpose, way=way)
+    _write(sign_in, json.dumps(flow), flow["state"], browser, actor)
     return Departure(auth_uri, browser)
 
 
@@ -189,26 +197,20 @@ def _login_hint(invitation: Invitation, purpose: str) -> str:
     return invitation.m365_admin_email
 
 
-def _write(
-    invitation: Invitation, purpose: SignIn.Purpose, flow: str, state: str, browser: str, actor: audit.Actor
-) -> None:
+def _write(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Actor) -> None:
     now = timezone.now()
-    sign_in = SignIn(
-        invitation=invitation,
-        purpose=purpose,
-        token_hash=invitation.token_hash,
-        state_hash=tokens.state_hash(state),
-        browser_hash=tokens.browser_hash(browser),
-        expires_at=now + VALID_FOR,
-    )
+    invitation = sign_in.invitation
+    sign_in.token_hash = invitation.token_hash
+    sign_in.state_hash, sign_in.browser_hash = tokens.state_hash(state), tokens.browser_hash(browser)
+    sign_in.expires_at = now + VALID_FOR
     sign_in.seal("flow_envelope", flow)
     with transaction.atomic():
         sign_in.save(force_insert=True)
-        if purpose == SignIn.Purpose.IDENTIFY:
+        if sign_in.purpose == SignIn.Purpose.IDENTIFY:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=now)
-            audit.record("invitation.started", actor=actor, subject=invitation)
+            audit.record("invitation.started", actor=actor, subject=invitation, after={"way": str(sign_in.way)})
         else:
-            audit.record("invitation.consent_begun", actor=actor, subject=invitation)
+            audit.record("invitation.consent_begun", actor=actor, subject=invitation, after={"way": str(sign_in.way)})
 
 
 def _close(sign_in: SignIn, outcome: SignIn.Outcome, **values: str) -> None:

@@ -4,6 +4,8 @@ from onboarding.models import Connection, Invitation
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
 
+NEW_REGISTRATION = "connect"  # the kind of operation that works with what an administrator lent
+
 
 def connection_of(operation: Operation) -> Connection:
     """The connection that the operation is about. Raises WrongStateError where it is gone."""

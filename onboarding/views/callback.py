@@ -1,24 +1,19 @@
 """Where Microsoft sends the browser back to: the one view that takes a form from another site."""
 
-from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from onboarding.hosts import InstanceRequest
 from onboarding.models import SignIn
-from onboarding.services import arrivals, connecting, sign_ins
+from onboarding.services import arrivals, setups, sign_ins
 from onboarding.views import pages, sessions
 from onboarding.views.departures import COOKIE
+from onboarding.views.pages import SeeOther
 from onboarding.views.refusals import refusing
 from registrations import tasks
 from registrations.services import audit
-
-
-class SeeOther(HttpResponseRedirect):
-    """303: the browser goes on with a GET, so that a reload sends nothing twice (RFC 9110, section 15.4.4)."""
-
-    status_code = 303
 
 
 @csrf_exempt  # the one-time state and the browser's cookie bind the answer to the sign-in instead
@@ -47,5 +42,5 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
 
 
 def _go_on(arrival: arrivals.Arrival) -> HttpResponse:
-    under_way = connecting.latest_operation(arrival.connection) is not None
+    under_way = setups.operation_of(arrival.connection) is not None
     return SeeOther(reverse("progress" if under_way else "registration"))

@@ -2,9 +2,9 @@
 
 from django.http import HttpResponse
 
-from onboarding import requirements
+from onboarding import requirements, ways
 from onboarding.hosts import InstanceRequest
-from onboarding.models import Invitation, SignIn
+from onboarding.models import ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
 from onboarding.services import sign_ins
 from onboarding.views import pages
@@ -14,12 +14,17 @@ COOKIE = "__Host-signin"
 
 
 def depart(
-    request: InstanceRequest, invitation: Invitation, purpose: SignIn.Purpose, *, actor: audit.Actor
+    request: InstanceRequest,
+    invitation: Invitation,
+    purpose: SignIn.Purpose,
+    *,
+    actor: audit.Actor,
+    way: str = ConnectionWay.NEW,
 ) -> HttpResponse:
     """Prepare a sign-in and answer with the page that leads to it. Raises RefusedError."""
     service = invitation.service
     try:
-        departure = sign_ins.begin(invitation, purpose, browser=request.COOKIES.get(COOKIE, ""), actor=actor)
+        departure = sign_ins.begin(invitation, purpose, browser=request.COOKIES.get(COOKIE, ""), actor=actor, way=way)
     except RefusedError as refused:
         refused.customer = service.customer.name
         raise
@@ -28,6 +33,7 @@ def depart(
         "auth_uri": departure.auth_uri,
         "second": second,
         "used": invitation.status == Invitation.Status.COMPLETED,
+        "stage": ways.stage(way, "authorise" if second else "identify"),
         "account": invitation.connection.admin_username if second else invitation.m365_admin_email,
         "invitation": invitation,
         "service": service,

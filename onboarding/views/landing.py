@@ -2,18 +2,19 @@
 
 from django.http import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from onboarding import requirements, tokens
+from onboarding import requirements, tokens, ways
 from onboarding.hosts import InstanceRequest
-from onboarding.models import Invitation, SignIn
+from onboarding.models import ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
-from onboarding.services import sign_ins
+from onboarding.services import arrivals, sign_ins
 from onboarding.views import pages
 from onboarding.views.departures import depart
+from onboarding.views.pages import SeeOther
 from onboarding.views.refusals import refusing
-from registrations.services import audit
 
 
 @require_safe
@@ -44,20 +45,54 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
     return pages.page(request, "used.html" if used else "landing.html", context)
 
 
+@require_safe
+@refusing
+def choose(request: InstanceRequest, token: str) -> HttpResponseBase:
+    """Which way: the recommended one first and chosen already, each with what it leaves behind."""
+    invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
+    context = {
+        "service": invitation.service,
+        "customer_name": invitation.service.customer.name,
+        "token": token,
+        "choices": ways.CHOICES,
+        "reason": ways.ORDER_REASON,
+    }
+    return pages.page(request, "choose.html", context)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @refusing
 def start(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """Begin the first sign-in. The answer is a page whose button is a link: a form must not lead to another site."""
+    """Go the chosen way: to the form for an existing registration, or to Microsoft's sign-in.
+
+    The answer is a page whose button is a link: a form must not lead to another site.
+    """
     if request.method != "POST":
         return redirect("landing", token=token)
     invitation = invitation_of(request, token)
-    name = invitation.service.customer.name
-    actor = audit.Actor.customer(f"Invited person of {name}", ip_address=pages.address_of(request))
-    return depart(request, invitation, SignIn.Purpose.IDENTIFY, actor=actor)
+    way = _way_of(request, invitation)
+    if way == ConnectionWay.EXISTING:
+        return SeeOther(reverse("existing", args=[token]))
+    actor = arrivals.invited_person(invitation, pages.address_of(request))
+    return depart(request, invitation, SignIn.Purpose.IDENTIFY, actor=actor, way=way)
 
 
-def invitation_of(request: InstanceRequest, token: str) -> Invitation:
-    """The invitation that the link opens on this host. Raises RefusedError where it opens nothing (any more)."""
+def _way_of(request: InstanceRequest, invitation: Invitation) -> str:
+    """What was chosen; once the work has begun, the sign-in only leads to its progress or end."""
+    if invitation.status not in Invitation.UNBEGUN:
+        return ConnectionWay.NEW
+    offered = {str(choice.way) for choice in ways.CHOICES}
+    chosen = request.POST.get("way", "")
+    return chosen if chosen in offered else ConnectionWay.NEW
+
+
+def invitation_of(
+    request: InstanceRequest, token: str, purpose: SignIn.Purpose = SignIn.Purpose.IDENTIFY
+) -> Invitation:
+    """The invitation that the link opens on this host for this purpose.
+
+    Raises RefusedError where it opens nothing (any more).
+    """
     invitation = (
         Invitation.objects.select_related("service__customer", "service__instance__provider__tenant")
         .filter(token_hash__in=tokens.invitation_hashes(token), service__instance=request.instance)
@@ -66,7 +101,7 @@ def invitation_of(request: InstanceRequest, token: str) -> Invitation:
     if invitation is None:
         raise RefusedError("unknown_link")
     try:
-        sign_ins.refuse_unusable(invitation, SignIn.Purpose.IDENTIFY)
+        sign_ins.refuse_unusable(invitation, purpose)
     except RefusedError as refused:
         refused.customer = invitation.service.customer.name
         raise

@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 
 from onboarding import emails
 from onboarding.hosts import InstanceRequest
 from onboarding.views import assets
 from registrations.services import audit
+
+
+class SeeOther(HttpResponseRedirect):
+    """303: the browser goes on with a GET, so that a reload sends nothing twice (RFC 9110, section 15.4.4)."""
+
+    status_code = 303
 
 
 def page(request: InstanceRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:

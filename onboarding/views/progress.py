@@ -8,10 +8,10 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from onboarding import requirements
+from onboarding import requirements, ways
 from onboarding.hosts import InstanceRequest
-from onboarding.models import Connection, SignIn
-from onboarding.services import connecting
+from onboarding.models import Connection, ConnectionWay, SignIn
+from onboarding.services import invitations, setups, using_existing
 from onboarding.views import pages, sessions
 from onboarding.views.departures import depart
 from onboarding.views.refusals import refusing
@@ -20,12 +20,6 @@ from registrations.models import ClientSecret, Operation
 WORDS = {"pending": "Not started", "running": "Running", "waiting": "Waiting", "done": "Done", "failed": "Failed"}
 REFRESH_SECONDS = 3
 SLOW_REFRESH_SECONDS = 30  # a person at the provider has to act: no hurry
-# https://learn.microsoft.com/entra/identity/role-based-access-control/manage-roles-portal
-ROLES_PAGE = "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/AllRolesBlade"
-# https://learn.microsoft.com/entra/identity-platform/howto-remove-app
-REGISTRATION_PAGE = (
-    "https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Overview/appId/"
-)
 
 
 @dataclass(frozen=True)
@@ -42,12 +36,11 @@ class StepLine:
 @refusing
 def progress(request: InstanceRequest) -> HttpResponseBase:
     """The steps of the operation; the page looks again by itself while something may still happen."""
-    connection = sessions.connection_of(request)
-    operation = connecting.latest_operation(connection)
-    if connection.status == Connection.Status.CONNECTED:
-        return redirect("done")
+    connection, operation = sessions.watched(request)
     if operation is None:
         return redirect("registration")
+    if connection.status == Connection.Status.CONNECTED:
+        return redirect("done")
     situation = situation_of(operation, connection)
     context = {
         "connection": connection,
@@ -59,7 +52,22 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
         "service": connection.invitation.service,
         "now": timezone.now(),
     }
+    way = setups.way_of(operation)
+    context["stage"] = ways.stage(way, "progress")
+    if way == ConnectionWay.EXISTING:
+        context |= _existing(connection, operation)
     return pages.page(request, "progress.html", context)
+
+
+def _existing(connection: Connection, operation: Operation) -> dict[str, Any]:
+    """What the customer is told of an existing registration: what it lacks, and the way back to the form."""
+    form = f"{invitations.link_of(connection.invitation)}/existing"
+    return {
+        "existing": True,
+        "missing": using_existing.missing_of(operation),
+        "consent_page": operation.notes.get("consent_page", ""),
+        "form_address": form,
+    }
 
 
 @require_POST
@@ -67,8 +75,10 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
 def sign_in_again(request: InstanceRequest) -> HttpResponseBase:
     """Begin the second sign-in once more: the permission ran out, or a step failed."""
     connection = sessions.connection_of(request)
-    operation = connecting.latest_operation(connection)
-    if operation is None or situation_of(operation, connection) not in {"customer", "failed"}:
+    operation = setups.operation_of(connection)
+    if operation is None or connection.way == ConnectionWay.EXISTING:
+        return redirect("progress")
+    if situation_of(operation, connection) not in {"customer", "failed"}:
         return redirect("progress")
     sessions.refuse_another(request, connection)
     actor = sessions.actor_of(request)
@@ -79,7 +89,7 @@ def sign_in_again(request: InstanceRequest) -> HttpResponseBase:
 @refusing
 def done(request: InstanceRequest) -> HttpResponseBase:
     """What was created, what may be taken away now, when the secret expires and how to withdraw."""
-    connection = sessions.connection_of(request)
+    connection, _ = sessions.watched(request)
     registration = connection.registration
     if connection.status != Connection.Status.CONNECTED or registration is None:
         return redirect("progress")
@@ -89,16 +99,17 @@ def done(request: InstanceRequest) -> HttpResponseBase:
         "customer_name": connection.invitation.service.customer.name,
         "service": connection.invitation.service,
         "registration": registration,
-        "registration_page": REGISTRATION_PAGE + registration.app_id,
+        "registration_page": requirements.overview_page(registration.app_id),
         "secret": secret,
         "secret_days": (secret.expires_at - timezone.now()).days if secret and secret.expires_at else 0,
         "permissions": requirements.PERMISSIONS,
         "roles": requirements.ROLES,
         "removable_roles": [role for role in requirements.ROLES if role.removable_after],
         "administrator_roles": requirements.ADMINISTRATOR_ROLES,
-        "roles_page": ROLES_PAGE,
+        "roles_page": requirements.ROLES_PAGE,
     }
-    return pages.page(request, "done.html", context)
+    template = "done.html" if registration.managed else "done_existing.html"
+    return pages.page(request, template, context)
 
 
 def situation_of(operation: Operation, connection: Connection) -> str:

@@ -1,13 +1,13 @@
-"""After the first sign-in: which way, and what the registration is called. Then the second sign-in."""
+"""After the first sign-in: what the new registration is called. Then the second sign-in."""
 
 from django.http import HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from onboarding import names, requirements
+from onboarding import names, requirements, ways
 from onboarding.forms import RegistrationForm
 from onboarding.hosts import InstanceRequest
-from onboarding.models import Connection, SignIn
+from onboarding.models import Connection, ConnectionWay, SignIn
 from onboarding.refusals import RefusedError
 from onboarding.services import connecting, naming
 from onboarding.views import pages, sessions
@@ -23,6 +23,8 @@ def registration(request: InstanceRequest) -> HttpResponseBase:
     connection = sessions.connection_of(request)
     if connection.status == Connection.Status.CONNECTED:
         return redirect("done")
+    if connection.way != ConnectionWay.NEW:
+        return redirect("progress")
     operation = connecting.latest_operation(connection)
     if operation and (operation.is_live or connection.registration_id):
         return redirect("progress")
@@ -45,6 +47,7 @@ def _page(request: InstanceRequest, connection: Connection, form: RegistrationFo
     service = connection.invitation.service
     context = {
         "connection": connection,
+        "stage": ways.stage(connection.way, "name"),
         "customer_name": service.customer.name,
         "form": form,
         "rules": names.rule_results(name),

@@ -1,4 +1,8 @@
-"""The signed-in session of a customer's administrator: which connection, which person, on which host, for two hours."""
+"""The sessions of customers: a signed-in administrator's, and that of a browser which watches what was typed in it.
+
+Both are bound to one connection on one host and to the link they came by, and last two hours. The first one keeps who
+signed in; the second one opens no page that acts.
+"""
 
 import uuid
 from dataclasses import asdict
@@ -8,11 +12,13 @@ from onboarding.hosts import InstanceRequest
 from onboarding.identity import Identity
 from onboarding.models import Connection, Invitation
 from onboarding.refusals import RefusedError
-from onboarding.services import invitations, left_behind
+from onboarding.services import invitations, left_behind, setups
 from onboarding.views import pages
+from registrations.models import Operation
 from registrations.services import audit
 
 CONNECTION = "connection"
+WATCHED = "watched_operation"
 LINK = "link"
 PERSON = "person"
 VALID_FOR = timedelta(hours=2)
@@ -30,15 +36,47 @@ def open_for(request: InstanceRequest, connection: Connection, person: Identity,
     request.session.set_expiry(int(VALID_FOR.total_seconds()))
 
 
+def open_to_watch(request: InstanceRequest, operation: Operation, *, link: str) -> None:
+    """Start a new session for a browser in which a registration's values were typed: it sees their trial, no more.
+
+    `link` is the hash of the link it came by: the session ends when that is replaced.
+    """
+    request.session.flush()
+    request.session[WATCHED] = str(operation.pk)
+    request.session[LINK] = link
+    request.session.set_expiry(int(VALID_FOR.total_seconds()))
+
+
+def watched(request: InstanceRequest) -> tuple[Connection, Operation | None]:
+    """The connection and the operation that this browser may watch. Raises RefusedError as `connection_of` does."""
+    kept = _kept_id(request, WATCHED)
+    operation = Operation.objects.filter(pk=kept).first() if kept else None
+    if operation is None:
+        connection = connection_of(request)
+        return connection, setups.operation_of(connection)
+    connection = _usable(request, operation.subject_id)
+    by_another = connection.registration_id and operation.status in (
+        Operation.Status.FAILED,
+        Operation.Status.CANCELLED,
+    )
+    if by_another and setups.operation_of(connection) != operation:
+        raise RefusedError("used_link", customer=connection.invitation.service.customer.name)
+    return connection, operation
+
+
 def connection_of(request: InstanceRequest) -> Connection:
     """The connection of the signed-in administrator, read afresh with each request.
 
     Raises RefusedError without a session, with another host's session, and where the invitation was revoked or expired
     or its link replaced.
     """
-    kept = _kept_id(request)
+    kept = _kept_id(request, CONNECTION)
     if kept is None or PERSON not in request.session:
         raise RefusedError("session_missing")
+    return _usable(request, kept)
+
+
+def _usable(request: InstanceRequest, kept: uuid.UUID) -> Connection:
     connection = (
         Connection.objects.select_related("registration", "invitation__service__customer")
         .select_related("invitation__service__instance__provider__tenant")
@@ -83,8 +121,8 @@ def actor_of(request: InstanceRequest) -> audit.Actor:
     return pages.customer_actor(request, person.label, person.object_id)
 
 
-def _kept_id(request: InstanceRequest) -> uuid.UUID | None:
+def _kept_id(request: InstanceRequest, name: str) -> uuid.UUID | None:
     try:
-        return uuid.UUID(str(request.session.get(CONNECTION, "")))
+        return uuid.UUID(str(request.session.get(name, "")))
     except ValueError:
         return None

@@ -12,11 +12,11 @@ from registrations.models import AppRegistration, ClientSecret
 
 @admin.register(AppRegistration)
 class AppRegistrationAdmin(ReadOnlyAdmin):
-    """Applications that SyncPortal made or took over."""
+    """Applications that SyncPortal made, took over, or was given the values of."""
 
     list_display = ("display_name", "instance", "unique_name", "origin", "made", "app_id")
     list_select_related = ("instance__provider",)
-    list_filter = ("adopted",)
+    list_filter = ("managed", "adopted")
     search_fields = ("display_name", "unique_name", "app_id", "tenant_id")
     search_help_text = "Name, application ID or tenant ID"
     fields = (
@@ -28,6 +28,8 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
     @admin.display(description="Origin", ordering="adopted")
     def origin(self, registration: AppRegistration) -> str:
         """Who made it."""
+        if not registration.managed:
+            return "The customer's own"
         return "Taken over" if registration.adopted else "Made by SyncPortal"
 
     @admin.display(description="Tenant ID")

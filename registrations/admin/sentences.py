@@ -39,10 +39,12 @@ SENTENCES = {
     "invitation.completed": "completed the {subject}",
     "application.intended": "is about to create the application",
     "application.created": "made, or found, the application",
+    "application.entered": "took note of the customer's own application",
     "application.found_gone": "found deleted for good the application",
     "application.adopted": "took over the application",
     "application.adoption_confirmed": "confirmed taking over the application of",
     "secret.added": "added a client secret to",
+    "secret.entered": "keeps the secret that the customer entered for",
     "secret.delivered": "delivered the client secret of",
     "secret.found_gone": "found ended or gone the client secret of",
     "secret.proven": "proved the client secret of",
@@ -61,6 +63,7 @@ WORK = {
     "check_tenant": "the credential check of {subject}",
     "send_invitation": "the mail of the {subject}",
     "connect": "the {subject}",
+    "connect_existing": "the {subject} by an existing registration",
 }
 MOVES = {
     "requested": "requested", "resumed": "resumed", "cancelled": "cancelled", "waiting": "paused",

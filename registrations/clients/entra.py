@@ -5,6 +5,7 @@ One MSAL object is made for each attempt: it caches answers of HTTP 400 for a mi
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -65,6 +66,8 @@ class AppToken:
     expires_at: datetime
     roles: frozenset[str]
     wids: frozenset[str]
+    name: str = ""
+    object_id: str = ""
 
 
 class EntraClient:
@@ -136,6 +139,8 @@ class EntraClient:
             expires_at=_expiry(result),
             roles=frozenset(claims.get("roles", [])),
             wids=frozenset(claims.get("wids", [])),
+            name=str(claims.get("app_displayname") or ""),
+            object_id=str(claims.get("oid") or ""),
         )
 
     # https://learn.microsoft.com/entra/identity-platform/id-tokens#validate-tokens
@@ -172,6 +177,14 @@ class EntraClient:
         if response.status_code != requests.codes.ok:
             raise EntraRefusedError(body)
         return body
+
+    def tenant_id_of(self, domain: str) -> str:
+        """The GUID of the tenant that a domain belongs to. Raises EntraRefusedError where Entra knows none."""
+        issuer = str(self.discovery(domain)["issuer"])
+        found = re.search(r"/([0-9a-f-]{36})/", issuer, re.IGNORECASE)
+        if found is None:
+            raise RemoteUnavailableError(f"{SERVICE} sent an answer that cannot be read.")
+        return found[1].lower()
 
     # https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
     def admin_consent_url(self, *, tenant_id: str, client_id: str) -> str:

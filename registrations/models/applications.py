@@ -1,4 +1,4 @@
-"""The registrations SyncPortal made or took over in Entra tenants, and their client secrets."""
+"""The registrations SyncPortal works with in Entra tenants, and their client secrets."""
 
 from django.db import models
 
@@ -28,6 +28,10 @@ class AppRegistration(Sealing):
     )
     adopted = models.BooleanField(
         default=False, help_text="It was there before, and a person confirmed taking it over."
+    )
+    managed = models.BooleanField(
+        default=True,
+        help_text="SyncPortal may change it and its secrets. Not so where the customer made it and entered its values.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

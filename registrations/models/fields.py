@@ -19,14 +19,18 @@ else:
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
+def is_guid(value: str) -> bool:
+    """Whether it is a GUID as Microsoft writes it."""
+    try:
+        return str(uuid.UUID(value)) == value.lower()
+    except ValueError:
+        return False
+
+
 def validate_guid(value: str) -> None:
     """Accept a GUID as Microsoft writes it. Raises ValidationError."""
-    try:
-        if str(uuid.UUID(value)) == value.lower():
-            return
-    except ValueError:
-        pass
-    raise ValidationError("Enter a GUID like 9d576dc4-b85d-4571-880e-4c6ed4c08c31.", code="guid")
+    if not is_guid(value):
+        raise ValidationError("Enter a GUID like 9d576dc4-b85d-4571-880e-4c6ed4c08c31.", code="guid")
 
 
 def validate_dns_label(value: str) -> None:

@@ -10,7 +10,7 @@ from registrations.clients.graph_answers import GraphRefusedError, Meaning
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
 from registrations.services import audit, desired
-from registrations.services.registering import is_fresh
+from registrations.services.registering import is_fresh, require_managed
 
 OUR_PREFIX = "syncportal:"
 LONGEST_WORDS = 300  # of a remote service, in a sentence for people
@@ -23,6 +23,7 @@ def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: 
     Adding a secret cannot be repeated safely, so its name is kept first. After a crash a secret of that name is one
     whose text nobody has: it is removed before another is added. `longest` is the tenant's policy (ISO 8601).
     """
+    require_managed(registration)
     _remove_discarded(graph, registration, operation)
     live = registration.secrets.filter(status__in=ClientSecret.LIVE).first()
     if live and _still_there(graph, live):
@@ -78,6 +79,7 @@ def remove_strays(graph: GraphClient, registration: AppRegistration, operation: 
 
     Call it once the live secret is proven. Secrets without our prefix are never touched.
     """
+    require_managed(registration)
     wanted = [*ClientSecret.LIVE, ClientSecret.Status.SUPERSEDED]
     known = set(registration.secrets.filter(status__in=wanted).values_list("key_id", flat=True))
     for entry in graph.credentials(registration.object_id):
@@ -85,6 +87,22 @@ def remove_strays(graph: GraphClient, registration: AppRegistration, operation: 
             graph.remove_secret(registration.object_id, entry.key_id)
             with transaction.atomic(durable=True):
                 _tell("secret.removed", registration, entry.key_id, operation, reason="Nobody has its value.")
+
+
+def keep_entered(
+    registration: AppRegistration, value: str, *, actor: audit.Actor, operation: Operation, display_name: str
+) -> None:
+    """Seal a secret that the customer typed and that has proved itself, in the caller's transaction.
+
+    Only its value is known: key ID and end are told to those alone who may read the registration.
+    """
+    secret = ClientSecret(
+        registration=registration, display_name=display_name, hint=value[:3], stored_at=timezone.now(),
+        status=ClientSecret.Status.PROVEN,
+    )  # fmt: skip
+    secret.seal("envelope", value)
+    secret.save(force_insert=True)
+    audit.record("secret.entered", actor=actor, subject=registration, operation_id=operation.pk)
 
 
 def deliver(registration: AppRegistration, operation: Operation) -> None:
@@ -100,6 +118,7 @@ def replace(registration: AppRegistration, *, actor: audit.Actor, operation: Ope
     A delivered secret stays in Entra until its successor is delivered: whoever uses it is not locked out meanwhile.
     Raises WrongStateError where there is none.
     """
+    require_managed(registration)
     secret = live_secret(registration)
     delivered = secret.status == ClientSecret.Status.DELIVERED
     after = ClientSecret.Status.SUPERSEDED if delivered else ClientSecret.Status.DISCARDED
@@ -116,6 +135,7 @@ def replace(registration: AppRegistration, *, actor: audit.Actor, operation: Ope
 
 def remove_superseded(graph: GraphClient, registration: AppRegistration, operation: Operation) -> None:
     """Remove secrets whose successor is delivered now."""
+    require_managed(registration)
     registration.secrets.filter(status=ClientSecret.Status.SUPERSEDED).update(status=ClientSecret.Status.DISCARDED)
     _remove_discarded(graph, registration, operation)
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from registrations.clients.graph import Application, GraphClient
 from registrations.clients.graph_answers import GraphRefusedError, Meaning
-from registrations.errors import NotYetError
+from registrations.errors import NotYetError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
 from registrations.services import audit, desired, twins
 
@@ -24,6 +24,7 @@ def ensure_application(
     The registration's row is the intent: it stands before the application is created, so an application of that unique
     name that carries our tag is ours even when the answer to its creation was lost.
     """
+    require_managed(registration)
     found = _look(graph, registration, operation)
     if found is None:
         found = _create(graph, registration, wanted, operation)
@@ -40,11 +41,20 @@ def ensure_application(
 
 def ensure_service_principal(graph: GraphClient, registration: AppRegistration) -> str:
     """The application's service principal exists in its tenant; returns a note for people."""
+    require_managed(registration)
     principal = graph.ensure_service_principal(registration.app_id)
     if registration.service_principal_id != principal:
         AppRegistration.objects.filter(pk=registration.pk).update(service_principal_id=principal)
         registration.service_principal_id = principal
     return f"Service principal {principal}."
+
+
+def require_managed(registration: AppRegistration) -> None:
+    """Raises WrongStateError for a registration that is the customer's own: nothing of it is ours to change."""
+    if not registration.managed:
+        raise WrongStateError(
+            f"{registration} is the customer's own registration: SyncPortal changes nothing in it. Ask the customer to do it."
+        )
 
 
 def is_fresh(since: datetime | None) -> bool:

@@ -226,7 +226,8 @@ def _close(operation: Operation, token: str, status: str) -> None:
             leased_until=None, credential_envelope="", credential_expires_at=None,
         )  # fmt: skip
         (kind.succeeded if status == Operation.Status.SUCCEEDED else kind.failed)(operation)
-        _history(operation, f"{operation.kind}.{status}", {"message": operation.message} if operation.message else {})
+        told = {"message": operation.message, "code": operation.error_code}
+        _history(operation, f"{operation.kind}.{status}", {name: value for name, value in told.items() if value})
 
 
 def _abandon(operation: Operation, token: str) -> None:

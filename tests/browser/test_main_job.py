@@ -93,6 +93,9 @@ def test_a_customer_who_declines_is_told_what_to_do_and_can_start_again(carla: C
     carla.take_picture("landing")
     carla.page.get_by_role("button", name="Start").click()
     carla.check_accessibility()
+    carla.take_picture("choose")
+    carla.page.get_by_role("button", name="Continue").click()
+    carla.check_accessibility()
     carla.take_picture("sign-in")
     carla.sign_in_with_microsoft(consent=False)
     expect(carla.page.get_by_role("heading", name="What to do")).to_be_visible()
@@ -104,6 +107,7 @@ def test_a_customer_connects_the_organisation_and_watches_the_steps(carla: Custo
     page = carla.page
     carla.open_mail()
     page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Continue").click()
     carla.sign_in_with_microsoft()
     expect(page.get_by_role("heading", name="Name the registration")).to_be_visible()
     carla.check_accessibility()

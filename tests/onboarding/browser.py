@@ -37,7 +37,7 @@ class _Reader(HTMLParser):
             self.forms.append(Form(values.get("action", ""), values.get("method", "get")))
         elif tag == "a":
             self.links.append(values)
-        elif tag == "input" and self.forms and values.get("type") != "checkbox":
+        elif tag == "input" and self.forms and (values.get("type") not in {"checkbox", "radio"} or "checked" in values):
             self.forms[-1].fields[values.get("name", "")] = values.get("value", "")
         elif tag == "button" and self.forms and values.get("name"):
             self.forms[-1].buttons.append((values["name"], values.get("value", "")))
@@ -72,9 +72,16 @@ class Browser:
             form.action, {**form.fields, **fields}, headers={"origin": f"http://{self.host}"}
         )  # fmt: skip
 
-    def start(self, link: str) -> Any:
-        """Open the link and press Start: the page that leads to Microsoft."""
-        return self.press(self.open(urlsplit(link).path))
+    def choose(self, link: str) -> Any:
+        """Open the link and press Start: the page with the ways, or the landing page where the work has begun."""
+        page = self.open(urlsplit(link).path)
+        forms = read(page.content.decode()).forms
+        return self.open(forms[0].action) if forms and forms[0].method == "get" else page
+
+    def start(self, link: str, way: str = "new") -> Any:
+        """Open the link, press Start and choose a way: the page that leads to Microsoft, or the refusal."""
+        page = self.choose(link)
+        return self.press(page, way=way) if page.status_code == 200 else page
 
     def visit_microsoft(self, page: Any, person: str, consent: str = "accept", mfa: str = "finish") -> dict[str, str]:
         """Follow the button, pick the person and answer what is asked: what Microsoft's page would post back."""

@@ -126,7 +126,12 @@ def test_a_post_behind_a_tls_proxy_passes_the_origin_check(
     settings.TRUSTED_PROXIES = [ipaddress.ip_network("127.0.0.1/32")]
     proxied = {"x-forwarded-proto": "https", "x-forwarded-for": "198.51.100.1", "origin": f"https://{customer.host}"}
     path = "/authenticate/" + link.rpartition("/")[2]
-    token = customer.open(path, headers=proxied).content.decode().split('csrfmiddlewaretoken" value="')[1].split('"')[0]
+    token = (
+        customer.open(path + "/choose", headers=proxied)
+        .content.decode()
+        .split('csrfmiddlewaretoken" value="')[1]
+        .split('"')[0]
+    )
     answer = customer.client.post(path + "/start", {"csrfmiddlewaretoken": token}, headers=proxied)
     assert answer.status_code == 200
     assert answer.headers["strict-transport-security"]
@@ -137,7 +142,7 @@ def test_a_post_behind_a_tls_proxy_passes_the_origin_check(
 def test_a_post_whose_proxy_is_not_trusted_fails_the_origin_check(customer: Browser, link: str) -> None:
     path = "/authenticate/" + link.rpartition("/")[2]
     forged = {"x-forwarded-proto": "https", "origin": f"https://{customer.host}"}
-    token = customer.open(path).content.decode().split('csrfmiddlewaretoken" value="')[1].split('"')[0]
+    token = customer.open(path + "/choose").content.decode().split('csrfmiddlewaretoken" value="')[1].split('"')[0]
     answer = customer.client.post(path + "/start", {"csrfmiddlewaretoken": token}, headers=forged)
     assert answer.status_code == 403
     assert "This form is too old" in answer.content.decode()

@@ -48,7 +48,7 @@ def test_an_unknown_link_says_to_copy_the_whole_one(customer: Browser, path: str
 def test_an_expired_link_is_refused_on_opening_and_on_start(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
-    page = customer.open(urlsplit(link).path)
+    page = customer.choose(link)
     Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     refused(customer.open(urlsplit(link).path), "expired_link")
     refused(customer.press(page), "expired_link")
@@ -58,7 +58,7 @@ def test_an_expired_link_is_refused_on_opening_and_on_start(
 def test_a_revoked_link_is_refused_on_opening_and_on_start(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
-    page = customer.open(urlsplit(link).path)
+    page = customer.choose(link)
     invitations.revoke(invitation, actor=OLGA)
     refused(customer.open(urlsplit(link).path), "revoked_link")
     refused(customer.press(page), "revoked_link")
@@ -286,7 +286,7 @@ def test_a_form_without_its_token_is_refused_in_words(customer: Browser, link: s
 
 def test_a_form_from_another_site_is_refused(customer: Browser, link: str) -> None:
     path = urlsplit(link).path
-    token = customer.open(path).content.decode().split('csrfmiddlewaretoken" value="')[1].split('"')[0]
+    token = customer.open(path + "/choose").content.decode().split('csrfmiddlewaretoken" value="')[1].split('"')[0]
     answer = customer.client.post(
         path + "/start", {"csrfmiddlewaretoken": token}, headers={"origin": "https://evil.example"}
     )

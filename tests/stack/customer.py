@@ -121,7 +121,8 @@ class Visit:
         """Walk the whole way; the end page."""
         landing = self.browser.open(self.stack.seeding.memory["link"])
         assert landing.status == 200
-        departure = self.browser.submit(landing.forms[0])
+        choice = self.browser.submit(landing.forms[0])
+        departure = self.browser.submit(choice.forms[0])
         registration = self.sign_in(departure)
         assert registration.heading == "Name the registration"
         progress = self.sign_in(self.browser.submit(registration.forms[0]))

@@ -1,0 +1,266 @@
+"""Connect by a registration that the customer made: what was typed is tried where the customer watches, then handed over.
+
+What was typed is sealed on the operation alone, and dropped once it proved itself or failed. The registration stays
+the customer's: SyncPortal never changes it (`AppRegistration.managed`).
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from onboarding import requirements
+from onboarding.explanations import explain_credential
+from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
+from onboarding.refusals import RefusedError
+from onboarding.services import handing_over, sign_ins
+from onboarding.services.subjects import open_connection
+from registrations import connections
+from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
+from registrations.clients.graph import TEAMS_ADMIN_API_APP_ID
+from registrations.errors import NotYetError, PersonNeededError, RemoteRejectedError, WrongStateError
+from registrations.models import AppRegistration, Operation
+from registrations.models.fields import is_guid
+from registrations.services import audit, client_secrets, operations
+
+KIND = "connect_existing"
+MISSING_GRANTS = "missing_grants"
+OTHER_ORGANISATION = "other_organisation"
+TRIES, WINDOW = 5, timedelta(minutes=15)  # a link holder must not find a secret out by trying
+KEPT_FOR = timedelta(hours=24)
+FRESH_FOR = timedelta(minutes=1)
+TRY_AGAIN = timedelta(seconds=15)
+LOOK_FOR_GRANTS_AGAIN = timedelta(minutes=2)
+# The API has no service principal in the tenant, so nothing of it can be granted yet.
+API_ABSENT = frozenset({"AADSTS500011", "AADSTS650052"})
+
+
+@dataclass(frozen=True, repr=False)
+class Typed:
+    """What the customer entered. `tenant` is a GUID or a domain."""
+
+    tenant: str
+    client_id: str
+    client_secret: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One permission or role that the registration lacks, and the page that gives it."""
+
+    name: str
+    sentence: str
+    given_by: str
+
+
+def register() -> None:
+    """Make the kind known to the engine."""
+    operations.register(
+        operations.Kind(
+            name=KIND,
+            title="Connect by an existing registration",
+            steps=(
+                operations.Step("organisation", "Find the organisation", _organisation),
+                operations.Step("proof", "Try the registration and compare its permissions", _proof),
+                operations.Step("keep", "Keep the secret encrypted", _keep),
+                *handing_over.steps(),
+            ),
+            subject=Connection,
+            succeeded=handing_over.succeeded,
+            failed=handing_over.failed,
+        )
+    )
+
+
+def request(invitation: Invitation, typed: Typed, *, actor: audit.Actor) -> Operation:
+    """Queue the trial of what was typed. The caller rings.
+
+    Raises RefusedError where the link opens nothing, another set-up is under way, or too many values were tried.
+    """
+    sign_ins.refuse_unusable(invitation, SignIn.Purpose.AUTHORISE)
+    with transaction.atomic():
+        connection, made = Connection.objects.get_or_create(
+            invitation=invitation, defaults={"way": ConnectionWay.EXISTING}
+        )
+        if connection.registration_id or connection.status != Connection.Status.IDENTIFIED:
+            raise RefusedError("under_way", facts="The set-up has begun already.")
+        refuse_guessing(connection)
+        step_aside(connection, actor=actor)
+        if made:
+            Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=timezone.now())
+            audit.record("invitation.started", actor=actor, subject=invitation)
+        try:
+            return operations.request(
+                KIND,
+                connection,
+                actor=actor,
+                notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)},
+                credential=(json.dumps(vars(typed)), timezone.now() + KEPT_FOR),
+            )
+        except WrongStateError as error:
+            raise RefusedError("under_way", facts="Other values are being tried at this moment.") from error
+
+
+def refuse_guessing(connection: Connection) -> None:
+    """Raises RefusedError after too many trials of one invitation."""
+    recent = Operation.objects.filter(kind=KIND, subject_id=connection.pk, created_at__gt=timezone.now() - WINDOW)
+    if recent.count() >= TRIES:
+        raise RefusedError("too_many_tries")
+
+
+def missing_of(operation: Operation) -> list[Missing]:
+    """What the registration lacked when it was last looked at, with the ways to mend it."""
+    names = set(operation.notes.get("missing", []))
+    grants, roles = operation.notes.get("grants_page", ""), requirements.ROLES_PAGE
+    return [
+        *(Missing(p.value, f"{p.sentence} A permission of {p.resource_name}.", grants)
+          for p in requirements.PERMISSIONS if p.value in names),
+        *(Missing(r.name, f"{r.sentence} A role in Microsoft Entra.", roles)
+          for r in requirements.ROLES if r.name in names),
+    ]  # fmt: skip
+
+
+def look_again(operation: Operation) -> None:
+    """The customer says that what was missing is granted: the operation is due now."""
+    operations.wake([operation])
+
+
+def step_aside(connection: Connection, *, actor: audit.Actor) -> None:
+    """Cancel a trial that waits for the customer's grants: whoever closed the browser may begin anew, by any way."""
+    waiting = Operation.objects.filter(
+        subject_id=connection.pk, kind=KIND, status=Operation.Status.WAITING, waits_for="customer"
+    ).first()
+    if waiting:
+        operations.cancel(waiting, actor=actor)
+
+
+def _typed(operation: Operation) -> Typed:
+    held = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
+    ended = held.credential_expires_at and held.credential_expires_at <= timezone.now()
+    if ended or not held.credential_envelope:
+        raise RemoteRejectedError("The values are kept for one day only. Enter them again.", code="values_forgotten")
+    return Typed(**json.loads(held.unseal("credential_envelope")))
+
+
+def _organisation(operation: Operation) -> str:
+    connection, typed = open_connection(operation), _typed(operation)
+    invited = connection.invitation.tenant_id
+    found = typed.tenant if is_guid(typed.tenant) else _resolve(typed, operation)
+    if found != invited:
+        raise RemoteRejectedError(
+            f"The values belong to another organisation than {connection.invitation.service.customer}. Enter those of the "
+            "invited one.",
+            code=OTHER_ORGANISATION,
+        )
+    return "It is the invited organisation."
+
+
+def _resolve(typed: Typed, operation: Operation) -> str:
+    try:
+        return connections.entra().tenant_id_of(typed.tenant)
+    except EntraRefusedError as refusal:
+        raise _explained(refusal, operation) from refusal
+
+
+def _proof(operation: Operation) -> str:
+    connection, typed = open_connection(operation), _typed(operation)
+    graph = _token(connection, typed, connections.GRAPH_SCOPE, operation)
+    try:
+        teams = _token(connection, typed, connections.TEAMS_ADMIN_API_SCOPE, operation)
+    except _ApiAbsentError:
+        teams = AppToken("", graph.expires_at, frozenset(), frozenset())
+    missing = _lacking(graph, teams)
+    page = requirements.permissions_page(typed.client_id)
+    consent = connections.entra().admin_consent_url(
+        tenant_id=connection.invitation.tenant_id, client_id=typed.client_id
+    )
+    operations.keep_notes(operation, missing=missing, grants_page=page, consent_page=consent, found=graph.name[:120],
+                          principal=graph.object_id)  # fmt: skip
+    if missing:
+        raise PersonNeededError(
+            f"The registration works, and lacks: {', '.join(missing)}. Grant what is missing.",
+            who="customer",
+            code=MISSING_GRANTS,
+            look_again=LOOK_FOR_GRANTS_AGAIN,
+        )
+    return "Microsoft issued a token for both APIs, with every permission and role."
+
+
+def _lacking(graph: AppToken, teams: AppToken) -> list[str]:
+    held = {False: graph.roles, True: teams.roles}
+    wids = graph.wids | teams.wids
+    lacking = [
+        permission.value
+        for permission in requirements.PERMISSIONS
+        if permission.value not in held[permission.resource_app_id == TEAMS_ADMIN_API_APP_ID]
+    ]
+    return lacking + [role.name for role in requirements.ROLES if role.template_id not in wids]
+
+
+class _ApiAbsentError(Exception):
+    """The tenant does not have the API at all."""
+
+
+def _token(connection: Connection, typed: Typed, scope: str, operation: Operation) -> AppToken:
+    try:
+        return connections.entra().app_token(
+            tenant_id=connection.invitation.tenant_id,
+            app_id=typed.client_id,
+            client_secret=typed.client_secret,
+            scope=scope,
+        )
+    except EntraRefusedError as refusal:
+        if refusal.code in API_ABSENT and scope == connections.TEAMS_ADMIN_API_SCOPE:
+            raise _ApiAbsentError from refusal
+        if refusal.code in REPLICATING and timezone.now() - operation.created_at < FRESH_FOR:
+            raise NotYetError(
+                "Microsoft does not know these values. If they are new, it may still be copying them.",
+                retry_after=TRY_AGAIN,
+                code=refusal.code,
+                request_id=refusal.correlation_id,
+            ) from refusal
+        raise _explained(refusal, operation) from refusal
+
+
+def _explained(refusal: EntraRefusedError, operation: Operation) -> RemoteRejectedError:
+    known = explain_credential(refusal.code)
+    provider = open_connection(operation).invitation.service.instance.provider.name
+    words = f"{known.sentence} {known.next_step}".replace("{provider}", provider)
+    return RemoteRejectedError(words, code=refusal.code, request_id=refusal.correlation_id)
+
+
+def _keep(operation: Operation) -> str:
+    connection = open_connection(operation)
+    if connection.registration_id:  # a worker died between this step's commit and its being marked done
+        return "The secret is kept encrypted."
+    typed, notes = _typed(operation), operation.notes
+    registration = AppRegistration(
+        tenant_id=connection.invitation.tenant_id,
+        unique_name=f"customer-{connection.pk}",
+        display_name=str(notes.get("found") or "Existing registration"),
+        app_id=typed.client_id,
+        service_principal_id=str(notes.get("principal") or ""),
+        made_at=timezone.now(),
+        managed=False,
+    )
+    now = timezone.now()
+    values: dict[str, Any] = {"status": Connection.Status.CONNECTING, "way": ConnectionWay.EXISTING}
+    with transaction.atomic(durable=True):
+        operations.drop_credential(operation)  # also the guard: nothing below is written without the lease
+        usable = Invitation.objects.usable(now).filter(pk=connection.invitation_id)
+        if not usable.update(status=Invitation.Status.CONNECTING, authenticated_at=now):
+            raise WrongStateError("The invitation can no longer be used.")
+        registration.save(force_insert=True)
+        audit.record("application.entered", actor=audit.WORKER, subject=registration, operation_id=operation.pk,
+                     after={"app_id": registration.app_id, "tenant_id": registration.tenant_id})  # fmt: skip
+        client_secrets.keep_entered(
+            registration, typed.client_secret, actor=audit.WORKER, operation=operation,
+            display_name="Entered by the customer",
+        )  # fmt: skip
+        Connection.objects.filter(pk=connection.pk).update(
+            registration=registration, customer_part_done_at=now, **values
+        )
+    return "The secret is kept encrypted, and what was typed is forgotten."

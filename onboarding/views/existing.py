@@ -1,0 +1,81 @@
+"""Use an existing registration: the form for its values, and a look again once what was missing is granted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.http import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from onboarding import requirements, ways
+from onboarding.forms import ExistingForm
+from onboarding.hosts import InstanceRequest
+from onboarding.models import ConnectionWay, Invitation, SignIn
+from onboarding.refusals import RefusedError
+from onboarding.services import arrivals, invitations, using_existing
+from onboarding.views import pages, sessions
+from onboarding.views.landing import invitation_of
+from onboarding.views.pages import SeeOther
+from onboarding.views.refusals import refusing
+from registrations import tasks
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+@refusing
+@sensitive_variables()
+def existing(request: InstanceRequest, token: str) -> HttpResponseBase:
+    """The form; good values are tried by a worker, and this browser may watch. What was typed is never shown again."""
+    invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
+    if request.method != "POST":
+        return _page(request, invitation, token, {})
+    form = _form(invitation, request.POST)
+    if not form.is_valid():
+        return _page(request, invitation, token, {name: [*map(str, found)] for name, found in form.errors.items()})
+    actor = arrivals.invited_person(invitation, pages.address_of(request))
+    try:
+        operation = using_existing.request(invitation, using_existing.Typed(**form.cleaned_data), actor=actor)
+    except RefusedError as refused:
+        refused.customer = invitation.service.customer.name
+        refused.link = invitations.link_of(invitation)
+        raise
+    tasks.ring(operation.pk)
+    sessions.open_to_watch(request, operation, link=invitation.token_hash)
+    return SeeOther(reverse("progress"))
+
+
+@require_POST
+@refusing
+def look_again(request: InstanceRequest) -> HttpResponseBase:
+    """What was missing is granted, says the customer: try at once."""
+    _, operation = sessions.watched(request)
+    if operation and operation.error_code == using_existing.MISSING_GRANTS:
+        using_existing.look_again(operation)
+        tasks.ring(operation.pk)
+    return redirect("progress")
+
+
+def _form(invitation: Invitation, typed: Mapping[str, Any] | None = None) -> ExistingForm:
+    return ExistingForm(typed, tenant_id=invitation.tenant_id, customer=invitation.service.customer.name)
+
+
+def _page(
+    request: InstanceRequest, invitation: Invitation, token: str, errors: Mapping[str, Sequence[str]]
+) -> HttpResponseBase:
+    form = _form(invitation)  # a new one: nothing that was typed is written into the page again
+    for name, field in form.fields.items():
+        described = [f"{name}-help", f"{name}-error"] if name in errors else [f"{name}-help"]
+        field.widget.attrs |= {"aria-describedby": " ".join(described), "aria-invalid": str(name in errors).lower()}
+    context = {
+        "stage": ways.stage(ConnectionWay.EXISTING, "enter"),
+        "customer_name": invitation.service.customer.name,
+        "token": token,
+        "fields": [(field, errors.get(field.name, [])) for field in form],
+        "errors": bool(errors),
+        "permissions": requirements.PERMISSIONS,
+        "roles": requirements.ROLES,
+        "hours": int(using_existing.KEPT_FOR.total_seconds() // 3600),
+    }
+    return pages.page(request, "existing.html", context, status=422 if errors else 200)
