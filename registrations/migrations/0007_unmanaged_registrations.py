@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registrations", "0005_operation_lane"),
+        ("registrations", "0006_count_typed_passwords"),
     ]
 
     operations = [
