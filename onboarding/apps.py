@@ -11,8 +11,9 @@ class OnboardingConfig(AppConfig):
 
     def ready(self) -> None:
         """Registration happens once, when every app is loaded."""
-        from onboarding.services import connecting, sending, using_existing
+        from onboarding.services import connecting, delegating, sending, using_existing
 
         connecting.register()
         using_existing.register()
+        delegating.register()
         sending.register()

@@ -200,3 +200,21 @@ class Connection(Sealing):
 
     def __str__(self) -> str:
         return f"Connection of {self.invitation.service}"
+
+
+class DelegatedToken(Sealing):
+    """The token by which a connection works in one person's name: MSAL's cache, sealed, with its refresh token."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.PROTECT, related_name="token")
+    cache_envelope = EnvelopeField()
+    username = models.CharField(max_length=255)
+    obtained_at = models.DateTimeField()
+    renewed_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "delegated token"
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"Delegated token of {self.username}"

@@ -126,6 +126,20 @@ REFUSALS = {
             "Back to the invitation", Way.INVITATION, UNCHANGED,
         ),
         Refusal(
+            "roles_missing", 403, "A role is missing",
+            "For a token, {facts} must be active.",
+            "Have the role given to this account, or activate it if your organisation uses Privileged Identity "
+            "Management. Then sign in again, or choose another way.",
+            "Back to the invitation", Way.INVITATION, UNCHANGED,
+        ),
+        Refusal(
+            "approval_needed", 403, "An administrator must approve this",
+            "Your organisation lets only certain administrators accept these permissions, and this account is none.",
+            "Forward the invitation to a Global Administrator, an Application Administrator or a Cloud Application "
+            "Administrator, or sign in as one.",
+            "Back to the invitation", Way.INVITATION, UNCHANGED,
+        ),
+        Refusal(
             "consent_declined", 403, "The permissions were not accepted",
             "Microsoft's page was left with Cancel, so {provider} got no permission.",
             "Look at the list of permissions again. If you agree, sign in again and choose Accept.",

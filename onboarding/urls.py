@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from onboarding import tokens
-from onboarding.views import assets, callback, existing, landing, progress, registration
+from onboarding.views import allow, assets, callback, existing, landing, progress, registration
 
 urlpatterns = [
     path("authenticate", landing.portal, name="portal"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("authenticate/OAuth2Callback", callback.callback, name="callback"),
     path("authenticate/assets/<str:name>", assets.asset, name="asset"),
     path("authenticate/registration", registration.registration, name="registration"),
+    path("authenticate/allow", allow.allow, name="allow"),
     path("authenticate/progress", progress.progress, name="progress"),
     path("authenticate/progress/sign-in", progress.sign_in_again, name="sign_in_again"),
     path("authenticate/progress/look-again", existing.look_again, name="look_again"),

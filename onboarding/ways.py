@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from onboarding.models import ConnectionWay
+from registrations.models import UmpInstance
 
 # AudioCodes' newer pages ("Application Registration", "Upgrading M365 Connection to Application Registration") put a
 # registration before a token, and a registration made by the wizard before one made by hand.
@@ -42,13 +43,26 @@ CHOICES = (
         "For organisations that make every registration themselves. You enter its values; nobody has to sign in.",
         "Leaves nothing new: the registration and its secret stay yours to renew.",
     ),
+    Choice(
+        ConnectionWay.TOKEN, "Use a delegated token",
+        "For organisations that cannot use a registration. Best with a service account that nobody signs in with.",
+        "Leaves an enterprise application with wide permissions in the name of one account.",
+        CONDITIONAL_ACCESS,
+    ),
 )  # fmt: skip
 
 # The pages on each way, for "Step 2 of 5".
 STAGES: dict[str, tuple[str, ...]] = {
     ConnectionWay.NEW: ("choose", "identify", "name", "authorise", "progress"),
     ConnectionWay.EXISTING: ("choose", "enter", "progress"),
+    ConnectionWay.TOKEN: ("choose", "identify", "authorise", "progress"),
 }
+
+
+def offered(instance: UmpInstance) -> list[Choice]:
+    """The ways that the phone service of this instance can take over: a token has no place on the hand-over sheet."""
+    sheet = instance.delivery == UmpInstance.Delivery.HANDOVER
+    return [choice for choice in CHOICES if not (sheet and choice.way == ConnectionWay.TOKEN)]
 
 
 def stage(way: str, page: str) -> str:

@@ -15,6 +15,7 @@ GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"
 APPLICATION_ADMINISTRATOR = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
 SKYPE_FOR_BUSINESS_ADMINISTRATOR = "75941009-915a-4869-abe7-691bff18279e"
+TEAMS_COMMUNICATIONS_ADMINISTRATOR = "baf37b3a-610e-45da-9e62-d9d1e5e8914b"
 TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
 
 SCOPES_IDENTIFY = ["User.Read"]
@@ -105,6 +106,40 @@ ADMINISTRATOR_ROLES = [
     ),
     AdministratorRole(APPLICATION_ADMINISTRATOR, "Application Administrator", "Needed only for this set-up."),
 ]  # fmt: skip
+
+# The delegated token (AudioCodes: "Secure Connection using Delegated Token", "Create Delegated Token", "Upgrading M365
+# Connection to Delegated Token Authentication"). Microsoft adds openid, profile and offline_access.
+TEAMS_USER_SCOPE = f"{TEAMS_ADMIN_API_APP_ID}/user_impersonation"
+TOKEN_SCOPES = [
+    Scope("Group.ReadWrite.All", "Read and write all groups."),
+    Scope("Directory.AccessAsUser.All", "Access the directory as the person who signs in."),
+    Scope("User.Read.All", "Read the profiles of all users."),
+    Scope("AppCatalog.ReadWrite.All", "Read and write all app catalogs."),
+]
+TOKEN_SCOPES_ELSEWHERE = [
+    Scope("user_impersonation", "Administer Teams and Skype for Business as the person who signs in."),
+    Scope("offline_access", "Keep this access until it is withdrawn or a rule of your organisation ends it."),
+]
+SCOPES_TOKEN = [scope.value for scope in TOKEN_SCOPES]
+
+# AudioCodes: "Grant Roles to Global admin Account" and "Assign Administrator Roles to Service Account". Both roles are
+# mandatory there for every account, a Global Administrator's too.
+TOKEN_ROLES = [
+    Role(
+        SKYPE_FOR_BUSINESS_ADMINISTRATOR, "Skype for Business Administrator",
+        "Runs the Teams administration in your organisation.", None,
+    ),
+    Role(
+        TEAMS_COMMUNICATIONS_ADMINISTRATOR, "Teams Communications Administrator",
+        "Sets numbers, voice routes and policies, and keeps them in step.", None,
+    ),
+]  # fmt: skip
+
+
+def lacking_for_token(role_template_ids: Collection[str]) -> list[str]:
+    """The names of the roles that an account with these active roles lacks for a delegated token."""
+    return [role.name for role in TOKEN_ROLES if role.template_id not in role_template_ids]
+
 
 # https://learn.microsoft.com/entra/identity/role-based-access-control/manage-roles-portal
 ROLES_PAGE = "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/AllRolesBlade"

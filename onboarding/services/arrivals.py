@@ -16,9 +16,9 @@ from django.utils import timezone
 from onboarding import identity, requirements
 from onboarding.explanations import explain
 from onboarding.identity import Identity
-from onboarding.models import Connection, Invitation, SignIn
+from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.refusals import Lent, RefusedError
-from onboarding.services import connecting, invitations, lent_access, sign_ins, using_existing
+from onboarding.services import connecting, delegating, invitations, lent_access, sign_ins, using_existing
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError, SignInAnswer
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
@@ -26,6 +26,7 @@ from registrations.models import Operation
 from registrations.services import audit
 
 DECLINED = "AADSTS65004"
+APPROVAL_NEEDED = frozenset({"AADSTS90094", "AADSTS90095"})  # the second: a request for approval was sent
 GONE = 410  # the link opens nothing: no button back to it
 CORRELATION_ID = re.compile(r"Correlation ID: ([0-9a-f-]{36})", re.IGNORECASE)
 
@@ -57,9 +58,17 @@ def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None)
             raise RefusedError("guest", facts=person.label, known=_known(person))
         with _microsofts_words(answer):
             roles = connections.graph_as_person(redeemed.access_token).my_directory_roles()
-        if not requirements.is_sufficient(roles):
-            raise RefusedError("not_an_administrator", facts=person.label, known=_known(person))
+        _require_roles(sign_in, roles, person)
         return Arrival(_keep_identity(sign_in, person, ip_address), person)
+
+
+def _require_roles(sign_in: SignIn, roles: frozenset[str], person: Identity) -> None:
+    if sign_in.way == ConnectionWay.TOKEN:
+        lacking = " and ".join(requirements.lacking_for_token(roles))
+        if lacking:
+            raise RefusedError("roles_missing", facts=lacking, known={**_known(person), "missing": lacking})
+    elif not requirements.is_sufficient(roles):
+        raise RefusedError("not_an_administrator", facts=person.label, known=_known(person))
 
 
 def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> Arrival:
@@ -80,7 +89,7 @@ def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None
         try:
             person = _agreed(sign_in, connection, redeemed, answer)
             actor = audit.Actor.customer(person.label, person.object_id, ip_address)
-            operation = _set_to_work(connection, redeemed, actor)
+            operation = _set_to_work(sign_in, connection, redeemed, actor)
         except RefusedError as refusal:
             refusal.lent = lent_access.give_back_unused(connection, redeemed.access_token)
             raise
@@ -97,8 +106,9 @@ def _agreed(sign_in: SignIn, connection: Connection, redeemed: SignInAnswer, ans
         raise RefusedError("another_organisation", facts=person.label, known=_known(person))
     if person.object_id != connection.admin_object_id:
         raise RefusedError("another_administrator", facts=person.label, known=_known(person))
+    wanted = sign_ins.graph_scopes_of(sign_in.purpose, sign_in.way)
     accepted = {_short(scope) for scope in redeemed.scopes}
-    missing = ", ".join(sorted({_short(scope) for scope in requirements.SCOPES_AUTHORISE} - accepted))
+    missing = ", ".join(sorted({_short(scope) for scope in wanted} - accepted))
     if missing:
         raise RefusedError("missing_scopes", facts=missing, known={"missing": missing})
     return person
@@ -106,6 +116,7 @@ def _agreed(sign_in: SignIn, connection: Connection, redeemed: SignInAnswer, ans
 
 def _redeem(sign_in: SignIn, answer: dict[str, str]) -> SignInAnswer:
     app = sign_ins.sync_app(sign_in.invitation.service.instance)
+    keeps = sign_ins.keeps_token(sign_in.purpose, sign_in.way)
     with _microsofts_words(answer):
         return connections.entra().finish_sign_in(
             authority=sign_ins.authority_of(sign_in.invitation, sign_in.purpose),
@@ -113,6 +124,8 @@ def _redeem(sign_in: SignIn, answer: dict[str, str]) -> SignInAnswer:
             client_secret=app.client_secret,
             flow=sign_ins.flow_of(sign_in),
             answer=answer,
+            scopes=sign_ins.graph_scopes_of(sign_in.purpose, sign_in.way) if keeps else None,
+            keeps=keeps,
         )
 
 
@@ -164,11 +177,13 @@ def _taken_up(sign_in: SignIn, person: Identity) -> Connection:
     return connection
 
 
-def _set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Actor) -> Operation:
+def _set_to_work(sign_in: SignIn, connection: Connection, redeemed: SignInAnswer, actor: audit.Actor) -> Operation:
     token: dict[str, Any] = {"access_token": redeemed.access_token, "token_expires_at": redeemed.expires_at}
     latest = connecting.latest_operation(connection)
     try:
         using_existing.step_aside(connection, actor=actor)
+        if sign_in.way == ConnectionWay.TOKEN:
+            return delegating.set_to_work(connection, redeemed, actor)
         if latest is None or latest.status in {Operation.Status.CANCELLED, Operation.Status.SUCCEEDED}:
             return connecting.request(connection, actor=actor, **token)
         if latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:
@@ -222,6 +237,8 @@ def _microsofts_words(answer: dict[str, str]) -> Iterator[None]:
         yield
     except EntraRefusedError as error:
         correlation_id = error.correlation_id or correlation_id
+        if error.code in APPROVAL_NEEDED:
+            raise RefusedError("approval_needed", code=error.code, correlation_id=correlation_id) from error
         declined = error.code == DECLINED or (error.code == error.error == "access_denied")
         if declined:
             raise RefusedError("consent_declined", code=error.code, correlation_id=correlation_id) from error

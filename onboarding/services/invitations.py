@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from onboarding import tokens
-from onboarding.models import Connection, Invitation, Service
+from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import sign_ins
 from registrations.errors import WrongStateError
 from registrations.models import Operation, UmpInstance
@@ -106,6 +106,7 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
         )
         if not changed:
             raise WrongStateError("The invitation is used up or revoked already.")
+        DelegatedToken.objects.filter(connection__invitation=invitation).update(cache_envelope="")
         audit.record(
             "invitation.revoked", actor=actor, subject=invitation,
             before={"status": before}, after={"status": Invitation.Status.REVOKED.value},

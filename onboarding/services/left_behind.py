@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from onboarding.models import Connection, Invitation
 from onboarding.refusals import RefusedError
-from onboarding.services.subjects import NEW_REGISTRATION
+from onboarding.services.subjects import LENDING
 from registrations.models import Operation
 
 
@@ -62,7 +62,7 @@ def of(invitation: Invitation) -> LeftBehind:
     if connection is None:
         return LeftBehind()
     registration = connection.registration if connection.registration and connection.registration.managed else None
-    begun = Operation.objects.filter(kind=NEW_REGISTRATION, subject_id=connection.pk).exists()
+    begun = Operation.objects.filter(kind__in=LENDING, subject_id=connection.pk).exists()
     return LeftBehind(
         registration=registration.display_name if registration else "",
         is_certain=bool(registration and registration.object_id),

@@ -5,16 +5,18 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from onboarding.models import Connection
+from onboarding import requirements
+from onboarding.models import Connection, DelegatedToken
 from onboarding.refusals import Lent
 from onboarding.services.subjects import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
 from registrations import connections
 from registrations.clients.graph import GraphClient
 from registrations.errors import NotPermittedError, PersonNeededError, PortalError
-from registrations.models import Operation, UmpInstance
+from registrations.models import Operation
 from registrations.services import audit, operations
 
 TOKEN_MARGIN = timedelta(minutes=2)  # a step should not begin with a token that ends in the middle of it
+SIGN_IN_SCOPES = ("openid", "profile", "User.Read")
 GIVEN_BACK = "The permissions that were lent for the set-up were given back."
 NOT_GIVEN_BACK = (
     "The permissions that were lent for the set-up could not be given back: an administrator can remove them under "
@@ -36,7 +38,7 @@ def give_back(operation: Operation) -> str:
     connection = open_connection(operation)
     if connection.customer_part_done_at:  # a worker died between this step's commit and its being marked done
         return GIVEN_BACK if connection.grant_removed else NOT_GIVEN_BACK
-    removed = _remove_own_grants(graph(operation), connection.invitation.service.instance)
+    removed = _remove_own_grants(graph(operation), connection)
     with transaction.atomic(durable=True):
         operations.drop_credential(operation)
         _keep_outcome(connection, removed, operation)
@@ -50,7 +52,7 @@ def give_back_before_failing(operation: Operation) -> str:
     if connection.grant_removed is not None:
         return ""
     try:
-        removed = _remove_own_grants(graph(operation), connection.invitation.service.instance)
+        removed = _remove_own_grants(graph(operation), connection)
     except PortalError:
         removed = False
     with transaction.atomic(durable=True):
@@ -66,7 +68,7 @@ def give_back_unused(connection: Connection, access_token: str) -> Lent:
     if _serves_an_operation(connection):
         return Lent.IN_USE
     try:
-        removed = _remove_own_grants(connections.graph_as_person(access_token), connection.invitation.service.instance)
+        removed = _remove_own_grants(connections.graph_as_person(access_token), connection)
     except PortalError:
         removed = False
     with transaction.atomic(durable=True):
@@ -103,12 +105,32 @@ def _keep_outcome(connection: Connection, removed: bool, operation: Operation) -
     )
 
 
-def _remove_own_grants(graph: GraphClient, instance: UmpInstance) -> bool:
-    """Remove every delegated grant of the sync app in the customer's tenant; False where Microsoft does not allow it."""
+def _remove_own_grants(graph: GraphClient, connection: Connection) -> bool:
+    """Remove the sync app's delegated grants in the customer's tenant; False where Microsoft does not allow it.
+
+    What a delegated token of another service of the organisation lives on is left.
+    """
+    needed = {scope.lower() for scope in _needed_by_tokens(connection)}
     try:
-        principal = graph.find_service_principal(sync_app_of(instance).app_id)
+        principal = graph.find_service_principal(sync_app_of(connection.invitation.service.instance).app_id)
         for grant in graph.delegated_grants(principal) if principal else []:
-            graph.remove_delegated_grant(grant)
+            left = [scope for scope in grant.scopes if scope.lower() in needed]
+            if not left:
+                graph.remove_delegated_grant(grant.id)
+            elif len(left) < len(grant.scopes):
+                graph.narrow_delegated_grant(grant.id, left)
     except NotPermittedError:
         return False
     return True
+
+
+def _needed_by_tokens(connection: Connection) -> list[str]:
+    invitation = connection.invitation
+    held = DelegatedToken.objects.exclude(cache_envelope="").filter(
+        connection__invitation__tenant_id=invitation.tenant_id,
+        connection__invitation__service__instance_id=invitation.service.instance_id,
+    )
+    if not held.exists():
+        return []
+    elsewhere = [scope.value for scope in requirements.TOKEN_SCOPES_ELSEWHERE]
+    return [*requirements.SCOPES_TOKEN, *elsewhere, *SIGN_IN_SCOPES]

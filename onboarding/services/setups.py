@@ -1,10 +1,14 @@
 """Which operation belongs to which way, for pages that show how far a customer is."""
 
 from onboarding.models import Connection, ConnectionWay
-from onboarding.services import connecting, using_existing
+from onboarding.services import connecting, delegating, using_existing
 from registrations.models import Operation
 
-KINDS = {ConnectionWay.NEW: connecting.KIND, ConnectionWay.EXISTING: using_existing.KIND}
+KINDS = {
+    ConnectionWay.NEW: connecting.KIND,
+    ConnectionWay.EXISTING: using_existing.KIND,
+    ConnectionWay.TOKEN: delegating.KIND,
+}
 
 
 def operation_of(connection: Connection) -> Operation | None:

@@ -63,9 +63,10 @@ def begin(
             authority=authority_of(invitation, purpose),
             app_id=app.app_id,
             client_secret=app.client_secret,
-            scopes=scopes_of(purpose),
+            scopes=scopes_of(purpose, way),
             redirect_uri=instance.redirect_uri,
             login_hint=_login_hint(invitation, purpose),
+            keeps=keeps_token(purpose, way),
         )
     except NotYetError as error:
         raise RefusedError("remote_unavailable", code=error.code) from error
@@ -136,10 +137,23 @@ def authority_of(invitation: Invitation, purpose: str) -> str:
     return IDENTIFY_AUTHORITY if purpose == SignIn.Purpose.IDENTIFY else invitation.tenant_id
 
 
-def scopes_of(purpose: str) -> list[str]:
-    """The delegated permissions that Microsoft is asked for."""
-    wanted = requirements.SCOPES_IDENTIFY if purpose == SignIn.Purpose.IDENTIFY else requirements.SCOPES_AUTHORISE
-    return list(wanted)
+def scopes_of(purpose: str, way: str) -> list[str]:
+    """The delegated permissions that Microsoft is asked for; those of a token are of two APIs."""
+    if purpose == SignIn.Purpose.IDENTIFY:
+        return list(requirements.SCOPES_IDENTIFY)
+    if way == ConnectionWay.TOKEN:
+        return [*requirements.SCOPES_TOKEN, requirements.TEAMS_USER_SCOPE]
+    return list(requirements.SCOPES_AUTHORISE)
+
+
+def graph_scopes_of(purpose: str, way: str) -> list[str]:
+    """Those for which the code is redeemed: a code brings a token for one API."""
+    return [scope for scope in scopes_of(purpose, way) if scope != requirements.TEAMS_USER_SCOPE]
+
+
+def keeps_token(purpose: str, way: str) -> bool:
+    """Whether this sign-in is meant to outlive itself."""
+    return purpose == SignIn.Purpose.AUTHORISE and way == ConnectionWay.TOKEN
 
 
 def close_open_trips(invitation: Invitation) -> int:

@@ -5,6 +5,8 @@ from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
 
 NEW_REGISTRATION = "connect"  # the kind of operation that works with what an administrator lent
+DELEGATED_TOKEN = "connect_token"  # noqa: S105  the kind that works with what an administrator gave for good
+LENDING = (NEW_REGISTRATION, DELEGATED_TOKEN)
 
 
 def connection_of(operation: Operation) -> Connection:

@@ -29,6 +29,7 @@ def depart(
         refused.customer = service.customer.name
         raise
     second = purpose == SignIn.Purpose.AUTHORISE
+    by_token = way == ConnectionWay.TOKEN
     context = {
         "auth_uri": departure.auth_uri,
         "second": second,
@@ -39,7 +40,8 @@ def depart(
         "service": service,
         "customer": service.customer,
         "customer_name": service.customer.name,
-        "scopes": requirements.SCOPES,
+        "scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE if by_token else requirements.SCOPES,
+        "by_token": by_token,
         "minutes": int(sign_ins.VALID_FOR.total_seconds() // 60),
     }
     response = pages.page(request, "sign_in.html", context)

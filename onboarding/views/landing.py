@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding import requirements, tokens, ways
 from onboarding.hosts import InstanceRequest
-from onboarding.models import ConnectionWay, Invitation, SignIn
+from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
 from onboarding.services import arrivals, sign_ins
 from onboarding.views import pages
@@ -54,7 +54,7 @@ def choose(request: InstanceRequest, token: str) -> HttpResponseBase:
         "service": invitation.service,
         "customer_name": invitation.service.customer.name,
         "token": token,
-        "choices": ways.CHOICES,
+        "choices": ways.offered(request.instance),
         "reason": ways.ORDER_REASON,
     }
     return pages.page(request, "choose.html", context)
@@ -80,10 +80,12 @@ def start(request: InstanceRequest, token: str) -> HttpResponseBase:
 def _way_of(request: InstanceRequest, invitation: Invitation) -> str:
     """What was chosen; once the work has begun, the sign-in only leads to its progress or end."""
     if invitation.status not in Invitation.UNBEGUN:
-        return ConnectionWay.NEW
-    offered = {str(choice.way) for choice in ways.CHOICES}
-    chosen = request.POST.get("way", "")
-    return chosen if chosen in offered else ConnectionWay.NEW
+        by_token = Connection.objects.filter(invitation=invitation, way=ConnectionWay.TOKEN).exists()
+        return ConnectionWay.TOKEN if by_token else ConnectionWay.NEW
+    chosen = request.POST.get("way", ConnectionWay.NEW)
+    if chosen not in {choice.way for choice in ways.offered(request.instance)}:
+        raise RefusedError("way_not_offered", facts="a connection made in this way")
+    return chosen
 
 
 def invitation_of(

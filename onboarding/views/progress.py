@@ -82,7 +82,7 @@ def sign_in_again(request: InstanceRequest) -> HttpResponseBase:
         return redirect("progress")
     sessions.refuse_another(request, connection)
     actor = sessions.actor_of(request)
-    return depart(request, connection.invitation, SignIn.Purpose.AUTHORISE, actor=actor)
+    return depart(request, connection.invitation, SignIn.Purpose.AUTHORISE, actor=actor, way=connection.way)
 
 
 @require_safe
@@ -90,6 +90,8 @@ def sign_in_again(request: InstanceRequest) -> HttpResponseBase:
 def done(request: InstanceRequest) -> HttpResponseBase:
     """What was created, what may be taken away now, when the secret expires and how to withdraw."""
     connection, _ = sessions.watched(request)
+    if connection.status == Connection.Status.CONNECTED and connection.way == ConnectionWay.TOKEN:
+        return _done_by_token(request, connection)
     registration = connection.registration
     if connection.status != Connection.Status.CONNECTED or registration is None:
         return redirect("progress")
@@ -110,6 +112,19 @@ def done(request: InstanceRequest) -> HttpResponseBase:
     }
     template = "done.html" if registration.managed else "done_existing.html"
     return pages.page(request, template, context)
+
+
+def _done_by_token(request: InstanceRequest, connection: Connection) -> HttpResponseBase:
+    context = {
+        "connection": connection,
+        "customer_name": connection.invitation.service.customer.name,
+        "service": connection.invitation.service,
+        "scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,
+        "token_roles": requirements.TOKEN_ROLES,
+        "roles_page": requirements.ROLES_PAGE,
+        "warning": ways.CONDITIONAL_ACCESS,
+    }
+    return pages.page(request, "done_token.html", context)
 
 
 def situation_of(operation: Operation, connection: Connection) -> str:

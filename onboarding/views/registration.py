@@ -24,7 +24,7 @@ def registration(request: InstanceRequest) -> HttpResponseBase:
     if connection.status == Connection.Status.CONNECTED:
         return redirect("done")
     if connection.way != ConnectionWay.NEW:
-        return redirect("progress")
+        return redirect("allow" if connection.way == ConnectionWay.TOKEN else "progress")
     operation = connecting.latest_operation(connection)
     if operation and (operation.is_live or connection.registration_id):
         return redirect("progress")

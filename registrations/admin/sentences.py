@@ -54,6 +54,8 @@ SENTENCES = {
     "handover.sync_app_confirmed": "confirmed Client Id, secret and Redirect URI in the UMP of",
     "handover.authentication_portal_confirmed": "confirmed the portal URL in the UMP of",
     "connection.named": "named the registration of the {subject}",
+    "token.kept": "lets SyncPortal keep a token for the {subject}",
+    "token.delivered": "handed the token over for the {subject}",
     "grant.removed": "gave back the permissions lent for the {subject}",
     "grant.left": "could not give back the permissions lent for the {subject}",
 }
@@ -63,6 +65,7 @@ WORK = {
     "check_tenant": "the credential check of {subject}",
     "send_invitation": "the mail of the {subject}",
     "connect": "the {subject}",
+    "connect_token": "the {subject} by a delegated token",
     "connect_existing": "the {subject} by an existing registration",
 }
 MOVES = {

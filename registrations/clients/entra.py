@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import jwt
 import requests
 from msal import ConfidentialClientApplication
+from msal import SerializableTokenCache as TokenCache
 from msal.exceptions import MsalServiceError
 
 from registrations.clients.http import RemoteSession, exchange, json_of
@@ -56,6 +57,16 @@ class SignInAnswer:
     expires_at: datetime
     id_token: str
     scopes: frozenset[str]
+    cache: str = ""  # MSAL's cache with the refresh token, only where it was asked for
+
+
+@dataclass(frozen=True)
+class RenewedToken:
+    """A person's token that the refresh token brought, and MSAL's cache as it must be kept now."""
+
+    access_token: str
+    scopes: frozenset[str]
+    cache: str
 
 
 @dataclass(frozen=True)
@@ -87,9 +98,11 @@ class EntraClient:
         scopes: list[str],
         redirect_uri: str,
         login_hint: str | None = None,
+        keeps: bool = False,
     ) -> dict[str, Any]:
         """The state of a new sign-in (MSAL's flow): `auth_uri` is for the browser, the rest is kept sealed.
 
+        With `keeps` a refresh token is asked for too.
         `authority` is "organizations" or a tenant's GUID. Raises RemoteUnavailableError, EntraRefusedError.
         """
         flow: dict[str, Any] = self._ask(
@@ -103,20 +116,36 @@ class EntraClient:
                 login_hint=login_hint,
                 response_mode="form_post",  # no code in an address, a log or a Referer
             ),
+            TokenCache() if keeps else None,
         )
         return flow
 
     def finish_sign_in(
-        self, *, authority: str, app_id: str, client_secret: str, flow: dict[str, Any], answer: dict[str, str]
+        self,
+        *,
+        authority: str,
+        app_id: str,
+        client_secret: str,
+        flow: dict[str, Any],
+        answer: dict[str, str],
+        scopes: list[str] | None = None,
+        keeps: bool = False,
     ) -> SignInAnswer:
         """Redeem the answer that the browser brought back.
+
+        Where several APIs were consented to, `scopes` names those of one: a code is redeemed for one API only.
 
         Raises EntraRefusedError where Entra or the person said no, RemoteRejectedError where the answer does not fit
         the flow (state or nonce), RemoteUnavailableError where Entra does not answer.
         """
+        cache = TokenCache() if keeps else None
         try:
             result = self._ask(
-                authority, app_id, client_secret, lambda app: app.acquire_token_by_auth_code_flow(flow, answer)
+                authority,
+                app_id,
+                client_secret,
+                lambda app: app.acquire_token_by_auth_code_flow(flow, answer, scopes=scopes),
+                cache,
             )
         except (ValueError, RuntimeError):  # their texts hold state and nonce: not chained on purpose
             raise RemoteRejectedError("The answer does not belong to this sign-in.", code="state_mismatch") from None
@@ -125,8 +154,31 @@ class EntraClient:
             access_token=result["access_token"],
             expires_at=_expiry(result),
             id_token=result.get("id_token", ""),
-            scopes=frozenset(_short(scope) for scope in str(result.get("scope", "")).split()),
+            scopes=_scopes_in(result),
+            cache=cache.serialize() if cache else "",
         )
+
+    # https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#refresh-the-access-token
+    def renew(self, *, tenant_id: str, app_id: str, client_secret: str, cache: str, scopes: list[str]) -> RenewedToken:
+        """A token for one API by the refresh token in the cache, which comes back changed.
+
+        Raises EntraRefusedError where Microsoft has ended it, NotYetError, RemoteUnavailableError.
+        """
+        kept = TokenCache()
+        kept.deserialize(cache)
+
+        def ask(app: ConfidentialClientApplication) -> dict[str, Any]:
+            accounts = app.get_accounts()
+            found = app.acquire_token_silent_with_error(scopes, accounts[0]) if accounts else None
+            return found or {"error": "invalid_grant", "error_description": "The cache holds no refresh token."}
+
+        result = self._ask(tenant_id, app_id, client_secret, ask, kept)
+        _refuse_errors(result)
+        # MSAL leaves `scope` out where the access token came from the cache: the token itself says it.
+        granted = _scopes_in(result) or frozenset(
+            str(_claims_for_diagnosis(result["access_token"]).get("scp", "")).lower().split()
+        )
+        return RenewedToken(result["access_token"], granted, kept.serialize())
 
     # https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
     def app_token(self, *, tenant_id: str, app_id: str, client_secret: str, scope: str) -> AppToken:
@@ -194,7 +246,12 @@ class EntraClient:
         return f"{base}/adminconsent?{urlencode({'client_id': client_id})}"
 
     def _ask(
-        self, authority: str, app_id: str, client_secret: str, question: Callable[[ConfidentialClientApplication], T]
+        self,
+        authority: str,
+        app_id: str,
+        client_secret: str,
+        question: Callable[[ConfidentialClientApplication], T],
+        cache: TokenCache | None = None,
     ) -> T:
         try:
             app = ConfidentialClientApplication(
@@ -203,7 +260,9 @@ class EntraClient:
                 authority=f"{self._entra_url}/{authority}",
                 instance_discovery=False,  # ENTRA_URL is the authority; MSAL need not ask Microsoft whether it is one
                 http_client=self._session,
-                exclude_scopes=["offline_access"],  # no refresh token: nothing that outlives the act
+                token_cache=cache,
+                # Without a cache to keep there is no refresh token: nothing that outlives the act.
+                exclude_scopes=None if cache else ["offline_access"],
             )
         except UNAVAILABLE as error:
             raise RemoteUnavailableError(f"{SERVICE} did not answer.") from error
@@ -214,6 +273,18 @@ class EntraClient:
             return question(app)
         except UNAVAILABLE as error:
             raise RemoteUnavailableError(f"{SERVICE} did not answer.") from error
+
+
+def refresh_token_in(cache: str) -> str:
+    """The refresh token that MSAL's cache holds, "" where there is none. The caller must not log or keep it in clear."""
+    kept = TokenCache()
+    kept.deserialize(cache)
+    found: dict[str, Any] = next(iter(kept.search(TokenCache.CredentialType.REFRESH_TOKEN)), {})
+    return str(found.get("secret", ""))
+
+
+def _scopes_in(result: dict[str, Any]) -> frozenset[str]:
+    return frozenset(_short(scope) for scope in str(result.get("scope", "")).split())
 
 
 def _refuse_errors(result: dict[str, Any]) -> None:

@@ -90,6 +90,14 @@ class SecretPolicy:
     longest: str  # an ISO 8601 duration, or ""
 
 
+@dataclass(frozen=True)
+class DelegatedGrant:
+    """What people of a tenant let an application do in their names on one API."""
+
+    id: str
+    scopes: tuple[str, ...]
+
+
 class GraphClient:
     """Graph for one tenant, with an application's or a person's token."""
 
@@ -247,10 +255,15 @@ class GraphClient:
         self._act_once("POST", f"/applications/{object_id}/removePassword", {"keyId": key_id})
 
     # https://learn.microsoft.com/graph/api/oauth2permissiongrant-list
-    def delegated_grants(self, service_principal_id: str) -> list[str]:
-        """Ids of the delegated grants given to a client application in this tenant."""
+    def delegated_grants(self, service_principal_id: str) -> list[DelegatedGrant]:
+        """The delegated grants given to a client application in this tenant."""
         path = f"/oauth2PermissionGrants?$filter=clientId eq '{service_principal_id}'"
-        return [grant["id"] for grant in self._pages(path)]
+        return [DelegatedGrant(grant["id"], tuple(grant.get("scope", "").split())) for grant in self._pages(path)]
+
+    # https://learn.microsoft.com/graph/api/oauth2permissiongrant-update
+    def narrow_delegated_grant(self, grant_id: str, scopes: list[str]) -> None:
+        """Leave only these scopes in a delegated grant."""
+        self._answer("PATCH", f"/oauth2PermissionGrants/{grant_id}", json={"scope": " ".join(scopes)})
 
     # https://learn.microsoft.com/graph/api/oauth2permissiongrant-delete
     def remove_delegated_grant(self, grant_id: str) -> None:

@@ -10,7 +10,8 @@ from registrations.clients.http import RemoteSession, exchange, json_of
 from registrations.errors import NotFoundError, NotYetError, RemoteRejectedError
 
 SERVICE = "The UMP"
-SECRETS = {"clientSecret", "applicationClientSecret"}
+PORTAL = "/api/portal/v1"
+SECRETS = {"clientSecret", "applicationClientSecret", "refreshToken"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ class UmpCustomer:
     guid: str
     short_name: str
     tenant_id: str
+
+
+@dataclass(frozen=True)
+class UmpConnection:
+    """How a service is connected to its customer's Microsoft 365, as the UMP tells it."""
+
+    method: str
+    tenant_id: str
+    username: str
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,11 @@ class UmpClient:
     def validate_connection(self, guid: str) -> Validation:
         """The "Validate Authentication" button of the service's Microsoft 365 Settings."""
         return self._validate(f"/api/portal/v1/customers/{guid}/connection/validate")
+
+    def apply_token(self, guid: str, *, tenant_id: str, username: str, refresh_token: str) -> UmpConnection:
+        """Hand a delegated token over to a service. Raises NotFoundError where this UMP does not offer the contract."""
+        body = {"method": "delegated_token", "tenantId": tenant_id, "username": username, "refreshToken": refresh_token}
+        return _connection(json_of(self._answer("PUT", f"{PORTAL}/customers/{guid}/connection", json=body), SERVICE))
 
     # https://techdocs.audiocodes.com: "Get Services Brief Details (V3)"
     def find_customer(self, short_name: str) -> UmpCustomer | None:
@@ -151,6 +166,10 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
             code=code,
         )
     return RemoteRejectedError(f"The UMP refused: {text or 'no reason given'} ({code}).", code=code)
+
+
+def _connection(body: dict[str, Any]) -> UmpConnection:
+    return UmpConnection(body.get("method") or "", (body.get("tenantId") or "").lower(), body.get("username") or "")
 
 
 def _settings(body: dict[str, Any], etag: str) -> SystemSettings:

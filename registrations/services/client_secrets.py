@@ -150,7 +150,11 @@ def live_secret(registration: AppRegistration) -> ClientSecret:
 
 def without_secret(words: str, secret: ClientSecret) -> str:
     """A remote service's words for people and history: without the secret, should they repeat it, and not too long."""
-    plaintext = secret.unseal("envelope")
+    return without(words, secret.unseal("envelope"))
+
+
+def without(words: str, plaintext: str) -> str:
+    """The same for any value that must not be told."""
     return (words.replace(plaintext, "[secret]") if plaintext else words)[:LONGEST_WORDS]
 
 

@@ -156,6 +156,11 @@ def keep_notes(operation: Operation, **values: Any) -> None:
         walking.write(operation, operation.lease, notes={**current.notes, **values})
 
 
+def require_lease(operation: Operation) -> None:
+    """Guard what a step writes outside its operation, in the step's transaction: a worker that was overtaken stops here."""
+    walking.write(operation, operation.lease, leased_until=timezone.now() + LEASE)
+
+
 def drop_credential(operation: Operation) -> None:
     """Delete the administrator's token under the worker's lease, in the caller's transaction."""
     walking.write(operation, operation.lease, credential_envelope="", credential_expires_at=None)

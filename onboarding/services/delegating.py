@@ -1,0 +1,218 @@
+"""Connect by a delegated token: one person's consent, kept as MSAL's cache, proved for both APIs, handed to the UMP.
+
+Microsoft redeems a code for one API only. The callback redeems it for Graph; the token for the Teams administration
+comes through the refresh token, in a worker.
+"""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from onboarding import requirements
+from onboarding.explanations import explain
+from onboarding.models import Connection, ConnectionWay, DelegatedToken, Invitation
+from onboarding.services import handing_over, sign_ins
+from onboarding.services.subjects import DELEGATED_TOKEN, open_connection
+from registrations import connections
+from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
+from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError, WrongStateError
+from registrations.models import Operation, UmpInstance
+from registrations.services import audit, client_secrets, operations
+
+KIND = DELEGATED_TOKEN
+ROLES_MISSING = "roles_missing"
+FRESH_CONSENT = timedelta(minutes=2)
+CONSENT_AGAIN = timedelta(seconds=10)
+# OAuth's errors that only a new sign-in mends (https://learn.microsoft.com/entra/identity-platform/reference-error-codes)
+SIGN_IN_ERRORS = frozenset({"invalid_grant", "interaction_required", "consent_required", "login_required"})
+CONSENT_UNKNOWN = "AADSTS65001"
+
+
+def register() -> None:
+    """Make the kind known to the engine."""
+    operations.register(
+        operations.Kind(
+            name=KIND,
+            title="Connect by a delegated token",
+            steps=(
+                operations.Step("teams_token", "Obtain the token for the Teams administration", _teams_token),
+                operations.Step("roles", "Compare the account's roles", _roles),
+                operations.Step("find_service", "Find the phone service", handing_over.find_service),
+                operations.Step("hand_over", "Hand the token over to the phone service", _hand_over),
+                operations.Step("validation", "Check the connection", _validation),
+            ),
+            subject=Connection,
+            succeeded=handing_over.succeeded,
+            failed=handing_over.failed,
+        )
+    )
+
+
+def set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Actor) -> Operation:
+    """Keep the token, sealed, and begin or go on. The caller rings.
+
+    Raises WrongStateError where something else is at work, or the invitation can no longer be used.
+    """
+    latest = Operation.objects.filter(kind=KIND, subject_id=connection.pk).order_by("-created_at").first()
+    with transaction.atomic():
+        if latest is None or latest.status in {Operation.Status.CANCELLED, Operation.Status.SUCCEEDED}:
+            latest = _begin(connection, actor)
+        elif latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:
+            operations.resume(latest, actor=actor)
+            latest.refresh_from_db(fields=["steps"])
+            again = operations.reopened(latest.steps, "teams_token", "roles", "hand_over", "validation")
+            Operation.objects.filter(pk=latest.pk).update(steps=again)
+            Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.CONNECTING)
+        else:
+            return latest  # a second tab: the first one set it to work, and its token is as good
+        _keep_new(connection, redeemed, actor, latest)
+    return latest
+
+
+def _begin(connection: Connection, actor: audit.Actor) -> Operation:
+    invitation = connection.invitation
+    operation = operations.request(
+        KIND, connection, actor=actor, notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)}
+    )
+    usable = Invitation.objects.usable(timezone.now()).filter(pk=invitation.pk)
+    if not usable.update(status=Invitation.Status.CONNECTING):
+        raise WrongStateError("The invitation can no longer be used.")
+    Connection.objects.filter(pk=connection.pk).update(
+        status=Connection.Status.CONNECTING, way=ConnectionWay.TOKEN
+    )  # fmt: skip
+    return operation
+
+
+def _keep_new(connection: Connection, redeemed: SignInAnswer, actor: audit.Actor, operation: Operation) -> None:
+    token = DelegatedToken.objects.filter(connection=connection).first() or DelegatedToken(connection=connection)
+    token.username, token.obtained_at = connection.admin_username, timezone.now()
+    token.renewed_at = token.delivered_at = None
+    token.seal("cache_envelope", redeemed.cache)
+    token.save()
+    audit.record("token.kept", actor=actor, subject=connection, operation_id=operation.pk)
+
+
+def _kept(connection: Connection) -> DelegatedToken:
+    token = DelegatedToken.objects.filter(connection=connection).exclude(cache_envelope="").first()
+    if token is None:
+        raise PersonNeededError("The token is not kept any longer. Sign in again.", who="customer", code="token_gone")
+    return token
+
+
+def _renewed(operation: Operation, scopes: list[str]) -> RenewedToken:
+    """A token for one API; MSAL's cache, which changes by it, is kept under the lease."""
+    connection = open_connection(operation)
+    invitation, token = connection.invitation, _kept(connection)
+    app = sign_ins.sync_app(invitation.service.instance)
+    try:
+        renewed = connections.entra().renew(
+            tenant_id=invitation.tenant_id,
+            app_id=app.app_id,
+            client_secret=app.client_secret,
+            cache=token.unseal("cache_envelope"),
+            scopes=scopes,
+        )
+    except EntraRefusedError as refusal:
+        raise _explained(refusal, operation, connection) from refusal
+    token.seal("cache_envelope", renewed.cache)
+    with transaction.atomic(durable=True):
+        operations.require_lease(operation)  # a worker that was overtaken must stop, not write over a newer cache
+        DelegatedToken.objects.filter(pk=token.pk).update(
+            cache_envelope=token.cache_envelope, renewed_at=timezone.now()
+        )  # fmt: skip
+    return renewed
+
+
+def _explained(refusal: EntraRefusedError, operation: Operation, connection: Connection) -> Exception:
+    if refusal.code == CONSENT_UNKNOWN and timezone.now() - operation.created_at < FRESH_CONSENT:
+        return NotYetError(
+            "Microsoft is still copying the consent.", retry_after=CONSENT_AGAIN, code=refusal.code,
+            request_id=refusal.correlation_id,
+        )  # fmt: skip
+    known = explain(refusal.code)
+    names = {"{provider}": connection.invitation.service.instance.provider.name}
+    names["{customer}"] = connection.invitation.service.customer.name
+    words = f"{known.sentence} {known.next_step}"
+    for name, value in names.items():
+        words = words.replace(name, value)
+    if refusal.error in SIGN_IN_ERRORS:
+        return PersonNeededError(words, who="customer", code=refusal.code)
+    return RemoteRejectedError(words, code=refusal.code, request_id=refusal.correlation_id)
+
+
+def _teams_token(operation: Operation) -> str:
+    renewed = _renewed(operation, [requirements.TEAMS_USER_SCOPE])
+    if "user_impersonation" not in {scope.lower() for scope in renewed.scopes}:
+        raise PersonNeededError(
+            "Microsoft's answer lacks the permission user_impersonation. Sign in again and accept the whole list.",
+            who="customer",
+            code="missing_scopes",
+        )
+    return "Microsoft issued tokens for both APIs."
+
+
+def _roles(operation: Operation) -> str:
+    connection = open_connection(operation)
+    renewed = _renewed(operation, requirements.SCOPES_TOKEN)
+    held = connections.graph_as_person(renewed.access_token).my_directory_roles()
+    lacking = requirements.lacking_for_token(held)
+    if lacking:
+        raise PersonNeededError(
+            f"{connection.admin_username} lacks: {', '.join(lacking)}. Give or activate the role, then sign in again.",
+            who="customer",
+            code=ROLES_MISSING,
+        )
+    with transaction.atomic(durable=True):
+        operations.require_lease(operation)
+        Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())
+    return "Active: " + ", ".join(role.name for role in requirements.TOKEN_ROLES) + "."
+
+
+def _hand_over(operation: Operation) -> str:
+    connection = open_connection(operation)
+    invitation, token = connection.invitation, _kept(connection)
+    service = invitation.service
+    if service.instance.delivery != UmpInstance.Delivery.API:
+        raise _no_place(service.instance)
+    refresh_token = refresh_token_in(token.unseal("cache_envelope"))
+    try:
+        held = connections.ump(service.instance).apply_token(
+            service.ump_customer_guid,
+            tenant_id=invitation.tenant_id,
+            username=token.username,
+            refresh_token=refresh_token,
+        )
+    except NotFoundError as missing:
+        raise _no_place(service.instance) from missing
+    wanted = ("delegated_token", invitation.tenant_id, token.username)
+    if (held.method, held.tenant_id, held.username) != wanted:
+        raise RemoteRejectedError(
+            "The UMP took the token over and shows other values. Look at the service.", code="ump_token"
+        )
+    with transaction.atomic(durable=True):
+        operations.require_lease(operation)
+        DelegatedToken.objects.filter(pk=token.pk).update(delivered_at=timezone.now())
+        audit.record("token.delivered", actor=audit.WORKER, subject=connection, operation_id=operation.pk)
+    return f"The phone service holds the token of {token.username}."
+
+
+def _no_place(instance: UmpInstance) -> RemoteRejectedError:
+    return RemoteRejectedError(
+        f"The UMP {instance.host} offers no API that takes a token over. Revoke the invitation, and ask the customer to connect "
+        "by a registration.",
+        code="no_contract",
+    )
+
+
+def _validation(operation: Operation) -> str:
+    connection = open_connection(operation)
+    service = connection.invitation.service
+    outcome = connections.ump(service.instance).validate_connection(service.ump_customer_guid)
+    if not outcome.valid:
+        secret = refresh_token_in(_kept(connection).unseal("cache_envelope"))
+        words = client_secrets.without(outcome.error, secret)
+        raise RemoteRejectedError(
+            f"The UMP could not use the token: {words or 'it gives no reason'}.", code="ump_validation"
+        )
+    return "The phone service signed in with the token."

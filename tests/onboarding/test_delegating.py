@@ -1,0 +1,265 @@
+"""Connect by a delegated token: both APIs, the roles, the cache under lock, the UMP's own proof."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from onboarding import requirements
+from onboarding.models import Connection, DelegatedToken, Invitation, Service
+from onboarding.services import connecting, delegating, invitations
+from registrations.clients.entra import refresh_token_in
+from registrations.models import AuditEvent, Operation, UmpInstance
+from registrations.services import operations
+from registrations.services.leases import LeaseLostError
+from sandbox.app import Sandbox
+from sandbox.catalogue import APPLICATION_ADMINISTRATOR
+from sandbox.model import Tenant, UmpConnection
+from tests.onboarding.browser import Browser
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.test_refusals import last_refusal, refused
+from tests.onboarding.test_wizard import text
+
+pytestmark = pytest.mark.django_db
+Work = Callable[[], None]
+TILDA = "tilda@contoso.example"
+SKYPE, TEAMS = (role.template_id for role in requirements.TOKEN_ROLES)
+
+
+@pytest.fixture
+def contoso(sandbox: Sandbox) -> Tenant:
+    return sandbox.world.tenant(sandbox.seed.customer.tenant_id)
+
+
+@pytest.fixture(autouse=True)
+def provisioned(sandbox: Sandbox, instance: UmpInstance, contoso: Tenant) -> None:
+    """The UMP holds the sync app, and renews delegated tokens in its name; Tilda holds the roles."""
+    sandbox.world.add_user(contoso, "Tilda", TILDA, [APPLICATION_ADMINISTRATOR, SKYPE, TEAMS])
+    registration = instance.registrations.get()
+    ump = sandbox.world.ump("finebak")
+    ump.client_id, ump.client_secret = registration.app_id, registration.secrets.get().unseal("envelope")
+
+
+def identify(customer: Browser, link: str, person: str = TILDA) -> Any:
+    """The first sign-in on the way of a token: the page that asks to allow it."""
+    answer = customer.sign_in(customer.start(link, way="token"), person)
+    assert answer.status_code == 303, text(answer)
+    return customer.open(answer.headers["location"], follow=True)
+
+
+def authorise(customer: Browser, link: str, person: str = TILDA) -> Operation:
+    answer = customer.sign_in(customer.press(identify(customer, link, person)), person)
+    assert answer.status_code == 303, text(answer)
+    return Operation.objects.get(kind=delegating.KIND)
+
+
+def worked(operation: Operation, work: Work) -> Operation:
+    for _ in range(12):
+        work()
+        operation.refresh_from_db()
+        if not operation.is_live or operation.waits_for:
+            break
+        Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
+    return operation
+
+
+def held(sandbox: Sandbox) -> UmpConnection:
+    return next(iter(sandbox.world.ump("finebak").customers.values())).connection
+
+
+# --- The way through ---
+
+
+def test_a_customer_connects_by_a_token(customer: Browser, link: str, work: Work, sandbox: Sandbox) -> None:
+    operation = worked(authorise(customer, link), work)
+    assert operation.status == "succeeded", operation.message
+    connection = Connection.objects.get()
+    assert (connection.status, connection.way, connection.registration) == ("connected", "token", None)
+    assert Invitation.objects.get().status == "completed"
+    token = DelegatedToken.objects.get()
+    assert (held(sandbox).method, held(sandbox).username) == ("delegated_token", TILDA)
+    assert held(sandbox).refresh_token == refresh_token_in(token.unseal("cache_envelope"))
+    assert held(sandbox).last_status == "Successful"
+    page = text(customer.open("/authenticate/progress", follow=True))
+    assert "Contoso is connected" in page
+    assert TILDA in page
+    assert "Conditional Access can end it" in page
+
+
+def test_the_code_is_redeemed_for_one_api_and_the_other_comes_by_the_refresh_token(
+    customer: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    page = customer.press(identify(customer, link))
+    sandbox.log.clear()
+    customer.sign_in(page, TILDA)
+    worked(Operation.objects.get(kind=delegating.KIND), work)
+    bodies = [str(call.body) for call in sandbox.calls if call.path.endswith("/oauth2/v2.0/token")]
+    by_code = [body for body in bodies if "authorization_code" in body]
+    by_refresh = [body for body in bodies if "grant_type=refresh_token" in body or "'refresh_token'" in body]
+    assert len(by_code) == 1
+    assert "user_impersonation" not in by_code[0]
+    assert any("user_impersonation" in body for body in by_refresh)
+
+
+def test_exactly_the_documented_permissions_are_asked_for(
+    customer: Browser, link: str, instance: UmpInstance, contoso: Tenant
+) -> None:
+    authorise(customer, link)
+    client = contoso.service_principal_of(instance.registrations.get().app_id)
+    assert client is not None
+    granted = {s for grant in contoso.permission_grants if grant.client_id == client.id for s in grant.scope.split()}
+    assert granted - {"openid", "profile", "User.Read"} == {
+        "Group.ReadWrite.All", "Directory.AccessAsUser.All", "User.Read.All", "AppCatalog.ReadWrite.All",
+        "offline_access", "user_impersonation",
+    }  # fmt: skip
+
+
+def test_the_cache_is_sealed_and_stands_nowhere_in_clear(
+    customer: Browser, link: str, work: Work, caplog: pytest.LogCaptureFixture
+) -> None:
+    operation = authorise(customer, link)
+    cache = DelegatedToken.objects.get().unseal("cache_envelope")
+    secret = refresh_token_in(cache)
+    assert secret
+    worked(operation, work)
+    told = str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values())) + caplog.text
+    told += str(list(DelegatedToken.objects.values()))
+    assert secret not in told
+    assert refresh_token_in(DelegatedToken.objects.get().unseal("cache_envelope")) not in told
+
+
+# --- Told before ---
+
+
+def test_conditional_access_is_warned_of_before_the_choice_and_before_the_consent(customer: Browser, link: str) -> None:
+    choice = text(customer.choose(link))
+    assert "Conditional Access can end it" in choice
+    assert choice.index("Use an existing app registration") < choice.index("Use a delegated token")
+    page = text(identify(customer, link))
+    assert "Conditional Access can end it" in page
+    assert "Directory.AccessAsUser.All" in page
+
+
+def test_a_phone_service_that_takes_no_token_does_not_offer_it(customer: Browser, link: str) -> None:
+    page = customer.choose(link)
+    UmpInstance.objects.update(delivery=UmpInstance.Delivery.HANDOVER)
+    assert "Use a delegated token" not in text(customer.choose(link))
+    refused(customer.press(page, way="token"), "way_not_offered")
+
+
+# --- Roles ---
+
+
+def test_a_global_administrator_without_the_two_roles_is_told_which_are_missing(customer: Browser, link: str) -> None:
+    page = refused(customer.sign_in(customer.start(link, way="token"), "carla@contoso.example"), "roles_missing")
+    assert "Skype for Business Administrator and Teams Communications Administrator must be active" in page
+    assert last_refusal()["missing"].startswith("Skype for Business Administrator")
+    assert not Connection.objects.exists()
+
+
+def test_a_role_that_was_taken_away_meanwhile_waits_for_the_customer(
+    customer: Browser, link: str, work: Work, contoso: Tenant
+) -> None:
+    operation = authorise(customer, link)
+    contoso.role_assignments[:] = [a for a in contoso.role_assignments if a.role_id != SKYPE]
+    operation = worked(operation, work)
+    assert (operation.waits_for, operation.error_code) == ("customer", "roles_missing")
+    assert "lacks: Skype for Business Administrator." in operation.message
+    assert DelegatedToken.objects.get().delivered_at is None
+
+
+def test_an_account_that_may_not_consent_is_told_to_forward(
+    customer: Browser, link: str, contoso: Tenant, sandbox: Sandbox
+) -> None:
+    sandbox.world.add_user(contoso, "Sven", "sven@contoso.example", [SKYPE, TEAMS])
+    page = customer.press(identify(customer, link, "sven@contoso.example"))
+    answer = customer.sign_in(page, "sven@contoso.example", consent="decline")
+    assert "AADSTS90094" in refused(answer, "approval_needed")
+    assert not Operation.objects.exists()
+
+
+# --- What ends a token ---
+
+
+def test_a_token_that_microsoft_has_ended_asks_for_another_sign_in_and_goes_on(
+    customer: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    operation = authorise(customer, link)
+    sandbox.world.state.refresh_tokens.clear()
+    operation = worked(operation, work)
+    assert (operation.waits_for, operation.error_code) == ("customer", "AADSTS70000")
+    page = customer.open("/authenticate/progress")
+    assert "Sign in again" in text(page)
+    customer.sign_in(customer.press(page), TILDA)
+    assert worked(operation, work).status == "succeeded"
+
+
+def test_a_ump_that_cannot_use_the_token_is_not_connected(
+    customer: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    sandbox.world.ump("finebak").client_secret = "another-secret-than-the-sync-apps"
+    operation = worked(authorise(customer, link), work)
+    assert (operation.status, operation.error_code) == ("failed", "ump_validation")
+    assert Connection.objects.get().status == "failed"
+    assert "Your part is done" in text(customer.open("/authenticate/progress"))
+
+
+def test_a_ump_without_the_contract_says_so_to_staff(
+    customer: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    sandbox.world.ump("finebak").lacks_contract_api = True
+    operation = worked(authorise(customer, link), work)
+    assert (operation.status, operation.error_code) == ("failed", "no_contract")
+
+
+def test_a_worker_that_lost_its_lease_writes_no_cache(
+    customer: Browser, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = authorise(customer, link)
+    before = DelegatedToken.objects.get().cache_envelope
+    Operation.objects.filter(pk=operation.pk).update(status="running", lease="another worker's")
+    operation.lease = "ours"
+    with pytest.raises(LeaseLostError):
+        delegating._teams_token(operation)
+    assert DelegatedToken.objects.get().cache_envelope == before
+
+
+def test_a_revoked_invitation_forgets_the_token(
+    customer: Browser, link: str, invitation: Invitation, work: Work, contoso: Tenant
+) -> None:
+    operation = authorise(customer, link)
+    contoso.role_assignments[:] = [a for a in contoso.role_assignments if a.role_id != SKYPE]
+    worked(operation, work)
+    invitations.revoke(invitation, actor=OLGA)
+    assert DelegatedToken.objects.get().cache_envelope == ""
+
+
+# --- Beside other services of the organisation ---
+
+
+def test_giving_back_what_was_lent_leaves_what_a_token_lives_on(
+    customer: Browser, link: str, work: Work, instance: UmpInstance, sandbox: Sandbox, contoso: Tenant
+) -> None:
+    worked(authorise(customer, link), work)
+    sandbox.world.add_ump_customer("finebak", "contoso2", "Contoso Two", contoso.id)
+    service = Service.objects.get()
+    second = Service.objects.create(
+        customer=service.customer, instance=instance, service_type=service.service_type, full_name="Contoso Two",
+        short_name="contoso2",
+    )  # fmt: skip
+    made = invitations.create(second, it_admin_email="it@contoso.example", m365_admin_email=TILDA, actor=OLGA)
+    other = Browser(sandbox, instance.host)
+    answer = other.authorise(other.identify(invitations.link_of(made)))
+    assert answer.status_code == 303, text(answer)
+    operation = worked(Operation.objects.get(kind=connecting.KIND), work)
+    assert operation.status == "succeeded", operation.message
+    client = contoso.service_principal_of(instance.registrations.get().app_id)
+    assert client is not None
+    granted = {s for grant in contoso.permission_grants if grant.client_id == client.id for s in grant.scope.split()}
+    assert "Application.ReadWrite.All" not in granted
+    assert {"Group.ReadWrite.All", "user_impersonation", "offline_access"} <= granted
+    first = Operation.objects.get(kind=delegating.KIND)
+    steps = operations.reopened(first.steps, "validation")
+    Operation.objects.filter(pk=first.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
+    assert worked(first, work).status == "succeeded"
