@@ -61,7 +61,7 @@ def main() -> int:
             if options.reset:
                 reset(directory)
             else:
-                play(directory, ports_wanted())
+                play(directory, ports_wanted(directory))
     except ProcessError as error:
         show(str(error))
         return 1
@@ -103,8 +103,9 @@ def interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def ports_wanted() -> Ports:
+def ports_wanted(directory: Path) -> Ports:
     """The ports from the environment. Raises ProcessError, naming port and wisher, where one is wrong or taken."""
+    made_for = Memory(directory / "demo.json")["ports"] or []
     wanted: dict[str, int] = {}
     for variable, (name, wisher) in PORT_VARIABLES.items():
         text = os.environ.get(variable) or str(getattr(Ports, name))
@@ -113,7 +114,11 @@ def ports_wanted() -> Ports:
         port = wanted[name] = int(text)
         if not processes.port_is_free(port):
             other = f"{variable}={port + 1} make demo"
-            raise ProcessError(f"Port {port} is taken, and {wisher} wants it. Choose another: {other}")
+            if port in made_for:  # its addresses stand in database and sandbox
+                other = f"free it, or start over on another port: make demo-reset, then {other}"
+            else:
+                other = f"Choose another: {other}"
+            raise ProcessError(f"Port {port} is taken, and {wisher} wants it. {other[0].upper()}{other[1:]}")
     return Ports(**wanted)
 
 

@@ -136,6 +136,13 @@ class Process:
         lines = self._log_text().splitlines()
         return next((line.strip() for line in reversed(lines) if line.strip()), "nothing was said")
 
+    def why_it_ended(self) -> str:
+        """Its last words, or the signal that ended it: then its last line is about something else."""
+        status = self.popen.poll() if self.popen is not None else None
+        if status is not None and status < 0:
+            return f"{signal.Signals(-status).name} from outside"
+        return self.last_line()
+
     def wait_until(self, ready: Callable[[], bool], seconds: float = START_SECONDS) -> None:
         """Wait for readiness. Raises ProcessError where the process ends or takes longer."""
         deadline = time.monotonic() + seconds
@@ -197,7 +204,10 @@ class Supervisor:
         """Raises ProcessError, naming the process and its log, where one has ended."""
         for process in self.processes:
             if not process.alive:
-                raise ProcessError(f"The {process.name} ended by itself: {process.last_line()} (log: {process.log})")
+                raise ProcessError(
+                    f"The {process.name} ended: {process.why_it_ended()} (log: {process.log}). "
+                    "The others are stopped too. Nothing is lost: start again."
+                )
 
     def watch(self, ended: Callable[[], bool]) -> None:
         """Return when `ended` says so; raises ProcessError as soon as a process ends before that."""

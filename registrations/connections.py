@@ -97,8 +97,8 @@ def own_token(tenant: EntraTenant, client_secret: str | None = None) -> AppToken
         )
     except EntraRefusedError as refusal:
         raise RemoteRejectedError(
-            f"Microsoft does not accept SyncPortal's credential in {tenant.name} ({refusal.code}). Check tenant ID, client ID "
-            "and client secret under Entra tenants.",
+            f"Microsoft does not accept SyncPortal's credential in {tenant.name} ({refusal.code}). Check its tenant ID, "
+            "its client ID, and its client secret: the value, not the secret's ID, and not past its end.",
             code=refusal.code,
             request_id=refusal.request_id,
         ) from refusal

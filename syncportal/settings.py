@@ -5,7 +5,10 @@ A wrong or missing setting stops the start with one line that says what to do.
 
 import ipaddress
 import os
+import re
 import secrets
+import warnings
+from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,13 +19,34 @@ from django.urls import reverse_lazy
 from registrations.encryption import KeyRing
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-environ.Env.read_env(os.environ.get("SYNCPORTAL_ENV_FILE", BASE_DIR / ".env"))
+SHORTEST_SECRET_KEY = 32  # characters; Django's own check asks for 50 and only warns
+HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
 
 
 def refuse(message: str) -> SystemExit:
     """The end of a start with a wrong setting: one line on standard error, exit status 1."""
     return SystemExit(f"SyncPortal cannot start: {message}")
+
+
+def env_file() -> Path:
+    """The file of settings: a named one has to be there, `.env` may be missing."""
+    named = os.environ.get("SYNCPORTAL_ENV_FILE", "")
+    if named and not Path(named).exists():
+        raise refuse(f"SYNCPORTAL_ENV_FILE names a file that is not there: {named}")
+    return Path(named) if named else BASE_DIR / ".env"
+
+
+def hosts(name: str, default: list[str]) -> list[str]:
+    """Bare host names from the environment, in lower case."""
+    values = [str(value).strip().lower() for value in env.list(name, default=default)]
+    wrong = [value for value in values if not HOST.fullmatch(value)]
+    if wrong:
+        raise refuse(f"{name} takes host names separated by commas, without https:// and port, and has {wrong[0]!r}.")
+    return values
+
+
+env = environ.Env()
+environ.Env.read_env(env_file())
 
 
 def origin(name: str, default: str) -> str:
@@ -74,7 +98,8 @@ DATABASE_FORM = (
     "an address like postgres://user:password@host/name or sqlite:///path. In a password, write / as %2F and : as %3A."
 )
 try:
-    database = env.db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'syncportal.sqlite3'}")
+    with warnings.catch_warnings(action="ignore"):  # what it warns of is refused below, in one line
+        database = env.db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'syncportal.sqlite3'}")
 except (ValueError, KeyError, environ.ImproperlyConfigured):  # their texts may hold a part of the password
     raise refuse(f"DATABASE_URL is not {DATABASE_FORM}") from None
 if database.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
@@ -104,9 +129,16 @@ if EMBEDDED_DATABASE:
     SECRET_KEY = SECRET_KEY or kept_key(DATA_DIR / "secret.key", secrets.token_urlsafe(50))
     PORTAL_KEYS = PORTAL_KEYS or kept_key(DATA_DIR / "portal.keys", KeyRing.new_key("k1"))
 if not SECRET_KEY:
-    raise refuse("SECRET_KEY is not set. Make one with: python -c 'import secrets; print(secrets.token_urlsafe(50))'")
+    raise refuse(
+        "SECRET_KEY is not set. Make one with: .venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+    )
+if len(SECRET_KEY) < SHORTEST_SECRET_KEY:
+    raise refuse(
+        f"SECRET_KEY is too short: it needs {SHORTEST_SECRET_KEY} characters that nobody can guess. "
+        "Make one with: .venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+    )
 if not PORTAL_KEYS:
-    raise refuse("PORTAL_KEYS is not set. Make one with: python -m registrations.encryption k1")
+    raise refuse("PORTAL_KEYS is not set. Make one with: .venv/bin/python -m registrations.encryption k1")
 try:
     KeyRing.parse(PORTAL_KEYS)
 except ValueError as error:
@@ -120,12 +152,14 @@ if REMOTE_CA_BUNDLE and not Path(REMOTE_CA_BUNDLE).is_file():
     raise refuse(f"REMOTE_CA_BUNDLE names a file that does not exist: {REMOTE_CA_BUNDLE}")
 REMOTE_TIMEOUT_SECONDS = number("REMOTE_TIMEOUT_SECONDS", 20, 1, 120)
 OPERATION_LEASE_SECONDS = number("OPERATION_LEASE_SECONDS", 60, 2, 600)
-UMP_ALLOWED_HOSTS = [host.lower() for host in env.list("UMP_ALLOWED_HOSTS", default=[])]
+UMP_ALLOWED_HOSTS = hosts("UMP_ALLOWED_HOSTS", [])
 
 # --- Who is served where --------------------------------------------------------------------------------------------
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # onboarding.hosts.HostMiddleware decides, because instance hosts are rows
-ADMIN_HOSTS = [host.lower() for host in env.list("ADMIN_HOSTS", default=["localhost", "127.0.0.1"])]
+ADMIN_HOSTS = hosts("ADMIN_HOSTS", ["localhost", "127.0.0.1"])
+if not ADMIN_HOSTS:
+    raise refuse("ADMIN_HOSTS is empty: nobody could open the admin. Name its host.")
 PORTAL_LOCALHOST_PORT = number("PORTAL_LOCALHOST_PORT", 8000, 1, 65535)
 try:
     TRUSTED_PROXIES = [ipaddress.ip_network(value) for value in env.list("TRUSTED_PROXIES", default=[])]
@@ -211,6 +245,8 @@ except (ValueError, KeyError, environ.ImproperlyConfigured):
     ) from None
 EMAIL_TIMEOUT = number("EMAIL_TIMEOUT_SECONDS", 20, 1, 600)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "SyncPortal <syncportal@localhost>")
+if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
+    raise refuse("DEFAULT_FROM_EMAIL is not an address like SyncPortal <syncportal@example.com>.")
 
 # --- Celery: the doorbell ---------------------------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6390/0")

@@ -1,6 +1,6 @@
 """Import UMP instances from rows of text: every row is checked first, then all of them are written, or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
+from registrations.models.fields import validate_dns_label, validate_guid
+from registrations.models.tenants import validate_ump_url
 from registrations.services import audit, custody
 
 REQUIRED = (
@@ -18,6 +20,12 @@ OPTIONAL = ("ump_tenant_id", "delivery")
 SURPLUS = "(surplus)"
 MAY_BE_EMPTY = {"ump_client_id", "ump_client_secret", "ump_scope", *OPTIONAL}  # a UMP without an API has no credential
 COLUMN_OF = {"name": "service_provider", "provider": "service_provider", "tenant": "tenant_id"}
+CHECKED_ALONE: dict[str, Callable[[str], None]] = {  # cells that can be judged without their row
+    "tenant_id": validate_guid,
+    "app_name": validate_dns_label,
+    "ump_tenant_id": validate_guid,
+    "ump_client_id": validate_guid,
+}
 LOCKED_AFTER_DELIVERY = ("ump_url", "ump_tenant_id")
 
 
@@ -53,13 +61,14 @@ class Outcome:
 def import_rows(rows: Sequence[Mapping[str, Any]], *, actor: audit.Actor) -> list[Outcome]:
     """Create or update the instances of all rows, or of none. Raises BadRowsError."""
     problems = _header_problems(rows)
+    hosts: dict[str, int] = {}
     outcomes: list[Outcome] = []
     if not problems:
         with transaction.atomic():
             # Every row a worker may write is locked before the first history entry takes the chain: the workers' order.
             list(UmpInstance.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
             for line, row in enumerate(rows, start=2):
-                found = _cell_problems(line, row)
+                found = _cell_problems(line, row) + _repeated(line, row, hosts)
                 if not found:
                     try:
                         outcomes.append(
@@ -79,7 +88,7 @@ def import_rows(rows: Sequence[Mapping[str, Any]], *, actor: audit.Actor) -> lis
 
 def _header_problems(rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
     if not rows:
-        return [Problem(1, "(all)", "the file has no rows below the header.")]
+        return [Problem(1, "(all)", "the file is empty, or has no rows below the header.")]
     known = {*REQUIRED, *OPTIONAL, SURPLUS}
     missing = [Problem(1, column, "this column is missing.") for column in REQUIRED if column not in rows[0]]
     unknown = [Problem(1, str(column), "this column is not known.") for column in rows[0] if column not in known]
@@ -97,13 +106,43 @@ def _cell_problems(line: int, row: Mapping[str, Any]) -> list[Problem]:
     subscription = (row.get("subscription") or "").strip()
     if subscription and subscription not in EntraTenant.Subscription.values:
         problems.append(Problem(line, "subscription", f"{subscription!r} is neither audiocodes nor service_provider."))
-    if (row.get("delivery") or "api").strip() == "api":
+    delivery = (row.get("delivery") or "").strip() or UmpInstance.Delivery.API.value
+    if delivery not in UmpInstance.Delivery.values:
+        problems.append(Problem(line, "delivery", f"{delivery!r} is neither api nor handover."))
+    problems += _values_problems(line, row)
+    if delivery == UmpInstance.Delivery.API:
         problems += [
             Problem(line, column, "delivery by API needs it.")
             for column in ("ump_client_id", "ump_client_secret", "ump_scope")
             if not (row.get(column) or "").strip()
         ]
     return problems
+
+
+def _values_problems(line: int, row: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with a value whatever the other cells say, so that a person mends all of them at once."""
+    problems = []
+    for column, validate in CHECKED_ALONE.items():
+        value = (row.get(column) or "").strip().strip("{}").lower()
+        try:
+            if value:
+                validate(value)
+        except ValidationError as error:
+            problems.append(Problem(line, column, " ".join(error.messages)))
+    url, domain = ((row.get(column) or "").strip() for column in ("ump_url", "domain"))
+    try:
+        if url and domain:
+            validate_ump_url(url, domain.lower())
+    except ValidationError as error:
+        problems.append(Problem(line, "ump_url", " ".join(error.messages)))
+    return problems
+
+
+def _repeated(line: int, row: Mapping[str, Any], hosts: dict[str, int]) -> list[Problem]:
+    """Two rows of one file that speak of the same instance would overwrite each other."""
+    host = ".".join((row.get(column) or "").strip().lower() for column in ("app_name", "domain"))
+    first = hosts.setdefault(host, line)
+    return [] if first == line else [Problem(line, "app_name", f"line {first} has {host} already.")]
 
 
 def _import_row(line: int, row: dict[str, str], actor: audit.Actor) -> Outcome:

@@ -61,7 +61,7 @@ def test_a_process_that_ends_later_is_named(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         supervisor.start(make_process(tmp_path, "import time; time.sleep(60)", name="steady"))
         supervisor.start(make_process(tmp_path, "print('no memory left')", name="weak"))
-        with pytest.raises(ProcessError, match="The weak ended by itself: no memory left"):
+        with pytest.raises(ProcessError, match="The weak ended: no memory left"):
             supervisor.watch(ended=lambda: False)
 
 
@@ -132,7 +132,7 @@ def test_a_command_is_given_up_when_a_process_it_needs_ends(tmp_path: Path) -> N
     with Supervisor() as supervisor:
         supervisor.start(make_process(tmp_path, "import time; time.sleep(0.5)", name="worker"))
         command = make_process(tmp_path, "import time; time.sleep(60)", name="command")
-        with pytest.raises(ProcessError, match="The worker ended by itself"):
+        with pytest.raises(ProcessError, match="The worker ended: nothing was said"):
             supervisor.run(command)
         assert not command.alive
 

@@ -170,9 +170,46 @@ def test_a_row_with_too_many_cells_is_named(sandbox: Sandbox, tmp_path: Path) ->
         call_command("import_instances", str(file), stderr=StringIO())
 
 
+def test_every_bad_cell_of_a_file_is_named_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    factories.make_tenant(sandbox)
+    bad = row(sandbox, app_name="ump token", ump_url="http://localhost/x", ump_client_id="x", delivery="fax", domain="")
+    errors = StringIO()
+    with pytest.raises(CommandError, match="4 problem"):
+        call_command("import_instances", csv_file(tmp_path, {**bad, "domain": "finebak.com"}), stderr=errors)
+    for column in ("app_name", "ump_url", "ump_client_id", "delivery"):
+        assert f"Line 2, column {column}" in errors.getvalue()
+    assert "'fax' is neither api nor handover" in errors.getvalue()
+
+
+def test_two_rows_of_one_host_are_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    factories.make_tenant(sandbox)
+    given = row(sandbox)
+    errors = StringIO()
+    with pytest.raises(CommandError):
+        call_command("import_instances", csv_file(tmp_path, given, given), stderr=errors)
+    assert "Line 3, column app_name: line 2 has" in errors.getvalue()
+    assert UmpInstance.objects.count() == 0
+
+
+def test_semicolons_separate_the_columns_as_well(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    factories.make_tenant(sandbox)
+    file = Path(csv_file(tmp_path, row(sandbox)))
+    file.write_text(file.read_text().replace(",", ";"))
+    (line,) = run("import_instances", str(file))
+    assert line["outcome"] == "created"
+
+
 def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="cannot be read as CSV"):
+    with pytest.raises(CommandError, match=r"nowhere.csv cannot be read: No such file or directory\."):
         call_command("import_instances", str(tmp_path / "nowhere.csv"))
+
+
+def test_an_empty_file_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    errors = StringIO()
+    with pytest.raises(CommandError, match="Nothing was imported"):
+        call_command("import_instances", str(tmp_path / "empty.csv"), stderr=errors)
+    assert "the file is empty" in errors.getvalue()
 
 
 def test_an_address_of_a_delivered_instance_is_not_changed_by_a_file(sandbox: Sandbox) -> None:
@@ -211,3 +248,9 @@ def test_an_unknown_host_is_refused_before_any_other_is_started(run: Run, sandbo
     with pytest.raises(CommandError, match=r"nobody\.example"):
         run("provision", instance.host, "nobody.example")
     assert Operation.objects.count() == 0
+
+
+def test_a_host_named_twice_is_provisioned_once(run: Run, sandbox: Sandbox) -> None:
+    instance = factories.make_instance(sandbox)
+    lines = run("provision", instance.host, instance.host.upper())
+    assert [line["host"] for line in lines] == [instance.host]

@@ -173,7 +173,7 @@ def test_a_process_that_dies_is_named_with_its_log_and_everything_ends(demo: Dem
     [sandbox] = [entry for entry in Path("/proc").glob("[0-9]*/cmdline") if _is_sandbox_of(demo, entry)]
     os.kill(int(sandbox.parent.name), signal.SIGKILL)
     said = demo.read_until("\0")
-    assert "The sandbox ended by itself" in said
+    assert "The sandbox ended: SIGKILL from outside" in said
     assert "sandbox.log" in said
     assert demo.popen is not None
     assert demo.popen.wait(30) == 1

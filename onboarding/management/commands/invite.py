@@ -26,7 +26,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
         parser.add_argument("host", metavar="HOST", help="host of the UMP instance, for example umptoken.finebak.com")
-        parser.add_argument("--short-name", required=True, help="3 to 15 letters, digits and hyphens")
+        parser.add_argument(
+            "--short-name", required=True, help="3 to 15 letters, digits and hyphens, no hyphen at either end"
+        )
         parser.add_argument("--full-name", required=True, help="full name of the service")
         parser.add_argument("--service-type", required=True, choices=Service.Type.values)
         parser.add_argument("--tenant-id", required=True, help="the customer's Microsoft 365 tenant ID")

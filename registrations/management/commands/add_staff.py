@@ -63,7 +63,8 @@ def _add(username: str, full_name: str, group_name: str, password: str) -> User:
         validate_password(password, user)
         group = Group.objects.get(name=group_name)
     except ValidationError as refusal:
-        raise CommandError(" ".join(refusal.messages)) from None
+        named = refusal.message_dict if hasattr(refusal, "error_dict") else {"password": refusal.messages}
+        raise CommandError(" ".join(f"{field}: {' '.join(texts)}" for field, texts in named.items())) from None
     except Group.DoesNotExist:
         raise CommandError(f"The group {group_name} is missing. Run manage.py migrate first.") from None
     with transaction.atomic():

@@ -1,6 +1,8 @@
 """`manage.py import_instances`: create or update service providers and UMP instances from a CSV file, all or nothing."""
 
 import csv
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -14,8 +16,9 @@ class Command(ReportingCommand):
 
     help = (
         "Create or update UMP instances from a CSV file with the columns "
-        f"{', '.join(importing.REQUIRED)}; optional: {', '.join(importing.OPTIONAL)}. A bad row is named with its line, column "
-        "and reason, and then nothing of the file is imported."
+        f"{', '.join(importing.REQUIRED)}; optional: {', '.join(importing.OPTIONAL)}. subscription is audiocodes or "
+        "service_provider; delivery is api (the default) or handover. Commas or semicolons separate the columns. A bad row is "
+        "named with its line, column and reason, and then nothing of the file is imported."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,10 +29,17 @@ class Command(ReportingCommand):
     def act(self, options: dict[str, Any]) -> None:
         """Import the file. Raises CommandError listing every bad cell."""
         try:
-            with open(options["file"], encoding="utf-8-sig", newline="") as file:
-                rows = list(csv.DictReader(file, restkey=importing.SURPLUS))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise CommandError(f"{options['file']} cannot be read as CSV in UTF-8: {error}") from error
+            text = Path(options["file"]).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise CommandError(f"{options['file']} is not text in UTF-8: save it as CSV UTF-8.") from error
+        header = text.partition("\n")[0]
+        separator = ";" if header.count(";") > header.count(",") else ","  # spreadsheets write either, by country
+        try:
+            rows = list(csv.DictReader(StringIO(text, newline=""), restkey=importing.SURPLUS, delimiter=separator))
+        except csv.Error as error:
+            raise CommandError(f"{options['file']} cannot be read as CSV: {error}.") from error
         try:
             outcomes = importing.import_rows(rows, actor=audit.COMMAND_LINE)
         except importing.BadRowsError as bad:

@@ -33,7 +33,7 @@ class Command(ReportingCommand):
 
     def act(self, options: dict[str, Any]) -> None:
         """Queue all, then follow one after the other. Raises CommandError naming the hosts that did not succeed."""
-        instances = [_instance(host) for host in options["hosts"]]
+        instances = list({found.pk: found for found in map(_instance, options["hosts"])}.values())
         started = [self._start(instance, adopt=options["adopt"]) for instance in instances]
         if not options["wait"]:
             return
