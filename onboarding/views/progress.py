@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from onboarding import requirements, ways
+from onboarding.explanations import set_up
 from onboarding.hosts import InstanceRequest
 from onboarding.models import Connection, ConnectionWay, SignIn
 from onboarding.services import invitations, setups, using_existing
@@ -47,6 +48,7 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
         "customer_name": connection.invitation.service.customer.name,
         "operation": operation,
         "situation": situation,
+        "told": told_of(operation, situation, connection),
         "steps": [line_of(step, situation) for step in operation.steps],
         "refresh": {"working": REFRESH_SECONDS, "provider": SLOW_REFRESH_SECONDS}.get(situation, 0),
         "service": connection.invitation.service,
@@ -139,10 +141,25 @@ def situation_of(operation: Operation, connection: Connection) -> str:
     return "provider" if operation.waits_for == "staff" else "working"
 
 
+def told_of(operation: Operation, situation: str, connection: Connection) -> set_up.Standstill | None:
+    """Why nothing happens, where the customer can do something about it."""
+    if situation not in {"customer", "failed"}:
+        return None
+    cancelled = operation.status == Operation.Status.CANCELLED
+    told = set_up.SIGN_IN if situation == "customer" else set_up.failed(operation.error_code, cancelled=cancelled)
+    step = operation.current_step
+    names = {
+        "provider": connection.invitation.service.instance.provider.name,
+        "name": connection.registration_name,
+        "step": step["title"] if step else "",
+    }
+    return set_up.Standstill(told.sentence.format(**names), told.next_step.format(**names))
+
+
 def line_of(step: dict[str, Any], situation: str) -> StepLine:
     """One step in the customer's words; what is meant for the provider's staff is left out."""
     state = step["status"]
     if situation == "provider" and state in {"waiting", "failed"}:
         return StepLine(step["title"], "waiting", WORDS["waiting"], "")
-    note = step["note"] if state == "waiting" and situation == "working" else ""  # elsewhere the page says it on top
+    note = set_up.waits(step["name"]) if state == "waiting" and situation == "working" else ""  # else it stands on top
     return StepLine(step["title"], state, WORDS[state], note)

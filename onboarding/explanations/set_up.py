@@ -1,0 +1,65 @@
+"""Why a set-up stands still, in the customer's words. The operation's own sentences are for the provider's staff.
+
+Chosen by the operation's code, and by the step where the code is not known. Texts may use {provider}, {name} (of the
+registration) and {step} (its title).
+"""
+
+from dataclasses import dataclass
+
+AGAIN = "Sign in again, and this step is tried once more."
+SEND = "If it stops again, send the details below to your contact at {provider}."
+
+
+@dataclass(frozen=True)
+class Standstill:
+    """What happened, and what the customer can do."""
+
+    sentence: str
+    next_step: str
+
+
+SIGN_IN = Standstill(
+    "Microsoft’s permission for the set-up has ended: it lasts for about an hour.",
+    "Sign in again, and the set-up goes on where it stopped.",
+)
+CANCELLED = Standstill(
+    "{provider} has cancelled the set-up.", "Ask your contact at {provider}, or sign in again to go on with it."
+)
+GENERIC = Standstill("The step “{step}” did not succeed.", f"{AGAIN} {SEND}")
+SECRETS_FORBIDDEN = Standstill(
+    "A policy of your organisation does not allow the secret that the registration needs.",
+    "Ask whoever manages the app management policies in Microsoft Entra for an exception for {name}, then sign in again.",
+)
+REFUSED = Standstill(
+    "Microsoft refused the step “{step}”: the account that signed in lacks a role or permission for it.",
+    f"Check that the administrator’s role is still active. {AGAIN} {SEND}",
+)
+BY_CODE = {
+    "CredentialTypeNotAllowedAsPerAppPolicy": SECRETS_FORBIDDEN,
+    "CredentialInvalidLifetimeAsPerAppPolicy": SECRETS_FORBIDDEN,
+    "permission_unknown": Standstill(
+        "Microsoft does not offer every permission that is needed in your organisation. Most often a Teams licence is missing.",
+        "Check with {provider} which licence the phone service needs. Then sign in again.",
+    ),
+    "Authorization_RequestDenied": REFUSED,
+    "accessDenied": REFUSED,
+}
+
+COPYING = "Microsoft is still copying this to its data centres. That takes some minutes at times."
+TAKING_OVER = "The phone service is busy with it."
+WAITS = {  # by the step's name; the default fits any step
+    "proof": "Microsoft is still copying the permissions and roles. That can take 15 minutes.",
+    "find_service": TAKING_OVER,
+    "hand_over": TAKING_OVER,
+    "validation": TAKING_OVER,
+}
+
+
+def failed(code: str, *, cancelled: bool) -> Standstill:
+    """Why it has stopped."""
+    return CANCELLED if cancelled else BY_CODE.get(code, GENERIC)
+
+
+def waits(step: str) -> str:
+    """What a step waits for that needs nobody."""
+    return WAITS.get(step, COPYING)

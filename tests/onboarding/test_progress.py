@@ -1,0 +1,104 @@
+"""The progress page speaks to the customer: the operation's own sentences are for staff and stay in the admin."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from onboarding.models import Connection
+from onboarding.services import connecting
+from registrations.models import Operation
+from registrations.services import audit, operations
+from sandbox.app import Sandbox
+from tests.onboarding.browser import Browser
+from tests.onboarding.test_wizard import CARLA, finish, text
+
+pytestmark = pytest.mark.django_db
+Work = Callable[[], None]
+FOR_STAFF = ("then resume", "Resume", "SyncPortal", "UMP", "The log has it")
+
+
+def shown(customer: Browser, expected: str) -> str:
+    """The progress page, once it says what is expected and nothing that is meant for staff."""
+    page = text(customer.open("/authenticate/progress")).partition("<main")[2].partition("</main>")[0]
+    assert expected in page
+    for words in FOR_STAFF:
+        assert words not in page
+    return page
+
+
+def begun(customer: Browser, link: str, work: Work) -> Operation:
+    customer.authorise(customer.identify(link))
+    finish(work)
+    return Operation.objects.get(kind=connecting.KIND)
+
+
+def test_a_policy_that_forbids_secrets_is_told_with_the_way_out(
+    customer: Browser, link: str, sandbox: Sandbox, work: Work
+) -> None:
+    sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy.secrets_forbidden = True
+    operation = begun(customer, link, work)
+    page = shown(customer, "A policy of your organisation does not allow the secret")
+    assert "for an exception for Contoso-sync" in page
+    assert operation.message not in page
+    assert "were given back" in page
+
+
+def test_a_refused_step_asks_about_the_role(customer: Browser, link: str, sandbox: Sandbox, work: Work) -> None:
+    body = {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges"}}
+    sandbox.faults.add("graph", "status", method="POST", path="/roleAssignments", status=403, body=body, times=99)
+    customer.authorise(customer.identify(link))
+    work()
+    operation = Operation.objects.get(kind=connecting.KIND)
+    for step in operation.steps:
+        step["started_at"] = (timezone.now() - timedelta(minutes=3)).isoformat()  # longer than a grant is copied
+    Operation.objects.update(next_attempt_at=timezone.now(), steps=operation.steps)
+    work()
+    shown(customer, "lacks a role or permission")
+
+
+def test_any_other_failure_names_the_step_and_no_more(
+    customer: Browser, link: str, sandbox: Sandbox, work: Work
+) -> None:
+    body = {"error": {"code": "Request_BadRequest", "message": "Made up."}}
+    sandbox.faults.add("graph", "status", method="PATCH", path="/applications", status=400, body=body)
+    begun(customer, link, work)
+    page = shown(customer, "The step “Create the registration” did not succeed")
+    assert "If it stops again, send the details below" in page
+
+
+def test_a_set_up_that_staff_cancelled_says_who_did(customer: Browser, link: str) -> None:
+    customer.authorise(customer.identify(link))
+    operations.cancel(Operation.objects.get(kind=connecting.KIND), actor=audit.SYSTEM)
+    assert "could not be given back" in shown(customer, "Finebak has cancelled the set-up")
+
+
+def test_a_permission_that_has_ended_is_told_in_one_sentence(customer: Browser, link: str, work: Work) -> None:
+    customer.authorise(customer.identify(link))
+    Operation.objects.update(credential_envelope="")
+    work()
+    shown(customer, "permission for the set-up has ended")
+
+
+def test_a_step_that_waits_says_what_for_without_names_of_permissions(
+    customer: Browser, link: str, sandbox: Sandbox, work: Work
+) -> None:
+    sandbox.world.lag["consent"] = 3600
+    operation = begun(customer, link, work)
+    assert (operation.status, operation.waits_for) == ("waiting", "")
+    page = shown(customer, "Microsoft is still copying the permissions and roles")
+    assert "tokens lack" not in page
+
+
+def test_the_phone_services_troubles_are_not_the_customers(
+    customer: Browser, link: str, sandbox: Sandbox, work: Work
+) -> None:
+    sandbox.faults.add(
+        "ump", "status", method="GET", path="/api/v2/task/", status=200,
+        body={"id": "1", "status": "Failed", "executionMessages": [{"level": "error", "message": "No licence."}]},
+    )  # fmt: skip
+    begun(customer, link, work)
+    page = shown(customer, "Your part is done")
+    assert "No licence" not in page
+    assert Connection.objects.get().admin_username == CARLA
