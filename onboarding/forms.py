@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from onboarding.names import MAX_LENGTH, validate_registration_name
 from registrations.models.fields import is_guid, validate_domain, validate_guid
 
+DESCRIBED_BY = "name-hint rules"
+
 
 class RegistrationForm(forms.Form):
     """The name of the new registration, by the documented rules."""
@@ -23,12 +25,17 @@ class RegistrationForm(forms.Form):
                 "autocapitalize": "none",
                 "spellcheck": "false",
                 "maxlength": MAX_LENGTH,
-                "aria-describedby": "rules",
+                "aria-describedby": DESCRIBED_BY,
                 "data-name": "",
             }
         ),
     )
 
+    def full_clean(self) -> None:
+        """Name the error in the field's description too, where there is one."""
+        super().full_clean()
+        if self.is_bound and self.has_error("name"):
+            self.fields["name"].widget.attrs["aria-describedby"] = f"name-error {DESCRIBED_BY}"
 
 SHORTEST_SECRET = (
     16  # https://learn.microsoft.com/graph/api/resources/passwordcredential (secretText: 16 to 64 characters)

@@ -205,7 +205,7 @@ def test_the_progress_page_refreshes_itself_without_a_script(customer: Browser, 
     customer.authorise(customer.identify(link))
     page = customer.open("/authenticate/progress")
     assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in page.content.decode()
-    assert 'aria-live="polite"' in page.content.decode()
+    assert 'id="said" role="status"' in page.content.decode()
     assert "You may close this page" in text(page)
 
 

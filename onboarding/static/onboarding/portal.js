@@ -1,22 +1,33 @@
 // Comforts only: every page works without this file.
 "use strict";
 
+const LONGEST_WAIT = 30; // seconds between two looks, while the site cannot be reached
+const PATIENCE = 15000; // milliseconds for one look
+
+// One line that nobody sees: a screen reader reads it out when it changes.
+function say(text) {
+  const line = document.getElementById("said");
+  if (line) line.textContent = text;
+}
+
 // Copy buttons show up only where they can work.
 function armCopyButtons(root) {
   if (!navigator.clipboard) return;
   for (const button of root.querySelectorAll("button.copy")) {
+    const label = button.textContent;
     button.hidden = false;
     button.addEventListener("click", async () => {
       const source = button.dataset.copyText && document.getElementById(button.dataset.copyText);
       const rows = source ? Array.from(source.children, (row) => Array.from(row.children, (part) => part.textContent.trim()).join(": ")) : [];
-      const label = button.textContent;
       try {
         await navigator.clipboard.writeText(source ? rows.join("\n") : button.dataset.copy);
         button.textContent = "Copied";
+        say("Copied.");
       } catch {
         button.textContent = "Select it by hand";
+        say("It could not be copied. Select it by hand.");
       }
-      setTimeout(() => { button.textContent = label; }, 2000);
+      setTimeout(() => { button.textContent = label; say(""); }, 2000);
     });
   }
 }
@@ -27,6 +38,7 @@ function armNameRules() {
   const list = document.getElementById("rules");
   if (!input || !list) return;
   const { min, max, forbidden, reserved } = list.dataset;
+  let pause;
   const check = () => {
     const name = input.value.trim();
     const length = Array.from(name).length;
@@ -40,46 +52,80 @@ function armNameRules() {
       line.querySelector(".verdict").textContent = kept[index] ? "Kept:" : "Not kept:";
     });
     input.setAttribute("aria-invalid", String(kept.includes(false)));
+    // Said once the typing rests: a sentence for each letter would drown the letters.
+    clearTimeout(pause);
+    pause = setTimeout(() => {
+      const broken = Array.from(list.querySelectorAll(".broken"), (line) => line.textContent.trim());
+      say(broken.length ? broken.join(". ") : "The name keeps every rule.");
+    }, 1000);
   };
   input.addEventListener("input", check);
 }
 
-// The progress page: look again without losing the reader's place.
+// The progress page: look again without losing the reader's place, also when the network fails now and then.
 function armRefresh() {
-  const live = document.getElementById("live");
-  if (!live || !live.dataset.refresh) return;
-  const again = () => setTimeout(look, Number(document.getElementById("live").dataset.refresh) * 1000);
+  const seconds = () => Number(document.getElementById("live")?.dataset.refresh || 0);
+  let failures = 0;
+  const again = () => {
+    const wait = Math.max(seconds(), Math.min(seconds() * 2 ** failures, LONGEST_WAIT));
+    if (wait) setTimeout(look, wait * 1000);
+  };
   const look = async () => {
-    let answer;
     try {
-      answer = await fetch(location.pathname, { credentials: "same-origin", cache: "no-store" });
+      const signal = AbortSignal.timeout?.(PATIENCE);
+      const answer = await fetch(location.pathname, { credentials: "same-origin", cache: "no-store", signal });
+      if (answer.status >= 500) throw new Error("The site has trouble.");
+      if (answer.redirected) { location.assign(answer.url); return; }
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (!fresh.getElementById("live")) { location.reload(); return; } // a refusal: its page says what to do
+      showReachable(true);
+      show(fresh);
+      failures = 0;
     } catch {
-      again();
-      return;
+      failures += 1;
+      showReachable(false);
     }
-    if (answer.redirected) { location.assign(answer.url); return; }
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const found = fresh.getElementById("live");
-    if (!found) { location.reload(); return; }
-    const here = document.getElementById("live");
-    if (found.dataset.refresh !== here.dataset.refresh || found.querySelector("h1").textContent !== here.querySelector("h1").textContent) {
-      here.replaceWith(document.adoptNode(found));
-      armCopyButtons(found);
-    } else {
-      updateSteps(here, found);
-    }
-    document.title = fresh.title;
-    if (document.getElementById("live").dataset.refresh) again();
+    again();
   };
   again();
 }
 
-// Only lines that changed are replaced, so that a screen reader says those alone.
+function showReachable(reachable) {
+  const notice = document.getElementById("unreachable");
+  if (!notice || notice.hidden === reachable) return;
+  notice.hidden = reachable;
+  say(reachable ? "The site can be reached again." : notice.textContent.trim());
+}
+
+function show(fresh) {
+  const here = document.getElementById("live");
+  const found = fresh.getElementById("live");
+  const heading = found.querySelector("h1");
+  document.title = fresh.title;
+  if (found.dataset.refresh === here.dataset.refresh && heading.textContent === here.querySelector("h1").textContent) {
+    updateSteps(here, found);
+    return;
+  }
+  const focused = here.contains(document.activeElement);
+  here.replaceWith(document.adoptNode(found));
+  armCopyButtons(found);
+  if (focused) { // what had the focus is gone: go on reading at the top, not at the start of the document
+    heading.tabIndex = -1;
+    heading.focus();
+  }
+  say(`${heading.textContent}. ${found.querySelector(".lead")?.textContent.trim() ?? ""}`);
+}
+
+// Only lines that changed are replaced and said.
 function updateSteps(here, found) {
   const fresh = found.querySelectorAll(".steps > li");
+  const said = [];
   here.querySelectorAll(".steps > li").forEach((line, index) => {
-    if (fresh[index] && line.outerHTML !== fresh[index].outerHTML) line.replaceWith(document.adoptNode(fresh[index]));
+    if (!fresh[index] || line.outerHTML === fresh[index].outerHTML) return;
+    line.replaceWith(document.adoptNode(fresh[index]));
+    said.push(Array.from(fresh[index].querySelectorAll(".title, .word"), (part) => part.textContent).join(": "));
   });
+  if (said.length) say(said.join(". "));
 }
 
 for (const button of document.querySelectorAll("[data-print]")) {
@@ -89,3 +135,4 @@ for (const button of document.querySelectorAll("[data-print]")) {
 armCopyButtons(document);
 armNameRules();
 armRefresh();
+document.querySelector(".errors")?.focus();

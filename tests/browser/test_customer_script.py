@@ -1,0 +1,160 @@
+"""The wizard's script in a real Chromium, on our own templates and a site that is made up here: no process runs."""
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.template.loader import render_to_string
+from playwright.sync_api import Browser, Page, Route, expect
+
+from onboarding.forms import RegistrationForm
+from onboarding.names import rule_results
+from onboarding.views import assets
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+SITE = "https://umptoken.finebak.example"
+PROGRESS = f"{SITE}/authenticate/progress"
+FRAME = {
+    "instance": {"host": "umptoken.finebak.example", "app_name": "umptoken"},
+    "provider": {"name": "Finebak"},
+    "stylesheet": "/portal.css",
+    "script": "/portal.js",
+    "icon": "data:,",
+}
+
+
+def answering(
+    body: str | bytes, *, kind: str = "text/html; charset=utf-8", status: int = 200
+) -> Callable[[Route], None]:
+    """An answer of the made-up site."""
+
+    def answer(route: Route) -> None:
+        route.fulfill(body=body, content_type=kind, status=status)
+
+    return answer
+
+
+class Site:
+    """What the made-up site answers to the progress page's looks, one after the other; the last one stays."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.answers: list[Callable[[Route], None]] = []
+        for name in ("portal.css", "portal.js"):
+            page.route(f"{SITE}/{name}", answering(assets.content(name)[0], kind=assets.TYPES[name]))
+        page.route(PROGRESS, self._answer)
+
+    def _answer(self, route: Route) -> None:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        answer(route)
+
+    def answers_with(self, *answers: Callable[[Route], None]) -> None:
+        """From now on."""
+        self.answers = list(answers)
+
+
+@pytest.fixture
+def site(browser: Browser) -> Iterator[Site]:
+    """A page whose script must not break."""
+    broken: list[str] = []
+    context = browser.new_context()
+    page = context.new_page()
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    yield Site(page)
+    context.close()
+    assert broken == []
+
+
+def steps(first: str, word: str, *, situation: str = "working") -> Callable[[Route], None]:
+    """The progress page with one step in this state."""
+    context: dict[str, Any] = {
+        **FRAME,
+        "customer_name": "Contoso",
+        "situation": situation,
+        "refresh": 1,
+        "connection": SimpleNamespace(customer_part_done_at=situation == "provider", grant_removed=None),
+        "operation": SimpleNamespace(pk="1", error_code=""),
+        "steps": [SimpleNamespace(title="Create the registration", state=first, word=word, note="")],
+    }
+    html = render_to_string("onboarding/progress.html", context)
+    return answering(html)
+
+
+def cut(route: Route) -> None:
+    route.abort("connectionreset")
+
+
+def test_a_step_that_changes_is_said_alone(site: Site) -> None:
+    site.answers_with(steps("running", "Running"), steps("done", "Done"))
+    site.page.goto(PROGRESS)
+    expect(site.page.get_by_role("status")).to_have_text("Create the registration: Done")
+    expect(site.page.get_by_role("list", name="Steps of the set-up")).to_contain_text("Done")
+
+
+@pytest.mark.parametrize("trouble", [cut, answering("Bad gateway", status=502)])
+def test_the_page_survives_a_failing_network_and_says_so(site: Site, trouble: Callable[[Route], None]) -> None:
+    site.answers_with(steps("running", "Running"), trouble)
+    site.page.goto(PROGRESS)
+    notice = site.page.locator("#unreachable")
+    expect(notice).to_be_visible()
+    expect(site.page.get_by_role("status")).to_contain_text("cannot reach umptoken.finebak.example")
+    expect(site.page.get_by_role("heading", level=1)).to_have_text("Setting up Contoso")
+    site.answers_with(steps("done", "Done"))
+    expect(site.page.get_by_role("list", name="Steps of the set-up")).to_contain_text("Done", timeout=15_000)
+    expect(notice).to_be_hidden()
+
+
+def test_a_session_that_has_ended_shows_the_refusal(site: Site) -> None:
+    site.answers_with(steps("running", "Running"), answering("<h1>Sign in to see this page</h1>", status=403))
+    site.page.goto(PROGRESS)
+    expect(site.page.get_by_role("heading", level=1)).to_have_text("Sign in to see this page")
+
+
+def test_a_new_situation_takes_the_focus_along_only_where_it_was_inside(site: Site) -> None:
+    waiting, provider = steps("running", "Running"), steps("waiting", "Waiting", situation="provider")
+    site.answers_with(waiting)
+    site.page.goto(PROGRESS)
+    site.page.evaluate("document.querySelector('#live .stage').tabIndex = -1")
+    site.page.evaluate("document.querySelector('#live .stage').focus()")
+    site.answers_with(provider)
+    heading = site.page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("Your part is done")
+    expect(heading).to_be_focused()
+    expect(site.page.get_by_role("status")).to_contain_text("Your part is done")
+    site.page.get_by_text("Privacy").focus()
+    site.answers_with(waiting)
+    expect(heading).to_have_text("Setting up Contoso")
+    expect(heading).not_to_be_focused()
+
+
+def test_a_copy_is_said(site: Site) -> None:
+    site.page.context.grant_permissions(["clipboard-write"], origin=SITE)
+    site.answers_with(steps("waiting", "Waiting", situation="provider"))
+    site.page.goto(PROGRESS)
+    site.page.get_by_text("Details for support").click()
+    site.page.get_by_role("button", name="Copy all").click()
+    expect(site.page.get_by_role("status")).to_have_text("Copied.")
+
+
+def test_the_rules_of_the_name_are_said_once_the_typing_rests(site: Site, settings: Any) -> None:
+    settings.ROOT_URLCONF = settings.INSTANCE_URLCONF
+    form = RegistrationForm({"name": "a b"})
+    rules = {"min": 3, "max": 15, "forbidden": " .", "reserved": "audit"}
+    connection = {"admin_name": "Carla", "admin_username": "carla@contoso.example"}
+    context = {**FRAME, "form": form, "rules": rule_results("a b"), "name_rules": rules, "connection": connection}
+    assert not form.is_valid()
+    html = render_to_string("onboarding/registration.html", context)
+    site.answers_with(answering(html))
+    site.page.goto(PROGRESS)
+    expect(site.page.get_by_role("alert")).to_be_focused()
+    field = site.page.get_by_role("textbox")
+    expect(field).to_have_attribute("aria-describedby", "name-error name-hint rules")
+    for name in ("name-error", "name-hint", "rules"):
+        expect(site.page.locator(f"#{name}")).to_be_visible()
+    field.press_sequentially("c")
+    expect(site.page.get_by_role("status")).to_have_text(
+        r"Not kept: no blank, no dot and none of \ / : * ? \" < > |".replace(r"\"", '"')
+    )
+    field.fill("abc")
+    expect(site.page.get_by_role("status")).to_have_text("The name keeps every rule.")
