@@ -3,14 +3,29 @@
 import logging
 import re
 
+# What may stand behind /authenticate/ in a log. Anything else there is a link, or one with a slip in it.
+PAGES = (
+    "OAuth2Callback",
+    "registration",
+    "progress",
+    "progress/sign-in",
+    "done",
+    "assets/portal.css",
+    "assets/portal.js",
+    "assets/favicon.svg",
+)
+_PAGE = "|".join(re.escape(page) for page in PAGES)
 RULES = (
-    (re.compile(r"(/authenticate/)[A-Za-z0-9_-]{32,}"), r"\1[link]"),
+    # Up to the end of the line or of the quoted request: a slip may be a blank as well.
+    (re.compile(rf"(?i)(/authenticate/)(?!(?:{_PAGE})?(?:[\s\"'<>?,;)\]]|$))[^\r\n\"'<>]+"), r"\1[link]"),
     (re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*"), "?[redacted]"),
     (
         re.compile(r"(?i)\b(code|client_secret|refresh_token|access_token|id_token|secretText)=[^&\s\"']+"),
         r"\1=[redacted]",
     ),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?"), "[token]"),
+    # Wherever a link's token may have got to: 256 bits in URL-safe base64 are 43 characters.
+    (re.compile(r"[A-Za-z0-9_-]{43,}"), "[redacted]"),
 )
 
 
@@ -32,8 +47,8 @@ class RedactionFilter(logging.Filter):
 
 
 class RedactingFormatter(logging.Formatter):
-    """Redacts tracebacks too: an exception's text may hold what a remote service answered."""
+    """Redacts tracebacks and stacks too: an exception's text may hold what a remote service answered."""
 
-    def formatException(self, ei: object) -> str:  # noqa: N802  the name is logging's
-        """The traceback, redacted."""
-        return redact(super().formatException(ei))  # type: ignore[arg-type]
+    def format(self, record: logging.LogRecord) -> str:
+        """The whole entry, redacted."""
+        return redact(super().format(record))

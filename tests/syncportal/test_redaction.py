@@ -1,0 +1,95 @@
+"""What the logs do not hold: invitation links, also with a slip in them, and values that open something."""
+
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+
+from registrations.models import UmpInstance
+from syncportal.redaction import RedactingFormatter, RedactionFilter, redact
+from tests import factories
+
+TOKEN = "Xy-" + "A1b2C3d4" * 5  # 43 characters, as tokens.new_token makes them
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/authenticate/{TOKEN}",
+        f"/authenticate/{TOKEN}/start",
+        f"/authenticate//{TOKEN}",
+        f"/authenticate/ {TOKEN}",
+        f"/authenticate/%20{TOKEN}",
+        f"/authenticate/link/{TOKEN}",
+        f"/authenticate/progress/{TOKEN}",
+        f"/authenticate/done{TOKEN}",
+        f"/authenticate/{TOKEN[:30]} {TOKEN[30:]}",
+        f"/authenticate/{TOKEN[:20]}/{TOKEN[20:]}",
+        f"/authenticate/{TOKEN[:42]}",
+        f"/Authenticate/{TOKEN}",
+        f"/authenticat/{TOKEN}",
+        f"/authenticate/'{TOKEN}",
+        f"/elsewhere?x&{TOKEN}",
+    ],
+)
+def test_a_link_with_a_slip_is_redacted(path: str) -> None:
+    for line in (f"Not Found: {path}", f'"GET {path} HTTP/1.1" 404 12', f"opened {path!r} twice"):
+        told = redact(line)
+        for part in (TOKEN[:20], TOKEN[20:40]):
+            assert part not in told, told
+
+
+def test_the_request_line_keeps_its_status() -> None:
+    assert redact(f'"GET /authenticate//{TOKEN} HTTP/1.1" 404 12') == '"GET /authenticate/[link]" 404 12'
+
+
+def test_every_page_of_the_wizard_keeps_its_name() -> None:
+    patterns = get_resolver("onboarding.urls").url_patterns
+    routes = [str(each.pattern) for each in patterns if isinstance(each, URLPattern)]
+    known = [f"/{route}" for route in routes if "<" not in route]
+    known += [f"/authenticate/assets/{name}" for name in ("portal.css", "portal.js", "favicon.svg")]
+    assert len(known) > 6
+    for path in known:
+        for line in (f"Not Found: {path}", f'"GET {path} HTTP/1.1" 200', f"{path}, then"):
+            assert redact(line) == line
+
+
+def test_ids_and_sentences_stay_readable() -> None:
+    line = "Operation 3f2504e0-4f89-41d3-9a0c-0305e82c3301 of umptoken.finebak.com broke outside its steps."
+    assert redact(line) == line
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What our handler writes."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(RedactionFilter())
+    handler.setFormatter(RedactingFormatter("%(name)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    yield stream
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", [f"/authenticate//{TOKEN}", f"/authenticate/%20{TOKEN}", f"/authenticate/%0A{TOKEN}", f"/{TOKEN}"]
+)
+def test_what_django_says_of_an_odd_path_holds_no_link(path: str, written: io.StringIO) -> None:
+    instance = factories.make_instance(status=UmpInstance.Status.ACTIVE)
+    assert Client(headers={"host": instance.host}).get(path).status_code == 404
+    assert "Not Found" in written.getvalue()
+    assert TOKEN not in written.getvalue()
+
+
+def test_tracebacks_and_stacks_are_redacted(written: io.StringIO) -> None:
+    try:
+        float(f"/authenticate/x/{TOKEN}")
+    except ValueError:
+        logging.getLogger("syncportal").exception("It broke.", stack_info=True)
+    assert "It broke." in written.getvalue()
+    assert "ValueError" in written.getvalue()
+    assert TOKEN not in written.getvalue()
