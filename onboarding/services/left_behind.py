@@ -46,8 +46,8 @@ class LeftBehind:
             )
         elif self.app:
             found.append(
-                f"{self.app}, through which you signed in, may be listed under Enterprise applications in Microsoft "
-                "Entra. You may delete it there."
+                f"The application {self.app}, through which the sign-in went, may be listed under Enterprise "
+                "applications in Microsoft Entra. You may delete it there."
             )
         return found
 
