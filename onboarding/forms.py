@@ -37,6 +37,7 @@ class RegistrationForm(forms.Form):
         if self.is_bound and self.has_error("name"):
             self.fields["name"].widget.attrs["aria-describedby"] = f"name-error {DESCRIBED_BY}"
 
+
 SHORTEST_SECRET = (
     16  # https://learn.microsoft.com/graph/api/resources/passwordcredential (secretText: 16 to 64 characters)
 )

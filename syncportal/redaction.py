@@ -9,6 +9,7 @@ PAGES = (
     "registration",
     "progress",
     "progress/sign-in",
+    "progress/look-again",
     "done",
     "assets/portal.css",
     "assets/portal.js",

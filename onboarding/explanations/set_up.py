@@ -6,6 +6,8 @@ registration) and {step} (its title).
 
 from dataclasses import dataclass
 
+from onboarding.explanations.credentials import explain_credential
+
 AGAIN = "Sign in again, and this step is tried once more."
 SEND = "If it stops again, send the details below to your contact at {provider}."
 
@@ -45,6 +47,14 @@ BY_CODE = {
     "accessDenied": REFUSED,
 }
 
+TRIAL_ENDED = Standstill("The trial of the values was ended.", "Enter them again to go on.")
+FORGOTTEN = Standstill("The values are kept for one day only.", "Enter them again.")
+OTHER_ORGANISATION = Standstill(
+    "The values belong to another organisation than the invited one.", "Enter those of the invited one."
+)
+TRIAL_BROKE = Standstill("The values could not be tried to the end.", f"Enter them again. {SEND}")
+TRIALS = {"values_forgotten": FORGOTTEN, "other_organisation": OTHER_ORGANISATION}
+
 COPYING = "Microsoft is still copying this to its data centres. That takes some minutes at times."
 TAKING_OVER = "The phone service is busy with it."
 WAITS = {  # by the step's name; the default fits any step
@@ -58,6 +68,16 @@ WAITS = {  # by the step's name; the default fits any step
 def failed(code: str, *, cancelled: bool) -> Standstill:
     """Why it has stopped."""
     return CANCELLED if cancelled else BY_CODE.get(code, GENERIC)
+
+
+def trial_failed(code: str, *, cancelled: bool) -> Standstill:
+    """Why the values of an existing registration cannot be used."""
+    if cancelled:
+        return TRIAL_ENDED
+    if code.startswith("AADSTS"):
+        known = explain_credential(code)
+        return Standstill(known.sentence, known.next_step)
+    return TRIALS.get(code, TRIAL_BROKE)
 
 
 def waits(step: str) -> str:

@@ -10,10 +10,11 @@ from registrations.models import Operation
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """The registration's name (empty: none), whether it is sure to exist, the sync app's name and what that may do."""
+    """The registration's name (empty: none) and whose it is, the sync app's name and whether it holds lent permissions."""
 
     registration: str = ""
     is_certain: bool = True
+    is_theirs: bool = False
     app: str = ""
     lent: bool = False
 
@@ -21,7 +22,9 @@ class LeftBehind:
     def label(self) -> str:
         """For staff, in one line; empty where nothing stays."""
         parts = []
-        if self.registration:
+        if self.registration and self.is_theirs:
+            parts.append(f"the customer's own registration {self.registration}, whose secret was entered here")
+        elif self.registration:
             doubt = "" if self.is_certain else "perhaps "
             parts.append(f"{doubt}the registration {self.registration} with its secret, permissions and roles")
         if self.app:
@@ -32,24 +35,32 @@ class LeftBehind:
     @property
     def sentences(self) -> list[str]:
         """For the customer: what is there and how to remove it. No ids: whoever holds the link reads them."""
-        found = []
-        if self.registration:
-            verb = "is" if self.is_certain else "may be"
-            found.append(
-                f"The registration {self.registration} {verb} in your organisation still. To remove it, delete it in "
-                "Microsoft Entra, under App registrations."
+        return [sentence for sentence in (self._of_registration(), self._of_app()) if sentence]
+
+    def _of_registration(self) -> str:
+        if not self.registration:
+            return ""
+        if self.is_theirs:
+            return (
+                f"The secret of your registration {self.registration} was entered here and works still. To end that, remove "
+                "it in Microsoft Entra, under Certificates & secrets."
             )
-        if self.app and self.lent:
-            found.append(
-                "The permissions that were lent for the set-up are still there. To remove them, delete "
-                f"{self.app} in Microsoft Entra, under Enterprise applications."
+        verb = "is" if self.is_certain else "may be"
+        return (
+            f"The registration {self.registration} {verb} in your organisation still. To remove it, delete it in Microsoft "
+            "Entra, under App registrations."
+        )
+
+    def _of_app(self) -> str:
+        if self.lent:
+            return (
+                f"The permissions that were lent for the set-up are still there. To remove them, delete {self.app} in "
+                "Microsoft Entra, under Enterprise applications."
             )
-        elif self.app:
-            found.append(
-                f"The application {self.app}, through which the sign-in went, may be listed under Enterprise "
-                "applications in Microsoft Entra. You may delete it there."
-            )
-        return found
+        return self.app and (
+            f"The application {self.app}, through which the sign-in went, may be listed under Enterprise applications in "
+            "Microsoft Entra. You may delete it there."
+        )
 
 
 def of(invitation: Invitation) -> LeftBehind:
@@ -61,11 +72,12 @@ def of(invitation: Invitation) -> LeftBehind:
     )
     if connection is None:
         return LeftBehind()
-    registration = connection.registration if connection.registration and connection.registration.managed else None
+    registration = connection.registration
     begun = Operation.objects.filter(kind__in=LENDING, subject_id=connection.pk).exists()
     return LeftBehind(
         registration=registration.display_name if registration else "",
         is_certain=bool(registration and registration.object_id),
+        is_theirs=bool(registration and not registration.managed),
         app=connection.invitation.service.instance.app_name if connection.admin_object_id else "",
         lent=connection.grant_removed is False or (begun and connection.grant_removed is None),
     )

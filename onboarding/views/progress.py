@@ -146,7 +146,8 @@ def told_of(operation: Operation, situation: str, connection: Connection) -> set
     if situation not in {"customer", "failed"}:
         return None
     cancelled = operation.status == Operation.Status.CANCELLED
-    told = set_up.SIGN_IN if situation == "customer" else set_up.failed(operation.error_code, cancelled=cancelled)
+    why = set_up.trial_failed if setups.way_of(operation) == ConnectionWay.EXISTING else set_up.failed
+    told = set_up.SIGN_IN if situation == "customer" else why(operation.error_code, cancelled=cancelled)
     step = operation.current_step
     names = {
         "provider": connection.invitation.service.instance.provider.name,

@@ -403,3 +403,25 @@ def test_choosing_changes_nothing_until_it_is_sent(customer: Browser, link: str)
     before = AuditEvent.objects.count()
     customer.choose(link)
     assert AuditEvent.objects.count() == before
+
+
+def test_a_trial_that_breaks_is_told_without_the_staffs_sentences(
+    customer: Browser, link: str, own: Own, work: Work
+) -> None:
+    enter(customer, link, own.values)
+    Operation.objects.update(status="failed", error_code="", message="Look at what it needs, then resume.")
+    page = text(customer.open("/authenticate/progress"))
+    assert "The values could not be tried to the end" in page
+    assert "then resume" not in page
+
+
+def test_a_revoked_invitation_says_that_the_entered_secret_works_still(
+    customer: Browser, link: str, own: Own, work: Work, sandbox: Sandbox
+) -> None:
+    sandbox.world.ump("finebak").customers.clear()
+    enter(customer, link, own.values)
+    assert worked(work).waits_for == "staff"
+    invitations.revoke(Invitation.objects.get(), actor=OLGA)
+    page = refused(customer.open(urlsplit(link).path), "revoked_link")
+    assert "was entered here and works still" in page
+    assert "Enterprise applications" not in page
