@@ -1,5 +1,7 @@
 """Where the link in the mail leads. Opening it changes nothing: mail scanners open links too."""
 
+from http import HTTPStatus
+
 from django.http import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -41,8 +43,9 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
         "days_left": max((invitation.expires_at - timezone.now()).days, 0),
         "begun": invitation.status == Invitation.Status.CONNECTING,
     }
-    used = invitation.status == Invitation.Status.COMPLETED
-    return pages.page(request, "used.html" if used else "landing.html", context)
+    if invitation.status == Invitation.Status.COMPLETED:
+        return pages.page(request, "used.html", context, status=HTTPStatus.GONE)
+    return pages.page(request, "landing.html", context)
 
 
 @require_safe

@@ -81,7 +81,7 @@ class Browser:
     def start(self, link: str, way: str = "new") -> Any:
         """Open the link, press Start and choose a way: the page that leads to Microsoft, or the refusal."""
         page = self.choose(link)
-        return self.press(page, way=way) if page.status_code == 200 else page
+        return self.press(page, way=way) if read(page.content.decode()).forms else page
 
     def visit_microsoft(self, page: Any, person: str, consent: str = "accept", mfa: str = "finish") -> dict[str, str]:
         """Follow the button, pick the person and answer what is asked: what Microsoft's page would post back."""
