@@ -7,6 +7,7 @@ import re
 PAGES = (
     "OAuth2Callback",
     "registration",
+    "allow",
     "progress",
     "progress/sign-in",
     "progress/look-again",

@@ -6,6 +6,8 @@ registration) and {step} (its title).
 
 from dataclasses import dataclass
 
+from onboarding.explanations.aadsts import CODES
+from onboarding.explanations.aadsts import GENERIC as GENERIC_REFUSAL
 from onboarding.explanations.credentials import explain_credential
 
 AGAIN = "Sign in again, and this step is tried once more."
@@ -78,6 +80,14 @@ def trial_failed(code: str, *, cancelled: bool) -> Standstill:
         known = explain_credential(code)
         return Standstill(known.sentence, known.next_step)
     return TRIALS.get(code, TRIAL_BROKE)
+
+
+def token_failed(code: str, *, cancelled: bool) -> Standstill:
+    """Why a delegated token cannot be used."""
+    if cancelled or not code.startswith("AADSTS"):
+        return failed(code, cancelled=cancelled)
+    known = CODES.get(code, GENERIC_REFUSAL)
+    return Standstill(known.sentence, known.next_step)
 
 
 def waits(step: str) -> str:

@@ -16,8 +16,10 @@ from onboarding.services import invitations, setups, using_existing
 from onboarding.views import pages, sessions
 from onboarding.views.departures import depart
 from onboarding.views.refusals import refusing
+from registrations.connections import SIGN_IN_AGAIN
 from registrations.models import ClientSecret, Operation
 
+WHY = {ConnectionWay.EXISTING: set_up.trial_failed, ConnectionWay.TOKEN: set_up.token_failed}
 WORDS = {"pending": "Not started", "running": "Running", "waiting": "Waiting", "done": "Done", "failed": "Failed"}
 REFRESH_SECONDS = 3
 SLOW_REFRESH_SECONDS = 30  # a person at the provider has to act: no hurry
@@ -145,12 +147,16 @@ def told_of(operation: Operation, situation: str, connection: Connection) -> set
     """Why nothing happens, where the customer can do something about it."""
     if situation not in {"customer", "failed"}:
         return None
+    if situation == "customer":
+        asked = operation.error_code == SIGN_IN_AGAIN or not operation.message
+        return set_up.SIGN_IN if asked else set_up.Standstill(operation.message, "")  # said to the customer by its step
     cancelled = operation.status == Operation.Status.CANCELLED
-    why = set_up.trial_failed if setups.way_of(operation) == ConnectionWay.EXISTING else set_up.failed
-    told = set_up.SIGN_IN if situation == "customer" else why(operation.error_code, cancelled=cancelled)
+    told = WHY.get(setups.way_of(operation), set_up.failed)(operation.error_code, cancelled=cancelled)
     step = operation.current_step
+    service = connection.invitation.service
     names = {
-        "provider": connection.invitation.service.instance.provider.name,
+        "provider": service.instance.provider.name,
+        "customer": service.customer.name,
         "name": connection.registration_name,
         "step": step["title"] if step else "",
     }

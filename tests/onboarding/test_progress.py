@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from onboarding.explanations import explain, set_up
 from onboarding.models import Connection
 from onboarding.services import connecting
 from registrations.models import Operation
@@ -102,3 +103,17 @@ def test_the_phone_services_troubles_are_not_the_customers(
     page = shown(customer, "Your part is done")
     assert "No licence" not in page
     assert Connection.objects.get().admin_username == CARLA
+
+
+def test_what_a_step_asks_of_the_customer_is_shown_as_it_stands(customer: Browser, link: str) -> None:
+    customer.authorise(customer.identify(link))
+    asked = "tilda lacks: Teams Administrator {role}. Give or activate the role, then sign in again."
+    Operation.objects.update(status="waiting", waits_for="customer", error_code="roles_missing", message=asked)
+    shown(customer, asked)
+
+
+def test_microsofts_refusal_of_a_token_is_told_by_its_code() -> None:
+    told = set_up.token_failed("AADSTS50057", cancelled=False)
+    assert told.sentence == explain("AADSTS50057").sentence
+    assert set_up.token_failed("no_contract", cancelled=False) is set_up.GENERIC
+    assert set_up.token_failed("AADSTS50057", cancelled=True) is set_up.CANCELLED
