@@ -98,7 +98,7 @@ def own_token(tenant: EntraTenant, client_secret: str | None = None) -> AppToken
     except EntraRefusedError as refusal:
         raise RemoteRejectedError(
             f"Microsoft does not accept SyncPortal's credential in {tenant.name} ({refusal.code}). Check its tenant ID, "
-            "its client ID, and its client secret: the value, not the secret's ID, and not past its end.",
+            "its client ID, and its client secret under Entra tenants: the value, not the secret's ID, and not past its end.",
             code=refusal.code,
             request_id=refusal.request_id,
         ) from refusal
