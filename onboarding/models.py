@@ -1,6 +1,6 @@
 """Customers, their services, the invitations sent to them and what the wizard achieved."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -46,7 +46,14 @@ class Service(Sealing):
 
     class Meta:
         ordering = ["full_name"]
-        constraints = [models.UniqueConstraint("instance", Lower("short_name"), name="one_service_per_short_name")]
+        constraints = [
+            models.UniqueConstraint(
+                "instance",
+                Lower("short_name"),
+                name="one_service_per_short_name",
+                violation_error_message="Another service on this UMP instance has that short name.",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.full_name} ({self.short_name})"
@@ -74,6 +81,7 @@ class Invitation(Sealing):
 
     UNBEGUN = [Status.DRAFT, Status.SENT, Status.STARTED]  # nothing was made for it yet, so it can expire
     OPEN = [*UNBEGUN, Status.CONNECTING]
+    LONGEST = timedelta(days=365)
 
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="invitations")
     tenant_id = GuidField("expected tenant ID", help_text="Only an administrator of this tenant can use the link.")
@@ -121,10 +129,12 @@ class Invitation(Sealing):
         return self.status in self.UNBEGUN and self.expires_at <= timezone.now()
 
     def clean(self) -> None:
-        """Refuse an end that lies in the past."""
+        """Refuse an end that lies in the past, or too far away for a link that opens a door."""
         super().clean()
         if self._state.adding and self.expires_at and self.expires_at <= timezone.now():
             raise ValidationError({"expires_at": "Choose a time in the future."})
+        if self.status in self.OPEN and self.expires_at and self.expires_at > timezone.now() + self.LONGEST:
+            raise ValidationError({"expires_at": f"Choose a time within {self.LONGEST.days} days."})
 
 
 class ConnectionWay(models.TextChoices):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -27,6 +28,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "intended": ("neutral", "schedule", "Intended"),
     "stored": ("blue", "lock", "Stored"),
     "proven": ("blue", "verified", "Proven"),
+    "unsent": ("amber", "unsubscribe", "New link not sent"),
     "waiting": ("amber", "hourglass_top", "Waiting"),
     "expiring": ("amber", "timer", "Expiring"),
     "discarded": ("amber", "delete_sweep", "To be removed"),
@@ -126,9 +128,9 @@ def link_to(subject: models.Model) -> SafeString:
     return format_html('<a class="text-link" href="{}">{}</a>', change_url(subject), subject)
 
 
-def address_of(model_name: str, pk: Any) -> str:
-    """The address of the page of a row known by model name and id alone; "" where no page shows it."""
-    for model in admin.site._registry:
-        if model._meta.model_name == model_name and pk:
+def address_of(model_name: str, pk: Any, request: HttpRequest) -> str:
+    """The address of the page of a row known by model name and id alone; "" where no page shows it to this reader."""
+    for model, pages in admin.site._registry.items():
+        if model._meta.model_name == model_name and pk and pages.has_view_permission(request):
             return reverse(f"admin:{model._meta.app_label}_{model_name}_change", args=[pk])
     return ""

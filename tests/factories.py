@@ -36,9 +36,13 @@ def make_instance(sandbox: Sandbox | None = None, **values: Any) -> UmpInstance:
     """umptoken.finebak.localhost, with a UMP that offers the API."""
     values.setdefault("provider", ServiceProvider.objects.first() or make_provider(sandbox))
     given = sandbox.seed.ump if sandbox else None
+    url = given.url if given else "https://ump.finebak.localhost/tenantui"
+    if UmpInstance.objects.filter(ump_url=url).exists():  # a UMP serves one instance
+        name = values.get("app_name", "umptoken")
+        url = sandbox.ump_url(name) if sandbox else f"https://ump.{values['provider'].domain}/{name}"
     defaults = {
         "app_name": "umptoken",
-        "ump_url": given.url if given else "https://ump.finebak.localhost/tenantui",
+        "ump_url": url,
         "ump_tenant_id": given.tenant_id if given else "",
         "ump_client_id": given.client_id if given else "",
         "ump_scope": given.scope if given else "",

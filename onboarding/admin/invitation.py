@@ -1,14 +1,13 @@
 """Invitations: the documented Pending Invitations list, and the acts on them."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -17,40 +16,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from onboarding.admin import needs
+from onboarding.admin.invitation_forms import InvitationForm
 from onboarding.admin.service import state_of
 from onboarding.models import Connection, Invitation, Service
 from onboarding.services import invitations, left_behind
 from registrations import elements, tasks
 from registrations.admin import attention, steps
-from registrations.admin.base import PortalAdmin, actor_of, inner_widget, page
+from registrations.admin.base import PortalAdmin, actor_of, page
 from registrations.errors import PortalError
-
-
-class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The expected tenant is the customer's: it is filled in from the service and may not be another."""
-
-    class Meta:
-        model = Invitation
-        fields = ["service", "tenant_id", "it_admin_email", "m365_admin_email", "expires_at"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "service" in self.fields:
-            services = Service.objects.values_list("pk", "customer__tenant_id")
-            tenants = json.dumps({str(pk): tenant for pk, tenant in services})
-            inner_widget(self.fields["service"]).attrs["data-tenants"] = tenants
-            self.fields["tenant_id"].required = False
-            self.fields["tenant_id"].help_text = "The customer's tenant. Left empty, it is filled in."
-
-    def clean(self) -> dict[str, Any]:
-        """Only the customer's own tenant is accepted."""
-        values = super().clean() or self.cleaned_data
-        service, tenant_id = values.get("service"), values.get("tenant_id")
-        if service and tenant_id and tenant_id != service.customer.tenant_id:
-            self.add_error("tenant_id", f"The tenant of {service.customer} is {service.customer.tenant_id}.")
-        if service and not tenant_id and not self.has_error("tenant_id"):
-            values["tenant_id"] = service.customer.tenant_id
-        return values
 
 
 @admin.register(Invitation)
@@ -70,14 +43,18 @@ class InvitationAdmin(PortalAdmin):
     actions = ("send_selected", "revoke_selected")
     actions_detail = ("send", "copy_link", "new_link", "revoke")
     change_form_outer_before_template = "admin/onboarding/invitation/facts.html"
-    change_form_outer_after_template = "admin/registrations/newest_operation.html"
-    fields = ("service", "tenant_id", "it_admin_email", "m365_admin_email", "expires_at")
+
+    def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> list[str]:
+        """With the tick that a second invitation of a connected service needs."""
+        chosen = None if obj else self._chosen_service(request.POST.get("service") or request.GET.get("service"))
+        again = ["again"] if chosen and invitations.is_connected(chosen) else []
+        return ["service", *again, *SHOWN]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Invitation | None = None) -> list[str]:
         """Service and tenant are what the link stands for; the rest can be mended while the link is open."""
         if obj is None:
             return []
-        return ["service", "tenant_id"] if obj.status in Invitation.OPEN else list(self.fields)
+        return ["service", "tenant_id"] if obj.status in Invitation.OPEN else ["service", *SHOWN]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The usual time of validity, and the tenant of a service that was chosen before."""
@@ -90,7 +67,7 @@ class InvitationAdmin(PortalAdmin):
         field = Invitation._meta.get_field("service")
         try:
             return Service.objects.select_related("customer").filter(pk=field.to_python(pk)).first() if pk else None
-        except forms.ValidationError:
+        except ValidationError:
             return None
 
     def has_send_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -118,10 +95,13 @@ class InvitationAdmin(PortalAdmin):
         values = form.cleaned_data
         made = invitations.create(
             values["service"], it_admin_email=values["it_admin_email"], m365_admin_email=values["m365_admin_email"],
-            tenant_id=values["tenant_id"], expires_at=values["expires_at"], actor=actor_of(request),
+            tenant_id=values["tenant_id"], expires_at=values["expires_at"], again=values.get("again", False),
+            actor=actor_of(request),
         )  # fmt: skip
         obj.pk = made.pk
         obj.refresh_from_db()
+        if not obj.service.instance.has_ump_credential:
+            self.message_user(request, invitations.no_credential(obj.service.instance), messages.WARNING)
 
     @page("Send", permission="send", icon="send", variant="primary")
     def send(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
@@ -130,7 +110,7 @@ class InvitationAdmin(PortalAdmin):
             self._send(request, invitation)
             return self.back_to(invitation)
         verb = "Resend" if invitation.send_count else "Send"
-        return self._ask(request, invitation, verb, "invitation", SEND)
+        return self._ask(request, invitation, verb, "invitation", send_intro([invitation]))
 
     @page("Copy link", permission="copy_link", icon="link")
     def copy_link(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
@@ -195,7 +175,7 @@ class InvitationAdmin(PortalAdmin):
     @admin.action(description="Send or resend", permissions=["send"])
     def send_selected(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse | None:
         """Mail the chosen invitations after a confirmation."""
-        return self._each(request, queryset, "send_selected", "Send", self._send, SEND)
+        return self._each(request, queryset, "send_selected", "Send", self._send, send_intro(queryset))
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse | None:
@@ -284,8 +264,8 @@ class InvitationAdmin(PortalAdmin):
 
     @admin.display(description="Expires at", ordering="expires_at")
     def expires(self, invitation: Invitation) -> SafeString:
-        """When the link stops working."""
-        return elements.moment(invitation.expires_at)
+        """When the link stops working; one that is used up or revoked opens nothing already."""
+        return elements.moment(invitation.expires_at if invitation.status in Invitation.OPEN else None)
 
     @admin.display(description="Device Authenticated", ordering="authenticated_at", boolean=True)
     def device_authenticated(self, invitation: Invitation) -> bool:
@@ -310,6 +290,13 @@ class InvitationAdmin(PortalAdmin):
         return columns if self.has_copy_link_permission(request) else [name for name in columns if name != "auth_url"]
 
 
+def send_intro(chosen: Iterable[Invitation]) -> list[str]:
+    """What sending does, and which instances lack what the set-up needs at its end."""
+    instances = {invitation.service.instance for invitation in chosen}
+    lacking = sorted((each for each in instances if not each.has_ump_credential), key=str)
+    return [*(invitations.no_credential(instance) for instance in lacking), *SEND]
+
+
 def revoke_intro(left: str) -> list[str]:
     """What revoking does; and, where something stays in the customer's tenant, who alone can remove it then."""
     return [*REVOKE, REVOKE_LEAVES] if left else REVOKE
@@ -320,6 +307,7 @@ def _whom(invitation: Invitation, withdrawn: bool) -> str:
     return f"{invitation.it_admin_email}. {STAYS}: {left}" if left else invitation.it_admin_email
 
 
+SHOWN = ("tenant_id", "it_admin_email", "m365_admin_email", "expires_at")
 STAYS = "Stays in the customer's tenant"
 SEND = [
     "The mail with the link goes out at once. A link that was sent before stays the same.",

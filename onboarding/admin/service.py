@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
@@ -48,10 +48,15 @@ class ServiceAdmin(PortalAdmin):
     change_form_outer_after_template = "admin/onboarding/service/invitations.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
-        """With the state of the newest invitation."""
+        """With the state of the newest invitation, and whether an earlier one was brought to its end."""
         newest = Invitation.objects.filter(service=OuterRef("pk")).order_by("-created_at")
         rows: QuerySet[Service] = (
-            super().get_queryset(request).annotate(invitation_status=Subquery(newest.values("status")[:1]))
+            super()
+            .get_queryset(request)
+            .annotate(
+                invitation_status=Subquery(newest.values("status")[:1]),
+                connected=Exists(newest.filter(status=Invitation.Status.COMPLETED)),
+            )
         )
         return rows
 
@@ -69,19 +74,26 @@ class ServiceAdmin(PortalAdmin):
         if service:
             invitations = service.invitations.order_by("-created_at")
             extra["invitations"] = [(each, elements.badge(state_of(each))) for each in invitations]
-            extra["may_invite"] = request.user.has_perm("onboarding.add_invitation")
+            extra["opens"] = Invitation.OPEN
+            is_open = any(each.status in Invitation.OPEN and not each.is_expired for each in invitations)
+            extra["may_invite"] = request.user.has_perm("onboarding.add_invitation") and not is_open
         return super().changeform_view(request, object_id, form_url, extra)
 
     @admin.display(description="Connection")
     def state(self, service: Any) -> SafeString:
-        """How far its newest invitation is."""
+        """Connected, or how far its newest invitation is: another one does not undo what an earlier one achieved."""
+        if service.connected:
+            return elements.badge("connected")
         status = service.invitation_status
         return elements.badge(status) if status else elements.badge("draft", "Not invited")
 
 
 def state_of(invitation: Invitation) -> str:
-    """The invitation's state for people: one whose time is over is expired."""
-    return "expired" if invitation.is_expired else invitation.status
+    """The invitation's state for people: one whose time is over is expired, and a new link that nobody has is not sent."""
+    if invitation.is_expired:
+        return "expired"
+    unsent = invitation.status in Invitation.UNBEGUN and not invitation.email_sent
+    return "unsent" if unsent and invitation.sent_at else invitation.status
 
 
 def name_rules() -> list[dict[str, Any]]:

@@ -20,22 +20,34 @@ def ensure_service(
 ) -> Service:
     """The service with that short name on the instance, made with its customer where it is missing.
 
-    Raises ValidationError for bad values, WrongStateError where the short name is another customer's.
+    An empty customer name takes the customer's, or the full name for a new one. Raises ValidationError for bad values,
+    WrongStateError where customer or service are kept with other values: a command does not change them.
     """
     with transaction.atomic():
-        customer = _ensure_customer(tenant_id, customer_name, actor)
+        customer = _ensure_customer(tenant_id, customer_name, full_name, actor)
         found = Service.objects.filter(instance=instance, short_name__iexact=short_name).first()
         if found is None:
             return _new_service(instance, customer, short_name, full_name, service_type, actor)
     if found.customer_id != customer.pk:
         raise WrongStateError(f"The short name {found.short_name} belongs to {found.customer} on {instance.host}.")
+    _refuse_difference(found, "full name", found.full_name, full_name)
+    _refuse_difference(found, "service type", found.service_type, service_type)
     return found
 
 
-def _ensure_customer(tenant_id: str, name: str, actor: audit.Actor) -> Customer:
+def _refuse_difference(kept_as: Customer | Service, what: str, kept: str, given: str) -> None:
+    if kept != given:
+        raise WrongStateError(
+            f"{kept_as} is kept with the {what} {kept!r}, not {given!r}. Give that one, or change it in the admin first."
+        )
+
+
+def _ensure_customer(tenant_id: str, given_name: str, full_name: str, actor: audit.Actor) -> Customer:
     found = Customer.objects.filter(tenant_id=tenant_id).first()
     if found:
+        _refuse_difference(found, "customer name", found.name, given_name or found.name)
         return found
+    name = given_name or full_name
     customer = Customer(tenant_id=tenant_id, name=name)
     customer.full_clean()
     customer.save(force_insert=True)

@@ -25,11 +25,13 @@ def create(
     m365_admin_email: str,
     tenant_id: str | None = None,
     expires_at: datetime | None = None,
+    again: bool = False,
     actor: audit.Actor,
 ) -> Invitation:
     """Make an invitation of a service, with a link of its own; nothing is mailed yet.
 
-    The customer's own tenant is expected unless another one is named. Raises ValidationError.
+    The customer's own tenant is expected unless another one is named. Raises ValidationError, and WrongStateError where
+    an invitation of the service is open, or it is connected and nobody said `again`.
     """
     invitation = Invitation(
         service=service,
@@ -43,9 +45,38 @@ def create(
     _give_link(invitation)
     invitation.full_clean()
     with transaction.atomic():
+        # Two people who invite at the same moment must not both find nothing.
+        Service.objects.select_for_update().get(pk=service.pk)
+        refuse_second(service)
+        if is_connected(service) and not again:
+            raise WrongStateError(f"{service} is connected already: confirm that it is to be invited again.")
         invitation.save(force_insert=True)
         audit.record("invitation.created", actor=actor, subject=invitation, after=_facts(invitation))
     return invitation
+
+
+def refuse_second(service: Service, *, besides: Invitation | None = None) -> None:
+    """Raises WrongStateError where a link of the service opens the wizard: two links would be two ways in."""
+    opened = Invitation.objects.usable(timezone.now()).filter(service=service)
+    found = opened.exclude(pk=besides.pk if besides else None).first()
+    if found:
+        raise WrongStateError(
+            f"{service} has an open invitation already, for {found.it_admin_email}. Send that one again, make a new link for "
+            "it, or revoke it first."
+        )
+
+
+def is_connected(service: Service) -> bool:
+    """Whether an invitation of the service was brought to its end."""
+    return service.invitations.filter(status=Invitation.Status.COMPLETED).exists()
+
+
+def no_credential(instance: UmpInstance) -> str:
+    """The warning before a customer is led into a set-up that would stop at its end."""
+    return (
+        f"{instance.host} has no UMP API credential: the customer's set-up would stop before its end. Give client ID, "
+        "secret and scope at the UMP instance first."
+    )
 
 
 def send(invitation: Invitation, *, actor: audit.Actor, user: Any = None) -> Operation:

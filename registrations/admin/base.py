@@ -76,6 +76,10 @@ class PortalAdmin(StyledAdmin):
         """Rows are evidence, or others refer to them: they are retired or revoked, never deleted."""
         return False
 
+    def name_of(self, obj: Any) -> str:
+        """What people call a row, above its page."""
+        return str(obj)
+
     def may(self, request: HttpRequest, codename: str) -> bool:
         """Whether the signed-in person has this permission of the model's app."""
         return request.user.has_perm(f"{self.opts.app_label}.{codename}")
@@ -107,6 +111,12 @@ class PortalAdmin(StyledAdmin):
         except WrongStateError as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Without buttons that save where nothing can be edited."""
+        if not context["adminform"].form.fields:
+            context.update(show_save=False, show_save_and_continue=False, show_save_and_add_another=False)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """The buttons of the header that this person may press."""
@@ -188,6 +198,19 @@ class ReadOnlyAdmin(PortalAdmin):
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         """Nobody, superusers included."""
         return False
+
+
+class SecretForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form with a secret that can be written but not read: a refused form does not give it back, and says so."""
+
+    asked_again = ""
+
+    def full_clean(self) -> None:
+        """Ask for the secret again where something else was refused."""
+        super().full_clean()
+        name = self.asked_again
+        if self.errors and name in self.fields and name not in self.errors and self.data.get(self.add_prefix(name)):
+            self.add_error(name, "Type the secret again: it was not kept.")
 
 
 def own_columns(obj: models.Model) -> set[str]:

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 from registrations import elements, tasks
 from registrations.admin import attention, steps
 from registrations.admin.addresses import AddressAdmin
-from registrations.admin.base import actor_of, page
+from registrations.admin.base import SecretForm, actor_of, page
 from registrations.errors import WrongStateError
 from registrations.models import EntraTenant, UmpInstance
 from registrations.services import checking, custody, permissions
@@ -23,8 +23,10 @@ NONE_KEPT = "The secret's value, not its id. It is kept encrypted and never show
 CHECKED_AGAIN = {"tenant_id", "client_id", "client_secret"}
 
 
-class EntraTenantForm(forms.ModelForm):  # type: ignore[type-arg]
+class EntraTenantForm(SecretForm):
     """The tenant, and a secret that can be written but not read."""
+
+    asked_again = "client_secret"
 
     client_secret = forms.CharField(
         required=False,
@@ -55,8 +57,7 @@ class EntraTenantAdmin(AddressAdmin):
     search_help_text = "Name, tenant ID or application ID"
     actions = ("check_selected",)
     actions_detail = ("check_credential",)
-    change_form_outer_before_template = "admin/registrations/pressing_operation.html"
-    change_form_outer_after_template = "admin/registrations/newest_operation.html"
+    change_form_outer_before_template = "admin/registrations/newest_operation.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: EntraTenant | None = None) -> Any:
         """Who the tenant is, the credential, and what the last check found."""

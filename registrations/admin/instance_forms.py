@@ -12,18 +12,25 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from registrations.admin.base import inner_widget
+from registrations.admin.base import SecretForm, inner_widget
 from registrations.models import ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label
 from registrations.models.tenants import PORTAL_PATH, REDIRECT_PATH
 
 KEPT = "A secret is kept, encrypted. It is never shown again. Type a new one to replace it."
-NONE_KEPT = "Needed for delivery by API. It is kept encrypted and never shown again."
-API_FIELDS = {"ump_tenant_id": "UMP API tenant ID", "ump_client_id": "UMP API client ID", "ump_scope": "UMP API scope"}
+NONE_KEPT = "The secret's value, not its id. It is kept encrypted and never shown again."
+API_FIELDS = {
+    "ump_tenant_id": "UMP API tenant ID",
+    "ump_client_id": "UMP API client ID",
+    "ump_scope": "UMP API scope",
+    "ump_client_secret": "UMP API client secret",
+}
 
 
-class UmpInstanceForm(forms.ModelForm):  # type: ignore[type-arg]
+class UmpInstanceForm(SecretForm):
     """The instance, and a UMP secret that can be written but not read."""
+
+    asked_again = "ump_client_secret"
 
     ump_client_secret = forms.CharField(
         label="UMP API client secret",
@@ -49,18 +56,16 @@ class UmpInstanceForm(forms.ModelForm):  # type: ignore[type-arg]
             inner_widget(self.fields["provider"]).attrs["data-derivation"] = derivation()
 
     def clean(self) -> dict[str, Any]:
-        """Delivery by API needs the API's credential, all of it or none yet."""
+        """Delivery by API needs the API's credential; by hand-over sheet it is given whole or not yet."""
         values = super().clean() or self.cleaned_data
-        given = {name: values.get(name, getattr(self.instance, name)) for name in API_FIELDS}
-        secret = values.get("ump_client_secret") or self.instance.ump_client_secret_envelope
-        if any(given.values()) or values.get("ump_client_secret"):
+        given = {name: values.get(name, getattr(self.instance, name, "")) for name in API_FIELDS}
+        given["ump_client_secret"] = values.get("ump_client_secret") or self.instance.ump_client_secret_envelope
+        by_api = values.get("delivery", self.instance.delivery) == UmpInstance.Delivery.API
+        why = "delivery by API needs it" if by_api else "the UMP's credential needs all of its parts"
+        if by_api or any(given.values()):
             for name, label in API_FIELDS.items():
                 if not given[name] and name in self.fields and not self.has_error(name):
-                    self.add_error(name, f"The {label} is missing: the UMP's credential needs all of its parts.")
-            if not secret and "ump_client_secret" in self.fields:
-                self.add_error(
-                    "ump_client_secret", "The secret is missing: the UMP's credential needs all of its parts."
-                )
+                    self.add_error(name, f"The {label} is missing: {why}.")
         return values
 
 

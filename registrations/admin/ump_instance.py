@@ -40,7 +40,6 @@ class UmpInstanceAdmin(AddressAdmin):
     actions = ("provision_selected",)
     actions_detail = ("provision", "change_address")
     change_form_outer_before_template = "admin/registrations/umpinstance/facts.html"
-    change_form_outer_after_template = "admin/registrations/newest_operation.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UmpInstance]:
         """With the host as one searchable text and the end of the live secret."""
@@ -236,7 +235,10 @@ FIXED = "Read only since the first delivery, or while an operation is at work. A
 DERIVED_TEXT = (
     "Derived, never typed. Check the host before you provision: it needs a DNS record that leads to SyncPortal."
 )
-CREDENTIAL_TEXT = "With it SyncPortal signs in to the UMP's API. Leave it empty for delivery by hand-over sheet."
+CREDENTIAL_TEXT = (
+    "With it SyncPortal signs in to the UMP's API. Delivery by API needs it, and so does connecting a customer, whose "
+    "registration is handed over by the UMP's API however the sync app is delivered."
+)
 FOLLOWS = [
     "The next secret goes to the new address. Check it with the service provider first.",
     "The instance becomes a draft, and the kept UMP API secret is deleted: give it again, then provision.",

@@ -35,7 +35,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         verbose_name = "history entry"
-        verbose_name_plural = "history"
+        verbose_name_plural = "history entries"
         ordering = ["-id"]
         default_permissions = ("view",)
         indexes = [

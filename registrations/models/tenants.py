@@ -1,10 +1,12 @@
 """Entra tenants, service providers and their UMP instances."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Func, Value
 from django.db.models.functions import Lower
 
 from registrations.models.fields import (
@@ -17,6 +19,8 @@ from registrations.models.fields import (
 
 REDIRECT_PATH = "/authenticate/OAuth2Callback"
 PORTAL_PATH = "/authenticate"
+# What tells one UMP base URL from another: neither a slash at the end nor upper case does.
+UMP_KEY = Lower(Func("ump_url", Value("/"), function="RTRIM", output_field=models.CharField()))
 
 
 class EntraTenant(Sealing):
@@ -62,6 +66,13 @@ class ServiceProvider(Sealing):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a new domain above or below another provider's."""
+        super().clean()
+        stored = ServiceProvider.objects.filter(pk=self.pk).values_list("domain", flat=True).first()
+        if self.domain and self.domain != stored:
+            validate_domain_is_free(self.domain, self.pk)
 
     @property
     def is_localhost(self) -> bool:
@@ -113,7 +124,18 @@ class UmpInstance(Sealing):
             ("reveal_secret_umpinstance", "Can reveal a client secret on the hand-over sheet"),
         ]
         constraints = [
-            models.UniqueConstraint("provider", Lower("app_name"), name="one_instance_per_host"),
+            models.UniqueConstraint(
+                "provider",
+                Lower("app_name"),
+                name="one_instance_per_host",
+                violation_error_message="This service provider has an instance with that app name already.",
+            ),
+            models.UniqueConstraint(
+                UMP_KEY,
+                condition=~models.Q(ump_url="") & ~models.Q(status="retired"),
+                name="one_instance_per_ump",
+                violation_error_message="Another instance has this UMP base URL: a UMP serves one instance.",
+            ),
             models.CheckConstraint(
                 condition=models.Q(status__in=["draft", "provisioning", "active", "failed", "retired"]),
                 name="instance_status_is_known",
@@ -150,6 +172,42 @@ class UmpInstance(Sealing):
         super().clean()
         if self.ump_url and self.provider_id:
             validate_ump_url(self.ump_url, self.provider.domain)
+            self.ump_url = canonical_ump_url(self.ump_url)
+            validate_ump_is_free(self.ump_url, self.pk)
+
+    @property
+    def has_ump_credential(self) -> bool:
+        """Whether SyncPortal can sign in to the UMP's API: connecting a customer needs it, however values are delivered."""
+        return bool(self.ump_client_id and self.ump_scope and self.ump_client_secret_envelope)
+
+
+def validate_domain_is_free(domain: str, pk: Any) -> None:
+    """Refuse a domain above or below one of another provider. Raises ValidationError.
+
+    Hosts under the lower domain would be under the upper one too: either provider's secrets could be sent there.
+    """
+    for name, other in ServiceProvider.objects.exclude(pk=pk).values_list("name", "domain"):
+        if domain.endswith("." + other) or other.endswith("." + domain):
+            raise ValidationError(
+                {"domain": f"{domain} and {other} of {name} overlap: hosts of one would be under the other."}
+            )
+
+
+def canonical_ump_url(url: str) -> str:
+    """The URL with its host in lower case and without the port that https has anyway."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.lower().removesuffix(":443")).geturl()
+
+
+def validate_ump_is_free(url: str, pk: Any) -> None:
+    """Refuse the UMP of another instance: the second to be provisioned would overwrite the first one's values there.
+
+    Raises ValidationError. A slash at the end and upper case make no other UMP.
+    """
+    others = UmpInstance.objects.exclude(pk=pk).exclude(status=UmpInstance.Status.RETIRED).select_related("provider")
+    other = others.alias(key=UMP_KEY).filter(key=url.rstrip("/").lower()).first()
+    if other:
+        raise ValidationError({"ump_url": f"{other.host} has this UMP base URL: a UMP serves one instance."})
 
 
 def validate_ump_url(url: str, domain: str) -> None:

@@ -10,7 +10,12 @@ from django.utils import timezone
 from registrations.errors import WrongStateError
 from registrations.models import EntraTenant, Operation, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label, validate_domain
-from registrations.models.tenants import validate_ump_url
+from registrations.models.tenants import (
+    canonical_ump_url,
+    validate_domain_is_free,
+    validate_ump_is_free,
+    validate_ump_url,
+)
 from registrations.services import audit, operations
 
 LIVE = Operation.objects.live().filter(subject_id=models.OuterRef("pk"))
@@ -68,6 +73,8 @@ def change_instance_address(
     """
     validate_dns_label(app_name)
     validate_ump_url(ump_url, instance.provider.domain)
+    ump_url = canonical_ump_url(ump_url)
+    validate_ump_is_free(ump_url, instance.pk)
     _need_reason(reason)
     before = {"app_name": instance.app_name, "ump_url": instance.ump_url, "delivery": instance.delivery}
     after = {"app_name": app_name, "ump_url": ump_url, "delivery": delivery or instance.delivery}
@@ -88,6 +95,7 @@ def change_provider_address(
     Raises ValidationError for a domain that is not one, WrongStateError while one of the instances is at work.
     """
     validate_domain(domain)
+    validate_domain_is_free(domain, provider.pk)
     _need_reason(reason)
     before = {"domain": provider.domain, "tenant": str(provider.tenant)}
     after = {"domain": domain, "tenant": str(tenant)}
@@ -131,7 +139,7 @@ def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:
                 status_changed_at=timezone.now(),
             )
     except IntegrityError:
-        raise WrongStateError("Another instance of this service provider has that app name.") from None
+        raise WrongStateError("Another instance has that app name or that UMP base URL.") from None
     if not changed:
         raise WrongStateError("An operation of this instance has not ended yet. Wait for it or cancel it first.")
 

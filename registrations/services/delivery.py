@@ -49,6 +49,7 @@ class ApiDelivery:
         held = self._read()
         if self._holds_sync_app(held, registration, secret) and secret.status == ClientSecret.Status.DELIVERED:
             return "The UMP holds these values already."
+        _refuse_ump_of_another(held.client_id, self._instance)
         self._ump.apply_sync_app(
             client_id=registration.app_id,
             client_secret=secret.unseal("envelope"),
@@ -205,6 +206,18 @@ def tick(operation: Operation, group: str, *, actor: audit.Actor) -> None:
             f"handover.{group}_confirmed", actor=actor, subject=operations.subject_of(current), operation_id=current.pk
         )
         operations.wake([current])
+
+
+def _refuse_ump_of_another(client_id: str, instance: UmpInstance) -> None:
+    """Raises RemoteRejectedError where the UMP holds another instance's sync app: writing would cut that one off."""
+    others = AppRegistration.objects.exclude(instance=instance).exclude(instance__status=UmpInstance.Status.RETIRED)
+    held = others.filter(app_id=client_id, instance__isnull=False).select_related("instance__provider").first()
+    if client_id and held and held.instance:
+        raise RemoteRejectedError(
+            f"This UMP holds the client ID of {held.instance.host}: nothing was written. Correct the UMP base URL of "
+            f"{instance.host} or of {held.instance.host}, or empty the UMP's Client Id, then resume.",
+            code="ump_of_another",
+        )
 
 
 def _sheet_rows(operation: Operation) -> tuple[UmpInstance, AppRegistration]:

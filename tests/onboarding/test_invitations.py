@@ -349,6 +349,7 @@ def test_the_command_prints_one_json_object(instance: UmpInstance) -> None:
 
 def test_the_command_finds_customer_and_service_again(instance: UmpInstance) -> None:
     invite()
+    invitations.revoke(Invitation.objects.get(), actor=OLGA)
     invite()
     assert (Customer.objects.count(), Service.objects.count(), Invitation.objects.count()) == (1, 1, 2)
 

@@ -1,5 +1,6 @@
 """The commands as a script meets them: exit status, JSON lines, and files that are wrong."""
 
+import importlib
 import json
 from collections.abc import Callable
 from io import StringIO
@@ -7,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from registrations.models import AuditEvent, EntraTenant, Operation, ServiceProvider, UmpInstance
 from registrations.services import audit, importing
@@ -107,7 +110,10 @@ def csv_file(tmp_path: Path, *rows: dict[str, str]) -> str:
 
 def test_a_file_creates_providers_and_instances_with_sealed_secrets(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     factories.make_tenant(sandbox)
-    lines = run("import_instances", csv_file(tmp_path, row(sandbox), row(sandbox, app_name="second")))
+    lines = run(
+        "import_instances",
+        csv_file(tmp_path, row(sandbox), row(sandbox, app_name="second", ump_url="https://localhost/2")),
+    )
     assert [line["outcome"] for line in lines] == ["created", "created"]
     instance = UmpInstance.objects.get(app_name="umptoken")
     assert instance.unseal("ump_client_secret_envelope") == sandbox.seed.ump.client_secret
@@ -147,10 +153,32 @@ def test_a_bad_row_is_named_and_nothing_of_the_file_is_imported(
     errors = StringIO()
     with pytest.raises(CommandError, match="Nothing was imported"):
         call_command(
-            "import_instances", csv_file(tmp_path, good, {**good, "app_name": "bad", **changed}), stderr=errors
+            "import_instances",
+            csv_file(tmp_path, good, {**good, "app_name": "bad", "ump_url": "https://localhost/2", **changed}),
+            stderr=errors,
         )
     assert f"Line 3, column {column}" in errors.getvalue()
     assert UmpInstance.objects.count() == ServiceProvider.objects.count() == AuditEvent.objects.count() == 0
+
+
+def test_two_rows_for_one_ump_are_refused_with_the_other_host(sandbox: Sandbox, tmp_path: Path) -> None:
+    factories.make_tenant(sandbox)
+    second = row(sandbox, app_name="second", ump_url=sandbox.seed.ump.url + "/")
+    errors = StringIO()
+    with pytest.raises(CommandError, match="Nothing was imported"):
+        call_command("import_instances", csv_file(tmp_path, row(sandbox), second), stderr=errors)
+    assert "Line 3, column ump_url: umptoken.finebak.localhost has this UMP base URL" in errors.getvalue()
+
+
+def test_a_migration_names_the_instances_that_share_a_ump(sandbox: Sandbox) -> None:
+    migration = importlib.import_module("registrations.migrations.0008_one_instance_per_ump")
+    migration.refuse_duplicates(apps, None)
+    factories.make_instance(sandbox)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX one_instance_per_ump")
+    factories.make_instance(sandbox, app_name="second", ump_url=sandbox.seed.ump.url + "/")
+    with pytest.raises(CommandError, match=r"second\.finebak\.localhost and umptoken\.finebak\.localhost \("):
+        migration.refuse_duplicates(apps, None)
 
 
 def test_a_missing_column_is_named(sandbox: Sandbox, tmp_path: Path) -> None:

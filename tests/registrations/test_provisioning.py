@@ -419,6 +419,21 @@ def test_an_instance_that_takes_a_former_host_is_told_whose_name_it_is(
     assert "renamed.finebak.localhost" in operation.message
 
 
+def test_a_ump_that_serves_another_instance_is_not_overwritten(
+    sandbox: Sandbox, instance: UmpInstance, provision: Callable[..., Operation], work: Work
+) -> None:
+    """A UMP may have two names: its own settings tell whose it is."""
+    provision()
+    held = sandbox.world.ump("finebak").client_id
+    UmpInstance.objects.filter(pk=instance.pk).update(ump_url="https://localhost/another/name/of/it")
+    operation = provisioning.request(factories.make_instance(sandbox, app_name="second"), actor=OLGA)
+    work()
+    operation.refresh_from_db()
+    assert (operation.status, operation.error_code) == ("failed", "ump_of_another")
+    assert instance.host in operation.message
+    assert sandbox.world.ump("finebak").client_id == held
+
+
 def test_a_ump_url_that_is_not_allowed_any_more_stops_before_anything_is_made(
     provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
 ) -> None:

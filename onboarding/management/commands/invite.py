@@ -34,8 +34,13 @@ class Command(BaseCommand):
         parser.add_argument("--tenant-id", required=True, help="the customer's Microsoft 365 tenant ID")
         parser.add_argument("--email", required=True, help="the customer's IT administrator, who gets the link")
         parser.add_argument("--m365-admin", required=True, help="the Microsoft 365 administrator who will sign in")
-        parser.add_argument("--customer-name", help="name of the organisation; default: the full name")
+        parser.add_argument(
+            "--customer-name", help="name of the organisation; default: the one it is kept with, or the full name"
+        )
         parser.add_argument("--valid-days", type=int, help="days until the link expires")
+        parser.add_argument(
+            "--again", action="store_true", help="invite although the service is connected already, to connect it anew"
+        )
         parser.add_argument("--send", action="store_true", help="mail the link too; a worker does it")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -51,6 +56,9 @@ class Command(BaseCommand):
             raise CommandError(_sentences(error)) from error
         except WrongStateError as error:
             raise CommandError(str(error)) from error
+        instance = invitation.service.instance
+        if not instance.has_ump_credential:
+            self.stderr.write(invitations.no_credential(instance))
         found = {"invitation": str(invitation.pk), "link": link, "expires_at": invitation.expires_at.isoformat()}
         self.stdout.write(json.dumps(found) if options["json"] else link)
 
@@ -65,7 +73,7 @@ def _invite(options: dict[str, Any]) -> Invitation:
     service = customers.ensure_service(
         instance,
         tenant_id=options["tenant_id"],
-        customer_name=options["customer_name"] or options["full_name"],
+        customer_name=options["customer_name"] or "",
         short_name=options["short_name"],
         full_name=options["full_name"],
         service_type=options["service_type"],
@@ -76,6 +84,7 @@ def _invite(options: dict[str, Any]) -> Invitation:
         it_admin_email=options["email"],
         m365_admin_email=options["m365_admin"],
         expires_at=timezone.now() + timedelta(days=days) if days else None,
+        again=options["again"],
         actor=COMMAND_LINE,
     )
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from onboarding.models import Invitation, Service
 from onboarding.services import invitations
 from registrations.models import AuditEvent, Operation
+from sandbox.app import Sandbox
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,66 @@ def test_another_organisations_tenant_is_refused(operator_client: Client) -> Non
 def test_a_time_that_is_over_is_refused(operator_client: Client) -> None:
     answer = operator_client.post(reverse(ADD), values(factories.make_service(), expires_at_0="2020-01-01"))
     assert "Choose a time in the future" in answer.content.decode()
+
+
+def test_a_time_years_away_is_refused(operator_client: Client, invitation: Invitation) -> None:
+    far = {"expires_at_0": "2099-01-01", "expires_at_1": "12:00:00"}
+    added = operator_client.post(reverse(ADD), values(factories.make_service(short_name="contoso2"), **far))
+    edited = operator_client.post(page_of(invitation), {**values(invitation.service), **far})
+    for answer in (added, edited):
+        assert "Choose a time within 365 days" in answer.content.decode()
+    assert Invitation.objects.get().expires_at.year < 2099
+
+
+def test_a_second_invitation_is_refused_while_one_is_open(operator_client: Client, invitation: Invitation) -> None:
+    answer = operator_client.post(reverse(ADD), values(invitation.service)).content.decode()
+    assert "has an open invitation already, for it@contoso.example" in answer
+    assert Invitation.objects.count() == 1
+    service = operator_client.get(reverse("admin:onboarding_service_change", args=[invitation.service_id]))
+    assert f"{reverse(ADD)}?service=" not in service.content.decode()
+
+
+def test_an_old_invitation_is_not_opened_again_beside_a_new_one(
+    operator_client: Client, invitation: Invitation
+) -> None:
+    Invitation.objects.update(expires_at=timezone.now() - timedelta(days=1))
+    operator_client.post(reverse(ADD), values(invitation.service))
+    assert Invitation.objects.count() == 2
+    answer = operator_client.post(page_of(invitation), values(invitation.service)).content.decode()
+    assert "has an open invitation already" in answer
+    invitation.refresh_from_db()
+    assert invitation.is_expired
+
+
+def test_a_connected_service_is_invited_again_only_with_a_tick(operator_client: Client, invitation: Invitation) -> None:
+    Invitation.objects.update(status=Invitation.Status.COMPLETED)
+    service = invitation.service
+    assert 'name="again"' in operator_client.get(reverse(ADD), {"service": service.pk}).content.decode()
+    assert "is connected already" in operator_client.post(reverse(ADD), values(service)).content.decode()
+    assert Invitation.objects.count() == 1
+    operator_client.post(reverse(ADD), values(service, again="on"))
+    assert Invitation.objects.count() == 2
+    assert "Connected" in operator_client.get(reverse("admin:onboarding_service_changelist")).content.decode()
+
+
+def test_an_instance_without_a_ump_credential_is_named_before_inviting(
+    operator_client: Client, sandbox: Sandbox
+) -> None:
+    bare = factories.make_instance(status="active", delivery="handover")
+    answer = operator_client.post(reverse(ADD), values(factories.make_service(instance=bare)), follow=True)
+    asked = operator_client.get(page_of(Invitation.objects.get(), "send"))
+    for page in (answer, asked):
+        assert f"{bare.host} has no UMP API credential" in page.content.decode()
+
+
+def test_a_new_link_that_nobody_has_is_not_shown_as_sent(
+    operator_client: Client, invitation: Invitation, work: Callable[[], None]
+) -> None:
+    operator_client.post(page_of(invitation, "send"))
+    work()
+    operator_client.post(page_of(invitation, "new_link"))
+    assert "New link not sent" in operator_client.get(reverse(LIST)).content.decode()
+    assert "Invitations that are not sent yet" in operator_client.get("/admin/").content.decode()
 
 
 def test_the_service_makes_the_invitation_with_its_link(operator_client: Client) -> None:
@@ -143,6 +204,24 @@ def test_a_revoked_invitation_offers_nothing_more(operator_client: Client, invit
     operator_client.post(page_of(invitation), {"it_admin_email": "evil@example.com"})
     invitation.refresh_from_db()
     assert invitation.it_admin_email == "it@contoso.example"
+
+
+def test_a_used_invitation_has_nothing_to_save_and_no_time_that_runs(
+    operator_client: Client, invitation: Invitation
+) -> None:
+    assert 'name="_save"' in operator_client.get(page_of(invitation)).content.decode()
+    Invitation.objects.update(status=Invitation.Status.COMPLETED)
+    page = operator_client.get(page_of(invitation)).content.decode()
+    assert 'name="_save"' not in page
+    assert 'name="_continue"' not in page
+    assert f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC" in page
+    service = reverse("admin:onboarding_service_change", args=[invitation.service_id])
+    for address in (reverse(LIST), service):
+        assert "in 29 days" not in operator_client.get(address).content.decode()
+
+
+def test_the_end_of_an_invitation_names_its_zone(operator_client: Client) -> None:
+    assert "Expires at (UTC)" in operator_client.get(reverse(ADD)).content.decode()
 
 
 def test_a_sent_invitation_keeps_service_and_tenant(operator_client: Client, invitation: Invitation) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from onboarding.models import Invitation
 from onboarding.services import invitations
 from registrations.models import ClientSecret, EntraTenant, Operation, UmpInstance
-from registrations.services import provisioning
+from registrations.services import checking, provisioning
 from tests import factories
 from tests.onboarding.conftest import OLGA
 
@@ -52,8 +52,8 @@ def test_each_need_is_counted_and_leads_to_its_rows(operator_client: Client, qui
     lacking = EntraTenant.objects.filter(name="Lacking")
     lacking.update(missing_permissions=["Organization.Read.All"], checked_at=now)
     ClientSecret.objects.update(expires_at=now + timedelta(days=59))
-    service = factories.make_service(instance=quiet)
-    for days in (-1, 3, 20):
+    for number, days in enumerate((-1, 3, 20)):
+        service = factories.make_service(instance=quiet, short_name=f"name{number}")
         made = invitations.create(
             service, it_admin_email="it@contoso.example", m365_admin_email="ga@contoso.example", actor=OLGA
         )
@@ -78,6 +78,24 @@ def test_a_failure_that_was_repeated_with_success_needs_nobody(operator_client: 
     assert lines(operator_client) == {}
     Operation.objects.filter(status="succeeded").update(status="failed")
     assert lines(operator_client) == {"Operations that failed": 1}
+
+
+def test_a_failed_provisioning_is_one_line(operator_client: Client, quiet: UmpInstance) -> None:
+    operation = provisioning.request(quiet, actor=OLGA)
+    Operation.objects.filter(pk=operation.pk).update(status="failed", ended_at=timezone.now())
+    UmpInstance.objects.update(status="failed")
+    assert lines(operator_client) == {"Instances whose provisioning failed": 1}
+
+
+def test_a_tenant_whose_first_check_failed_is_one_line(operator_client: Client, quiet: UmpInstance) -> None:
+    tenant = EntraTenant.objects.get()
+    EntraTenant.objects.update(checked_at=None)
+    operation = checking.request(tenant, actor=OLGA)
+    assert lines(operator_client) == {"Entra tenants that were never checked": 1}
+    Operation.objects.filter(pk=operation.pk).update(status="failed", ended_at=timezone.now())
+    (line,) = operator_client.get("/admin/").context["lines"]
+    assert (line.title, line.count) == ("Entra tenants whose check failed", 1)
+    assert operator_client.get(line.address).context["cl"].result_count == 1
 
 
 def test_an_expired_secret_is_not_merely_expiring(operator_client: Client, quiet: UmpInstance) -> None:

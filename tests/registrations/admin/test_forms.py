@@ -143,8 +143,55 @@ def test_half_a_credential_is_refused(operator_client: Client) -> None:
     provider = factories.make_provider()
     values = instance_values(provider, ump_client_id="f1eba000-0000-4000-8000-000000000002")
     answer = operator_client.post(reverse(ADD_INSTANCE), values).content.decode()
-    assert "The secret is missing" in answer
+    assert "The UMP API client secret is missing" in answer
     assert "The UMP API tenant ID is missing" in answer
+
+
+def test_delivery_by_api_without_a_credential_is_refused(operator_client: Client) -> None:
+    provider = factories.make_provider()
+    answer = operator_client.post(reverse(ADD_INSTANCE), instance_values(provider, delivery="api")).content.decode()
+    assert answer.count("delivery by API needs it") == 4
+    assert not UmpInstance.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "spelling", ["https://UMP.finebak.localhost/tenantui/", "https://ump.finebak.localhost:443/tenantui"]
+)
+def test_a_second_instance_on_one_ump_is_refused(operator_client: Client, spelling: str) -> None:
+    first = factories.make_instance()
+    values = instance_values(first.provider, app_name="second", ump_url=spelling)
+    answer = operator_client.post(reverse(ADD_INSTANCE), values).content.decode()
+    assert answer.count(f"{first.host} has this UMP base URL") == 1
+    assert "Constraint" not in answer
+    assert UmpInstance.objects.count() == 1
+
+
+def test_a_second_instance_of_one_host_is_refused_in_words(operator_client: Client) -> None:
+    first = factories.make_instance()
+    values = instance_values(first.provider, ump_url="https://other.finebak.localhost/")
+    answer = operator_client.post(reverse(ADD_INSTANCE), values).content.decode()
+    assert "This service provider has an instance with that app name already" in answer
+    assert "Constraint" not in answer
+
+
+@pytest.mark.parametrize("domain", ["sub.finebak.localhost", "localhost.finebak", "bak.finebak.localhost"])
+def test_a_domain_under_another_providers_domain_is_refused(operator_client: Client, domain: str) -> None:
+    finebak = factories.make_provider()
+    values = {"name": "Other", "domain": domain, "tenant": finebak.tenant_id}
+    answer = operator_client.post(reverse("admin:registrations_serviceprovider_add"), values)
+    if domain.endswith(".finebak.localhost"):
+        assert f"{domain} and finebak.localhost of Finebak overlap" in answer.content.decode()
+    assert ServiceProvider.objects.filter(domain=domain).exists() != domain.endswith(".finebak.localhost")
+
+
+def test_a_domain_above_another_providers_domain_is_refused(operator_client: Client, instance: UmpInstance) -> None:
+    other = factories.make_provider(name="Other", domain="other.example")
+    factories.make_provider(name="Third", domain="east.third.example")
+    change = {"domain": "third.example", "tenant": other.tenant_id, "reason": "Renamed"}
+    answer = operator_client.post(page_of(other, "change_address"), change).content.decode()
+    assert "third.example and east.third.example of Third overlap" in answer
+    other.refresh_from_db()
+    assert other.domain == "other.example"
 
 
 def test_host_and_urls_are_shown_before_anything_is_created(operator_client: Client) -> None:
@@ -209,11 +256,13 @@ def test_a_changed_address_voids_the_credential_and_tells_why(operator_client: C
         ({"ump_url": "https://evil.example/"}, "is not under finebak.localhost"),
         ({"reason": ""}, "This field is required"),
         ({"app_name": "not a label"}, "Use letters, digits and hyphens only"),
+        ({"ump_url": "https://ump.finebak.localhost/SECOND/"}, "second.finebak.localhost has this UMP base URL"),
     ],
 )
 def test_a_wrong_new_address_changes_nothing(
     operator_client: Client, instance: UmpInstance, values: dict[str, str], sentence: str
 ) -> None:
+    factories.make_instance(app_name="second", ump_url="https://ump.finebak.localhost/second")
     UmpInstance.objects.update(delivered_at=timezone.now(), status="active")
     assert sentence in change_address(operator_client, instance, **values)
     assert instance.status == "active"

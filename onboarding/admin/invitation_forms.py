@@ -1,0 +1,59 @@
+"""The form of an invitation: whose tenant it is for, and no second way in."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from unfold.widgets import UnfoldBooleanWidget
+
+from onboarding.models import Invitation, Service
+from onboarding.services import invitations
+from registrations.admin.base import inner_widget
+from registrations.errors import WrongStateError
+
+
+class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The expected tenant is the customer's: it is filled in from the service and may not be another."""
+
+    again = forms.BooleanField(label="Invite again although connected", required=False, widget=UnfoldBooleanWidget)
+
+    class Meta:
+        model = Invitation
+        fields = ["service", "tenant_id", "it_admin_email", "m365_admin_email", "expires_at"]
+        labels = {"expires_at": "Expires at (UTC)"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            del self.fields["again"]
+        if "service" in self.fields:
+            services = Service.objects.values_list("pk", "customer__tenant_id")
+            tenants = json.dumps({str(pk): tenant for pk, tenant in services})
+            inner_widget(self.fields["service"]).attrs["data-tenants"] = tenants
+            self.fields["tenant_id"].required = False
+            self.fields["tenant_id"].help_text = "The customer's tenant. Left empty, it is filled in."
+
+    def clean(self) -> dict[str, Any]:
+        """Only the customer's own tenant is accepted."""
+        values = super().clean() or self.cleaned_data
+        service, tenant_id = values.get("service"), values.get("tenant_id")
+        if service and tenant_id and tenant_id != service.customer.tenant_id:
+            self.add_error("tenant_id", f"The tenant of {service.customer} is {service.customer.tenant_id}.")
+        if service and not tenant_id and not self.has_error("tenant_id"):
+            values["tenant_id"] = service.customer.tenant_id
+        self._refuse_second_way_in(service or getattr(self.instance, "service", None), values)
+        return values
+
+    def _refuse_second_way_in(self, service: Service | None, values: dict[str, Any]) -> None:
+        is_new = self.instance._state.adding
+        opens = is_new or values.get("expires_at", timezone.now()) > timezone.now()
+        if service is None or not opens:
+            return
+        try:
+            invitations.refuse_second(service, besides=None if is_new else self.instance)
+        except WrongStateError as refusal:
+            self.add_error("service" if "service" in self.fields else None, str(refusal))
+            return
+        if is_new and invitations.is_connected(service) and not values.get("again"):
+            self.add_error("again", f"{service} is connected already. Tick this if it is to be connected anew.")
