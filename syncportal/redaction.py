@@ -3,6 +3,8 @@
 import logging
 import re
 
+from django.core.exceptions import PermissionDenied
+
 # What may stand behind /authenticate/ in a log. Anything else there is a link, or one with a slip in it.
 PAGES = (
     "OAuth2Callback",
@@ -42,7 +44,12 @@ class RedactionFilter(logging.Filter):
     """Redacts the message of each record before any handler formats it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Replace the record's message by its redacted text; every record passes."""
+        """Replace the record's message by its redacted text; every record passes.
+
+        A refused permission is no mistake of ours: its line says who asked for what, and a traceback would say nothing more.
+        """
+        if record.exc_info and isinstance(record.exc_info[1], PermissionDenied):
+            record.exc_info = None
         record.msg = redact(record.getMessage())
         record.args = ()
         return True

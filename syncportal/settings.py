@@ -286,6 +286,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = "syncportal.formats"
 FORMS_URLFIELD_ASSUME_HTTPS = True  # what Django 6 does by itself
 STATIC_URL = "/static/"
 STATICFILES_DIRS: list[Path] = []

@@ -25,8 +25,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
         "application", "connected", "grant",
     )  # fmt: skip
     readonly_fields = ("state", "application", "connected", "grant")
-    change_form_outer_before_template = "admin/registrations/pressing_operation.html"
-    change_form_outer_after_template = "admin/registrations/newest_operation.html"
+    change_form_outer_before_template = "admin/registrations/newest_operation.html"
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None

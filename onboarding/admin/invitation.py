@@ -44,7 +44,7 @@ class InvitationAdmin(PortalAdmin):
     actions_detail = ("send", "copy_link", "new_link", "revoke")
     change_form_outer_before_template = "admin/onboarding/invitation/facts.html"
 
-    def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
         """With the tick that a second invitation of a connected service needs."""
         chosen = None if obj else self._chosen_service(request.POST.get("service") or request.GET.get("service"))
         again = ["again"] if chosen and invitations.is_connected(chosen) else []

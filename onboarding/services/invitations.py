@@ -58,7 +58,7 @@ def create(
 def refuse_second(service: Service, *, besides: Invitation | None = None) -> None:
     """Raises WrongStateError where a link of the service opens the wizard: two links would be two ways in."""
     opened = Invitation.objects.usable(timezone.now()).filter(service=service)
-    found = opened.exclude(pk=besides.pk if besides else None).first()
+    found = (opened.exclude(pk=besides.pk) if besides else opened).first()
     if found:
         raise WrongStateError(
             f"{service} has an open invitation already, for {found.it_admin_email}. Send that one again, make a new link for "

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from registrations.models import ClientSecret, EntraTenant, Operation, UmpInstance
+from registrations.services import checking
 
 EXPIRING_WITHIN = timedelta(days=60)
 LATE_AFTER = timedelta(minutes=10)
@@ -44,6 +45,18 @@ def _newer_operation() -> Exists:
     return Exists(newer)
 
 
+def _failed_last() -> Exists:
+    """The newest operation of the row failed."""
+    failed = Operation.objects.filter(subject_id=OuterRef("pk"), status=Operation.Status.FAILED)
+    return Exists(failed.filter(~_newer_operation()))
+
+
+def _told_elsewhere() -> Q:
+    """A failure that has a line of its own among the instances or the tenants."""
+    instances = UmpInstance.objects.filter(pk=OuterRef("subject_id"), status=UmpInstance.Status.FAILED)
+    return Q(Exists(instances)) | Q(kind=checking.KIND)
+
+
 def _is_late(now: datetime) -> Q:
     """Due for minutes: workers or scheduler do not run, or are far behind."""
     limit = now - LATE_AFTER
@@ -64,7 +77,7 @@ OPERATIONS = Watch(
     Operation,
     (
         Need("failed", "Operations that failed", "failed", "Open", "ended_at",
-             lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation())),
+             lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation()) & ~_told_elsewhere()),
         Need("late", "Operations that no worker takes up", "late", "Open", "created_at", _is_late),
         Need("staff", "Operations that wait for you", "waiting", "Open", "created_at",
              lambda now: Q(status=Operation.Status.WAITING, waits_for="staff")),
@@ -85,10 +98,11 @@ SECRETS = Watch(
 TENANTS = Watch(
     EntraTenant,
     (
+        Need("failed", "Entra tenants whose check failed", "failed", "Open", "", lambda now: Q(_failed_last())),
         Need("missing", "Entra tenants that lack permissions", "missing", "Open", "checked_at",
-             lambda now: Q(checked_at__isnull=False) & ~Q(missing_permissions=[])),
+             lambda now: Q(checked_at__isnull=False) & ~Q(missing_permissions=[]) & ~Q(_failed_last())),
         Need("unchecked", "Entra tenants that were never checked", "unchecked", "Check", "",
-             lambda now: Q(checked_at__isnull=True)),
+             lambda now: Q(checked_at__isnull=True) & ~Q(_failed_last())),
     ),
 )  # fmt: skip
 

@@ -99,12 +99,16 @@ class HandOverPages(Pages):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         group = request.POST.get("group", "")
-        done = "Ticked. SyncPortal goes on when both groups are."
-        if not self.attempt(request, lambda: delivery.tick(operation, group, actor=actor_of(request)), done):
+        try:
+            delivery.tick(operation, group, actor=actor_of(request))
+        except PortalError as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
             return self.back_to(operation)
         tasks.ring_on_commit(operation.pk)
         operation.refresh_from_db()
         all_ticked = all(each.ticked_at for each in delivery.sheet(operation).groups)
+        done = "Ticked. SyncPortal goes on." if all_ticked else "Ticked. SyncPortal goes on when both groups are."
+        self.message_user(request, done, messages.SUCCESS)
         return HttpResponseRedirect(steps.address(operation, "change" if all_ticked else "hand_over"))
 
     @page("Make another secret", permission="tick", icon="refresh")

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -47,10 +48,14 @@ class AuditEventAdmin(ReadOnlyAdmin):
                 event=event,
                 sentence=self.sentence(event),
                 changes=changes(event),
-                subject_address=elements.address_of(event.subject_type, event.subject_id),
-                operation_address=elements.address_of("operation", event.operation_id),
+                subject_address=elements.address_of(event.subject_type, event.subject_id, request),
+                operation_address=elements.address_of("operation", event.operation_id, request),
             )
         return super().change_view(request, object_id, form_url, extra)
+
+    def name_of(self, obj: AuditEvent) -> str:
+        """Its sentence."""
+        return f"{obj.actor_label} {sentences.phrase(obj.action, obj.subject_label)}"
 
     @admin.display(description="What happened", ordering="action")
     def sentence(self, event: AuditEvent) -> SafeString:
@@ -89,7 +94,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         """The operation it belongs to."""
         if not event.operation_id:
             return format_html("{}", "–")
-        address = elements.address_of("operation", event.operation_id)
+        address = reverse("admin:registrations_operation_change", args=[event.operation_id])
         return format_html('<a class="text-link" href="{}">Steps</a>', address)
 
 

@@ -49,6 +49,10 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         )
         return [path("<uuid:object_id>/steps/", view, name="registrations_operation_steps"), *own, *super().get_urls()]
 
+    def name_of(self, obj: Operation) -> str:
+        """What it does, and for what."""
+        return f"{steps.title_of(obj)}: {obj.subject_label}"
+
     def steps_fragment(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The steps alone, for pages that show them live."""
         operation = self.get_object(request, str(object_id))
@@ -66,7 +70,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         operation = self.get_object(request, object_id)
         if operation is not None:
             extra.update(steps.describe(operation, request.user))
-            extra["subject_address"] = elements.address_of(operation.subject_type, operation.subject_id)
+            extra["subject_address"] = elements.address_of(operation.subject_type, operation.subject_id, request)
         return super().change_view(request, object_id, form_url, extra)
 
     @page("Resume", permission="act", icon="play_arrow")

@@ -2,6 +2,8 @@
 
 import re
 
+from registrations.services import kinds
+
 # "{subject}" stands where the subject's name goes; without it the name follows at the end.
 SENTENCES = {
     "staff.signed_in": "signed in",
@@ -63,7 +65,7 @@ ALONE = {"staff.signed_in", "staff.sign_in_refused"}  # the actor is the subject
 WORK = {
     "provision": "the provisioning of {subject}",
     "check_tenant": "the credential check of {subject}",
-    "send_invitation": "the mail of the {subject}",
+    "send_invitation": "the mailing of the {subject}",
     "connect": "the {subject}",
     "connect_token": "the {subject} by a delegated token",
     "connect_existing": "the {subject} by an existing registration",
@@ -87,11 +89,18 @@ def _template(action: str) -> str:
         return SENTENCES[action]
     step = STEP.match(action)
     if step:
-        return f'finished the step "{words(step["step"])}" of {WORK.get(step["kind"], "{subject}")}'
+        return f'finished the step "{_title(step["kind"], step["step"])}" of {WORK.get(step["kind"], "{subject}")}'
     kind, _, move = action.partition(".")
     if kind in WORK and move in MOVES:
         return f"{MOVES[move]} {WORK[kind]}"
     return f"did {words(action)}: {{subject}}"
+
+
+def _title(kind: str, name: str) -> str:
+    """The step's title; an older version may have had steps that this one does not know."""
+    known = kinds.known.get(kind)
+    titles = {step.name: step.title for step in known.steps} if known else {}
+    return titles.get(name, words(name))
 
 
 def _with_subject(template: str, subject: str) -> str:

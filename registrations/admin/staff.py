@@ -13,6 +13,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.forms import AdminOwnPasswordChangeForm, AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from registrations.admin.base import PortalAdmin, actor_of
 from registrations.errors import WrongStateError
@@ -76,6 +77,7 @@ class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
     list_display = ("username", "full_name", "is_active", "is_superuser", "last_login")
     list_filter = ("groups", "is_active", "is_superuser")
     readonly_fields = ("password_link",)
+    filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password_link", "first_name", "last_name", "email")}),
         ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
@@ -83,6 +85,12 @@ class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
     add_fieldsets = (
         (None, {"fields": ("username", "usable_password", "password1", "password2", "is_staff", "groups")}),
     )
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """Groups as ticks: there are few, and two boxes to move them between are wider than the page."""
+        if db_field.name == "groups":
+            kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     @admin.display(description="Password")
     def password_link(self, person: User) -> SafeString:

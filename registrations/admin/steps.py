@@ -55,7 +55,6 @@ def describe(operation: Operation, user: Any) -> dict[str, Any]:
         "operation_title": title_of(operation),
         "operation_address": address(operation, "change"),
         "steps_address": address(operation, "steps"),
-        "is_pressing": operation.status not in (Operation.Status.SUCCEEDED, Operation.Status.CANCELLED),
         "rows": rows,
         "progress": f"{done} of {len(rows)} steps are done",
         "taken": elements.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",

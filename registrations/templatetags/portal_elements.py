@@ -1,14 +1,64 @@
 """Template filters for what the staff's pages show again and again: states, instants, values to copy."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django import template
+from django.contrib import admin
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.db import models
+from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from registrations import elements
 
 register = template.Library()
+
+
+@dataclass(frozen=True)
+class Crumb:
+    """One part of the way to a page; the last one is the page itself."""
+
+    title: str
+    address: str = ""
+
+
+@register.inclusion_tag("unfold/helpers/header_title.html", takes_context=True)
+def breadcrumbs(context: template.RequestContext) -> dict[str, Any]:
+    """The way to this page in the words of the menu: its section, the list, the row."""
+    opts, request = context.get("opts"), context["request"]
+    if not opts:
+        return {"parts": [Crumb(str(context.get("title") or context.get("content_title") or "Start"))]}
+    pages = admin.site._registry.get(opts.model)
+    section, name = _in_menu(context, opts)
+    parts = [Crumb(section or str(opts.app_config.verbose_name)), Crumb(name, _list_address(opts))]
+    original = context.get("original")
+    if isinstance(original, models.Model):
+        parts.append(Crumb(getattr(pages, "name_of", str)(original), elements.change_url(original)))
+    elif context.get("add"):
+        parts.append(Crumb(f"Add {opts.verbose_name}", request.path))
+    return {"parts": parts}
+
+
+def _in_menu(context: template.RequestContext, opts: Any) -> tuple[str, str]:
+    """The titles of the menu's section and item that lead to the model's list."""
+    for section in context.get("sidebar_navigation") or []:
+        for item in section["items"]:
+            if str(item["link"]) == _list_address(opts):
+                return str(section.get("title") or ""), str(item["title"])
+    return "", str(capfirst(opts.verbose_name_plural))
+
+
+def _list_address(opts: Any) -> str:
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+
+
+@register.filter
+def beside_fields(errors: Any) -> bool:
+    """Whether some of a form's errors stand at its fields: those of the whole form are shown where this is asked."""
+    return bool(set(errors) - {NON_FIELD_ERRORS}) if isinstance(errors, dict) else bool(errors)
 
 
 @register.filter

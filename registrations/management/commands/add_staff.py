@@ -14,16 +14,18 @@ from django.db import transaction
 
 from registrations.services import audit
 
+ADMINISTRATORS = "administrators"  # no rows of permissions: Django's superusers, who alone may manage people
+
 
 class Command(BaseCommand):
-    """Makes the user, puts them into one group, and writes it into the history."""
+    """Makes the user with what their group may do, and writes it into the history."""
 
-    help = "Add a member of staff: an operator, who works, or an auditor, who looks."
+    help = "Add a member of staff: an operator, who works, an auditor, who looks, or an administrator, who also manages people."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The user name, the group, and where the password comes from."""
         parser.add_argument("username")
-        parser.add_argument("--group", required=True, choices=["operators", "auditors"])
+        parser.add_argument("--group", required=True, choices=["operators", "auditors", ADMINISTRATORS])
         parser.add_argument("--full-name", default="", help="as the history shows it")
         parser.add_argument(
             "--password-file", type=Path, help="a file with the password; without it one is made and printed once"
@@ -56,12 +58,13 @@ def _add(username: str, full_name: str, group_name: str, password: str) -> User:
     if User.objects.filter(username__iexact=username).exists():
         raise CommandError(f"There is a user {username} already.")
     first, _, last = full_name.strip().partition(" ")
-    user = User(username=username, first_name=first, last_name=last, is_staff=True)
+    is_administrator = group_name == ADMINISTRATORS
+    user = User(username=username, first_name=first, last_name=last, is_staff=True, is_superuser=is_administrator)
     user.set_password(password)
     try:
         user.full_clean()
         validate_password(password, user)
-        group = Group.objects.get(name=group_name)
+        groups = [] if is_administrator else [Group.objects.get(name=group_name)]
     except ValidationError as refusal:
         named = refusal.message_dict if hasattr(refusal, "error_dict") else {"password": refusal.messages}
         raise CommandError(" ".join(f"{field}: {' '.join(texts)}" for field, texts in named.items())) from None
@@ -69,6 +72,6 @@ def _add(username: str, full_name: str, group_name: str, password: str) -> User:
         raise CommandError(f"The group {group_name} is missing. Run manage.py migrate first.") from None
     with transaction.atomic():
         user.save()
-        user.groups.add(group)
+        user.groups.set(groups)
         audit.record("staff.added", actor=audit.COMMAND_LINE, subject=user, after={"groups": group_name})
     return user

@@ -56,11 +56,11 @@ class Command(ReportingCommand):
                 tenant.save(force_insert=True)
             else:
                 tenant.save(update_fields=["name", "client_id", "subscription"])
-            custody.keep_tenant_secret(tenant, secret, actor=audit.COMMAND_LINE)
             audit.record(
                 "tenant.added" if is_new else "tenant.changed", actor=audit.COMMAND_LINE, subject=tenant, before=before,
                 after={"name": tenant.name, "tenant_id": tenant.tenant_id, "client_id": tenant.client_id},
             )  # fmt: skip
+            custody.keep_tenant_secret(tenant, secret, actor=audit.COMMAND_LINE)
             checking.keep_outcome(tenant, found, actor=audit.COMMAND_LINE)
         self.report(
             f"{tenant.name} is connected (Microsoft knows it as {known_as}). {found.sentence}",

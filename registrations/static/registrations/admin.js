@@ -42,6 +42,7 @@
   function follow(region) {
     const status = region.parentElement.querySelector("[data-live-status]");
     const tell = (text) => { if (status && status.textContent !== text) status.textContent = text; };
+    const progress = region.parentElement.querySelector("[data-live-progress]");
     const isLive = () => region.querySelector("[data-steps]")?.dataset.isLive === "true";
     let last = "";
 
@@ -62,10 +63,10 @@
         last = text;
         region.innerHTML = text;
         if (focused) region.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-        tell(region.querySelector("[data-steps]").dataset.progress);
+        if (progress) progress.textContent = region.querySelector("[data-steps]").dataset.progress;
       }
       if (isLive()) window.setTimeout(look, POLL_MS);
-      else refreshRest().catch(() => tell("Load the page again to see what changed."));
+      else refreshRest().then(() => tell(""), () => tell("Load the page again to see what changed."));
     }
 
     if (isLive()) window.setTimeout(look, POLL_MS);
@@ -73,9 +74,8 @@
 
   // What an operation changed, elsewhere on the page: fields that somebody may be typing in are left alone.
   async function refreshRest() {
-    if (!document.querySelector("[data-refresh]")) return;
     const answer = await fetch(window.location.href, { credentials: "same-origin", redirect: "error" });
-    if (!answer.ok) return;
+    if (!answer.ok) throw new Error("The page was not given.");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.querySelectorAll("[data-refresh]").forEach((place) => {
       const now = page.querySelector(`[data-refresh="${place.dataset.refresh}"]`);

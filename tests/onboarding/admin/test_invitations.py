@@ -86,7 +86,7 @@ def test_an_old_invitation_is_not_opened_again_beside_a_new_one(
 def test_a_connected_service_is_invited_again_only_with_a_tick(operator_client: Client, invitation: Invitation) -> None:
     Invitation.objects.update(status=Invitation.Status.COMPLETED)
     service = invitation.service
-    assert 'name="again"' in operator_client.get(reverse(ADD), {"service": service.pk}).content.decode()
+    assert 'name="again"' in operator_client.get(reverse(ADD), {"service": str(service.pk)}).content.decode()
     assert "is connected already" in operator_client.post(reverse(ADD), values(service)).content.decode()
     assert Invitation.objects.count() == 1
     operator_client.post(reverse(ADD), values(service, again="on"))

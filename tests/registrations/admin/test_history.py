@@ -19,7 +19,11 @@ LIST = "admin:registrations_auditevent_changelist"
     [
         ("provision.requested", "umptoken.finebak.com", "requested the provisioning of umptoken.finebak.com"),
         ("provision.service_principal.done", "umptoken.finebak.com",
-         'finished the step "service principal" of the provisioning of umptoken.finebak.com'),
+         'finished the step "Create its service principal" of the provisioning of umptoken.finebak.com'),
+        ("provision.of_an_older_version.done", "umptoken.finebak.com",
+         'finished the step "of an older version" of the provisioning of umptoken.finebak.com'),
+        ("send_invitation.mail.done", "Invitation of Contoso (c1)",
+         'finished the step "Send the mail" of the mailing of the invitation of Contoso (c1)'),
         ("invitation.link_copied", "Invitation of Contoso (c1)", "copied the link of the invitation of Contoso (c1)"),
         ("staff.signed_in", "olga", "signed in"),
         ("tenant.changed", "{braces}", "changed the Entra tenant {braces}"),

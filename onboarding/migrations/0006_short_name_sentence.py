@@ -3,7 +3,7 @@ from django.db.models.functions import Lower
 
 
 class Migration(migrations.Migration):
-    dependencies = [("onboarding", "0004_ways")]
+    dependencies = [("onboarding", "0005_delegated_token")]
     operations = [
         migrations.AlterConstraint(
             model_name="service",

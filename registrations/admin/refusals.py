@@ -1,0 +1,29 @@
+"""The admin's pages for "not allowed" and "not found", in its frame and with a way back."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+FORBIDDEN = (
+    "This is not allowed",
+    "Your account may not open or do this. Ask an administrator of SyncPortal if it should.",
+)
+NOT_FOUND = ("There is no such page", "It may have been mistyped, or what it showed is not kept here.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler for a permission that is missing."""
+    return _answer(request, 403, *FORBIDDEN)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler for an address or an object that does not exist."""
+    return _answer(request, 404, *NOT_FOUND)
+
+
+def _answer(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
+    user = getattr(request, "user", None)  # missing where a middleware refused
+    if user is None or not user.is_staff:
+        return HttpResponse(f"{title}.\n", status=status, content_type="text/plain; charset=utf-8")
+    context = {**admin.site.each_context(request), "title": title, "content_title": title, "sentence": sentence}
+    return TemplateResponse(request, "admin/refusal.html", context, status=status).render()
