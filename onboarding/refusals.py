@@ -14,10 +14,11 @@ from registrations.errors import PortalError
 class Way(Enum):
     """Where the button of a refusal leads."""
 
-    NONE = "none"
     INVITATION = "invitation"
     REGISTRATION = "registration"
     PROGRESS = "progress"
+    PORTAL = "portal"  # what to do with the link in the mail
+    CONTACT = "contact"  # a mail to whoever sent the invitation
 
 
 class Lent(Enum):
@@ -30,6 +31,10 @@ class Lent(Enum):
     UNKNOWN = "unknown"
 
 
+HOW_TO_GO_ON = "How to go on"
+NEW_LINK = "Ask for a new invitation"
+
+
 @dataclass(frozen=True)
 class Refusal:
     """One page of the trouble template."""
@@ -39,8 +44,8 @@ class Refusal:
     title: str
     sentence: str
     next_step: str
-    button: str = ""
-    way: Way = Way.NONE
+    button: str = HOW_TO_GO_ON
+    way: Way = Way.PORTAL
     kept: str = ""
 
 
@@ -71,19 +76,23 @@ REFUSALS = {
             "unknown_link", 404, "This link is not known",
             "The address is not complete, or it was replaced by a newer link.",
             "Copy the whole link from the newest invitation mail, or ask your contact at {provider} for a new one.",
+            button=NEW_LINK, way=Way.CONTACT,
         ),
         Refusal(
             "expired_link", 410, "This invitation has expired", "Invitations end after some weeks, for safety.", ASK,
             kept=NOTHING_MADE,
+            button=NEW_LINK, way=Way.CONTACT,
         ),
         Refusal(
             "revoked_link", 410, "This invitation was withdrawn", "{provider} has withdrawn this invitation.",
             "If you expected to connect {customer}, ask your contact at {provider} for a new one.",
+            button=NEW_LINK, way=Way.CONTACT,
         ),
         Refusal(
             "replaced_link", 410, "This link was replaced",
             "{provider} has made a newer link for this invitation, so everything begun with the old one has ended.",
             "Open the link in the newest invitation mail, or ask your contact at {provider} for it.",
+            button=NEW_LINK, way=Way.CONTACT,
         ),
         Refusal(
             "used_link", 410, "This invitation has been used", "{customer} is connected already.",
@@ -93,6 +102,7 @@ REFUSALS = {
         Refusal(
             "instance_not_active", 503, "Not ready yet", "{provider} is still setting this address up.",
             "Open the link again later, or ask your contact at {provider} when it will be ready.",
+            button="Ask when it is ready", way=Way.CONTACT,
         ),
         Refusal(
             "another_organisation", 403, "This account is from another organisation",

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from onboarding import tokens
-from onboarding.views import allow, assets, callback, existing, landing, progress, registration
+from onboarding.views import allow, assets, callback, existing, landing, progress, registration, sharing
 
 urlpatterns = [
     path("authenticate", landing.portal, name="portal"),
@@ -19,6 +19,8 @@ urlpatterns = [
     re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})\Z", landing.landing, name="landing"),
     re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/choose\Z", landing.choose, name="choose"),
     re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/start\Z", landing.start, name="start"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/forward\Z", sharing.forward, name="forward"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/security\Z", sharing.for_security, name="for_security"),
     re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/existing\Z", existing.existing, name="existing"),
 ]
 handler400 = "onboarding.views.refusals.bad_request"

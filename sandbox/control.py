@@ -130,10 +130,15 @@ def _set_clock_skew(world: World, seconds: float) -> JsonObject:
     return {"seconds": world.clock.skew}
 
 
+USER_FLAGS = (
+    "enabled", "mfa_setup_needed", "blocked_by_conditional_access", "user_type", "refused_with", "refused_where",
+)  # fmt: skip
+
+
 def _set_user(world: World, tenant: str, upn: str, **flags: Any) -> JsonObject:
     user = world.tenant(tenant).user(upn)
     for name, value in flags.items():
-        if name not in ("enabled", "mfa_setup_needed", "blocked_by_conditional_access", "user_type"):
+        if name not in USER_FLAGS:
             raise LookupError(f"no flag {name}")
         setattr(user, name, value)
     return asdict(user)

@@ -21,6 +21,10 @@ class User:
     enabled: bool = True
     mfa_setup_needed: bool = False
     blocked_by_conditional_access: bool = False
+    refused_with: int | None = None  # an AADSTS code that this person's sign-in ends with
+    refused_where: str = (
+        "token"  # "sign_in": Microsoft sends the browser back with it; "token": the code is not redeemed
+    )
     eligible_roles: list[str] = field(default_factory=list)
 
     @property

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from onboarding.admin import needs
+from onboarding.admin import attempts, needs
 from onboarding.admin.invitation_forms import InvitationForm
 from onboarding.admin.service import state_of
 from onboarding.models import Connection, Invitation, Service
@@ -43,6 +43,7 @@ class InvitationAdmin(PortalAdmin):
     actions = ("send_selected", "revoke_selected")
     actions_detail = ("send", "copy_link", "new_link", "revoke")
     change_form_outer_before_template = "admin/onboarding/invitation/facts.html"
+    change_form_outer_after_template = "admin/onboarding/invitation/after.html"
 
     def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
         """With the tick that a second invitation of a connected service needs."""
@@ -219,7 +220,9 @@ class InvitationAdmin(PortalAdmin):
             connection = Connection.objects.select_related("registration").filter(invitation=invitation).first()
             newest = (steps.newest_of(connection.pk) if connection else None) or steps.newest_of(invitation.pk)
             live = steps.describe(newest, request.user) if newest else {}
+            met = attempts.of(invitation, connection)
             extra.update(live, connection=connection, invitation=invitation, state=self.state(invitation))
+            extra.update(attempts=met, for_support=attempts.for_support(invitation, met))
         return super().changeform_view(request, object_id, form_url, extra)
 
     @admin.display(description="ID", ordering="service__short_name")

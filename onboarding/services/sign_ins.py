@@ -116,6 +116,12 @@ def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> Non
         _record_refusal(sign_in, refusal, actor)
 
 
+def refuse_at_the_link(invitation: Invitation, refusal: RefusedError, *, actor: audit.Actor) -> None:
+    """Write down that a form behind the link was refused before any sign-in."""
+    with transaction.atomic():
+        audit.record("invitation.refused", actor=actor, subject=invitation, after={"refusal": refusal.refusal.key})
+
+
 def succeed(sign_in: SignIn) -> None:
     """Close the sign-in; the caller's transaction holds what it led to."""
     _close(sign_in, SignIn.Outcome.SUCCEEDED)

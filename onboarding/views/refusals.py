@@ -1,17 +1,21 @@
 """Every "no" as a page: one template, driven by data. Also the handlers for errors that no view foresaw."""
 
 from collections.abc import Callable
+from email.utils import parseaddr
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
+from urllib.parse import quote
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
+from onboarding import emails
 from onboarding.hosts import InstanceRequest
-from onboarding.refusals import LENT_SENTENCES, Lent, Refusal, RefusedError, Way
+from onboarding.refusals import HOW_TO_GO_ON, LENT_SENTENCES, Lent, Refusal, RefusedError, Way
 from onboarding.views import pages
 
 P = ParamSpec("P")
@@ -48,8 +52,8 @@ def answer(request: HttpRequest, refused: RefusedError) -> HttpResponse:
         "left": refused.left,
         "lent": _fill(LENT_SENTENCES.get(refused.lent, ""), names),
         "lent_left": refused.lent in {Lent.LEFT, Lent.UNKNOWN},
-        "button": refusal.button,
-        "button_url": _url(refusal, refused.link),
+        "button": refusal.button if refused.link or refusal.way is not Way.INVITATION else HOW_TO_GO_ON,
+        "button_url": _url(refusal, refused, names),
         "details": _details(refused),
     }
     return HttpResponse(render_to_string("onboarding/refusal.html", context), status=refusal.status)
@@ -97,12 +101,17 @@ def _fill(text: str, names: dict[str, str]) -> str:
     return str(capfirst(text.format(**names)))
 
 
-def _url(refusal: Refusal, link: str) -> str:
+def _url(refusal: Refusal, refused: RefusedError, names: dict[str, str]) -> str:
     if refusal.way is Way.REGISTRATION:
         return reverse("registration")
     if refusal.way is Way.PROGRESS:
         return reverse("progress")
-    return link if refusal.way is Way.INVITATION else ""
+    if refusal.way is Way.CONTACT:
+        subject = f"Invitation for {refused.customer or names['host']}: {refusal.title}"
+        return f"mailto:{parseaddr(emails.sender())[1]}?subject={quote(subject)}"
+    portal = reverse("portal", settings.INSTANCE_URLCONF)
+    # A browser that has not shown that it began at the link does not get it.
+    return refused.link or portal if refusal.way is Way.INVITATION else portal
 
 
 def _details(refused: RefusedError) -> list[tuple[str, str]]:

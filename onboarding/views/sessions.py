@@ -60,7 +60,7 @@ def watched(request: InstanceRequest) -> tuple[Connection, Operation | None]:
         Operation.Status.CANCELLED,
     )
     if by_another and setups.operation_of(connection) != operation:
-        raise RefusedError("used_link", customer=connection.invitation.service.customer.name)
+        raise RefusedError("session_missing")
     return connection, operation
 
 

@@ -37,6 +37,7 @@ SENTENCES = {
     "invitation.started": "started the {subject}",
     "invitation.authenticated": "signed in for the {subject}",
     "invitation.consent_begun": "went on to Microsoft's consent for the {subject}",
+    "invitation.refused": "was refused at the {subject}",
     "invitation.sign_in_refused": "was refused at the sign-in for the {subject}",
     "invitation.completed": "completed the {subject}",
     "application.intended": "is about to create the application",

@@ -17,7 +17,7 @@ from sandbox import directory, pages
 from sandbox.catalogue import GRAPH
 from sandbox.entra import clients, scopes
 from sandbox.entra.errors import EntraError
-from sandbox.entra.token import Code, TokenEndpoint
+from sandbox.entra.token import Code, TokenEndpoint, refuse_scripted
 from sandbox.entra.visit import CONSENTERS, Visit, is_one_of
 from sandbox.model import Tenant, User
 from sandbox.world import World
@@ -44,6 +44,10 @@ class Authorization(Visit):
         if isinstance(who, Response):
             return who
         tenant, user = who
+        try:
+            refuse_scripted(user, self.application, "sign_in")
+        except EntraError as error:
+            return self.refuse(error)
         try:
             clients.check_enabled(self.application, tenant)
         except EntraError as error:

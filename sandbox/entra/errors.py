@@ -30,6 +30,9 @@ CODES: dict[int, Known] = {
                  " request matches one added to your application in the Azure portal."),
     50057: Known("invalid_grant", "The user account is disabled."),
     50058: Known("login_required", "A silent sign-in request was sent but no user is signed in."),
+    50076: Known("interaction_required", "Due to a configuration change made by your administrator, or because you"
+                 " moved to a new location, you must use multi-factor authentication to access '{app_id}'.",
+                 suberror="basic_action"),
     50079: Known("interaction_required", "Due to a configuration change made by your administrator, or because you"
                  " moved to a new location, you must enroll in multi-factor authentication to access '{app_id}'.",
                  suberror="basic_action"),
@@ -40,6 +43,8 @@ CODES: dict[int, Known] = {
                  " tenant-specific endpoint or configure the application to be multi-tenant."),
     53003: Known("access_denied", "Access has been blocked by Conditional Access policies. The access policy does not"
                  " allow token issuance."),
+    53000: Known("interaction_required", "Device is not in required device state: unknown. Conditional Access policy"
+                 " requires a compliant device, and the device is not compliant.", suberror="message_only"),
     54005: Known("invalid_grant", "OAuth2 Authorization code was already redeemed, please retry with a new valid code"
                  " or use an existing refresh token."),
     65001: Known("invalid_grant", "The user or administrator has not consented to use the application with ID"
@@ -60,6 +65,8 @@ CODES: dict[int, Known] = {
     90023: Known("invalid_request", "The value of the parameter '{parameter}' is not supported."),
     90094: Known("access_denied", "{name} needs permission to access resources in your organization that only an admin"
                  " can grant. Please ask an admin to grant permission to this app before you can use it."),
+    90095: Known("access_denied", "{name} needs an administrator's approval. A request for it was sent.",
+                 suberror="consent_required"),
     500011: Known("invalid_resource", "The resource principal named {resource} was not found in the tenant named"
                   " {tenant}. This can happen if the application has not been installed by the administrator of the"
                   " tenant or consented to by any user in the tenant."),

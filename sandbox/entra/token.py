@@ -97,6 +97,7 @@ class TokenEndpoint:
         _check_verifier(code, form.get("code_verifier", ""))
         code.used = True
         home = self.issuer.world.state.tenants[code.tenant_id]
+        refuse_scripted(home.users[code.user_id], application, "token")
         return self._person(home, home.users[code.user_id], application, form.get("scope") or code.scope, code.nonce,
                             form.get("client_info") == "1")  # fmt: skip
 
@@ -158,6 +159,12 @@ class TokenEndpoint:
             token, application.app_id, tenant.id, user.id, scope.split(), expires_at
         )
         return token
+
+
+def refuse_scripted(user: User, application: Application, where: str) -> None:
+    """The refusal that a script has put in this person's way, such as a Conditional Access policy."""
+    if user.refused_with and user.refused_where == where:
+        raise EntraError(user.refused_with, app_id=application.app_id, name=application.display_name)
 
 
 def _scope_text(resource: Resource, granted: list[str], openid: list[str]) -> str:

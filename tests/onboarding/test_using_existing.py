@@ -320,6 +320,7 @@ def test_guessing_is_stopped_after_five_tries(customer: Browser, link: str, own:
         assert worked(work).status == "failed"
     page = refused(enter(customer, link, own.values), "too_many_tries")
     assert f'href="{link}"' in page
+    assert AuditEvent.objects.get(action="invitation.refused").after == {"refusal": "too_many_tries"}
     Operation.objects.update(created_at=timezone.now() - using_existing.WINDOW)
     assert enter(customer, link, own.values).status_code == 303
 
@@ -350,7 +351,7 @@ def test_who_guessed_in_vain_does_not_see_what_another_achieved(
     worked(work)
     for page in ("progress", "done"):
         assert "Contoso telephony" not in text(thief.open(f"/authenticate/{page}"))
-        refused(thief.open(f"/authenticate/{page}"), "used_link")
+        refused(thief.open(f"/authenticate/{page}"), "session_missing")
 
 
 def test_an_administrator_can_still_create_a_registration_while_grants_are_missing(

@@ -284,3 +284,29 @@ def test_scopes_of_two_resources_in_one_token_are_refused(sandbox: Sandbox) -> N
 
 def test_client_info_is_given_when_asked(sandbox: Sandbox) -> None:
     assert Redeeming(sandbox).redeem(client_info="1").json()["client_info"]
+
+
+@pytest.mark.parametrize("code", [53003, 50057, 50076])
+def test_a_scripted_refusal_at_the_token_has_microsofts_shape(sandbox: Sandbox, browser: Browser, code: int) -> None:
+    application, secret = actors.make_sign_in_app(sandbox)
+    answer = browser.press(actors.authorize_url(sandbox, application.app_id), CARLA, consent="accept")
+    user = sandbox.world.tenant("Contoso").user(CARLA)
+    user.refused_with = code
+    refusal = actors.token_answer(
+        sandbox, "organizations", grant_type="authorization_code", client_id=application.app_id, client_secret=secret,
+        code=actors.returned(answer)["code"], redirect_uri=actors.CALLBACK, scope="User.Read",
+    )  # fmt: skip
+    body = refusal.json()
+    assert (refusal.status_code, body["error_codes"]) == (400, [code])
+    assert f"Correlation ID: {body['correlation_id']}" in body["error_description"]
+
+
+@pytest.mark.parametrize("code", [90095, 53000])
+def test_a_scripted_refusal_at_the_sign_in_goes_back_to_the_client(
+    sandbox: Sandbox, browser: Browser, client_id: str, code: int
+) -> None:
+    user = sandbox.world.tenant("Contoso").user(CARLA)
+    user.refused_with, user.refused_where = code, "sign_in"
+    back = actors.returned(browser.press(actors.authorize_url(sandbox, client_id), CARLA))
+    assert back["error_description"].startswith(f"AADSTS{code}: ")
+    assert back["state"] == "state-1"

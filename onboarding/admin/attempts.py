@@ -1,0 +1,102 @@
+"""What the customer met: each trip to Microsoft and each set-up of one invitation, newest first. It holds no secret."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from onboarding.models import Connection, Invitation, SignIn
+from onboarding.refusals import REFUSALS
+from registrations import elements
+from registrations.admin import steps
+from registrations.models import Operation
+
+SHOWN = 50
+TRIPS = {SignIn.Purpose.IDENTIFY: "First sign-in", SignIn.Purpose.AUTHORISE: "Consent"}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One line: what, when, how it ended, and the codes by which Microsoft's support finds it."""
+
+    what: str
+    began_at: datetime
+    ended_at: datetime | None
+    state: str
+    word: str
+    reason: str
+    code: str
+    correlation_id: str
+
+    @property
+    def badge(self) -> SafeString:
+        """The outcome as icon, word and colour."""
+        return elements.badge(self.state, self.word)
+
+    @property
+    def plain(self) -> str:
+        """The same for a mail to support."""
+        ended = f" to {_exact(self.ended_at)}" if self.ended_at else ""
+        parts = [f"{_exact(self.began_at)}{ended}", self.what, self.word, self.reason]
+        parts += [f"code {self.code}"] if self.code else []
+        parts += [f"correlation id {self.correlation_id}"] if self.correlation_id else []
+        return " | ".join(part for part in parts if part)
+
+
+def of(invitation: Invitation, connection: Connection | None) -> list[Attempt]:
+    """The newest attempts of an invitation: two queries, however many there are."""
+    trips = [_trip(sign_in) for sign_in in SignIn.objects.filter(invitation=invitation)[:SHOWN]]
+    work = Operation.objects.filter(subject_id=connection.pk)[:SHOWN] if connection else []
+    found = trips + [_set_up(operation) for operation in work]
+    return sorted(found, key=lambda attempt: attempt.began_at, reverse=True)[:SHOWN]
+
+
+def for_support(invitation: Invitation, attempts: list[Attempt]) -> str:
+    """Plain text for a mail: which invitation, then each attempt. Neither link nor secret stands in it."""
+    service = invitation.service
+    head = [
+        f"Invitation {invitation.pk} of {service}",
+        f"Host {service.instance.host}, tenant {invitation.tenant_id}",
+        f"As of {_exact(timezone.now())}",
+    ]
+    return "\n".join([*head, *(attempt.plain for attempt in attempts)])
+
+
+def _trip(sign_in: SignIn) -> Attempt:
+    refusal = REFUSALS.get(sign_in.refusal)
+    state, word = "running", "Under way"
+    if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
+        state, word = "succeeded", "Succeeded"
+    elif sign_in.outcome == SignIn.Outcome.REFUSED:
+        state, word = "failed", "Refused"
+    elif sign_in.expires_at <= timezone.now():
+        state, word = "cancelled", "Nobody came back"
+    return Attempt(
+        what=f"{TRIPS[SignIn.Purpose(sign_in.purpose)]}, {sign_in.get_way_display().lower()}",
+        began_at=sign_in.created_at,
+        ended_at=sign_in.redeemed_at,
+        state=state,
+        word=word,
+        reason=refusal.title if refusal else sign_in.refusal,
+        code=sign_in.microsoft_code,
+        correlation_id=sign_in.correlation_id,
+    )
+
+
+def _set_up(operation: Operation) -> Attempt:
+    current = operation.current_step
+    return Attempt(
+        what=steps.title_of(operation),
+        began_at=operation.created_at,
+        ended_at=operation.ended_at,
+        state=operation.status,
+        word=operation.get_status_display(),
+        reason=operation.message,
+        code=operation.error_code,
+        correlation_id=current["request_id"] if current else "",
+    )
+
+
+def _exact(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,60 @@
+"""Before anybody signs in: pass the invitation on to a colleague, and the list for the security team."""
+
+from django.http import HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.text import slugify
+from django.views.decorators.http import require_safe
+
+from onboarding import requirements, ways
+from onboarding.hosts import InstanceRequest
+from onboarding.models import SignIn
+from onboarding.services import invitations
+from onboarding.views import pages
+from onboarding.views.landing import invitation_of
+from onboarding.views.refusals import refusing
+
+
+@require_safe
+@refusing
+def forward(request: InstanceRequest, token: str) -> HttpResponseBase:
+    """The link to copy, and a mail that is written already: the customer's own mail program sends it."""
+    invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
+    context = {
+        "invitation": invitation,
+        "service": invitation.service,
+        "customer_name": invitation.service.customer.name,
+        "token": token,
+        "link": invitations.link_of(invitation),
+        "needed_role": requirements.NEEDED_ROLE_SENTENCE,
+    }
+    return pages.page(request, "forward.html", context)
+
+
+@require_safe
+@refusing
+def for_security(request: InstanceRequest, token: str) -> HttpResponseBase:
+    """A text file without the link: what is created, which permissions and roles, why, and how to undo it."""
+    invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
+    service = invitation.service
+    context = {
+        **pages.frame_of(request),
+        "service": service,
+        "customer": service.customer,
+        "tenant_id": invitation.tenant_id,
+        "choices": ways.offered(request.instance),
+        "reason": ways.ORDER_REASON,
+        "permissions": requirements.PERMISSIONS,
+        "roles": requirements.ROLES,
+        "scopes": requirements.SCOPES,
+        "token_scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,
+        "token_roles": requirements.TOKEN_ROLES,
+        "needed_role": requirements.NEEDED_ROLE_SENTENCE,
+        "now": timezone.now(),
+    }
+    name = f"{slugify(service.instance.provider.name) or 'provider'}-{slugify(service.short_name)}.txt"
+    return HttpResponse(
+        render_to_string("onboarding/security.txt", context),
+        content_type="text/plain; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
