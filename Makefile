@@ -14,7 +14,7 @@ PYTHON = $(shell for p in python3.13 python3.12 python3.11 python3; do \
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 unexport DJANGO_SETTINGS_MODULE PYTEST_ADDOPTS MYPYPATH
 
-.PHONY: help demo demo-reset test test-units test-stack test-browser lint types floors format lock migrations
+.PHONY: help demo demo-reset test test-units test-stack test-browser screenshots lint types floors format lock migrations
 .DEFAULT_GOAL := help
 
 help: ## List these commands
@@ -37,6 +37,9 @@ test-stack: programs ## The whole path with real processes, on both databases
 
 test-browser: programs ## A real Chromium clicks through the main job
 	@exec $(PY) -m tests.run browser
+
+screenshots: programs ## Pictures of every page in three widths, light and dark, into screenshots/
+	@exec $(PY) -m tests.run screenshots
 
 lint: $(VENV)/.installed-dev ## Ruff: mistakes and format
 	@$(PY) -m ruff check .

@@ -21,7 +21,8 @@ COMMANDS = {  # a story whose first chapter fails is not told further
     "units-on-sqlite": UNITS,
     "units-on-postgresql": UNITS,
     "stack": [*PYTEST, "--exitfirst", "tests/stack"],
-    "browser": [*PYTEST, "--exitfirst", "tests/browser"],
+    "browser": [*PYTEST, "--exitfirst", "-n", "2", "--dist", "loadfile", "tests/browser"],
+    "screenshots": [*PYTEST, "-n", "2", "tests/browser/screenshots.py"],
     "types": [sys.executable, "-m", "mypy", "."],
     "migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
 }

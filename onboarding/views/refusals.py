@@ -20,6 +20,7 @@ from onboarding.views import pages
 
 P = ParamSpec("P")
 FORM_TOO_OLD = "The form is too old, or your browser refuses cookies. Go back, reload the page and send it again.\n"
+UNKNOWN = ("your provider", "the application", "your organisation")
 
 
 def refusing(
@@ -89,16 +90,18 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def _names(frame: dict[str, Any], refused: RefusedError) -> dict[str, str]:
     provider, instance = frame["provider"], frame["instance"]
     return {
-        "provider": provider.name if provider else "your provider",
+        "provider": provider.name if provider else UNKNOWN[0],
         "host": instance.host if instance else "",
-        "app": instance.app_name if instance else "the application",
-        "customer": refused.customer or "your organisation",
+        "app": instance.app_name if instance else UNKNOWN[1],
+        "customer": refused.customer or UNKNOWN[2],
         "facts": refused.facts,
     }
 
 
 def _fill(text: str, names: dict[str, str]) -> str:
-    return str(capfirst(text.format(**names)))
+    filled = text.format(**names)
+    # Our own words begin a sentence with a capital; an address or a name stays as its owner writes it.
+    return str(capfirst(filled)) if filled.startswith(UNKNOWN) else filled
 
 
 def _url(refusal: Refusal, refused: RefusedError, names: dict[str, str]) -> str:

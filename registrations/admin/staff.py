@@ -27,6 +27,8 @@ SECRET = {"password", "password1", "password2", "usable_password", "last_login"}
 class SuperuserOnly(PortalAdmin):
     """Nobody else sees these pages, whatever permissions a group has."""
 
+    filter_horizontal = ()  # Django's two boxes with arrows: no keyboard's friend, and named against ARIA's rules
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Superusers only."""
         return self._is_superuser(request)
@@ -42,6 +44,11 @@ class SuperuserOnly(PortalAdmin):
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         """Superusers only."""
         return self._is_superuser(request)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        """Boxes to tick: groups and permissions are few."""
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[arg-type]
 
     def _is_superuser(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
@@ -77,7 +84,6 @@ class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
     list_display = ("username", "full_name", "is_active", "is_superuser", "last_login")
     list_filter = ("groups", "is_active", "is_superuser")
     readonly_fields = ("password_link",)
-    filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password_link", "first_name", "last_name", "email")}),
         ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
@@ -85,12 +91,6 @@ class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
     add_fieldsets = (
         (None, {"fields": ("username", "usable_password", "password1", "password2", "is_staff", "groups")}),
     )
-
-    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
-        """Groups as ticks: there are few, and two boxes to move them between are wider than the page."""
-        if db_field.name == "groups":
-            kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     @admin.display(description="Password")
     def password_link(self, person: User) -> SafeString:

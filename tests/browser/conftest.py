@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
+from registrations import tasks
+from sandbox.app import Sandbox
 from tests import programs
+from tests.browser import stage as stages
+from tests.browser import states
 from tests.stack.stack import Stack, on_embedded_defaults
 
 FLAGS = [
@@ -19,6 +23,22 @@ FLAGS = [
 def browser_type_launch_args() -> dict[str, Any]:
     """The system's Chromium: nothing is downloaded."""
     return {"executable_path": str(programs.needed(programs.chromium())), "args": FLAGS, "headless": True}
+
+
+@pytest.fixture(scope="session")
+def stage(
+    running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+) -> Iterator[stages.Stage]:
+    """Rows in every state, served by this process."""
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
+        patch.setattr(tasks, "ring", lambda *args, **kwargs: True)  # nobody has to hear: the stage does the work itself
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread; Django has its own
+        with (
+            stages.own_database(tmp_path_factory.mktemp("stage") / "stage.sqlite3"),
+            stages.served(running_sandbox) as stage,
+        ):
+            states.fill(stage)
+            yield stage
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from onboarding import refusals
 from onboarding.explanations import GENERIC, explain
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations
+from onboarding.views import refusals as views
 from registrations.models import AuditEvent, ClientSecret, Operation, UmpInstance
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
@@ -319,3 +320,10 @@ def test_every_refusal_fills_its_texts_and_blames_nobody() -> None:
                 assert word not in filled.lower()
         assert refusal.sentence
         assert refusal.next_step
+
+
+def test_an_address_at_the_beginning_of_a_sentence_keeps_its_own_letters(rf: RequestFactory) -> None:
+    page = views.answer(rf.get("/"), refusals.RefusedError("guest", facts="carla@contoso.example")).content.decode()
+    assert "carla@contoso.example is a guest in the Microsoft 365 of your organisation" in page
+    unknown = views.answer(rf.get("/"), refusals.RefusedError("revoked_link")).content.decode()
+    assert "Your provider has withdrawn this invitation" in unknown

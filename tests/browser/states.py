@@ -1,0 +1,279 @@
+"""Rows in every state that a page can show: a customer for each state, and a neighbour with long names."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from onboarding.models import Connection, Invitation
+from onboarding.services import connecting, invitations
+from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
+from registrations.services import audit, operations, provisioning
+from sandbox.catalogue import APPLICATION_ADMINISTRATOR
+from tests import factories
+from tests.browser.stage import LONG_CUSTOMER, LONG_EMAIL, LONG_PROVIDER, Stage
+from tests.onboarding import test_delegating as delegating
+from tests.onboarding import test_using_existing as existing
+from tests.onboarding.browser import Browser
+
+CARLA, TILDA = "carla@contoso.example", delegating.TILDA
+REPLICATION = "Microsoft is still copying this to its data centres; usually under a minute."
+
+
+def fill(stage: Stage) -> None:
+    """Everything that a page can show."""
+    olga = _staff("olga", "Olga", "Operator", "operators")
+    _staff("arthur", "Arthur", "Auditor", "auditors")
+    User.objects.create_superuser("root", password=factories.PASSWORD)
+    actor = audit.Actor.staff(olga, "192.0.2.7")
+    instance = factories.make_instance(stage.sandbox)
+    stage.operations["provisioned"] = provisioning.request(instance, actor=actor, user=olga)
+    _work()
+    assert stage.instance.status == UmpInstance.Status.ACTIVE, Operation.objects.get().message
+    by_hand = factories.make_instance(stage.sandbox, app_name="umptoken2", delivery=UmpInstance.Delivery.HANDOVER)
+    stage.operations["hand-over"] = provisioning.request(by_hand, actor=actor, user=olga)
+    _work()
+    _add_customers(stage, actor)
+    _add_neighbours(stage, actor)
+
+
+def _staff(username: str, first: str, last: str, group: str) -> User:
+    user = User.objects.create_user(
+        username, password=factories.PASSWORD, first_name=first, last_name=last, is_staff=True
+    )
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+def _work() -> None:
+    """Do what workers do, without the waiting."""
+    for _ in range(50):
+        Operation.objects.live().filter(waits_for="").update(next_attempt_at=timezone.now())
+        due = operations.due()
+        if not due:
+            return
+        for operation_id in due:
+            operations.run(operation_id)
+
+
+# --- Customers, one for each state ------------------------------------------------------------------------------------
+def _add_customers(stage: Stage, actor: audit.Actor) -> None:
+    customer = factories.make_customer(stage.sandbox)
+    contoso = stage.sandbox.world.tenant(stage.sandbox.seed.customer.tenant_id)
+    stage.sandbox.world.add_user(
+        contoso, "Tilda", TILDA, [APPLICATION_ADMINISTRATOR, delegating.SKYPE, delegating.TEAMS]
+    )
+    for number, (state, bring) in enumerate(STATES.items(), start=1):
+        service = factories.make_service(
+            stage.sandbox, customer=customer, instance=stage.instance, short_name=f"contoso{number}"
+        )
+        stage.invitations[state] = invitation = invitations.create(
+            service, it_admin_email="it@contoso.example", m365_admin_email=CARLA, actor=actor
+        )
+        stage.browsers[state] = Browser(stage.sandbox, stage.instance.host)
+        bring(stage, state)
+        invitation.refresh_from_db()
+
+
+def _connected(stage: Stage, state: str) -> None:
+    _signed_in(stage, state)
+    browser = stage.browsers[state]
+    answer = browser.authorise(browser.open("/authenticate/registration"), name="Contoso-sync")
+    assert answer.status_code == 303, answer.content.decode()
+    _work()
+    operation = Operation.objects.get(kind=connecting.KIND)
+    assert operation.status == Operation.Status.SUCCEEDED, operation.message
+
+
+def _connected_with_rest(stage: Stage, state: str) -> None:
+    """Connected, but what was lent could not be given back: the row says so, as the step would have written it."""
+    _signed_in(stage, state)
+    whole = Connection.objects.get(invitation=stage.invitations["connected"]).registration
+    assert whole
+    twin = AppRegistration.objects.create(
+        tenant_id=whole.tenant_id, app_id=whole.app_id, object_id=whole.object_id, unique_name="twin",
+        service_principal_id=whole.service_principal_id, display_name="Contoso-sync",
+    )  # fmt: skip
+    Connection.objects.filter(invitation=stage.invitations[state]).update(
+        registration=twin, status=Connection.Status.CONNECTED, connected_at=timezone.now(), grant_removed=False
+    )
+
+
+def _entered(*, granted: bool = True, secret: str = "", work: bool = True) -> Callable[[Stage, str], None]:
+    """The values of an existing registration were entered, and tried."""
+
+    def bring(stage: Stage, state: str) -> None:
+        world, invitation = stage.sandbox.world, stage.invitations[state]
+        contoso = world.tenant(stage.sandbox.seed.customer.tenant_id)
+        application = world.add_application(contoso, "Contoso telephony")
+        password = world.add_secret(application, "made by hand")
+        values = {
+            "tenant": contoso.id, "client_id": application.app_id, "client_secret": secret or password.secret,
+        }  # fmt: skip
+        if granted:
+            existing.grant(stage.sandbox, existing.Own(contoso, application, password.key_id, values))
+        world.add_ump_customer("finebak", invitation.service.short_name, "Contoso Ltd", contoso.id)
+        answer = existing.enter(stage.browsers[state], stage.link(state), values)
+        assert answer.status_code == 303, answer.content.decode()
+        if work:
+            Operation.objects.live().update(created_at=timezone.now() - timedelta(hours=1))  # no longer "maybe too new"
+            _work()
+        else:
+            Operation.objects.live().filter(next_attempt_at__isnull=False).update(next_attempt_at=None)
+
+    return bring
+
+
+def _token_connected(stage: Stage, state: str) -> None:
+    _token_signed_in(stage, state)
+    invitation, browser = stage.invitations[state], stage.browsers[state]
+    contoso = stage.sandbox.seed.customer.tenant_id
+    stage.sandbox.world.add_ump_customer("finebak", invitation.service.short_name, "Contoso Ltd", contoso)
+    answer = browser.sign_in(browser.press(browser.open("/authenticate/allow")), TILDA)
+    assert answer.status_code == 303, answer.content.decode()
+    _work()
+
+
+def _token_signed_in(stage: Stage, state: str) -> None:
+    browser = stage.browsers[state]
+    answer = browser.sign_in(browser.start(stage.link(state), way="token"), TILDA)
+    assert answer.status_code == 303, answer.content.decode()
+
+
+def _sent(stage: Stage, state: str) -> None:
+    Invitation.objects.filter(pk=stage.invitations[state].pk).update(
+        status=Invitation.Status.SENT, email_sent=True, send_count=1, sent_at=timezone.now()
+    )
+
+
+def _signed_in(stage: Stage, state: str) -> None:
+    page = stage.browsers[state].identify(stage.link(state), CARLA)
+    assert page.status_code == 200, page.content.decode()
+
+
+def _ended(status: Invitation.Status, **values: Any) -> Callable[[Stage, str], None]:
+    def bring(stage: Stage, state: str) -> None:
+        Invitation.objects.filter(pk=stage.invitations[state].pk).update(status=status, **values)
+
+    return bring
+
+
+def _at_step(
+    reached: str, step_status: str, status: str, *, note: str = "", **values: Any
+) -> Callable[[Stage, str], None]:
+    """An operation that has come to a step, written as the engine writes it."""
+
+    def bring(stage: Stage, state: str) -> None:
+        _signed_in(stage, state)
+        connection = Connection.objects.get(invitation=stage.invitations[state])
+        notes = {operations.INSTANCE_NOTE: str(stage.instance.pk)}
+        actor = audit.Actor.customer("Carla <carla@contoso.example>")
+        operation = operations.request(connecting.KIND, connection, actor=actor, notes=notes)
+        began = timezone.now() - timedelta(seconds=40)
+        for step in operation.steps:
+            here = step["name"] == reached
+            step.update(status=step_status if here else "done", started_at=began.isoformat(), note=note if here else "")
+            step["ended_at"] = None if here and step_status != "failed" else timezone.now().isoformat()
+            if here:
+                break
+        Operation.objects.filter(pk=operation.pk).update(
+            status=status, steps=operation.steps, started_at=began, next_attempt_at=None, message=note, **values
+        )
+        if "customer_part" in notes:
+            return
+        Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.CONNECTING)
+        Invitation.objects.filter(pk=stage.invitations[state].pk).update(status=Invitation.Status.CONNECTING)
+        stage.operations[state] = Operation.objects.get(pk=operation.pk)
+
+    return bring
+
+
+def _own_part_done(stage: Stage, state: str) -> None:
+    _at_step("find_service", "waiting", "waiting", note="The UMP has no service contoso9 yet.", waits_for="staff")(
+        stage, state
+    )
+    Connection.objects.filter(invitation=stage.invitations[state]).update(customer_part_done_at=timezone.now())
+
+
+STATES: dict[str, Callable[[Stage, str], None]] = {
+    "connected": _connected,  # the first, because the sandbox's UMP knows contoso1
+    "sent": _sent,
+    "draft": lambda stage, state: None,
+    "signed-in": _signed_in,
+    "running": _at_step("permissions", "running", "running"),
+    "waiting": _at_step("roles", "waiting", "waiting", note=REPLICATION),
+    "sign-in-again": _at_step(
+        "secret", "waiting", "waiting", waits_for="customer",
+        note="The permission that you gave for the set-up has run out. Sign in again to go on.",
+    ),
+    "failed": _at_step(
+        "secret", "failed", "failed", error_code="Authorization_RequestDenied",
+        note="Microsoft refused to make a secret: a policy of your organisation forbids secrets for applications "
+        "(credential creation is blocked by appManagementPolicy).",
+    ),
+    "provider": _at_step("hand_over", "waiting", "waiting", note="The UMP refused our credential.", waits_for="staff"),
+    "own-part-done": _own_part_done,
+    "connected-with-rest": _connected_with_rest,
+    "existing-tried": _entered(work=False),
+    "existing-missing": _entered(granted=False),
+    "existing-failed": _entered(secret="a-secret-of-somebody-else"),
+    "existing-connected": _entered(),
+    "token-signed-in": _token_signed_in,
+    "token-connected": _token_connected,
+    "revoked": _ended(Invitation.Status.REVOKED, revoked_at=timezone.now()),
+    "expired": _ended(Invitation.Status.SENT, expires_at=timezone.now() - timedelta(days=1)),
+}  # fmt: skip
+
+
+# --- What else a list of a real provider shows ------------------------------------------------------------------------
+def _add_neighbours(stage: Stage, actor: audit.Actor) -> None:
+    tenant = EntraTenant.objects.create(
+        name=LONG_PROVIDER, tenant_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f001",
+        client_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f002", checked_at=timezone.now(),
+        missing_permissions=["Application.ReadWrite.OwnedBy", "Organization.Read.All"],
+        excess_permissions=["Directory.ReadWrite.All"],
+    )  # fmt: skip
+    provider = factories.make_provider(
+        name=f"{LONG_PROVIDER} AG", domain="telekommunikation-elektrizitaetswerke.example", tenant=tenant
+    )
+    for number, status in enumerate(UmpInstance.Status):
+        instance = factories.make_instance(
+            provider=provider, app_name=f"umptoken-{number}", status=status, status_changed_at=timezone.now(),
+            ump_url=f"https://ump{number}.telekommunikation-elektrizitaetswerke.example/tenantui",
+            delivery=UmpInstance.Delivery.HANDOVER, delivered_at=timezone.now() if status == "active" else None,
+        )  # fmt: skip
+        stage.operations[f"instance-{status}"] = _operation_of(instance, status, actor)
+    long = factories.make_customer(
+        name=LONG_CUSTOMER.replace("Ober", "Nieder"), tenant_id="c0a70500-0000-4000-8000-00000000000f"
+    )
+    service = factories.make_service(customer=long, full_name=LONG_CUSTOMER, short_name="lka-oberoest-01")
+    stage.invitations["long"] = invitations.create(
+        service, it_admin_email=LONG_EMAIL, m365_admin_email=LONG_EMAIL, actor=actor
+    )
+
+
+def _operation_of(instance: UmpInstance, status: str, actor: audit.Actor) -> Operation:
+    """A provisioning that stands as the instance's state says."""
+    operation = operations.request(provisioning.KIND, instance, actor=actor)
+    ends = {"failed": "failed", "active": "succeeded", "draft": "cancelled", "retired": "cancelled"}
+    note = {
+        "failed": "Microsoft refused to make the application: the tenant's quota of 250 objects is used up.",
+        "provisioning": "Type the values of the hand-over sheet into the UMP, and tick both groups.",
+    }.get(status, "")
+    for number, step in enumerate(operation.steps):
+        if number > 4 and status != "active":
+            break
+        step.update(status="done", started_at=timezone.now().isoformat(), ended_at=timezone.now().isoformat())
+        if number == 4 and status in ("failed", "provisioning"):
+            step.update(
+                status="failed" if status == "failed" else "waiting", note=note, request_id="6a0c5e2f-1b2c-4d3e"
+            )
+    Operation.objects.filter(pk=operation.pk).update(
+        status=ends.get(status, "waiting"), steps=operation.steps, message=note, started_at=timezone.now(),
+        waits_for="staff" if status == "provisioning" else "", next_attempt_at=None,
+        ended_at=timezone.now() if status in ends else None,
+        error_code="handover" if status == "provisioning" else "",
+    )  # fmt: skip
+    return Operation.objects.get(pk=operation.pk)

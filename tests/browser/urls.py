@@ -1,0 +1,30 @@
+"""The wizard's addresses, and one more in tests alone: any refusal as a page, without what leads to it."""
+
+from django.http import HttpResponse
+from django.urls import path
+
+from onboarding import urls
+from onboarding.explanations import explain
+from onboarding.hosts import InstanceRequest
+from onboarding.refusals import REFUSALS, RefusedError, Way
+from onboarding.views import refusals
+
+FACTS = "carla@contoso.example"
+
+
+def refusal(request: InstanceRequest, key: str, code: str = "") -> HttpResponse:
+    """The page of a refusal with everything that it can show."""
+    refused = RefusedError(
+        key, facts=FACTS, explanation=explain(code) if code else None, code=f"AADSTS{code}" if code else "",
+        correlation_id="7f3f9a52-6f0e-4c43-9d9b-5d0b8c1d2e11", customer="Contoso",
+    )  # fmt: skip
+    refused.link = "/authenticate" if REFUSALS[key].way is Way.INVITATION else ""
+    return refusals.answer(request, refused)
+
+
+urlpatterns = [
+    *urls.urlpatterns,
+    path("authenticate/refusal/<str:key>", refusal),
+    path("authenticate/refusal/<str:key>/<str:code>", refusal),
+]
+handler400, handler403, handler404, handler500 = urls.handler400, urls.handler403, urls.handler404, urls.handler500
