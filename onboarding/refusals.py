@@ -269,6 +269,12 @@ class RefusedError(PortalError):
             self.refusal = replace(self.refusal, kept=CONSENTED)
         return self
 
+    def at_the_link(self, link: str) -> "RefusedError":
+        """The same refusal for whoever holds the link and has no session: the button leads back to the link."""
+        if self.refusal.way is Way.PROGRESS:
+            self.refusal, self.link = replace(self.refusal, button="Back to the invitation", way=Way.INVITATION), link
+        return self
+
     def in_second_step(self) -> "RefusedError":
         """The same refusal for somebody who is past the first sign-in: the button leads back to the second one."""
         if self.refusal.way is Way.INVITATION and self.refusal.key != "another_administrator":

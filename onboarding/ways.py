@@ -36,7 +36,7 @@ CHOICES = (
     Choice(
         ConnectionWay.NEW, "Create a new app registration",
         "Recommended. For most organisations: it is made for you now.",
-        "Leaves one registration in your Microsoft Entra, with the permissions and roles below.",
+        "Leaves one registration in your Microsoft Entra, with the permissions and roles that the invitation lists.",
     ),
     Choice(
         ConnectionWay.EXISTING, "Use an existing app registration",

@@ -12,7 +12,7 @@ from onboarding import requirements, tokens, ways
 from onboarding.hosts import InstanceRequest
 from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
-from onboarding.services import arrivals, sign_ins
+from onboarding.services import arrivals, invitations, sign_ins
 from onboarding.views import pages
 from onboarding.views.departures import depart
 from onboarding.views.pages import SeeOther
@@ -108,7 +108,7 @@ def invitation_of(
     try:
         sign_ins.refuse_unusable(invitation, purpose)
     except RefusedError as refused:
-        refused.customer = invitation.service.customer.name
+        refused.at_the_link(invitations.link_of(invitation)).customer = invitation.service.customer.name
         keep_refusal(request, invitation, refused)
         raise
     return invitation

@@ -41,6 +41,14 @@ def test_the_security_team_gets_a_file_that_names_everything_and_opens_nothing(
     assert "&#" not in told
 
 
+def test_a_used_link_leads_back_to_the_page_that_says_so(customer: Browser, link: str) -> None:
+    Invitation.objects.update(status=Invitation.Status.COMPLETED)
+    for name in ("choose", "existing", "forward", "security"):
+        page = customer.open(f"{urlsplit(link).path}/{name}")
+        refused(page, "used_link")
+        assert f'href="{link}"' in page.content.decode()
+
+
 def test_both_change_nothing_and_end_with_the_link(customer: Browser, invitation: Invitation, link: str) -> None:
     before = AuditEvent.objects.count()
     paths = [f"{urlsplit(link).path}/{name}" for name in ("forward", "security")]
