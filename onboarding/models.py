@@ -161,6 +161,9 @@ class SignIn(Sealing):
     purpose = models.CharField(max_length=20, choices=Purpose)
     token_hash = models.CharField(max_length=64, blank=True)  # of the link with which it was begun
     way = models.CharField(max_length=20, choices=ConnectionWay, default=ConnectionWay.NEW)
+    registration_name = models.CharField(
+        max_length=15, blank=True
+    )  # what its page said the registration will be called
     state_hash = models.CharField(max_length=64, unique=True)
     browser_hash = models.CharField(max_length=64)
     flow_envelope = EnvelopeField()

@@ -16,8 +16,8 @@ def rule_results(name: str) -> list[tuple[str, bool]]:
     """Each documented rule as a sentence, and whether the name keeps it."""
     return [
         (f"{MIN_LENGTH} to {MAX_LENGTH} characters", MIN_LENGTH <= len(name) <= MAX_LENGTH),
-        ('no blank, no dot and none of \\ / : * ? " < > |', bool(name) and not set(name) & set(FORBIDDEN)),
-        (f'not the reserved name "{RESERVED}"', bool(name) and name.lower() != RESERVED),
+        ('no blank, no dot and none of \\ / : * ? " < > |', not set(name) & set(FORBIDDEN)),
+        (f'not the reserved name "{RESERVED}"', name.lower() != RESERVED),
     ]
 
 

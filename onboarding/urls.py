@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from onboarding import tokens
-from onboarding.views import allow, assets, callback, existing, landing, progress, registration, sharing
+from onboarding.views import allow, assets, callback, departures, existing, landing, progress, registration, sharing
 
 urlpatterns = [
     path("authenticate", landing.portal, name="portal"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("authenticate/OAuth2Callback", callback.callback, name="callback"),
     path("authenticate/assets/<str:name>", assets.asset, name="asset"),
     path("authenticate/registration", registration.registration, name="registration"),
+    path("authenticate/sign-in/<uuid:sign_in_id>", departures.sign_in, name="sign_in"),
     path("authenticate/allow", allow.allow, name="allow"),
     path("authenticate/progress", progress.progress, name="progress"),
     path("authenticate/progress/sign-in", progress.sign_in_again, name="sign_in_again"),

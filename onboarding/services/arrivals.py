@@ -18,7 +18,7 @@ from onboarding.explanations import explain
 from onboarding.identity import Identity
 from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.refusals import Lent, RefusedError
-from onboarding.services import connecting, delegating, invitations, lent_access, sign_ins, using_existing
+from onboarding.services import connecting, delegating, invitations, lent_access, naming, sign_ins, using_existing
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError, SignInAnswer
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
@@ -185,8 +185,10 @@ def _set_to_work(sign_in: SignIn, connection: Connection, redeemed: SignInAnswer
         if sign_in.way == ConnectionWay.TOKEN:
             return delegating.set_to_work(connection, redeemed, actor)
         if latest is None or latest.status in {Operation.Status.CANCELLED, Operation.Status.SUCCEEDED}:
+            _name_as_told(sign_in, connection, actor)
             return connecting.request(connection, actor=actor, **token)
         if latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:
+            _name_as_told(sign_in, connection, actor)
             connecting.continue_with(latest, actor=actor, **token)
             return latest
     except WrongStateError as error:
@@ -197,6 +199,13 @@ def _set_to_work(sign_in: SignIn, connection: Connection, redeemed: SignInAnswer
         raise RefusedError("busy", facts=str(error)) from error
     lent_access.give_back_unused(connection, redeemed.access_token)  # a second tab: the first one set it to work
     return latest
+
+
+def _name_as_told(sign_in: SignIn, connection: Connection, actor: audit.Actor) -> None:
+    """The registration gets the name that stood beside the button: another tab may have chosen another since."""
+    name = sign_in.registration_name
+    if name and name != connection.registration_name and not connection.registration_id:
+        naming.choose(connection, name, actor=actor)
 
 
 def _at_work(connection: Connection) -> bool:
@@ -214,13 +223,13 @@ def _refusals_kept(sign_in: SignIn, answer: dict[str, str], ip_address: str | No
             refusal.after_consent()
         refusal.customer = sign_in.invitation.service.customer.name
         if refusal.refusal.status != GONE:
-            refusal.link = _own_link(sign_in)
+            refusal.link = own_link(sign_in)
         sign_ins.refuse(sign_in, refusal, actor=invited_person(sign_in.invitation, ip_address))
         raise
 
 
-def _own_link(sign_in: SignIn) -> str:
-    # This browser has proved that it began at the link, so it may have it back: that one, and no newer one.
+def own_link(sign_in: SignIn) -> str:
+    """The link for a browser that has proved that it began there: that very one, and "" where there is a newer one."""
     current = Invitation.objects.select_related("service__instance__provider").filter(
         pk=sign_in.invitation_id, token_hash=sign_in.token_hash
     )

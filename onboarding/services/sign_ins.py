@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -26,9 +27,9 @@ IDENTIFY_AUTHORITY = "organizations"  # never "common": it would let personal ac
 
 @dataclass(frozen=True)
 class Departure:
-    """Where the browser goes now, and the value of the cookie by which it is known again when it returns."""
+    """A trip whose page leads to Microsoft, and the value of the cookie by which the browser is known again."""
 
-    auth_uri: str
+    sign_in: SignIn
     browser: str
 
 
@@ -73,10 +74,33 @@ def begin(
     except EntraRefusedError as error:
         raise RefusedError("microsoft_error", explanation=explain(error.code), code=error.code) from error
     browser = browser if re.fullmatch(tokens.LINK_PATTERN, browser) else tokens.new_token()
-    auth_uri = flow.pop("auth_uri")  # the browser's address; redeeming needs the rest alone
     sign_in = SignIn(invitation=invitation, purpose=purpose, way=way)
+    if purpose == SignIn.Purpose.AUTHORISE and way == ConnectionWay.NEW:
+        sign_in.registration_name = invitation.connection.registration_name
     _write(sign_in, json.dumps(flow), flow["state"], browser, actor)
-    return Departure(auth_uri, browser)
+    return Departure(sign_in, browser)
+
+
+def known_to(browser: str, sign_in_id: UUID, instance: UmpInstance) -> SignIn:
+    """The trip that this browser began on this host. Raises RefusedError("state_lost") where there is none."""
+    sign_in = (
+        SignIn.objects.select_related(
+            "invitation__service__customer", "invitation__service__instance__provider__tenant"
+        )
+        .filter(pk=sign_in_id, browser_hash=tokens.browser_hash(browser), invitation__service__instance=instance)
+        .first()
+    )
+    if sign_in is None:
+        raise RefusedError("state_lost")
+    return sign_in
+
+
+def auth_uri_of(sign_in: SignIn) -> str:
+    """Microsoft's page for this trip. Raises RefusedError("state_lost") once it has ended or its time is over."""
+    is_open = sign_in.outcome == SignIn.Outcome.STARTED and not sign_in.redeemed_at and bool(sign_in.flow_envelope)
+    if not is_open or sign_in.expires_at <= timezone.now():
+        raise RefusedError("state_lost")
+    return str(flow_of(sign_in)["auth_uri"])
 
 
 def redeem(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor) -> SignIn:

@@ -1,13 +1,20 @@
 """The page whose button leads to Microsoft, and the cookie by which the browser is known when it comes back."""
 
-from django.http import HttpResponse
+import uuid
+
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from onboarding import requirements, ways
 from onboarding.hosts import InstanceRequest
 from onboarding.models import ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
-from onboarding.services import sign_ins
+from onboarding.services import arrivals, sign_ins
 from onboarding.views import pages
+from onboarding.views.pages import SeeOther
+from onboarding.views.refusals import refusing
 from registrations.services import audit
 
 COOKIE = "__Host-signin"
@@ -21,30 +28,13 @@ def depart(
     actor: audit.Actor,
     way: str = ConnectionWay.NEW,
 ) -> HttpResponse:
-    """Prepare a sign-in and answer with the page that leads to it. Raises RefusedError."""
-    service = invitation.service
+    """Prepare a sign-in and lead to its page, to which the browser's Back comes as well. Raises RefusedError."""
     try:
         departure = sign_ins.begin(invitation, purpose, browser=request.COOKIES.get(COOKIE, ""), actor=actor, way=way)
     except RefusedError as refused:
-        refused.customer = service.customer.name
+        refused.customer = invitation.service.customer.name
         raise
-    second = purpose == SignIn.Purpose.AUTHORISE
-    by_token = way == ConnectionWay.TOKEN
-    context = {
-        "auth_uri": departure.auth_uri,
-        "second": second,
-        "used": invitation.status == Invitation.Status.COMPLETED,
-        "stage": ways.stage(way, "authorise" if second else "identify"),
-        "account": invitation.connection.admin_username if second else invitation.m365_admin_email,
-        "invitation": invitation,
-        "service": service,
-        "customer": service.customer,
-        "customer_name": service.customer.name,
-        "scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE if by_token else requirements.SCOPES,
-        "by_token": by_token,
-        "minutes": int(sign_ins.VALID_FOR.total_seconds() // 60),
-    }
-    response = pages.page(request, "sign_in.html", context)
+    response = SeeOther(reverse("sign_in", args=[departure.sign_in.pk]))
     response.set_cookie(
         COOKIE,
         departure.browser,
@@ -54,3 +44,39 @@ def depart(
         samesite="None",  # Microsoft's page posts the answer from another site; the session's own cookie stays Lax
     )
     return response
+
+
+@require_safe
+@refusing
+def sign_in(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase:
+    """What Microsoft will ask, and the button that leads there. Only the browser that began the trip sees its page."""
+    trip = sign_ins.known_to(request.COOKIES.get(COOKIE, ""), sign_in_id, request.instance)
+    if trip.outcome == SignIn.Outcome.SUCCEEDED:
+        return redirect("progress")
+    try:
+        sign_ins.refuse_stale(trip)
+        auth_uri = sign_ins.auth_uri_of(trip)
+    except RefusedError as refused:
+        refused.customer = trip.invitation.service.customer.name
+        refused.link = arrivals.own_link(trip)
+        raise
+    return pages.page(request, "sign_in.html", {"auth_uri": auth_uri, **_told(trip)})
+
+
+def _told(trip: SignIn) -> dict[str, object]:
+    invitation, service = trip.invitation, trip.invitation.service
+    second = trip.purpose == SignIn.Purpose.AUTHORISE
+    by_token = trip.way == ConnectionWay.TOKEN
+    return {
+        "second": second,
+        "used": invitation.status == Invitation.Status.COMPLETED,
+        "stage": ways.stage(trip.way, "authorise" if second else "identify"),
+        "account": invitation.connection.admin_username if second else invitation.m365_admin_email,
+        "registration_name": trip.registration_name,
+        "may_rename": bool(trip.registration_name) and not invitation.connection.registration_id,
+        "customer": service.customer,
+        "customer_name": service.customer.name,
+        "scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE if by_token else requirements.SCOPES,
+        "by_token": by_token,
+        "minutes": int(sign_ins.VALID_FOR.total_seconds() // 60),
+    }

@@ -13,7 +13,7 @@ from onboarding.hosts import InstanceRequest
 from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
 from onboarding.services import arrivals, invitations, sign_ins
-from onboarding.views import pages
+from onboarding.views import pages, sessions
 from onboarding.views.departures import depart
 from onboarding.views.pages import SeeOther
 from onboarding.views.refusals import refusing
@@ -43,6 +43,8 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
         "days_left": max((invitation.expires_at - timezone.now()).days, 0),
         "begun": invitation.status == Invitation.Status.CONNECTING,
     }
+    if context["begun"] and sessions.is_open_for(request, invitation):
+        return redirect("progress")
     if invitation.status == Invitation.Status.COMPLETED:
         return pages.page(request, "used.html", context, status=HTTPStatus.GONE)
     return pages.page(request, "landing.html", context)

@@ -64,6 +64,18 @@ def watched(request: InstanceRequest) -> tuple[Connection, Operation | None]:
     return connection, operation
 
 
+def is_open_for(request: InstanceRequest, invitation: Invitation) -> bool:
+    """Whether the administrator who began this invitation's set-up is signed in here, and it is under way."""
+    try:
+        connection = connection_of(request)
+    except RefusedError:
+        return False
+    if connection.invitation_id != invitation.pk or person_of(request).object_id != connection.admin_object_id:
+        return False
+    operation = setups.operation_of(connection)
+    return operation is not None and operation.is_live
+
+
 def connection_of(request: InstanceRequest) -> Connection:
     """The connection of the signed-in administrator, read afresh with each request.
 

@@ -68,9 +68,9 @@ class Browser:
     def press(self, page: Any, **fields: str) -> Any:
         """Send the page's form with its button."""
         form = read(page.content.decode()).forms[0]
-        return self.client.post(
-            form.action, {**form.fields, **fields}, headers={"origin": f"http://{self.host}"}
-        )  # fmt: skip
+        answer = self.client.post(form.action, {**form.fields, **fields}, headers={"origin": f"http://{self.host}"})
+        leads_to_sign_in = answer.status_code == 303 and "/sign-in/" in answer.headers["location"]
+        return self.open(answer.headers["location"]) if leads_to_sign_in else answer
 
     def choose(self, link: str) -> Any:
         """Open the link and press Start: the page with the ways, or the landing page where the work has begun."""

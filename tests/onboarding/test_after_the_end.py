@@ -116,7 +116,9 @@ def test_a_set_up_that_was_begun_in_time_does_not_expire(customer: Browser, invi
     over()
     invitation.refresh_from_db()
     assert not invitation.is_expired
-    assert text(customer.open(urlsplit(link).path)).count("Sign in to see the progress") == 1
+    another = Browser(customer.sandbox, customer.host)
+    assert text(another.open(urlsplit(link).path)).count("Sign in to see the progress") == 1
+    assert customer.open(urlsplit(link).path).headers["location"] == "/authenticate/progress"
     assert invitations.copy_link(invitation, actor=OLGA) == link
 
 

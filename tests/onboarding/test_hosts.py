@@ -133,7 +133,7 @@ def test_a_post_behind_a_tls_proxy_passes_the_origin_check(
         .split('"')[0]
     )
     answer = customer.client.post(path + "/start", {"csrfmiddlewaretoken": token}, headers=proxied)
-    assert answer.status_code == 200
+    assert answer.status_code == 303
     assert answer.headers["strict-transport-security"]
     assert AuditEvent.objects.get(action="invitation.started").ip_address == "198.51.100.1"
 

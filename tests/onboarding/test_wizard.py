@@ -81,7 +81,8 @@ def test_start_answers_with_a_page_whose_button_is_a_link_to_microsoft(
 
 
 def test_the_sign_in_cookie_is_host_only_secure_and_lives_15_minutes(customer: Browser, link: str) -> None:
-    cookie = customer.start(link).cookies["__Host-signin"]
+    customer.start(link)
+    cookie = customer.client.cookies["__Host-signin"]
     assert cookie["secure"]
     assert cookie["httponly"]
     assert (cookie["samesite"], cookie["path"], cookie["domain"], cookie["max-age"]) == ("None", "/", "", 900)
@@ -95,8 +96,10 @@ def test_each_start_stands_in_the_history(customer: Browser, link: str) -> None:
 
 
 def test_two_tabs_share_the_cookie_and_both_can_finish(customer: Browser, link: str) -> None:
-    first, second = customer.start(link), customer.start(link)
-    assert first.cookies["__Host-signin"].value == second.cookies["__Host-signin"].value
+    first = customer.start(link)
+    cookie = customer.client.cookies["__Host-signin"].value
+    second = customer.start(link)
+    assert customer.client.cookies["__Host-signin"].value == cookie
     assert customer.sign_in(first, CARLA).status_code == 303
     assert customer.sign_in(second, CARLA).status_code == 303
 
@@ -107,7 +110,7 @@ def test_neither_state_nor_verifier_is_kept_in_clear(customer: Browser, link: st
     state = parse_qs(urlsplit(way).query)["state"][0]
     row = SignIn.objects.values().get()
     assert state not in str(row)
-    assert answer.cookies["__Host-signin"].value not in str(row)
+    assert customer.client.cookies["__Host-signin"].value not in str(row)
     assert "code_verifier" not in row["flow_envelope"]
 
 
@@ -340,3 +343,38 @@ def finish(work: Callable[[], None]) -> None:
         waiting = Operation.objects.filter(kind=connecting.KIND, status="waiting", waits_for="")
         if not waiting.update(next_attempt_at=timezone.now()):
             return
+
+
+def test_back_from_microsofts_page_shows_the_button_again_and_asks_for_no_form(customer: Browser, link: str) -> None:
+    page = customer.start(link)
+    address = page.request["PATH_INFO"]
+    assert read(customer.open(address).content.decode()).links == read(page.content.decode()).links
+    another = Browser(customer.sandbox, customer.host)
+    assert another.open(address).status_code == 400  # only the browser that began the trip
+    customer.sign_in(page, CARLA)
+    assert customer.open(address).headers["location"] == "/authenticate/progress"
+
+
+def test_a_trip_whose_time_is_over_shows_no_button_to_microsoft(customer: Browser, link: str) -> None:
+    page = customer.start(link)
+    SignIn.objects.update(expires_at=timezone.now())
+    answer = customer.open(page.request["PATH_INFO"])
+    assert answer.status_code == 400
+    assert "microsoft" not in [found.get("class") for found in read(answer.content.decode()).links]
+    assert link.rpartition("/")[2] in answer.content.decode()  # the way back to the invitation
+
+
+def test_each_tab_makes_the_registration_that_its_page_named(customer: Browser, link: str) -> None:
+    form = customer.identify(link)
+    first = customer.press(form, name="first-name")
+    second = customer.press(form, name="second-name")
+    assert "first-name" in customer.open(first.request["PATH_INFO"]).content.decode()
+    assert "second-name" in second.content.decode()
+    customer.sign_in(first, CARLA)
+    assert Connection.objects.get().registration_name == "first-name"
+
+
+def test_an_empty_name_breaks_one_rule_only(customer: Browser, link: str) -> None:
+    refused = customer.press(customer.identify(link), name="")
+    assert refused.status_code == 422
+    assert refused.content.decode().count('class="broken"') == 1

@@ -44,8 +44,8 @@ function armNameRules() {
     const length = Array.from(name).length;
     const kept = [
       length >= Number(min) && length <= Number(max),
-      name !== "" && !Array.from(name).some((character) => forbidden.includes(character)),
-      name !== "" && name.toLowerCase() !== reserved,
+      !Array.from(name).some((character) => forbidden.includes(character)),
+      name.toLowerCase() !== reserved,
     ];
     Array.from(list.children).forEach((line, index) => {
       line.className = kept[index] ? "" : "broken";
