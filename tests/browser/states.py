@@ -153,6 +153,14 @@ def _signed_in(stage: Stage, state: str) -> None:
     assert page.status_code == 200, page.content.decode()
 
 
+def _refused(stage: Stage, state: str) -> None:
+    """Two attempts of people who may not."""
+    browser = stage.browsers[state]
+    for person in ("nora@contoso.example", "greta_fabrikam.example#EXT#@contoso.example"):
+        answer = browser.sign_in(browser.start(stage.link(state)), person)
+        assert answer.status_code == 403, answer.content.decode()
+
+
 def _ended(status: Invitation.Status, **values: Any) -> Callable[[Stage, str], None]:
     def bring(stage: Stage, state: str) -> None:
         Invitation.objects.filter(pk=stage.invitations[state].pk).update(status=status, **values)
@@ -202,6 +210,7 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
     "sent": _sent,
     "draft": lambda stage, state: None,
     "signed-in": _signed_in,
+    "refused": _refused,
     "running": _at_step("permissions", "running", "running"),
     "waiting": _at_step("roles", "waiting", "waiting", note=REPLICATION),
     "sign-in-again": _at_step(
