@@ -146,6 +146,12 @@ def refuse_at_the_link(invitation: Invitation, refusal: RefusedError, *, actor: 
         audit.record("invitation.refused", actor=actor, subject=invitation, after={"refusal": refusal.refusal.key})
 
 
+def refuse_without_session(instance: UmpInstance, *, actor: audit.Actor) -> None:
+    """Write down that a form came without a session: whose it was is not known, so it stands with the instance."""
+    with transaction.atomic():
+        audit.record("instance.form_refused", actor=actor, subject=instance, after={"refusal": "session_missing"})
+
+
 def succeed(sign_in: SignIn) -> None:
     """Close the sign-in; the caller's transaction holds what it led to."""
     _close(sign_in, SignIn.Outcome.SUCCEEDED)

@@ -16,6 +16,7 @@ from django.utils.text import capfirst
 from onboarding import emails
 from onboarding.hosts import InstanceRequest
 from onboarding.refusals import HOW_TO_GO_ON, LENT_SENTENCES, Lent, Refusal, RefusedError, Way
+from onboarding.services import sign_ins
 from onboarding.views import pages
 
 P = ParamSpec("P")
@@ -33,6 +34,9 @@ def refusing(
         try:
             return view(request, *args, **kwargs)
         except RefusedError as refused:
+            if refused.refusal.key == "session_missing" and request.method == "POST":
+                actor = pages.customer_actor(request, "Somebody without a session")
+                sign_ins.refuse_without_session(request.instance, actor=actor)
             return answer(request, refused)
 
     return wrapped

@@ -40,6 +40,7 @@ SENTENCES = {
     "invitation.refused": "was refused at the {subject}",
     "invitation.sign_in_refused": "was refused at the sign-in for the {subject}",
     "invitation.completed": "completed the {subject}",
+    "instance.form_refused": "sent a form to {subject} without a signed-in session",
     "application.intended": "is about to create the application",
     "application.created": "made, or found, the application",
     "application.entered": "took note of the customer's own application",
