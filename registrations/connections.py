@@ -1,12 +1,15 @@
 """The only place where settings and rows become clients."""
 
+import functools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import redis
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from registrations.clients.entra import AppToken, EntraClient, EntraRefusedError
+from registrations.clients.budget import Budget, Budgets
+from registrations.clients.entra import AppToken, EntraClient, EntraRefusedError, claims_for_diagnosis
 from registrations.clients.graph import GraphClient
 from registrations.clients.http import RemoteSession, origin_of
 from registrations.clients.ump import UmpClient
@@ -34,7 +37,7 @@ def graph_as_app(tenant: EntraTenant, client_secret: str | None = None) -> Graph
     """Graph with the portal's own credential in a tenant; `client_secret` tries one that is not kept yet."""
 
     token = _renewing(lambda: own_token(tenant, client_secret))
-    return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token)
+    return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token, budget_of(tenant))
 
 
 def graph_as_person(access_token: str) -> GraphClient:
@@ -45,7 +48,22 @@ def graph_as_person(access_token: str) -> GraphClient:
             raise PersonNeededError(SIGN_IN_AGAIN_SENTENCE, who="customer", code=SIGN_IN_AGAIN)
         return access_token
 
-    return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token)
+    claims = claims_for_diagnosis(access_token)  # whose calls they count as; nothing is decided by them
+    budget = Budget(budgets(), str(claims.get("appid", "")), str(claims.get("tid", "")))
+    return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token, budget)
+
+
+def budget_of(tenant: EntraTenant) -> Budget:
+    """The budget of the portal's own application in a tenant."""
+    return Budget(budgets(), tenant.client_id, tenant.tenant_id)
+
+
+@functools.cache
+def budgets() -> Budgets:
+    """Where this process counts its calls to Microsoft, together with all others."""
+    address = settings.REDIS_URL.replace("redis+socket://", "unix://", 1)
+    client = redis.Redis.from_url(address, socket_timeout=0.5, socket_connect_timeout=0.5)
+    return Budgets(client, settings.GRAPH_BUDGET_SHARES)
 
 
 def ump(instance: UmpInstance) -> UmpClient:

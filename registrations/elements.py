@@ -13,6 +13,9 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from registrations.clients.budget import Level
+from registrations.clients.quota import READ_UNITS, WRITES
+
 EMAIL_BREAKS = re.compile(r"(?<=@)|(?=\.)")
 # Design language, section 1: a state is a colour, an icon and a word, the same everywhere.
 STATES: dict[str, tuple[str, str, str]] = {
@@ -59,6 +62,14 @@ def badge(state: str, word: str = "") -> SafeString:
         '<span class="state state-{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
         colour, icon, word or usual,
     )  # fmt: skip
+
+
+def level(left: Level) -> str:
+    """What is left of Microsoft's quota, in one sentence."""
+    who = "all processes together" if left.shared else "this process alone, because Redis does not answer"
+    said = f"{left.writes:,.0f} of {WRITES.size:,.0f} writes and {left.units:,.0f} of {READ_UNITS.size:,.0f} reads, counted by {who}."
+    pause = math.ceil(left.blocked.total_seconds())
+    return f"{said} Microsoft asked for a pause of {pause} s more." if pause else said
 
 
 def moment(value: datetime | None, empty: str = "–") -> SafeString:

@@ -32,6 +32,10 @@ class RemoteUnavailableError(NotYetError):
     """The remote service did not answer, or said it is busy: the outcome may be unknown, so look before acting again."""
 
 
+class QuotaSpentError(RemoteUnavailableError):
+    """Microsoft's quota is used up for now, by our own count: the wait is planned, and no attempt has failed."""
+
+
 class RemoteRejectedError(PortalError):
     """The remote service said no, and asking again will not help: a person must act."""
 

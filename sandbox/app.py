@@ -16,6 +16,7 @@ from sandbox.entra.token import TokenEndpoint
 from sandbox.entra.tokens import Issuer
 from sandbox.faults import Faults
 from sandbox.gateway import Gateway, Mount
+from sandbox.graph.quota import Quotas
 from sandbox.graph.service import Graph
 from sandbox.listeners import Listener
 from sandbox.smtp import SmtpServer
@@ -44,7 +45,8 @@ class Sandbox:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._ports = (https_port, http_port, smtp_port)
         self._allow_localhost_redirects = allow_localhost_redirects
-        self.faults, self.log, self._urls = Faults(), CallLog(), Urls()
+        self.faults, self.log, self._urls, self.quotas = Faults(), CallLog(), Urls(), Quotas()
+        self.latency: dict[str, float] = {}  # seconds that each service takes before it answers
         self.world = World(self.directory / "world.json")
         self.keys = SigningKeys(self.directory / "signing-key.pem")
         self._endpoint = TokenEndpoint(Issuer(self.world, self.keys, self._urls))
@@ -122,14 +124,14 @@ class Sandbox:
     # What listens where
 
     def _programs(self) -> Gateway:
-        graph = Graph(self.world, self.keys, self._urls, self._allow_localhost_redirects)
+        graph = Graph(self.world, self.keys, self._urls, self._allow_localhost_redirects, self.quotas)
         umps = Umps(self.world, self._endpoint, self.ca_bundle)
         mounts = [
             Mount("/v1.0/", "graph", graph.answer),
             Mount("/ump/", "ump", umps.answer),
             Mount("/", "entra", self._entra().programs),
         ]
-        return Gateway(mounts, self.faults, self.log)
+        return Gateway(mounts, self.faults, self.log, latency=self.latency)
 
     def _people(self) -> Gateway:
         mounts = [
@@ -181,7 +183,9 @@ class Sandbox:
         self.world.reset()
         self.faults.clear()
         self.log.clear()
+        self.latency.clear()
         with self.world.lock:
+            self.quotas.clear()
             self._endpoint.codes.clear()
 
     def rotate_signing_key(self) -> None:

@@ -16,6 +16,7 @@ from werkzeug import Request, Response
 from sandbox.calls import Call, CallLog
 from sandbox.directory import LAG_KINDS
 from sandbox.faults import Faults
+from sandbox.graph.quota import Quotas
 from sandbox.model import JsonObject
 from sandbox.world import World
 
@@ -26,6 +27,8 @@ class Controlled(Protocol):
     world: World
     faults: Faults
     log: CallLog
+    quotas: Quotas
+    latency: dict[str, float]
 
     def reset(self) -> None: ...
 
@@ -83,6 +86,12 @@ def _change(sandbox: Controlled, method: str, name: str, body: JsonObject) -> An
     if (method, name) == ("POST", "rotate-signing-key"):
         sandbox.rotate_signing_key()
         return {}
+    if (method, name) == ("POST", "quota"):
+        with sandbox.world.lock:
+            return sandbox.quotas.set_left(**body)
+    if (method, name) == ("POST", "latency"):
+        sandbox.latency.update({service: float(seconds) for service, seconds in body.items()})
+        return dict(sandbox.latency)
     if (method, name) == ("POST", "world"):
         arguments = dict(body)
         operation = OPERATIONS.get(str(arguments.pop("op", "")))

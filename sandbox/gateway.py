@@ -32,8 +32,17 @@ class Mount:
 class Gateway:
     """A WSGI application that hands each request to the first mount whose prefix fits."""
 
-    def __init__(self, mounts: list[Mount], faults: Faults, log: CallLog, *, local_only: bool = False) -> None:
+    def __init__(
+        self,
+        mounts: list[Mount],
+        faults: Faults,
+        log: CallLog,
+        *,
+        local_only: bool = False,
+        latency: dict[str, float] | None = None,
+    ) -> None:
         self._mounts, self._faults, self._log, self._local_only = mounts, faults, log, local_only
+        self._latency = latency if latency is not None else {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
@@ -57,6 +66,7 @@ class Gateway:
         if mount.name is None:
             return _guarded(mount.service, request)
         call = self._log.note(mount.name, request)
+        time.sleep(self._latency.get(mount.name, 0.0))
         fault = self._faults.take(mount.name, request.method, request.path)
         try:
             response = _failing(fault, mount.service, request) if fault else _guarded(mount.service, request)

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from registrations import elements, tasks
+from registrations import connections, elements, tasks
 from registrations.admin import attention, steps
 from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import SecretForm, actor_of, page
@@ -20,6 +20,7 @@ from registrations.services import checking, custody, permissions
 
 KEPT = "A secret is kept, encrypted. It is never shown again. Type a new one to replace it."
 NONE_KEPT = "The secret's value, not its id. It is kept encrypted and never shown again."
+QUOTA = ("Microsoft's quota", {"fields": ["quota"]})
 CHECKED_AGAIN = {"tenant_id", "client_id", "client_secret"}
 
 
@@ -61,7 +62,7 @@ class EntraTenantAdmin(AddressAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: EntraTenant | None = None) -> Any:
         """Who the tenant is, the credential, and what the last check found."""
-        found = [("What the last check found", {"fields": ["checked", "missing", "excess"]})] if obj else []
+        found = [("What the last check found", {"fields": ["checked", "missing", "excess"]}), QUOTA] if obj else []
         own = ["client_id", "client_secret"] if self.may_write(request, obj) else ["client_id", "secret_kept"]
         return [
             (None, {"fields": ["name", "tenant_id", "subscription"]}),
@@ -71,7 +72,7 @@ class EntraTenantAdmin(AddressAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: EntraTenant | None = None) -> list[str]:
         """What the check found is never typed."""
-        return [*super().get_readonly_fields(request, obj), "checked", "missing", "excess", "secret_kept"]
+        return [*super().get_readonly_fields(request, obj), "checked", "missing", "excess", "secret_kept", "quota"]
 
     def instances_of(self, obj: EntraTenant) -> QuerySet[UmpInstance]:
         """Those of all service providers whose applications are in the tenant."""
@@ -139,6 +140,11 @@ class EntraTenantAdmin(AddressAdmin):
         newest = steps.newest_of(object_id) if object_id else None
         live = steps.describe(newest, request.user) if newest else {}
         return super().changeform_view(request, object_id, form_url, {**live, **(extra_context or {})})
+
+    @admin.display(description="Calls left now")
+    def quota(self, tenant: EntraTenant) -> str:
+        """How much of the quota is left, by our own count."""
+        return elements.level(connections.budget_of(tenant).look())
 
     @admin.display(description="State")
     def state(self, tenant: EntraTenant) -> SafeString:

@@ -185,7 +185,7 @@ class EntraClient:
         """A token for the application itself. Raises EntraRefusedError, NotYetError, RemoteUnavailableError."""
         result = self._ask(tenant_id, app_id, client_secret, lambda app: app.acquire_token_for_client([scope]))
         _refuse_errors(result)
-        claims = _claims_for_diagnosis(result["access_token"])
+        claims = claims_for_diagnosis(result["access_token"])
         return AppToken(
             token=result["access_token"],
             expires_at=_expiry(result),
@@ -203,7 +203,7 @@ class EntraClient:
             header = jwt.get_unverified_header(id_token)
             keys = json_of(exchange(self._session, SERVICE, "GET", document["jwks_uri"]), SERVICE)
             key = next(key for key in jwt.PyJWKSet.from_dict(keys).keys if key.key_id == header.get("kid"))
-            tenant_id = str(_claims_for_diagnosis(id_token).get("tid", ""))
+            tenant_id = str(claims_for_diagnosis(id_token).get("tid", ""))
             claims = jwt.decode(
                 id_token,
                 key,
@@ -296,7 +296,8 @@ def _refuse_errors(result: dict[str, Any]) -> None:
     raise refusal
 
 
-def _claims_for_diagnosis(token: str) -> dict[str, Any]:
+def claims_for_diagnosis(token: str) -> dict[str, Any]:
+    """What a token says, unverified: for sentences and counts, never for a decision."""
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.PyJWTError:

@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 import requests
 
+from registrations.clients.budget import Budget, is_bulk
 from registrations.clients.graph_answers import SERVICE, GraphRefusedError, Meaning, refusal_of
 from registrations.clients.http import RemoteSession, exchange, json_of
-from registrations.errors import NotFoundError, NotYetError
+from registrations.errors import NotFoundError, NotYetError, RemoteUnavailableError
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 TEAMS_ADMIN_API_APP_ID = "48ac35b8-9aa8-4d74-927d-1f4a14a0b239"
@@ -101,9 +102,14 @@ class DelegatedGrant:
 class GraphClient:
     """Graph for one tenant, with an application's or a person's token."""
 
-    def __init__(self, session: RemoteSession, graph_url: str, token: Callable[[bool], str]) -> None:
-        """`token` gives the token in hand, or with True a new one, because Graph does not take the other any more."""
-        self._session = session
+    def __init__(
+        self, session: RemoteSession, graph_url: str, token: Callable[[bool], str], budget: Budget | None = None
+    ) -> None:
+        """`token` gives the token in hand, or with True a new one, because Graph does not take the other any more.
+
+        Each call is paid from the budget first, where there is one: it may raise QuotaSpentError.
+        """
+        self._session, self._budget = session, budget
         self._base = f"{graph_url}/v1.0"
         self._token = token
 
@@ -327,9 +333,20 @@ class GraphClient:
         headers = {
             "Authorization": f"Bearer {self._token(renew)}",
             "client-request-id": str(uuid.uuid4()),
+            "x-ms-throttle-priority": "low" if is_bulk.get() else "high",
             **(kwargs.pop("headers", None) or {}),
         }
-        return exchange(self._session, SERVICE, method, self._base + path, headers=headers, **kwargs)
+        if self._budget is None:
+            return exchange(self._session, SERVICE, method, self._base + path, headers=headers, **kwargs)
+        self._budget.spend(method, path)
+        try:
+            response = exchange(self._session, SERVICE, method, self._base + path, headers=headers, **kwargs)
+        except RemoteUnavailableError as busy:
+            if busy.code == str(requests.codes.too_many_requests):
+                self._budget.refused(method, busy.retry_after)
+            raise
+        self._budget.heed(method, response.headers.get("x-ms-throttle-limit-percentage"))
+        return response
 
 
 def _application(body: Mapping[str, Any]) -> Application:

@@ -3,9 +3,11 @@
 Every write is guarded by the lease; the network is used between the commits, never inside one.
 """
 
+import contextlib
 import logging
 import secrets
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +15,16 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from registrations.clients import budget
 from registrations.encryption import EnvelopeError
-from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, PortalError, WrongStateError
+from registrations.errors import (
+    NotPermittedError,
+    NotYetError,
+    PersonNeededError,
+    PortalError,
+    QuotaSpentError,
+    WrongStateError,
+)
 from registrations.models import Operation
 from registrations.services import audit, leases
 from registrations.services.kinds import Step, kind_of, subject_of
@@ -40,7 +50,7 @@ def run(operation_id: Any) -> bool:
     if leases.is_stopping() or not Operation.objects.claim(operation_id, token, timezone.now(), leases.LEASE):
         return False
     operation = Operation.objects.get(pk=operation_id)
-    with leases.held(operation.pk, token) as lease:
+    with leases.held(operation.pk, token) as lease, _lane(operation):
         try:
             _walk(operation, lease)
         except LeaseLostError:
@@ -56,6 +66,16 @@ def run(operation_id: Any) -> bool:
             logger.exception("Operation %s broke outside its steps.", operation_id)
             _abandon(operation, token)
     return True
+
+
+@contextlib.contextmanager
+def _lane(operation: Operation) -> Iterator[None]:
+    """Calls to Microsoft made within leave a reserve to people, where the operation is part of a bulk job."""
+    before = budget.is_bulk.set(operation.lane == Operation.Lane.BULK)
+    try:
+        yield
+    finally:
+        budget.is_bulk.reset(before)
 
 
 def write(operation: Operation, token: str, /, **values: Any) -> None:
@@ -153,10 +173,13 @@ def _bear(operation: Operation, token: str, state: dict[str, Any], error: Portal
 
 
 def _put_back(operation: Operation, token: str, state: dict[str, Any], error: NotYetError) -> None:
-    if _overdue(state):
+    if isinstance(error, QuotaSpentError):
+        state["attempts"] -= 1  # a planned wait is no failed attempt, and its time does not count
+        state["started_at"] = state["started_at"] if state["attempts"] else None
+    elif _overdue(state):
         _fail(operation, token, PortalError(f"{error} It {TOO_LONG}", code=error.code, request_id=error.request_id))
         return
-    pause = error.retry_after or min(FIRST_PAUSE * 2 ** min(state["attempts"] - 1, 10), LONGEST_PAUSE)
+    pause = error.retry_after or min(FIRST_PAUSE * 2 ** min(max(state["attempts"] - 1, 0), 10), LONGEST_PAUSE)
     state.update(status="waiting", note=str(error), request_id=error.request_id)
     with transaction.atomic(durable=True):
         write(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from sandbox.graph import applications, credentials, deleted, grants, roles, ser
 from sandbox.graph.access import caller_of, check
 from sandbox.graph.calls import Answer, Caller, GraphCall, Route, canonical
 from sandbox.graph.errors import GraphError, bad_request, wrong_segment
+from sandbox.graph.quota import Quotas
 from sandbox.model import JsonObject, Tenant
 from sandbox.urls import Urls
 from sandbox.world import World
@@ -35,6 +36,7 @@ class Graph:
     keys: SigningKeys
     urls: Urls
     allow_localhost_redirects: bool
+    quotas: Quotas = field(default_factory=Quotas)
 
     def answer(self, request: Request) -> Response:
         request_id = str(uuid4())
@@ -67,7 +69,10 @@ class Graph:
             if request.method != "POST":
                 raise _wrong_method()
             return self._batch(tenant, caller, body)
-        return self._call(tenant, caller, request.method, path, query, headers, body)
+        refused = self.quotas.take(caller.app_id, tenant.id, request.method, canonical(path), query)
+        answer = refused or self._call(tenant, caller, request.method, path, query, headers, body)
+        answer.headers.update(self.quotas.headers(caller.app_id, tenant.id, request.method))
+        return answer
 
     def _call(
         self,

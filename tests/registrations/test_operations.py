@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from registrations.clients import budget
 from registrations.encryption import EnvelopeError
 from registrations.errors import (
     NotPermittedError,
     NotYetError,
     PersonNeededError,
+    QuotaSpentError,
     RemoteRejectedError,
     RemoteUnavailableError,
     WrongStateError,
@@ -110,6 +112,32 @@ def test_a_step_that_never_gets_done_fails_after_two_hours(begin: Callable[..., 
     worked_on(operation)
     assert operation.status == "failed"
     assert "then resume" in operation.message
+
+
+def test_waiting_for_microsofts_quota_is_no_failed_attempt(begin: Callable[..., Operation], time_machine: Any) -> None:
+    def no_turn_yet(operation: Operation) -> str:
+        raise QuotaSpentError("Waits for its turn.", retry_after=timedelta(seconds=3))
+
+    operation = worked_on(begin(no_turn_yet))
+    for _ in range(3):
+        time_machine.move_to(timezone.now() + timedelta(hours=1))
+        worked_on(operation)
+    assert (operation.status, operation.steps[0]["attempts"]) == ("waiting", 0)
+    assert operation.next_attempt_at is not None
+    assert operation.next_attempt_at - timezone.now() <= timedelta(seconds=3)
+
+
+def test_calls_of_a_bulk_jobs_operation_leave_the_reserve_to_people(begin: Callable[..., Operation]) -> None:
+    seen: list[bool] = []
+
+    def look(operation: Operation) -> str:
+        seen.append(budget.is_bulk.get())
+        return ""
+
+    worked_on(begin(look, lane=Operation.Lane.BULK))
+    worked_on(begin(look, subject=factories.make_tenant(tenant_id="f1eba000-0000-4000-8000-00000000000b")))
+    assert seen == [True, False]
+    assert budget.is_bulk.get() is False
 
 
 def test_a_missing_permission_is_believed_only_after_two_minutes(

@@ -1,5 +1,6 @@
 """Provision against the sandbox: the whole path, each refusal, and what a lost answer leaves behind."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from registrations import connections
 from registrations.clients.graph import GraphClient
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
@@ -156,6 +158,23 @@ def test_a_429_is_waited_for_as_long_as_it_says(provision: Callable[..., Operati
     assert operation.status == "waiting"
     assert operation.next_attempt_at is not None
     assert operation.next_attempt_at - timezone.now() > timedelta(seconds=100)
+
+
+def test_an_empty_bucket_at_microsoft_costs_one_429_and_then_waiting(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox, work: Work
+) -> None:
+    tenant = instance.provider.tenant
+    sandbox.quotas.set_left(tenant.client_id, tenant.tenant_id, writes=-40)
+    operation = provision()
+    assert (operation.status, operation.error_code) == ("waiting", "429")
+    assert connections.budget_of(tenant).look().blocked > timedelta()
+    before = len(sandbox.calls)
+    operation = again(operation, work)
+    assert (operation.status, operation.error_code) == ("waiting", "")
+    assert [call for call in sandbox.calls[before:] if call.service == "graph"] == []
+    time.sleep(3.1)
+    assert again(operation, work).status == "succeeded"
+    assert [call.status for call in sandbox.calls].count(429) == 1
 
 
 @pytest.mark.parametrize("path", [r"/applications\(uniqueName.*", r"/servicePrincipals", r".*/addPassword"])

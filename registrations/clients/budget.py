@@ -1,0 +1,240 @@
+"""One budget of Graph calls for each application and tenant, shared by all workers through Redis.
+
+Two token buckets (writes, read units) and a time until which nothing goes out, because Microsoft said so. Whoever finds
+too little learns how long to wait: the row is put back until then, and no worker sleeps. Bulk work leaves a reserve to
+people who wait, and stands in a line, so that it comes back one by one. While Redis is away, each process keeps
+to a share of its own.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import redis
+
+from registrations.clients.quota import READ_UNITS, WRITES, Cost, Rate, cost_of
+from registrations.errors import QuotaSpentError
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+RESERVE = 0.02  # of each bucket, for whom a person waits: three seconds of writes
+MARGIN = 0.98  # of the published rate: two clocks never agree quite
+UNTOLD = timedelta(seconds=10)  # a 429 without Retry-After
+NEAR_LIMIT = 0.8  # from here on Microsoft says how much of the quota is used
+LOOK_FOR_REDIS_AGAIN = 5.0  # seconds
+FORGET_AFTER = 900  # seconds without a call: by then every bucket is full
+
+# Whether the work in hand may wait behind a person's.
+is_bulk: ContextVar[bool] = ContextVar("is_bulk", default=False)
+
+# w and u: tokens; at: when they were counted; b: blocked until; l: when the next in the line may come. All in milliseconds.
+READ = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local row = redis.call('HMGET', KEYS[1], 'w', 'u', 'at', 'b', 'l')
+local passed = math.max(0, now - (tonumber(row[3]) or now))
+local w = math.min(tonumber(ARGV[1]), (tonumber(row[1]) or tonumber(ARGV[1])) + passed * tonumber(ARGV[2]))
+local u = math.min(tonumber(ARGV[3]), (tonumber(row[2]) or tonumber(ARGV[3])) + passed * tonumber(ARGV[4]))
+local b, l = tonumber(row[4]) or 0, tonumber(row[5]) or 0
+local function keep()
+  redis.call('HSET', KEYS[1], 'w', tostring(w), 'u', tostring(u), 'at', now, 'b', b, 'l', tostring(l))
+  redis.call('EXPIRE', KEYS[1], ARGV[5])
+end
+"""
+TAKE = (
+    READ
+    + """
+local writes, units, spare = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local wait = math.max(0, b - now)
+local short_w, short_u = writes - w + spare * ARGV[1], units - u + spare * ARGV[3]
+if writes > 0 and short_w > 0 then wait = math.max(wait, short_w / ARGV[2]) end
+if units > 0 and short_u > 0 then wait = math.max(wait, short_u / ARGV[4]) end
+if wait == 0 then
+  w, u = w - writes, u - units
+elseif spare > 0 then
+  l = math.max(l, now + wait) + writes / ARGV[2] + units / ARGV[4]
+  wait = l - now
+end
+keep()
+return math.ceil(wait)
+"""
+)
+HEED = (
+    READ
+    + """
+w, u = math.min(w, ARGV[6] * ARGV[1]), math.min(u, ARGV[7] * ARGV[3])
+b = math.max(b, now + ARGV[8])
+keep()
+"""
+)
+LOOK = (
+    READ
+    + """
+return {tostring(w), tostring(u), math.max(0, b - now)}
+"""
+)
+
+
+@dataclass(frozen=True)
+class Level:
+    """What is left of a budget now; `shared` is False where this process counts alone."""
+
+    writes: float
+    units: float
+    blocked: timedelta
+    shared: bool
+
+
+class Counter:
+    """Counts one budget's tokens within this process: what Redis does for all of them."""
+
+    def __init__(self, writes: Rate, units: Rate) -> None:
+        self._rates = {"w": writes, "u": units}
+        # What others have used meanwhile is not known: begin with little, and never with the whole share.
+        self._left = {"w": writes.size / 10, "u": units.size / 10}
+        self._at, self._blocked_until = time.monotonic(), 0.0
+        self._lock = threading.Lock()
+
+    def take(self, cost: Cost, spare: float) -> float:
+        """Seconds to wait; 0 where the cost was taken."""
+        with self._lock:
+            now = self._refill()
+            wait = max(0.0, self._blocked_until - now)
+            for name, wanted in (("w", cost.writes), ("u", cost.units)):
+                short = wanted - self._left[name] + spare * self._rates[name].size
+                if wanted and short > 0:
+                    wait = max(wait, short / self._rates[name].per_second)
+            if not wait:
+                self._left["w"] -= cost.writes
+                self._left["u"] -= cost.units
+            return wait
+
+    def heed(self, writes: float, units: float, seconds: float) -> None:
+        """Microsoft's word on how full the buckets are at most, and how long nothing may go out."""
+        with self._lock:
+            now = self._refill()
+            self._left["w"] = min(self._left["w"], writes * self._rates["w"].size)
+            self._left["u"] = min(self._left["u"], units * self._rates["u"].size)
+            self._blocked_until = max(self._blocked_until, now + seconds)
+
+    def look(self) -> Level:
+        """What is left."""
+        with self._lock:
+            blocked = max(0.0, self._blocked_until - self._refill())
+            return Level(self._left["w"], self._left["u"], timedelta(seconds=blocked), shared=False)
+
+    def _refill(self) -> float:
+        now = time.monotonic()
+        for name, rate in self._rates.items():
+            self._left[name] = min(rate.size, self._left[name] + max(0.0, now - self._at) * rate.per_second)
+        self._at = now
+        return now
+
+
+class Budgets:
+    """All budgets, in Redis, or in this process for as long as Redis does not answer. `parts`: processes that share."""
+
+    def __init__(self, client: "redis.Redis", parts: int) -> None:
+        self._redis, self._parts = client, parts
+        self._take, self._heed, self._look = (client.register_script(text) for text in (TAKE, HEED, LOOK))
+        self._own: dict[str, Counter] = {}
+        self._lock = threading.Lock()
+        self._ask_again_at = 0.0
+
+    def take(self, key: str, cost: Cost, *, bulk: bool) -> timedelta:
+        """Take the cost, or say how long to wait."""
+        spare = RESERVE if bulk else 0.0
+
+        def shared() -> timedelta:
+            arguments = [*self._figures(), cost.writes, cost.units, spare]
+            return timedelta(milliseconds=int(self._take(keys=[_name(key)], args=arguments)))
+
+        return self._ask(shared, lambda: timedelta(seconds=self._counter(key).take(cost, spare)))
+
+    def heed(self, key: str, *, writes: float = 1.0, units: float = 1.0, pause: timedelta = timedelta()) -> None:
+        """Lower the buckets to these parts of their sizes at most, and let nothing go out for a pause."""
+
+        def shared() -> None:
+            self._heed(keys=[_name(key)], args=[*self._figures(), writes, units, pause.total_seconds() * 1000])
+
+        self._ask(shared, lambda: self._counter(key).heed(writes, units, pause.total_seconds()))
+
+    def look(self, key: str) -> Level:
+        """What is left now."""
+
+        def shared() -> Level:
+            writes, units, blocked = self._look(keys=[_name(key)], args=self._figures())
+            return Level(float(writes), float(units), timedelta(milliseconds=int(blocked)), shared=True)
+
+        return self._ask(shared, lambda: self._counter(key).look())
+
+    def _ask(self, shared: Callable[[], T], alone: Callable[[], T]) -> T:
+        if time.monotonic() < self._ask_again_at:
+            return alone()
+        try:
+            return shared()
+        except redis.RedisError as error:
+            logger.warning(
+                "Redis does not count the calls to Microsoft (%s): each process keeps its share.", type(error)
+            )
+            self._ask_again_at = time.monotonic() + LOOK_FOR_REDIS_AGAIN
+            return alone()
+
+    def _counter(self, key: str) -> Counter:
+        with self._lock:
+            if key not in self._own:
+                self._own[key] = Counter(_careful(WRITES.share(self._parts)), _careful(READ_UNITS.share(self._parts)))
+            return self._own[key]
+
+    def _figures(self) -> list[float]:
+        writes, units = _careful(WRITES), _careful(READ_UNITS)
+        return [writes.size, writes.per_second / 1000, units.size, units.per_second / 1000, FORGET_AFTER]
+
+
+class Budget:
+    """The budget of one application in one tenant, as a Graph client uses it."""
+
+    def __init__(self, budgets: Budgets, app_id: str, tenant_id: str) -> None:
+        self._budgets, self._key = budgets, f"{app_id}:{tenant_id}".lower()
+
+    def spend(self, method: str, path: str) -> None:
+        """Take what a call costs. Raises QuotaSpentError with the time to wait where there is too little."""
+        wait = self._budgets.take(self._key, cost_of(method, path), bulk=is_bulk.get())
+        if wait:
+            raise QuotaSpentError(
+                "Waits for its turn: Microsoft's quota for this tenant is used up for now.", retry_after=wait
+            )
+
+    def refused(self, method: str, retry_after: timedelta | None) -> None:
+        """Microsoft answered 429: all workers pause for this tenant, and the bucket is empty."""
+        writes, units = (1.0, 0.0) if method == "GET" else (0.0, 1.0)
+        self._budgets.heed(self._key, writes=writes, units=units, pause=retry_after or UNTOLD)
+
+    def heed(self, method: str, used: str | None) -> None:
+        """An answer's x-ms-throttle-limit-percentage: how much of the quota is used, from 0.8 on."""
+        try:
+            part = float(used or 0)
+        except ValueError:
+            return
+        if part >= NEAR_LIMIT:
+            left = max(0.0, 1 - part)
+            writes, units = (1.0, left) if method == "GET" else (left, 1.0)
+            self._budgets.heed(self._key, writes=writes, units=units)
+
+    def look(self) -> Level:
+        """What is left now."""
+        return self._budgets.look(self._key)
+
+
+def _careful(rate: Rate) -> Rate:
+    return Rate(rate.size * MARGIN, rate.seconds)
+
+
+def _name(key: str) -> str:
+    return f"syncportal:budget:{key}"

@@ -1,0 +1,146 @@
+"""The budget of calls to Microsoft: counted for all workers in Redis, by each for itself while Redis is away."""
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+
+from registrations.clients.budget import Budget, Budgets
+from registrations.clients.quota import Cost, cost_of
+from registrations.errors import QuotaSpentError
+from tests import ephemeral
+
+ONE_WRITE = Cost(writes=1)
+DEAD = "redis://127.0.0.1:9/0"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with ephemeral.redis_server() as address:
+        yield address
+
+
+@pytest.fixture(params=["redis", "alone"])
+def budgets(request: pytest.FixtureRequest) -> Iterator[Budgets]:
+    """The same rules, wherever they are counted."""
+    address = request.getfixturevalue("server") if request.param == "redis" else DEAD
+    with contextlib.closing(redis.Redis.from_url(address)) as client:
+        if request.param == "redis":
+            client.flushall()
+        yield Budgets(client, parts=1)
+
+
+def spend(budgets: Budgets, count: int, *, bulk: bool = False, key: str = "app:tenant") -> list[timedelta]:
+    return [budgets.take(key, ONE_WRITE, bulk=bulk) for _ in range(count)]
+
+
+def empty(budgets: Budgets) -> None:
+    budgets.heed("app:tenant", writes=0.0)
+
+
+def test_what_is_there_is_given_and_what_is_not_is_waited_for(budgets: Budgets) -> None:
+    assert spend(budgets, 5) == [timedelta()] * 5
+    empty(budgets)
+    (wait,) = spend(budgets, 1)
+    assert timedelta(milliseconds=20) < wait < timedelta(milliseconds=80)  # 20 a second
+
+
+def test_reads_go_on_while_writes_wait(budgets: Budgets) -> None:
+    empty(budgets)
+    assert budgets.take("app:tenant", Cost(units=1), bulk=False) == timedelta()
+
+
+def test_a_429_stops_this_tenant_for_all_and_no_other(budgets: Budgets) -> None:
+    budgets.heed("app:tenant", writes=0.0, pause=timedelta(seconds=30))
+    assert spend(budgets, 1)[0] > timedelta(seconds=29)
+    assert budgets.take("app:tenant", Cost(units=1), bulk=False) > timedelta(seconds=29)
+    assert spend(budgets, 1, key="app:other") == [timedelta()]
+    assert budgets.look("app:tenant").blocked > timedelta(seconds=29)
+
+
+def test_a_bulk_job_leaves_a_reserve_to_people(budgets: Budgets) -> None:
+    budgets.heed("app:tenant", writes=0.01)
+    assert spend(budgets, 1, bulk=True)[0] > timedelta()
+    assert spend(budgets, 1) == [timedelta()]
+
+
+def test_microsofts_word_on_how_much_is_used_lowers_our_count(budgets: Budgets) -> None:
+    Budget(budgets, "app", "tenant").heed("POST", "0.99")
+    assert budgets.look("app:tenant").writes < 31
+    Budget(budgets, "app", "tenant").heed("POST", "nonsense")
+    Budget(budgets, "app", "tenant").heed("POST", None)
+
+
+def test_who_comes_too_early_is_told_when(budgets: Budgets) -> None:
+    ours = Budget(budgets, "app", "tenant")
+    ours.refused("PATCH", timedelta(seconds=17))
+    with pytest.raises(QuotaSpentError) as told:
+        ours.spend("POST", "/servicePrincipals")
+    assert told.value.retry_after is not None
+    assert timedelta(seconds=16) < told.value.retry_after <= timedelta(seconds=17)
+
+
+def test_a_429_without_a_time_is_waited_out(budgets: Budgets) -> None:
+    Budget(budgets, "app", "tenant").refused("GET", None)
+    assert budgets.look("app:tenant").blocked > timedelta(seconds=9)
+
+
+def test_bulk_work_stands_in_line_and_comes_back_one_by_one(server: str) -> None:
+    with contextlib.closing(redis.Redis.from_url(server)) as client:
+        client.flushall()
+        shared = Budgets(client, parts=1)
+        empty(shared)
+        waits = spend(shared, 10, bulk=True)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(waits)]
+    assert all(timedelta(milliseconds=40) < gap < timedelta(milliseconds=60) for gap in gaps)
+
+
+def test_two_processes_share_one_bucket_in_redis(server: str) -> None:
+    with (
+        contextlib.closing(redis.Redis.from_url(server)) as one,
+        contextlib.closing(redis.Redis.from_url(server)) as two,
+    ):
+        one.flushall()
+        Budgets(one, parts=8).heed("app:tenant", writes=0.0, pause=timedelta(seconds=20))
+        assert Budgets(two, parts=8).look("app:tenant").blocked > timedelta(seconds=19)
+
+
+def test_while_redis_is_away_each_process_keeps_to_its_share() -> None:
+    with contextlib.closing(redis.Redis.from_url(DEAD)) as client:
+        alone = Budgets(client, parts=8)
+        given = sum(wait == timedelta() for wait in spend(alone, 100))
+    assert 30 <= given <= 45  # a tenth of an eighth of 3,000 to begin with
+    assert alone.look("app:tenant").shared is False
+
+
+def test_redis_is_asked_again_after_a_while(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.closing(redis.Redis.from_url(server)) as client:
+        budgets = Budgets(client, parts=1)
+        real = budgets._look
+
+        def gone(**_: Any) -> Any:
+            raise redis.ConnectionError
+
+        monkeypatch.setattr(budgets, "_look", gone)
+        assert budgets.look("a:b").shared is False
+        monkeypatch.setattr(budgets, "_look", real)
+        assert budgets.look("a:b").shared is False
+        monkeypatch.setattr(budgets, "_ask_again_at", 0.0)
+        assert budgets.look("a:b").shared is True
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "cost"),
+    [
+        ("GET", "/applications/1?$select=id", Cost(units=1)),
+        ("GET", "/servicePrincipals/1/appRoleAssignments", Cost(units=2)),
+        ("PATCH", "/applications(uniqueName='a')", Cost(writes=1)),
+        ("DELETE", "/directory/deletedItems/1", Cost(writes=1)),
+    ],
+)
+def test_a_call_costs_what_microsoft_publishes(method: str, path: str, cost: Cost) -> None:
+    assert cost_of(method, path) == cost

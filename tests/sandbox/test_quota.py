@@ -1,0 +1,56 @@
+"""The published quota: enforced for each application and tenant, told in headers, refilled with time."""
+
+import pytest
+
+from sandbox.app import Sandbox
+from sandbox.graph.quota import Quotas, units_of
+from tests.sandbox.actors import Rest
+
+
+def test_a_write_beyond_the_quota_is_refused_and_says_when_to_come_back(sandbox: Sandbox, graph: Rest) -> None:
+    provider = sandbox.seed.provider
+    sandbox.quotas.set_left(provider.client_id, provider.tenant_id, writes=1)
+    assert graph.post("/applications", {"displayName": "first"}).status_code == 201
+    refused = graph.post("/applications", {"displayName": "second"})
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert refused.json()["error"]["code"] == "TooManyRequests"
+    assert float(refused.headers["x-ms-throttle-limit-percentage"]) > 0.99
+
+
+def test_reads_have_a_bucket_of_their_own(sandbox: Sandbox, graph: Rest) -> None:
+    provider = sandbox.seed.provider
+    sandbox.quotas.set_left(provider.client_id, provider.tenant_id, writes=0)
+    answer = graph.get("/applications")
+    assert answer.status_code == 200
+    assert "x-ms-throttle-limit-percentage" not in answer.headers
+
+
+def test_another_tenant_of_the_same_application_is_not_slowed() -> None:
+    quotas = Quotas()
+    quotas.set_left("app", "one", writes=0)
+    assert quotas.take("app", "one", "POST", "applications", {}) is not None
+    assert quotas.take("app", "two", "POST", "applications", {}) is None
+
+
+def test_twenty_writes_come_back_each_second() -> None:
+    now = [0.0]
+    quotas = Quotas(clock=lambda: now[0])
+    quotas.set_left("app", "tenant", writes=0)
+    now[0] = 1.0
+    taken = [quotas.take("app", "tenant", "POST", "applications", {}) for _ in range(21)]
+    assert [answer is None for answer in taken] == [True] * 20 + [False]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "units"),
+    [
+        ("applications", {}, 2),
+        ("applications", {"$select": "id"}, 1),
+        ("applications/1", {}, 1),
+        ("applications/1", {"$expand": "owners"}, 2),
+        ("servicePrincipals/1/appRoleAssignments", {}, 2),
+    ],
+)
+def test_a_read_costs_what_is_published(path: str, query: dict[str, str], units: int) -> None:
+    assert units_of(path, query) == units
