@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from registrations.services import operations, sign_in
+from registrations.services import bulk, operations, sign_in
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +27,26 @@ def run(operation_id: str) -> None:
     pause = operations.pause_of(operation_id)
     if pause is not None and pause <= SOON:
         ring(operation_id, after=pause)
+    for following in bulk.feed_after(operation_id):
+        ring(following)
 
 
 @shared_task
 def sweep() -> None:
     """Ring for every operation whose time has come: the doorbell may have been missed."""
     operations.mend_times()
+    bulk.feed()
     due = operations.due()
     lanes = operations.lanes_of(due)
     for operation_id in due:
         ring(operation_id, lane=lanes.get(operation_id, ""))
+
+
+@shared_task
+def feed_bulk_jobs() -> None:
+    """Begin what a bulk job may begin now."""
+    for operation_id in bulk.feed():
+        ring(operation_id)
 
 
 @shared_task
@@ -70,3 +80,15 @@ def ring(operation_id: Any, after: timedelta = timedelta(), lane: str = "") -> b
 def ring_on_commit(operation_id: Any) -> None:
     """Ring once the row is committed: a worker must not look for a row that is not there yet."""
     transaction.on_commit(lambda: ring(operation_id))
+
+
+def feed_on_commit() -> None:
+    """Have bulk jobs fed once the change is committed; without a broker the sweep does it."""
+
+    def tell() -> None:
+        try:
+            feed_bulk_jobs.apply_async()
+        except OperationalError as error:
+            logger.warning("The broker cannot be reached (%s): bulk jobs wait for the sweep.", error)
+
+    transaction.on_commit(tell)

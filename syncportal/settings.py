@@ -236,6 +236,7 @@ CSRF_FAILURE_VIEW = "onboarding.views.refusals.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # names and hosts stay out of cookies
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # a bulk job's confirmation names each of its instances
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
 try:
@@ -402,6 +403,11 @@ UNFOLD = {
                         "title": "Operations",
                         "icon": "checklist",
                         "link": reverse_lazy("admin:registrations_operation_changelist"),
+                    },
+                    {
+                        "title": "Bulk jobs",
+                        "icon": "stacks",
+                        "link": reverse_lazy("admin:registrations_bulkjob_changelist"),
                     },
                     {
                         "title": "History",

@@ -2,6 +2,7 @@
 
 from registrations.admin import (
     applications,
+    bulk_job,
     entra_tenant,
     history,
     operation,
@@ -12,6 +13,7 @@ from registrations.admin import (
 
 __all__ = [
     "applications",
+    "bulk_job",
     "entra_tenant",
     "history",
     "operation",

@@ -17,7 +17,7 @@ from registrations.admin.base import actor_of, page
 from registrations.admin.instance_forms import ChangeAddressForm, UmpInstanceForm
 from registrations.errors import PortalError
 from registrations.models import ClientSecret, Operation, UmpInstance
-from registrations.services import custody, provisioning
+from registrations.services import bulk, custody, provisioning
 
 ADDRESS = ("provider", "app_name", "delivery", "ump_url")
 DERIVED = ["host_text", "redirect_uri_text", "portal_url_text"]
@@ -119,6 +119,7 @@ class UmpInstanceAdmin(AddressAdmin):
             "admin/registrations/umpinstance/provision.html",
             title=f"Provision {counted(instances)}",
             plans=[(instance, provisioning.plan(instance)) for instance in instances],
+            is_bulk=len(instances) > FEW,
             back=back,
         )
 
@@ -134,8 +135,17 @@ class UmpInstanceAdmin(AddressAdmin):
             chosen = []
         if not chosen:
             self.message_user(request, "Choose at least one instance.", messages.WARNING)
+        if len(chosen) > FEW:
+            return self._provision_in_bulk(request, chosen)
         begun = [instance for instance in chosen if self._provision(request, instance)]
         return self.back_to(begun[0]) if len(chosen) == 1 and begun else HttpResponseRedirect(self.list_address())
+
+    def _provision_in_bulk(self, request: HttpRequest, chosen: list[UmpInstance]) -> HttpResponse:
+        """Many instances become a bulk job, whose page shows how far it is."""
+        job = bulk.request(chosen, actor=actor_of(request), user=request.user)
+        tasks.feed_on_commit()
+        self.message_user(request, f"{counted(chosen)} will be provisioned one after another.", messages.SUCCESS)
+        return self.back_to(job)
 
     def _provision(self, request: HttpRequest, instance: UmpInstance) -> bool:
         try:
@@ -231,6 +241,7 @@ class UmpInstanceAdmin(AddressAdmin):
         return "Kept, encrypted" if instance.ump_client_secret_envelope else "Not given yet"
 
 
+FEW = 10  # more than these become a bulk job
 FIXED = "Read only since the first delivery, or while an operation is at work. After a delivery, use Change address."
 DERIVED_TEXT = (
     "Derived, never typed. Check the host before you provision: it needs a DNS record that leads to SyncPortal."

@@ -1,6 +1,7 @@
 """What we keep of tenants, UMP instances, registrations, operations and the history."""
 
 from registrations.models.applications import AppRegistration, ClientSecret
+from registrations.models.bulk import BulkItem, BulkJob, BulkPart
 from registrations.models.history import AuditEvent
 from registrations.models.operations import Operation
 from registrations.models.password_tries import PasswordTry
@@ -9,6 +10,9 @@ from registrations.models.tenants import EntraTenant, ServiceProvider, UmpInstan
 __all__ = [
     "AppRegistration",
     "AuditEvent",
+    "BulkItem",
+    "BulkJob",
+    "BulkPart",
     "ClientSecret",
     "EntraTenant",
     "Operation",

@@ -39,8 +39,10 @@ def register() -> None:
     )
 
 
-def request(instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adopt_existing: bool = False) -> Operation:
-    """Queue the provisioning of an instance.
+def request(
+    instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adopt_existing: bool = False, lane: str = ""
+) -> Operation:
+    """Queue the provisioning of an instance; a bulk job gives its lane.
 
     Raises WrongStateError where one has not ended yet, or the instance is retired.
     """
@@ -53,7 +55,7 @@ def request(instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adop
             pk=instance.pk, status__in=[UmpInstance.Status.DRAFT, UmpInstance.Status.FAILED]
         ).update(status=UmpInstance.Status.PROVISIONING, status_changed_at=timezone.now())
         notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
-        return operations.request(KIND, instance, actor=actor, user=user, notes=notes)
+        return operations.request(KIND, instance, actor=actor, user=user, notes=notes, lane=lane)
 
 
 def plan(instance: UmpInstance) -> list[tuple[str, str]]:

@@ -1,0 +1,166 @@
+"""Bulk jobs: how far they are, how fast, and what is left of Microsoft's quota; paused and cancelled tenant by tenant."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+
+from registrations import connections, elements, tasks
+from registrations.admin.base import ReadOnlyAdmin, actor_of
+from registrations.models import BulkItem, BulkJob, BulkPart
+from registrations.services import bulk
+
+SHOWN = 50  # items that need a person, on the job's page
+Status = BulkPart.Status
+
+
+@dataclass(frozen=True)
+class Act:
+    """What may be done with a part: its service, the states that allow it, and what the page says before."""
+
+    title: str
+    run: Callable[..., None]
+    states: tuple[str, ...]
+    intro: str
+    done: str
+
+
+ACTS = {
+    "pause": Act(
+        "Pause", bulk.pause, (Status.RUNNING,), "Nothing more is begun in this tenant. What is at work goes on to its end.",
+        "Paused.",
+    ),
+    "resume": Act("Resume", bulk.resume, (Status.PAUSED,), "The job goes on with the next instance.", "It goes on."),
+    "cancel": Act(
+        "Cancel", bulk.cancel, (Status.RUNNING, Status.PAUSED),
+        "What was not begun is given up, and so is what waits. What is made already stays as it is.", "Cancelled.",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """A part as its job's page shows it."""
+
+    part: BulkPart
+    progress: bulk.Progress
+    quota: str
+    buttons: list[tuple[str, str]]
+
+
+@admin.register(BulkJob)
+class BulkJobAdmin(ReadOnlyAdmin):
+    """Read only; the acts go through the service."""
+
+    list_display = ("what", "state", "done", "requested_by_label", "created")
+    list_display_links = ("what",)
+    change_form_template = "admin/registrations/bulkjob/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BulkJob]:
+        """With the parts, in two queries more."""
+        parts = BulkPart.objects.select_related("tenant", "job")
+        return super().get_queryset(request).prefetch_related(Prefetch("parts", queryset=parts))
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Who may provision may pause and cancel it."""
+        return self.may(request, "provision_umpinstance")
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the live fragment and the acts on parts."""
+        view, act = self.admin_site.admin_view(self.fragment), self.admin_site.admin_view(self.act)
+        return [
+            path("<uuid:object_id>/parts/", view, name="registrations_bulkjob_parts"),
+            path("part/<uuid:part_id>/<slug:name>/", act, name="registrations_bulkjob_act"),
+            *super().get_urls(),
+        ]
+
+    def fragment(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The parts alone, for the page that shows them live."""
+        job = self.get_object(request, str(object_id))
+        if job is None or not self.has_view_permission(request, job):
+            raise Http404("No bulk job has this id.")
+        return TemplateResponse(request, "admin/registrations/bulkjob/parts.html", self.describe(request, job))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With the parts."""
+        job = self.get_object(request, object_id)
+        extra = {**(extra_context or {}), **(self.describe(request, job) if job else {})}
+        return super().change_view(request, object_id, form_url, extra)
+
+    def act(self, request: HttpRequest, part_id: Any, name: str) -> HttpResponse:
+        """Pause, resume or cancel one part: GET says what will happen, POST does it."""
+        part = BulkPart.objects.select_related("job", "tenant").filter(pk=part_id).first()
+        if part is None or name not in ACTS:
+            raise Http404("No part of a bulk job has this id, or there is no such act.")
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        act = ACTS[name]
+        if request.method == "POST":
+            if self.attempt(request, lambda: act.run(part, actor=actor_of(request)), act.done):
+                tasks.feed_on_commit()
+            return self.back_to(part.job)
+        return self.confirmation(
+            request, subject=part.job, title=f"{act.title} the job in {part.tenant}", button=act.title,
+            intro=[act.intro], danger=name == "cancel",
+        )  # fmt: skip
+
+    def describe(self, request: HttpRequest, job: BulkJob) -> dict[str, Any]:
+        """What the page shows of a job."""
+        rows = [self._row(request, part) for part in job.parts.all()]
+        trouble = Q(operation__status="failed") | Q(status=BulkItem.Status.REFUSED) | Q(operation__waits_for="staff")
+        needy = BulkItem.objects.filter(trouble, part__job=job)
+        ended = sum(row.progress.ended for row in rows)
+        total = sum(row.progress.total for row in rows)
+        return {
+            "job": job,
+            "rows": rows,
+            "ended": ended,
+            "total": total,
+            "is_live": any(row.part.status in (Status.RUNNING, Status.PAUSED) for row in rows),
+            "parts_address": reverse("admin:registrations_bulkjob_parts", args=[job.pk]),
+            "needy": needy.select_related("instance__provider", "operation").order_by("place")[:SHOWN],
+        }
+
+    def _row(self, request: HttpRequest, part: BulkPart) -> PartRow:
+        allowed = (
+            [name for name, act in ACTS.items() if part.status in act.states]
+            if self.has_act_permission(request)
+            else []
+        )
+        buttons = [
+            (ACTS[name].title, reverse("admin:registrations_bulkjob_act", args=[part.pk, name])) for name in allowed
+        ]
+        left = elements.level(connections.budget_of(part.tenant).look())
+        return PartRow(part, bulk.progress(part), left, buttons)
+
+    @admin.display(description="Job")
+    def what(self, job: BulkJob) -> str:
+        """Where it works."""
+        return "Provision in " + ", ".join(str(part.tenant) for part in job.parts.all())
+
+    @admin.display(description="State")
+    def state(self, job: BulkJob) -> SafeString:
+        """The state that says most."""
+        states = {part.status for part in job.parts.all()}
+        order = (Status.RUNNING, Status.PAUSED, Status.CANCELLED, Status.COMPLETED)
+        return elements.badge(next((state for state in order if state in states), Status.COMPLETED))
+
+    @admin.display(description="Done")
+    def done(self, job: BulkJob) -> str:
+        """How many of how many have ended."""
+        found = [bulk.progress(part) for part in job.parts.all()]
+        return f"{sum(one.ended for one in found)} of {sum(one.total for one in found)}"
+
+    @admin.display(description="Requested", ordering="created_at")
+    def created(self, job: BulkJob) -> SafeString:
+        """When it was asked for."""
+        return elements.moment(job.created_at)

@@ -1,0 +1,166 @@
+"""Bulk jobs: provision many instances at the pace that Microsoft allows, with a few operations at work at a time.
+
+An item gets its operation in the transaction that marks it begun, so a job that is fed twice at once begins nothing
+twice. Whoever ends an operation feeds the next; the sweep feeds what was forgotten.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from registrations.errors import PortalError, WrongStateError
+from registrations.models import BulkItem, BulkJob, BulkPart, Operation, UmpInstance
+from registrations.services import audit, operations, provisioning
+
+AT_WORK = 40  # operations of one part that are live at a time: enough to use up the quota, few enough to pause soon
+RATE_OVER = timedelta(minutes=3)  # the rate is counted over this long
+Status = BulkPart.Status
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a part is.
+
+    Of the live ones `waiting` wait for a person. `rate` is what ended per minute of late, `ends_at` when the rest will.
+    """
+
+    total: int
+    pending: int
+    live: int
+    waiting: int
+    succeeded: int
+    failed: int
+    refused: int
+    cancelled: int
+    rate: float
+    ends_at: datetime | None
+
+    @property
+    def ended(self) -> int:
+        """How many need no more work."""
+        return self.total - self.pending - self.live
+
+
+def request(instances: Iterable[UmpInstance], *, actor: audit.Actor, user: Any = None) -> BulkJob:
+    """Write a job with a part for each tenant and an item for each instance. Raises WrongStateError for none at all."""
+    chosen = sorted(instances, key=lambda instance: (str(instance.provider.tenant_id), instance.host))
+    if not chosen:
+        raise WrongStateError("Choose at least one instance.")
+    with transaction.atomic():
+        job = BulkJob.objects.create(requested_by=user, requested_by_label=actor.label)
+        for tenant, group in groupby(chosen, key=lambda instance: instance.provider.tenant):
+            part = BulkPart.objects.create(job=job, tenant=tenant)
+            items = [BulkItem(part=part, instance=instance, place=place) for place, instance in enumerate(group)]
+            BulkItem.objects.bulk_create(items, batch_size=500)
+        audit.record("bulk.requested", actor=actor, subject=job, after={"instances": len(chosen)})
+    return job
+
+
+def feed(parts: Iterable[BulkPart] | None = None) -> list[Any]:
+    """Begin as many items as may be at work, in these or all running parts. Returns the ids of the new operations."""
+    running = BulkPart.objects.filter(status=Status.RUNNING)
+    chosen = running if parts is None else running.filter(pk__in=[part.pk for part in parts])
+    begun: list[Any] = []
+    for part in chosen.select_related("job"):
+        free = AT_WORK - part.items.live().filter(operation__waits_for="").count()
+        waiting = part.items.pending().select_related("instance__provider__tenant")[: max(free, 0)]
+        begun += [pk for item in waiting if (pk := _begin(item, part)) is not None]
+        _close_when_done(part)
+    return begun
+
+
+def feed_after(operation_id: Any) -> list[Any]:
+    """An operation has ended or waits for a person: begin what follows it in its job, if it is part of one."""
+    ours = Operation.objects.filter(pk=operation_id, bulk_item__isnull=False)
+    if not ours.exclude(status__in=Operation.LIVE, waits_for="").exists():
+        return []
+    return feed(BulkPart.objects.filter(items__operation=operation_id))
+
+
+def pause(part: BulkPart, *, actor: audit.Actor) -> None:
+    """Begin nothing more; what is at work goes on. Raises WrongStateError where the part does not run."""
+    _move(part, [Status.RUNNING], Status.PAUSED, "bulk.paused", actor)
+
+
+def resume(part: BulkPart, *, actor: audit.Actor) -> None:
+    """Begin again where it was paused. Raises WrongStateError where it is not paused."""
+    _move(part, [Status.PAUSED], Status.RUNNING, "bulk.resumed", actor)
+
+
+def cancel(part: BulkPart, *, actor: audit.Actor) -> None:
+    """Give up what was not begun, and what waits; a step in hand ends by itself. Raises WrongStateError after the end."""
+    _move(part, [Status.RUNNING, Status.PAUSED], Status.CANCELLED, "bulk.cancelled", actor)
+    part.items.pending().update(status=BulkItem.Status.CANCELLED)
+    for item in part.items.live().select_related("operation"):
+        try:
+            operations.cancel(item.operation, actor=actor)  # type: ignore[arg-type]
+        except WrongStateError:
+            continue  # at work: it ends by itself
+
+
+def progress(part: BulkPart) -> Progress:
+    """How far the part is, in one query."""
+    now = timezone.now()
+    succeeded, failed = Q(operation__status="succeeded"), Q(operation__status="failed")
+    counts = part.items.aggregate(
+        total=Count("pk"),
+        pending=Count("pk", filter=Q(status=BulkItem.Status.PENDING)),
+        live=Count("pk", filter=Q(operation__status__in=Operation.LIVE)),
+        waiting=Count("pk", filter=Q(operation__status__in=Operation.LIVE) & ~Q(operation__waits_for="")),
+        succeeded=Count("pk", filter=succeeded),
+        failed=Count("pk", filter=failed),
+        refused=Count("pk", filter=Q(status=BulkItem.Status.REFUSED)),
+        cancelled=Count("pk", filter=Q(status=BulkItem.Status.CANCELLED) | Q(operation__status="cancelled")),
+        lately=Count("pk", filter=(succeeded | failed) & Q(operation__ended_at__gt=now - RATE_OVER)),
+    )
+    lately = counts.pop("lately")
+    span = min(RATE_OVER, now - part.job.created_at) or RATE_OVER
+    rate = lately / max(span.total_seconds() / 60, 1 / 60)
+    left = counts["pending"] + counts["live"]
+    runs = part.status == Status.RUNNING and rate > 0 and left > 0
+    return Progress(**counts, rate=rate, ends_at=now + timedelta(minutes=left / rate) if runs else None)
+
+
+def _begin(item: BulkItem, part: BulkPart) -> Any:
+    """One item's operation, committed with the item; None where another was faster or it was refused."""
+    actor = audit.Actor("staff" if part.job.requested_by_id else "system", part.job.requested_by_label)
+    try:
+        with transaction.atomic():
+            # The part's row is locked as well: nothing begins any more once pause or cancel has returned.
+            running = BulkPart.objects.select_for_update().filter(pk=part.pk, status=Status.RUNNING).first()
+            pending = BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.PENDING)
+            if running is None or not pending.update(status=BulkItem.Status.BEGUN):
+                return None
+            operation = provisioning.request(
+                item.instance, actor=actor, user=part.job.requested_by, lane=Operation.Lane.BULK
+            )
+            BulkItem.objects.filter(pk=item.pk).update(operation=operation)
+            return operation.pk
+    except PortalError as refusal:
+        BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.PENDING).update(
+            status=BulkItem.Status.REFUSED, message=str(refusal)
+        )
+        return None
+
+
+def _close_when_done(part: BulkPart) -> None:
+    if part.items.pending().exists() or part.items.live().exists():
+        return
+    with transaction.atomic():
+        running = BulkPart.objects.filter(pk=part.pk, status=Status.RUNNING)
+        if running.update(status=Status.COMPLETED, ended_at=timezone.now()):
+            audit.record("bulk.completed", actor=audit.WORKER, subject=part.job, after={"tenant": str(part.tenant)})
+
+
+def _move(part: BulkPart, before: list[str], after: str, action: str, actor: audit.Actor) -> None:
+    ended = {"ended_at": timezone.now()} if after == Status.CANCELLED else {}
+    with transaction.atomic():
+        if not BulkPart.objects.filter(pk=part.pk, status__in=before).update(status=after, **ended):
+            raise WrongStateError("The job was changed meanwhile. Look again.")
+        audit.record(action, actor=actor, subject=part.job, after={"tenant": str(part.tenant)})
