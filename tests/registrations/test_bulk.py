@@ -1,0 +1,188 @@
+"""Bulk jobs: a few at work at a time, nothing begun twice, paused and cancelled tenant by tenant."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from registrations import tasks
+from registrations.errors import WrongStateError
+from registrations.models import AuditEvent, BulkItem, BulkJob, BulkPart, Operation, UmpInstance
+from registrations.services import audit, bulk, operations
+from sandbox.app import Sandbox
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+OLGA = audit.Actor("staff", "Olga Operator", "1")
+
+
+@pytest.fixture
+def instances() -> list[UmpInstance]:
+    return [factories.make_instance(app_name=f"ump{number}") for number in range(12)]
+
+
+@pytest.fixture
+def part(instances: list[UmpInstance], monkeypatch: pytest.MonkeyPatch) -> BulkPart:
+    """A job of twelve instances in one tenant, of which five may be at work."""
+    monkeypatch.setattr(bulk, "AT_WORK", 5)
+    return bulk.request(instances, actor=OLGA).parts.get()
+
+
+def end(part: BulkPart, count: int, status: str = "succeeded") -> None:
+    """End some of the part's operations."""
+    live = list(part.items.live().values_list("operation", flat=True)[:count])
+    Operation.objects.filter(pk__in=live).update(status=status, ended_at=timezone.now(), next_attempt_at=None)
+
+
+def test_only_so_many_are_at_work_and_the_next_begins_when_one_ends(part: BulkPart) -> None:
+    assert len(bulk.feed()) == 5
+    assert bulk.feed() == []
+    operation = part.items.live()[0].operation
+    assert operation is not None
+    assert operation.lane == "bulk"
+    end(part, 1)
+    ended = Operation.objects.get(status="succeeded")
+    assert len(bulk.feed_after(ended.pk)) == 1
+    assert part.items.live().count() == 5
+
+
+def test_an_operation_that_waits_for_a_person_holds_nobody_up(part: BulkPart) -> None:
+    first = bulk.feed()
+    Operation.objects.filter(pk__in=first).update(status="waiting", waits_for="staff", next_attempt_at=None)
+    assert len(bulk.feed_after(first[0])) == 5
+    assert bulk.progress(part).waiting == 5
+
+
+def test_an_operation_of_no_job_feeds_none(part: BulkPart) -> None:
+    operation = operations.request("check_tenant", part.tenant, actor=OLGA)
+    operations.cancel(operation, actor=OLGA)
+    assert bulk.feed_after(operation.pk) == []
+
+
+def test_a_job_is_completed_when_all_have_ended(part: BulkPart) -> None:
+    for _ in range(3):
+        bulk.feed()
+        end(part, 5)
+    bulk.feed()
+    part.refresh_from_db()
+    assert part.status == "completed"
+    found = bulk.progress(part)
+    assert (found.total, found.ended, found.succeeded, found.pending) == (12, 12, 12, 0)
+    assert AuditEvent.objects.filter(action="bulk.completed").count() == 1
+
+
+def test_an_instance_that_is_being_provisioned_already_is_refused_with_the_reason(
+    part: BulkPart, instances: list[UmpInstance]
+) -> None:
+    factories_operation = bulk.feed()
+    assert factories_operation
+    again = bulk.request(instances[:1], actor=OLGA).parts.get()
+    bulk.feed([again])
+    item = again.items.get()
+    assert item.status == "refused"
+    assert "has not ended" in item.message
+    again.refresh_from_db()
+    assert again.status == "completed"
+
+
+def test_a_paused_part_begins_nothing_and_goes_on_when_resumed(part: BulkPart) -> None:
+    bulk.feed()
+    bulk.pause(part, actor=OLGA)
+    end(part, 5)
+    assert bulk.feed() == []
+    bulk.resume(part, actor=OLGA)
+    assert len(bulk.feed()) == 5
+
+
+def test_cancelling_gives_up_what_was_not_begun_and_what_waits_but_not_what_is_at_work(part: BulkPart) -> None:
+    begun = bulk.feed()
+    Operation.objects.filter(pk=begun[0]).update(status="running", lease="x")
+    bulk.cancel(part, actor=OLGA)
+    assert part.items.filter(status=BulkItem.Status.CANCELLED).count() == 7
+    assert Operation.objects.filter(status="cancelled").count() == 4
+    assert Operation.objects.filter(status="running").count() == 1
+    assert bulk.feed() == []
+    with pytest.raises(WrongStateError):
+        bulk.resume(part, actor=OLGA)
+
+
+def test_each_tenant_is_a_part_of_its_own(instances: list[UmpInstance]) -> None:
+    other = factories.make_tenant(name="Other", tenant_id="f1eba000-0000-4000-8000-0000000000ff")
+    provider = factories.make_provider(name="Other", domain="other.localhost", tenant=other)
+    elsewhere = factories.make_instance(provider=provider)
+    job = bulk.request([*instances, elsewhere], actor=OLGA)
+    theirs, ours = job.parts.get(tenant=other), job.parts.exclude(tenant=other).get()
+    bulk.pause(ours, actor=OLGA)
+    begun = bulk.feed()
+    assert [item.instance_id for item in theirs.items.live()] == [elsewhere.pk]
+    assert len(begun) == 1
+
+
+def test_the_expected_end_follows_from_the_rate(part: BulkPart) -> None:
+    bulk.feed()
+    BulkJob.objects.update(created_at=timezone.now() - timedelta(minutes=3))
+    end(part, 3)
+    part = BulkPart.objects.select_related("job").get()
+    found = bulk.progress(part)
+    assert found.rate == pytest.approx(1, abs=0.05)
+    assert found.ends_at is not None
+    assert found.ends_at - timezone.now() == pytest.approx(timedelta(minutes=9), abs=timedelta(seconds=30))
+
+
+def test_the_sweep_feeds_what_was_forgotten(part: BulkPart, rung: list[str]) -> None:
+    tasks.sweep()
+    assert len(rung) == 5
+
+
+def test_many_chosen_instances_become_a_job_whose_page_shows_how_far_it_is(
+    instances: list[UmpInstance], operator: User, operator_client: Client
+) -> None:
+    address = reverse("admin:registrations_umpinstance_provision_confirmed")
+    answer = operator_client.post(address, {"instance": [str(instance.pk) for instance in instances]})
+    job = BulkJob.objects.get()
+    assert answer["Location"] == reverse("admin:registrations_bulkjob_change", args=[job.pk])
+    bulk.feed()
+    Operation.objects.filter(subject_id=instances[0].pk).update(
+        status="failed", message="The UMP said no.", ended_at=timezone.now()
+    )
+    page = operator_client.get(answer["Location"]).content.decode()
+    assert "1 of 12 have ended" in page
+    assert "The UMP said no." in page
+    assert "writes" in page
+    assert "Pause" in page
+
+
+def test_the_buttons_ask_first_and_auditors_have_none(
+    part: BulkPart, operator_client: Client, auditor_client: Client
+) -> None:
+    address = reverse("admin:registrations_bulkjob_act", args=[part.pk, "cancel"])
+    assert b"given up" in operator_client.get(address).content
+    part.refresh_from_db()
+    assert part.status == "running"
+    assert auditor_client.post(address).status_code == 403
+    page = auditor_client.get(reverse("admin:registrations_bulkjob_change", args=[part.job_id])).content.decode()
+    assert "Pause" not in page
+    operator_client.post(address)
+    part.refresh_from_db()
+    assert part.status == "cancelled"
+    assert operator_client.get(reverse("admin:registrations_bulkjob_changelist")).status_code == 200
+    assert operator_client.get(reverse("admin:registrations_bulkjob_act", args=[part.pk, "nothing"])).status_code == 404
+
+
+def test_a_whole_job_is_carried_out(sandbox: Sandbox, portal: None, work: Callable[[], None]) -> None:
+    chosen = [factories.make_instance(sandbox, app_name=f"ump{number}") for number in range(2)]
+    for instance in chosen:  # each its own UMP
+        sandbox.world.add_ump(instance.app_name, sandbox.seed.ump.tenant_id)
+        UmpInstance.objects.filter(pk=instance.pk).update(ump_url=sandbox.ump_url(instance.app_name))
+    part = bulk.request(chosen, actor=OLGA).parts.get()
+    bulk.feed()
+    work()
+    bulk.feed()
+    part.refresh_from_db()
+    assert (part.status, bulk.progress(part).succeeded) == ("completed", 2), list(
+        Operation.objects.values_list("message", flat=True)
+    )
