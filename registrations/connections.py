@@ -1,7 +1,10 @@
 """The only place where settings and rows become clients."""
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import redis
@@ -28,6 +31,33 @@ SIGN_IN_AGAIN_SENTENCE = (
 RENEW_BEFORE = timedelta(minutes=5)
 
 
+@dataclass
+class Turn:
+    """What a worker's turn with one operation keeps between its calls: open connections, and tokens of ours."""
+
+    sessions: dict[str, RemoteSession] = field(default_factory=dict)
+    tokens: dict[tuple[str, ...], AppToken] = field(default_factory=dict)
+
+
+_turn: ContextVar[Turn | None] = ContextVar("turn", default=None)
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """Keep connections and application tokens for the length of a with block, and no longer.
+
+    A token says what was granted when it was issued; the next turn sees what was granted since.
+    """
+    kept = Turn()
+    before = _turn.set(kept)
+    try:
+        yield
+    finally:
+        _turn.reset(before)
+        for session in kept.sessions.values():
+            session.close()
+
+
 def entra() -> EntraClient:
     """Entra ID, for sign-ins and tokens."""
     return EntraClient(_session(settings.ENTRA_URL), settings.ENTRA_URL)
@@ -36,7 +66,8 @@ def entra() -> EntraClient:
 def graph_as_app(tenant: EntraTenant, client_secret: str | None = None) -> GraphClient:
     """Graph with the portal's own credential in a tenant; `client_secret` tries one that is not kept yet."""
 
-    token = _renewing(lambda: own_token(tenant, client_secret))
+    whose = () if client_secret else ("graph", tenant.tenant_id, tenant.client_id)
+    token = _renewing(lambda: own_token(tenant, client_secret), whose)
     return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token, budget_of(tenant))
 
 
@@ -86,7 +117,8 @@ def ump(instance: UmpInstance) -> UmpClient:
             scope=instance.ump_scope,
         )
 
-    token = _renewing(_explained(obtain, instance.host))
+    whose = ("ump", str(instance.pk), instance.ump_client_id, instance.ump_scope)
+    token = _renewing(_explained(obtain, instance.host), whose)
     return UmpClient(_session(origin_of(instance.ump_url)), instance.ump_url, lambda: token(False))
 
 
@@ -137,17 +169,29 @@ def _explained(obtain: Callable[[], AppToken], host: str) -> Callable[[], AppTok
     return explained
 
 
-def _renewing(obtain: Callable[[], AppToken]) -> Callable[[bool], str]:
-    """A source that asks for a token once, and again shortly before it ends or when told to. For one thread."""
-    kept: list[AppToken] = []
+def _renewing(obtain: Callable[[], AppToken], whose: tuple[str, ...]) -> Callable[[bool], str]:
+    """A source that asks for a token once a turn, and again shortly before it ends or when told to. For one thread.
+
+    Without `whose` the token is this source's alone.
+    """
+    current = _turn.get()
+    kept: dict[tuple[str, ...], AppToken] = current.tokens if current and whose else {}
 
     def token(renew: bool) -> str:
-        if renew or not kept or kept[0].expires_at - RENEW_BEFORE < datetime.now(UTC):
-            kept[:] = [obtain()]
-        return kept[0].token
+        if renew or whose not in kept or kept[whose].expires_at - RENEW_BEFORE < datetime.now(UTC):
+            kept[whose] = obtain()
+        return kept[whose].token
 
     return token
 
 
 def _session(origin: str) -> RemoteSession:
-    return RemoteSession(origins={origin}, ca_bundle=settings.REMOTE_CA_BUNDLE, timeout=settings.REMOTE_TIMEOUT_SECONDS)
+    current = _turn.get()
+    if current and origin in current.sessions:
+        return current.sessions[origin]
+    session = RemoteSession(
+        origins={origin}, ca_bundle=settings.REMOTE_CA_BUNDLE, timeout=settings.REMOTE_TIMEOUT_SECONDS
+    )
+    if current:
+        current.sessions[origin] = session
+    return session

@@ -15,6 +15,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from registrations import connections
 from registrations.clients import budget
 from registrations.encryption import EnvelopeError
 from registrations.errors import (
@@ -50,7 +51,7 @@ def run(operation_id: Any) -> bool:
     if leases.is_stopping() or not Operation.objects.claim(operation_id, token, timezone.now(), leases.LEASE):
         return False
     operation = Operation.objects.get(pk=operation_id)
-    with leases.held(operation.pk, token) as lease, _lane(operation):
+    with leases.held(operation.pk, token) as lease, _lane(operation), connections.turn():
         try:
             _walk(operation, lease)
         except LeaseLostError:
