@@ -23,6 +23,9 @@ def _arguments() -> argparse.Namespace:
         action="store_true",
         help="accept redirect URIs like http://portal.localhost:8000/..., which Entra refuses",
     )
+    parser.add_argument(
+        "--in-memory", action="store_true", help="keep no state on disk: quicker, and a restart forgets"
+    )
     return parser.parse_args()
 
 
@@ -39,6 +42,7 @@ def main() -> int:
             arguments.http_port,
             arguments.smtp_port,
             allow_localhost_redirects=arguments.allow_localhost_redirects,
+            in_memory=arguments.in_memory,
         )
         sandbox.start()
     except OSError as problem:

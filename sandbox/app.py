@@ -29,7 +29,7 @@ from sandbox.world import World
 class Sandbox:
     """Entra ID, Graph, the UMPs and the mailbox, in threads of this process.
 
-    A port of 0 picks a free one. The directory keeps what a restart must find again.
+    A port of 0 picks a free one. The directory keeps what a restart must find again; in memory, nothing is.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Sandbox:
         smtp_port: int = 0,
         *,
         allow_localhost_redirects: bool = False,
+        in_memory: bool = False,
     ) -> None:
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -47,7 +48,7 @@ class Sandbox:
         self._allow_localhost_redirects = allow_localhost_redirects
         self.faults, self.log, self._urls, self.quotas = Faults(), CallLog(), Urls(), Quotas()
         self.latency: dict[str, float] = {}  # seconds that each service takes before it answers
-        self.world = World(self.directory / "world.json")
+        self.world = World(None if in_memory else self.directory / "world.json")
         self.keys = SigningKeys(self.directory / "signing-key.pem")
         self._endpoint = TokenEndpoint(Issuer(self.world, self.keys, self._urls))
         self._ca = tls.authority(self.directory)

@@ -134,6 +134,12 @@ def _set_lag(world: World, kind: str, seconds: float) -> JsonObject:
     return dict(world.lag)
 
 
+def _set_alternating_reads(world: World, seconds: float) -> JsonObject:
+    """For so long after a thing was made, every other read does not know it."""
+    world.alternating_seconds = float(seconds)
+    return {"seconds": world.alternating_seconds}
+
+
 def _set_clock_skew(world: World, seconds: float) -> JsonObject:
     world.clock.skew = float(seconds)
     return {"seconds": world.clock.skew}
@@ -198,6 +204,7 @@ OPERATIONS: dict[str, Callable[..., JsonObject]] = {
     "set_ump": _set_ump,
     "set_ump_offline": _set_ump_offline,
     "set_lag": _set_lag,
+    "set_alternating_reads": _set_alternating_reads,
     "set_clock_skew": _set_clock_skew,
     "set_user": _set_user,
     "set_application": _set_application,

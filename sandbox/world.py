@@ -42,6 +42,8 @@ class World:
         self.clock = Clock()
         self.state = State()
         self.memory: JsonObject = {}
+        self.alternating_seconds = 0.0  # for so long every other read comes from a replica that lags behind
+        self._old_replica = False
         self._seeded = State()
         self._path = path
         self._timer: threading.Timer | None = None
@@ -71,7 +73,7 @@ class World:
     def reset(self) -> None:
         with self.lock:
             self.state = copy.deepcopy(self._seeded)
-            self.clock.skew = 0.0
+            self.clock.skew = self.alternating_seconds = 0.0
         self.touch()
 
     def touch(self) -> None:
@@ -109,8 +111,13 @@ class World:
         return self.state.lag
 
     def settled(self, kind: str, created_at: float) -> bool:
-        """Whether a thing made at that time has reached every replica."""
-        return self.clock.now() >= created_at + self.state.lag.get(kind, 0.0)
+        """Whether a thing made at that time has reached the replica that answers."""
+        now = self.clock.now()
+        if now < created_at + self.alternating_seconds:
+            self._old_replica = not self._old_replica
+            if self._old_replica:
+                return False
+        return now >= created_at + self.state.lag.get(kind, 0.0)
 
     # Looking
 

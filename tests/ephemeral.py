@@ -32,6 +32,17 @@ class PostgreSQL:
 
     port: int
     folder: Path
+    process: Process
+
+    def restart(self) -> None:
+        """End every connection, stop the server and start it again on the same data."""
+        self.process.stop(seconds=30)
+        self.process.start()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return once it takes connections."""
+        self.process.wait_until(lambda: _accepts(self))
 
     def url(self, database: str = "postgres") -> str:
         """The address of one of its databases, for DATABASE_URL and for psycopg alike."""
@@ -71,19 +82,11 @@ def postgresql() -> Iterator[PostgreSQL]:
             "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off",
             "-c", "max_connections=50",
         ]  # fmt: skip
-        server = PostgreSQL(port, folder)
-        process = supervisor.start(
-            Process(
-                "PostgreSQL",
-                command,
-                clean_environment(),
-                directory,
-                directory / "log",
-                user=user,
-                stop_signal=signal.SIGINT,
-            )
-        )
-        process.wait_until(lambda: _accepts(server))
+        log = directory / "log"
+        stop = signal.SIGINT
+        process = Process("PostgreSQL", command, clean_environment(), directory, log, user=user, stop_signal=stop)
+        server = PostgreSQL(port, folder, supervisor.start(process))
+        server.wait_until_ready()
         yield server
 
 

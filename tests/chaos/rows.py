@@ -1,0 +1,123 @@
+"""Rows for operations to work on, made within the product: instances to provision, customers to connect."""
+
+import json
+import os
+import secrets
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+from django.utils import timezone
+
+from onboarding import requirements
+from onboarding.models import Connection, Invitation
+from onboarding.services import connecting, customers, invitations
+from onboarding.services.subjects import sync_app_of
+from registrations import connections
+from registrations.models import UmpInstance
+from registrations.services import audit, client_secrets, provisioning
+from tests.stack.customer import Browser
+
+
+class Provisionings:
+    """Instances with a UMP each, in the seeded provider's tenant."""
+
+    def __init__(self, count: int) -> None:
+
+        self.model = UmpInstance.objects.select_related("provider__tenant").order_by("created_at").first()
+        self.batch = secrets.token_hex(3)
+        self.control = Control()
+        for number in range(count):
+            self.control.world("add_ump", name=self._name(number), tenant_id=self.model.provider.tenant.tenant_id)
+
+    def request(self, number: int) -> Any:
+        """Another instance like the first one, and its provisioning."""
+        model, name = self.model, self._name(number)
+        instance = UmpInstance(
+            provider=model.provider, app_name=name, ump_url=model.ump_url.replace("/finebak", f"/{name}"),
+            ump_tenant_id=model.ump_tenant_id, ump_client_id=model.ump_client_id, ump_scope=model.ump_scope,
+        )  # fmt: skip
+        instance.seal("ump_client_secret_envelope", model.unseal("ump_client_secret_envelope"))
+        instance.save()
+        return provisioning.request(instance, actor=audit.SYSTEM)
+
+    def _name(self, number: int) -> str:
+        return f"c{self.batch}-{number}"
+
+
+class Connections:
+    """Services of Contoso on the seeded instance, each with an administrator who has signed in."""
+
+    def __init__(self, count: int) -> None:
+
+        self.instance = UmpInstance.objects.select_related("provider__tenant").order_by("created_at").first()
+        self.batch = secrets.token_hex(3)
+        self.control = Control()
+        self.seed = self.control.seed["customer"]
+        self.token = administrators_token(self.instance, self.seed)
+        for number in range(count):
+            self.control.world(
+                "add_ump_customer", ump="finebak", short_name=self._name(number), full_name="Contoso",
+                tenant_id=self.seed["tenant_id"],
+            )  # fmt: skip
+
+    def request(self, number: int) -> Any:
+        """A service, its invitation, its connection, and the connecting."""
+
+        service = customers.ensure_service(
+            self.instance, tenant_id=self.seed["tenant_id"], customer_name="Contoso", short_name=self._name(number),
+            full_name="Contoso", service_type="oc_pro", actor=audit.SYSTEM,
+        )  # fmt: skip
+        invitation = invitations.create(
+            service, it_admin_email="it@contoso.example", m365_admin_email=self.seed["admin_upn"], actor=audit.SYSTEM
+        )
+        Invitation.objects.filter(pk=invitation.pk).update(status=Invitation.Status.STARTED)
+        connection = Connection.objects.create(
+            invitation=invitation, admin_object_id=str(uuid.uuid4()), admin_name="Carla", admin_username="carla",
+            registration_name=f"chaos-{number}",
+        )  # fmt: skip
+        ends_at = timezone.now() + timedelta(minutes=55)
+        return connecting.request(connection, access_token=self.token, token_expires_at=ends_at, actor=audit.SYSTEM)
+
+    def _name(self, number: int) -> str:
+        return f"s{self.batch}{number}"
+
+
+class Control:
+    """The sandbox's control API."""
+
+    def __init__(self) -> None:
+        self.people, self.seed = os.environ["CHAOS_PEOPLE_URL"], json.loads(Path(os.environ["CHAOS_SEED"]).read_text())
+
+    def world(self, op: str, **arguments: Any) -> Any:
+        """Change the sandbox's world."""
+
+        answer = requests.post(f"{self.people}/_sandbox/world", json={"op": op, **arguments}, timeout=20)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def administrators_token(instance: Any, seed: dict[str, Any]) -> str:
+    """The token that Carla's second sign-in brings: with the sandbox's own pages, and a browser without scripts."""
+
+    registration = sync_app_of(instance)
+    asked = {
+        "authority": seed["tenant_id"],
+        "app_id": registration.app_id,
+        "client_secret": client_secrets.live_secret(registration).unseal("envelope"),
+    }
+    entra, browser = connections.entra(), Browser()
+    flow = entra.begin_sign_in(**asked, scopes=list(requirements.SCOPES_AUTHORISE), redirect_uri=instance.redirect_uri)
+    page = browser.open(flow["auth_uri"])
+    for _ in range(4):
+        form = page.forms[0]
+        if form.action == instance.redirect_uri:
+            return str(entra.finish_sign_in(**asked, flow=flow, answer=dict(form.fields)).access_token)
+        wanted = [button for button, says in form.buttons.items() if says == "Accept" or seed["admin_upn"] in says]
+        page = browser.submit(form, wanted[0])
+    raise AssertionError(f"The sandbox's sign-in does not end: {page.heading}")
+
+
+MAKERS = {"provision": Provisionings, "connect": Connections}

@@ -1,0 +1,50 @@
+"""`python -m tests.chaos.subjects KIND COUNT`: rows to work on, made within the product, as JSON lines of what was asked for.
+
+With `--points FILE` each operation is to be killed at the point of its line; with `--record` the points are noted.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import django
+from django.db import transaction
+
+KINDS = ("provision", "connect")
+
+
+def main() -> int:
+    """Make the rows and request the operations; each plan is there before a worker can see its operation."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--points", type=Path)
+    parser.add_argument("--record", action="store_true")
+    arguments = parser.parse_args()
+    django.setup()
+    fatal = json.loads(arguments.points.read_text()) if arguments.points else [None] * arguments.count
+    from tests.chaos.rows import MAKERS  # noqa: PLC0415  Django is set up only now
+
+    maker = MAKERS[arguments.kind](arguments.count)
+    for number in range(arguments.count):
+        with transaction.atomic():
+            operation = maker.request(number)
+            _prepare(str(operation.pk), fatal[number], record=arguments.record)
+        sys.stdout.write(json.dumps({"operation": str(operation.pk), "subject": str(operation.subject_id)}) + "\n")
+    return 0
+
+
+def _prepare(name: str, point: str | None, *, record: bool) -> None:
+    directory = Path(os.environ["CHAOS_DIRECTORY"])
+    for folder in ("record", "plan", "met"):
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+    if record:
+        (directory / "record" / name).touch()
+    if point:
+        (directory / "plan" / name).write_text(json.dumps(point))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

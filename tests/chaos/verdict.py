@@ -1,0 +1,100 @@
+"""What a fault left behind: operations lost, applications and secrets that nobody knows, things made twice."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.chaos.laboratory import Laboratory
+
+OURS = "syncportal"
+
+
+@dataclass
+class Verdict:
+    """One row of the table."""
+
+    fault: str
+    tried: int
+    lost: int = 0
+    applications_orphaned: int = 0
+    secrets_orphaned: int = 0
+    duplicated: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    details: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was lost, orphaned or made twice."""
+        return not (self.lost or self.applications_orphaned or self.secrets_orphaned or self.duplicated)
+
+    def row(self) -> str:
+        """The row, as Markdown."""
+        ended = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
+        counts = (self.tried, self.lost, self.applications_orphaned, self.secrets_orphaned, self.duplicated)
+        return f"| {self.fault} | {' | '.join(str(count) for count in counts)} | {ended} |"
+
+
+HEAD = (
+    "| fault | times tried | operations lost | applications orphaned | secrets orphaned | duplicates | final state |\n"
+    "|---|---|---|---|---|---|---|"
+)
+
+
+def judge(laboratory: Laboratory, fault: str, operations: list[str], expected: str = "succeeded") -> Verdict:
+    """Compare what the product knows with what the sandbox holds.
+
+    An operation is lost where it has not come to the expected end; everything in Entra counts, not only its own.
+    """
+    verdict = Verdict(fault, len(operations))
+    for pk, (status, message) in laboratory.states(operations).items():
+        verdict.states[status] += 1
+        if status != expected:
+            verdict.lost += 1
+            verdict.details.append(f"{pk} is {status}: {message}")
+    verdict.lost += len(operations) - sum(verdict.states.values())
+    world = laboratory.sandbox("world")
+    known = _known(laboratory)
+    live = {
+        str(pk): subject
+        for pk, subject in laboratory.query(
+            "SELECT id::text, subject_id::text FROM registrations_operation WHERE status IN ('queued','running','waiting')"
+        )
+    }
+    if live and expected == "succeeded":
+        verdict.details.append(f"still live: {sorted(live)}")
+    names: Counter[str] = Counter()
+    for tenant in world["tenants"].values():
+        for application in tenant["applications"].values():
+            unique_name = str(application["properties"].get("uniqueName") or "")
+            if unique_name.startswith(OURS):
+                names[unique_name] += 1
+                _judge_application(verdict, application, unique_name, known)
+    verdict.duplicated += sum(count - 1 for count in names.values())
+    return verdict
+
+
+def _known(laboratory: Laboratory) -> dict[str, set[str]]:
+    """By application id: the key ids of the secrets that the product holds for it."""
+    known: dict[str, set[str]] = {}
+    statement = (
+        "SELECT r.app_id, s.key_id, s.status FROM registrations_appregistration r "
+        "LEFT JOIN registrations_clientsecret s ON s.registration_id = r.id"
+    )
+    for app_id, key_id, status in laboratory.query(statement):
+        keys = known.setdefault(app_id, set())
+        if status in ("stored", "proven", "delivered"):
+            keys.add(key_id)
+    return known
+
+
+def _judge_application(verdict: Verdict, application: dict[str, Any], name: str, known: dict[str, set[str]]) -> None:
+    if application["app_id"] not in known:
+        verdict.applications_orphaned += 1
+        verdict.details.append(f"application {name} has no row")
+        return
+    keys = [str(password["key_id"]) for password in application["passwords"]]
+    strangers = [key for key in keys if key not in known[application["app_id"]]]
+    verdict.secrets_orphaned += len(strangers)
+    verdict.duplicated += max(0, len(keys) - len(strangers) - 1)
+    if strangers:
+        verdict.details.append(f"application {name} has secrets that nobody holds: {strangers}")

@@ -1,0 +1,28 @@
+"""`python -m tests.chaos.worker ...`: the product's own Celery application, with its workers watched for points to die at.
+
+`python -m tests.chaos.worker beat ...` sweeps each second instead of each 20.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from celery import signals
+
+from syncportal.celery import app
+
+SWEEP_SECONDS = 1.0
+
+
+@signals.worker_process_init.connect
+def watch(**_: Any) -> None:
+    """Django is ready and the child is forked."""
+    from tests.chaos import points  # noqa: PLC0415  it needs Django
+
+    points.install(Path(os.environ[points.DIRECTORY]))
+
+
+if __name__ == "__main__":
+    app.conf.beat_schedule["run-due-operations"]["schedule"] = SWEEP_SECONDS
+    app.start(sys.argv[1:])
