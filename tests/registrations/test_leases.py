@@ -141,10 +141,10 @@ def test_a_step_that_does_not_end_in_time_is_given_back_and_its_worker_writes_no
 def test_a_turn_ends_after_two_minutes_and_others_get_the_worker(
     begin: Callable[..., Operation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walking, "LONGEST_TURN", timedelta(seconds=0.01))
+    monkeypatch.setattr(walking, "LONGEST_TURN", timedelta(seconds=1))
 
     def slow(operation: Operation) -> str:
-        time.sleep(0.02)
+        time.sleep(1.1)
         return "slow"
 
     operation = worked_on(begin(slow, fine))
