@@ -26,7 +26,7 @@ class Provisionings:
 
     def __init__(self, count: int) -> None:
 
-        self.model = UmpInstance.objects.select_related("provider__tenant").order_by("created_at").first()
+        self.model = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
         self.batch = secrets.token_hex(3)
         self.control = Control()
         for number in range(count):
@@ -52,7 +52,7 @@ class Connections:
 
     def __init__(self, count: int) -> None:
 
-        self.instance = UmpInstance.objects.select_related("provider__tenant").order_by("created_at").first()
+        self.instance = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
         self.batch = secrets.token_hex(3)
         self.control = Control()
         self.seed = self.control.seed["customer"]
@@ -120,4 +120,4 @@ def administrators_token(instance: Any, seed: dict[str, Any]) -> str:
     raise AssertionError(f"The sandbox's sign-in does not end: {page.heading}")
 
 
-MAKERS = {"provision": Provisionings, "connect": Connections}
+MAKERS: dict[str, Any] = {"provision": Provisionings, "connect": Connections}

@@ -17,13 +17,14 @@ from onboarding.services import invitations
 from registrations.models import (
     AppRegistration,
     AuditEvent,
+    BulkJob,
     ClientSecret,
     EntraTenant,
     Operation,
     ServiceProvider,
     UmpInstance,
 )
-from registrations.services import provisioning
+from registrations.services import bulk, provisioning
 from syncportal.redaction import RedactingFormatter, RedactionFilter
 from tests import factories
 from tests.registrations.admin.conftest import OLGA, page_of
@@ -31,7 +32,7 @@ from tests.registrations.admin.conftest import OLGA, page_of
 pytestmark = pytest.mark.django_db
 MODELS: list[Any] = [
     EntraTenant, ServiceProvider, UmpInstance, AppRegistration, ClientSecret, Operation, AuditEvent, Customer, Service,
-    Invitation, Connection,
+    Invitation, Connection, BulkJob,
 ]  # fmt: skip
 WRITTEN: list[Any] = [EntraTenant, ServiceProvider, UmpInstance, Customer, Service, Invitation]
 ACTS: list[tuple[Any, str]] = [
@@ -57,6 +58,7 @@ def make_row(number: int) -> None:
     )
     factories.make_registration(instance, secret="xyz-a-secret-value", app_id=guid(number))
     provisioning.request(instance, actor=OLGA)
+    bulk.request([instance], actor=OLGA)
     customer = factories.make_customer(name=f"Customer {number}", tenant_id=guid(number))
     service = factories.make_service(customer=customer, instance=instance, short_name=f"name{number}")
     invitation = invitations.create(
