@@ -72,7 +72,8 @@ class BulkJobAdmin(ReadOnlyAdmin):
             .get_queryset(request)
             .annotate(item_count=Count("parts__items"), left_count=Count("parts__items", filter=left))
         )
-        return counted.prefetch_related(Prefetch("parts", queryset=parts))
+        found: QuerySet[BulkJob] = counted.prefetch_related(Prefetch("parts", queryset=parts))
+        return found
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Who may provision may pause and cancel it."""

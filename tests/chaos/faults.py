@@ -142,7 +142,8 @@ def flush_redis(laboratory: Laboratory, operations: list[str]) -> None:
     client = Celery(broker=laboratory.layout.redis_url)
     for _ in range(4):
         with client.connection_for_write() as connection:
-            connection.default_channel.client.flushall()
+            channel: Any = connection.default_channel
+            channel.client.flushall()
         time.sleep(0.5)
 
 

@@ -180,9 +180,9 @@ def _start(made: Laboratory) -> None:
     sandbox = services.sandbox(layout)
     sandbox.command = [*sandbox.command, "--in-memory"]
     supervisor.start(sandbox)
-    supervisor.run(services.manage(layout, "migrate", "--no-input", "--verbosity", "0"))
     seed_file = layout.sandbox_directory / "seed.json"
     sandbox.wait_until(lambda: seed_file.exists() and services.answers(layout.ports.sandbox_http), seconds=60)
+    supervisor.run(services.manage(layout, "migrate", "--no-input", "--verbosity", "0"))
     serving = supervisor.start(services.portal(layout))
     made.start_worker()
     made.start_scheduler()
