@@ -22,6 +22,8 @@ class ModelOfEntra:
         self.principals: dict[str, str] = {}
         self.fates: list[str] = []
         self.meanwhile: Callable[[], None] | None = None
+        self.broken: list[str] = []  # promises; an assertion within a step would be taken for the step's own error
+        self.was_stale = False  # a read that lagged behind may hide a secret from the look before another is added
 
     # The calls that the steps make
 
@@ -67,6 +69,9 @@ class ModelOfEntra:
         """Each call adds one: this is what cannot be repeated."""
 
         def add() -> NewSecret:
+            held = [entry["displayName"] for entry in self.applications[object_id]["passwordCredentials"]]
+            if display_name in held and not self.was_stale:
+                self.broken.append("a lost secret was there when another was added")
             made = NewSecret(str(uuid4()), f"{uuid4()}", "abc", ends_at)
             entry = {"keyId": made.key_id, "displayName": display_name, "secretText": made.secret_text}
             self.applications[object_id]["passwordCredentials"].append(entry)
@@ -95,6 +100,7 @@ class ModelOfEntra:
         if fate == "replicating":
             raise NotYetError("Copying.")
         if fate == "stale" and "stale" in stale:
+            self.was_stale = True
             return stale["stale"]
         if fate == "overtaken" and self.meanwhile:
             self.meanwhile()

@@ -28,7 +28,7 @@ class Engine(RuleBasedStateMachine):
         """A tenant, the row that is the intent, and the request."""
         for model in (Operation, ClientSecret, AppRegistration, EntraTenant, AuditEvent):
             cast(Any, model).objects.all().delete()  # of the example before
-        self.entra = ModelOfEntra()
+        self.entra, self.by_hand = ModelOfEntra(), False
         self.entra.meanwhile = self._another_worker
         tenant = factories.make_tenant()
         self.registration = AppRegistration.objects.create(
@@ -63,6 +63,7 @@ class Engine(RuleBasedStateMachine):
         for application in self.entra.applications.values():
             if FOREIGN not in application["passwordCredentials"]:
                 application["passwordCredentials"].append(FOREIGN)
+                self.by_hand = True
 
     @rule()
     def a_person_resumes(self) -> None:
@@ -93,8 +94,10 @@ class Engine(RuleBasedStateMachine):
             self._turn()
         self.operation.refresh_from_db()
         assert self.operation.status == "succeeded", self.operation.message
+        assert self.entra.broken == []
         (application,) = self.entra.applications.values()
         ours = [entry for entry in application["passwordCredentials"] if entry is not FOREIGN]
+        assert (FOREIGN in application["passwordCredentials"]) == self.by_hand
         secret = self.registration.secrets.get(status__in=ClientSecret.LIVE)
         assert [entry["keyId"] for entry in ours] == [secret.key_id]
         assert [entry["secretText"] for entry in ours] == [secret.unseal("envelope")]
