@@ -176,7 +176,7 @@ class EntraClient:
         _refuse_errors(result)
         # MSAL leaves `scope` out where the access token came from the cache: the token itself says it.
         granted = _scopes_in(result) or frozenset(
-            str(_claims_for_diagnosis(result["access_token"]).get("scp", "")).lower().split()
+            str(claims_for_diagnosis(result["access_token"]).get("scp", "")).lower().split()
         )
         return RenewedToken(result["access_token"], granted, kept.serialize())
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError, transaction
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -41,7 +41,7 @@ TOO_LONG = "was tried for two hours. Look at what it needs, then resume."
 AGAIN = {"status": "pending", "attempts": 0, "started_at": None, "ended_at": None, "note": ""}
 GIVE_UP_AFTER = timedelta(hours=2)  # for one step; replication takes minutes, a UMP's maintenance longer
 
-MISTAKES = (DataError, IntegrityError, ProgrammingError)  # of ours: another attempt would meet them again
+MISTAKES = (DataError, IntegrityError)  # of ours: another attempt would meet them again
 DATABASE_TROUBLE = (DatabaseError, InterfaceError)  # all others: away, restarted, a write that was refused
 
 

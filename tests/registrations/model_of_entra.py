@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from registrations.clients.graph import Application, Credential, DeletedApplication, NewSecret
 from registrations.clients.graph_answers import GraphRefusedError, Meaning
 from registrations.errors import NotYetError, RemoteUnavailableError
+
+T = TypeVar("T")
 
 
 class KilledError(BaseException):
@@ -46,7 +48,12 @@ class ModelOfEntra:
         def upsert() -> Application | None:
             if any(app["uniqueName"] == unique_name for app in self.applications.values()):
                 return None
-            made = {"id": str(uuid4()), "appId": str(uuid4()), "uniqueName": unique_name, "passwordCredentials": []}
+            made: dict[str, Any] = {
+                "id": str(uuid4()),
+                "appId": str(uuid4()),
+                "uniqueName": unique_name,
+                "passwordCredentials": [],
+            }
             self.applications[made["id"]] = {**made, **properties}
             return _shown(self.applications[made["id"]])
 
@@ -89,7 +96,7 @@ class ModelOfEntra:
 
         self._call(remove)
 
-    def _call(self, act: Callable[[], Any], **stale: Any) -> Any:
+    def _call(self, act: Callable[[], T], **stale: T) -> T:
         fate = self.fates.pop(0) if self.fates else "fine"
         if fate == "killed before":
             raise KilledError

@@ -135,7 +135,7 @@ class Engine(RuleBasedStateMachine):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(300)
 def test_the_engine_keeps_its_promises_whatever_happens() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Engine,
         settings=settings(
             max_examples=60, stateful_step_count=12, deadline=None, derandomize=True,

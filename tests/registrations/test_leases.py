@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import InternalError, OperationalError
+from django.db import InternalError, OperationalError, ProgrammingError
 from django.test import Client
 from django.utils import timezone
 
@@ -152,7 +152,9 @@ def test_a_turn_ends_after_two_minutes_and_others_get_the_worker(
     assert [step["status"] for step in operation.steps] == ["done", "pending"]
 
 
-@pytest.mark.parametrize("trouble", [OperationalError("gone"), InternalError("a trigger said no")])
+@pytest.mark.parametrize(
+    "trouble", [OperationalError("gone"), InternalError("broken off"), ProgrammingError("a trigger said no")]
+)
 def test_a_write_that_the_database_refuses_once_is_tried_again(
     begin: Callable[..., Operation], trouble: Exception
 ) -> None:
