@@ -14,7 +14,7 @@ PYTHON = $(shell for p in python3.13 python3.12 python3.11 python3; do \
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 unexport DJANGO_SETTINGS_MODULE PYTEST_ADDOPTS MYPYPATH
 
-.PHONY: help demo demo-reset test test-units test-stack test-browser screenshots lint types floors format lock migrations
+.PHONY: help demo demo-reset test test-units test-stack test-browser screenshots chaos chaos-long bench lint types floors format lock migrations
 .DEFAULT_GOAL := help
 
 help: ## List these commands
@@ -40,6 +40,16 @@ test-browser: programs ## A real Chromium clicks through the main job
 
 screenshots: programs ## Pictures of every page in three widths, light and dark, into screenshots/
 	@exec $(PY) -m tests.run screenshots
+
+chaos: programs ## Hurt workers, servers and Microsoft in every way of the table, and print what is left behind
+	@exec $(PY) -m tests.chaos $(if $(WRITE),--write $(WRITE))
+
+bench: programs ## Measure: a bulk job within Microsoft's quota, calls, the engine; COUNT=1000 and WRITE=file.json
+	@exec $(PY) -m tests.bench --count $(or $(COUNT),1000) --write $(or $(WRITE),var/bench.json)
+
+SECONDS = 1800
+chaos-long: programs ## Random mixes of faults; SECONDS=1800 says how long, SEED=... replays a run
+	@exec $(PY) -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 lint: $(VENV)/.installed-dev ## Ruff: mistakes and format
 	@$(PY) -m ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,9 @@ class CallLog:
 
     _calls: list[Call] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    counts: Counter[str] = field(
+        default_factory=Counter
+    )  # "graph PATCH 201": for runs that make too many calls to keep
 
     def note(self, service: str, request: Request) -> Call:
         """Write down a request as it comes in; its status follows."""
@@ -47,6 +51,12 @@ class CallLog:
             del self._calls[:-MOST_CALLS]
         return call
 
+    def ended(self, call: Call, status: int) -> None:
+        """The call was answered."""
+        call.status = status
+        with self._lock:
+            self.counts[f"{call.service} {call.method} {status}"] += 1
+
     def copy(self) -> list[Call]:
         with self._lock:
             return list(self._calls)
@@ -54,6 +64,7 @@ class CallLog:
     def clear(self) -> None:
         with self._lock:
             self._calls.clear()
+            self.counts.clear()
 
 
 def _body(request: Request) -> Any:

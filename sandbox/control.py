@@ -55,6 +55,8 @@ def answer(sandbox: Controlled, request: Request) -> Response:
 def _look(sandbox: Controlled, name: str) -> Response:
     if name == "calls":
         return _json([_call(call) for call in sandbox.log.copy()])
+    if name == "counts":
+        return _json(dict(sandbox.log.counts))
     if name == "faults":
         return _json(sandbox.faults.listing())
     if name == "messages":

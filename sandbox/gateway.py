@@ -71,13 +71,13 @@ class Gateway:
         try:
             response = _failing(fault, mount.service, request) if fault else _guarded(mount.service, request)
         except _LostAnswerError as lost:
-            call.status = lost.status
+            self._log.ended(call, lost.status)
             cut(request)
             raise ConnectionAbortedError("scripted") from None
         except ConnectionAbortedError:
             cut(request)
             raise
-        call.status = response.status_code
+        self._log.ended(call, response.status_code)
         return response
 
 

@@ -7,8 +7,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from demo.services import Layout, Ports
 from tests import ephemeral
 from tests.ephemeral import PostgreSQL
 
-LEASE_SECONDS = 5
+IMPATIENT = {"OPERATION_LEASE_SECONDS": "5", "REMOTE_TIMEOUT_SECONDS": "5"}
 WORKERS = 3  # processes of one worker
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -34,24 +34,37 @@ class Laboratory:
     supervisor: Supervisor
     server: PostgreSQL
     directory: Path
+    module: str = "tests.chaos.worker"
+    processes: int = WORKERS
+    blamed: set[str] = field(default_factory=set)  # what is left behind and was counted in a row already
 
     @property
     def seeding(self) -> Seeding:
         """The demo's seed, step by step."""
         return Seeding(self.layout, self.supervisor, Memory(self.layout.directory / "demo.json"), lambda _: None)
 
+    @property
+    def seed(self) -> dict[str, Any]:
+        """What the sandbox says it was seeded with."""
+        return self.seeding.seed
+
     def request(self, kind: str, count: int, *, points: list[str] | None = None, record: bool = False) -> list[str]:
         """Ask for operations; with points each is killed at its own. Returns their ids."""
-        command = [sys.executable, "-m", "tests.chaos.subjects", kind, str(count)]
+        command = [kind, str(count)]
         if points is not None:
             file = self.directory / f"points-{secrets.token_hex(4)}.json"
             file.write_text(json.dumps(points))
             command += ["--points", str(file)]
         if record:
             command.append("--record")
-        log = self.layout.directory / "logs" / "subjects.log"
-        process = Process("subjects", command, self.layout.environment(), services.PROJECT, log)
-        return [json.loads(line)["operation"] for line in self.supervisor.run(process).splitlines()]
+        told = self.run_module("tests.chaos.subjects", *command)
+        return [json.loads(line)["operation"] for line in told.splitlines()]
+
+    def run_module(self, module: str, *arguments: str) -> str:
+        """Run one of our own scripts within the product's environment; what it printed."""
+        log = self.layout.directory / "logs" / "scripts.log"
+        command = [sys.executable, "-m", module, *arguments]
+        return self.supervisor.run(Process("script", command, self.layout.environment(), services.PROJECT, log))
 
     def finish(self, operations: list[str], seconds: float) -> None:
         """Wait until all have ended, or the time is over: whoever has not ended by then counts as lost."""
@@ -117,7 +130,7 @@ class Laboratory:
 
     def start_worker(self) -> Process:
         """Start a worker whose processes are watched for points to die at."""
-        command = ["worker", "--concurrency", str(WORKERS), "--loglevel", "INFO"]
+        command = ["worker", "--concurrency", str(self.processes), "--loglevel", "INFO"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         worker = self._celery("worker", *command, *quiet)
         worker.wait_until(lambda: worker.said(" ready."), seconds=90)
@@ -136,18 +149,24 @@ class Laboratory:
         return process
 
     def _celery(self, name: str, *arguments: str) -> Process:
-        command = [sys.executable, "-m", "tests.chaos.worker", *arguments]
+        command = [sys.executable, "-m", self.module, *arguments]
         log = self.layout.directory / "logs" / f"{name}.log"
         return self.supervisor.start(Process(name, command, self.layout.environment(), services.PROJECT, log))
 
 
 @contextlib.contextmanager
-def laboratory() -> Iterator[Laboratory]:
-    """Everything started, the tenant connected, the seeded instance provisioned."""
+def laboratory(
+    module: str = "tests.chaos.worker", processes: int = WORKERS, settings: Mapping[str, str] = IMPATIENT
+) -> Iterator[Laboratory]:
+    """Everything started, the tenant connected, the seeded instance provisioned.
+
+    `module` is the worker's wrapper, `processes` how many it forks, `settings` are the product's.
+    """
     with tempfile.TemporaryDirectory(prefix="syncportal-chaos-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         with ephemeral.postgresql() as server, Supervisor() as supervisor:
-            made = Laboratory(_layout(directory, server), supervisor, server, directory)
+            layout = _layout(directory, server, settings)
+            made = Laboratory(layout, supervisor, server, directory, module, processes)
             try:
                 _start(made)
                 yield made
@@ -156,14 +175,13 @@ def laboratory() -> Iterator[Laboratory]:
                 raise
 
 
-def _layout(directory: Path, server: PostgreSQL) -> Layout:
+def _layout(directory: Path, server: PostgreSQL, settings: Mapping[str, str]) -> Layout:
     ports = Ports(*(free_port() for _ in range(5)))
     base = Layout(directory, ports, database_url=server.new_database(), redis_url=ephemeral.redis_url(ports.broker))
     keys = {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "PORTAL_KEYS": ephemeral.portal_key(),
-        "OPERATION_LEASE_SECONDS": str(LEASE_SECONDS),
-        "REMOTE_TIMEOUT_SECONDS": "5",
+        **settings,
         "DJANGO_SETTINGS_MODULE": "syncportal.settings",
         "CHAOS_DIRECTORY": str(directory),
         "CHAOS_PEOPLE_URL": base.people_url,

@@ -43,7 +43,8 @@ HEAD = (
 def judge(laboratory: Laboratory, fault: str, operations: list[str], expected: str = "succeeded") -> Verdict:
     """Compare what the product knows with what the sandbox holds.
 
-    An operation is lost where it has not come to the expected end; everything in Entra counts, not only its own.
+    An operation is lost where it has not come to the expected end; everything in Entra counts, not only its own, and is blamed
+    on the row after which it is first seen.
     """
     verdict = Verdict(fault, len(operations))
     for pk, (status, message) in laboratory.states(operations).items():
@@ -54,21 +55,13 @@ def judge(laboratory: Laboratory, fault: str, operations: list[str], expected: s
     verdict.lost += len(operations) - sum(verdict.states.values())
     world = laboratory.sandbox("world")
     known = _known(laboratory)
-    live = {
-        str(pk): subject
-        for pk, subject in laboratory.query(
-            "SELECT id::text, subject_id::text FROM registrations_operation WHERE status IN ('queued','running','waiting')"
-        )
-    }
-    if live and expected == "succeeded":
-        verdict.details.append(f"still live: {sorted(live)}")
     names: Counter[str] = Counter()
     for tenant in world["tenants"].values():
         for application in tenant["applications"].values():
             unique_name = str(application["properties"].get("uniqueName") or "")
             if unique_name.startswith(OURS):
                 names[unique_name] += 1
-                _judge_application(verdict, application, unique_name, known)
+                _judge_application(verdict, application, unique_name, known, laboratory.blamed)
     verdict.duplicated += sum(count - 1 for count in names.values())
     return verdict
 
@@ -87,14 +80,19 @@ def _known(laboratory: Laboratory) -> dict[str, set[str]]:
     return known
 
 
-def _judge_application(verdict: Verdict, application: dict[str, Any], name: str, known: dict[str, set[str]]) -> None:
+def _judge_application(
+    verdict: Verdict, application: dict[str, Any], name: str, known: dict[str, set[str]], blamed: set[str]
+) -> None:
     if application["app_id"] not in known:
-        verdict.applications_orphaned += 1
-        verdict.details.append(f"application {name} has no row")
+        if name not in blamed:
+            verdict.applications_orphaned += 1
+            verdict.details.append(f"application {name} has no row")
+        blamed.add(name)
         return
     keys = [str(password["key_id"]) for password in application["passwords"]]
-    strangers = [key for key in keys if key not in known[application["app_id"]]]
+    strangers = [key for key in keys if key not in known[application["app_id"]] and key not in blamed]
+    blamed.update(strangers)
     verdict.secrets_orphaned += len(strangers)
-    verdict.duplicated += max(0, len(keys) - len(strangers) - 1)
+    verdict.duplicated += max(0, len([key for key in keys if key not in blamed]) - 1)
     if strangers:
         verdict.details.append(f"application {name} has secrets that nobody holds: {strangers}")

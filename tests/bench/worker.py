@@ -1,0 +1,36 @@
+"""`python -m tests.bench.worker ...`: the product's Celery application, with an operation that does nothing and a bare task.
+
+The empty operation has three steps; the bare task writes one row: beside each other they show what the engine costs.
+"""
+
+import sys
+from typing import Any
+
+from celery import signals
+
+from syncportal.celery import app
+
+KIND = "bench_nothing"
+SWEEP_SECONDS = 2.0
+
+
+@app.task(name="tests.bench.bare")
+def bare(number: int) -> None:
+    """What any Celery task needs to write one row."""
+    from django.contrib.sessions.models import Session  # noqa: PLC0415  Django is set up by then
+    from django.utils import timezone  # noqa: PLC0415
+
+    Session.objects.create(session_key=f"bench-{number}", session_data="x", expire_date=timezone.now())
+
+
+@signals.worker_process_init.connect
+def register(**_: Any) -> None:
+    """Django is ready and the child is forked."""
+    from tests.bench.rows import register_nothing  # noqa: PLC0415
+
+    register_nothing()
+
+
+if __name__ == "__main__":
+    app.conf.beat_schedule["run-due-operations"]["schedule"] = SWEEP_SECONDS
+    app.start(sys.argv[1:])
