@@ -1,0 +1,49 @@
+"""The database's share of the engine: so many queries a step, whatever came before and however much there is."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from registrations.models import EntraTenant, Operation
+from registrations.services import audit, kinds, operations
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+EACH_STEP = 6  # its beginning, its end, who it is about, the history's two; savepoints and locks are not counted
+NOT_COUNTED = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT", "SELECT pg_advisory")
+
+
+@pytest.fixture
+def queries_of() -> Iterator[Callable[[int], int]]:
+    """How many queries a worker's turn with an operation of so many steps needs."""
+
+    def count(steps: int) -> int:
+        made = tuple(kinds.Step(f"step{number}", "Step", lambda _: "") for number in range(steps))
+        kinds.register(kinds.Kind("try", "Try", made, EntraTenant, lambda _: None, lambda _: None))
+        number = EntraTenant.objects.count()
+        tenant = factories.make_tenant(tenant_id=f"f1eba000-0000-4000-8000-{number:012d}")
+        operation = operations.request("try", tenant, actor=audit.SYSTEM)
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
+            operations.run(operation.pk)
+        assert Operation.objects.get(pk=operation.pk).status == "succeeded"
+        return len([query for query in seen.captured_queries if not query["sql"].startswith(NOT_COUNTED)])
+
+    yield count
+    kinds.known.pop("try", None)
+
+
+def test_each_step_costs_the_same_and_no_more_than_this(queries_of: Callable[[int], int]) -> None:
+    one, two, nine = queries_of(1), queries_of(2), queries_of(9)
+    assert nine - two == 7 * (two - one)
+    assert two - one <= EACH_STEP
+
+
+def test_a_turn_costs_the_same_among_many_operations(queries_of: Callable[[int], int]) -> None:
+    before = queries_of(3)
+    for _ in range(5):
+        queries_of(1)
+    assert queries_of(3) == before
