@@ -29,6 +29,7 @@ OWN = (
     (re.compile(r"uniqueName='[^']*'|uniqueName=%27.*%27"), "uniqueName={name}"),
     (re.compile(r"^/ump/[^/]+"), "/ump/{name}"),
     (re.compile(r"/tasks?/[^/]+$"), "/task/{id}"),
+    (re.compile(r"/oauth2PermissionGrants/[^/]+$"), "/oauth2PermissionGrants/{id}"),
 )
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
