@@ -115,6 +115,8 @@ def resume(operation: Operation, *, actor: audit.Actor) -> None:
             raise WrongStateError("A newer operation of the same subject has not ended yet.") from None
         if not changed:
             raise WrongStateError("Only a failed or waiting operation can be resumed.")
+        # Somebody waits for it now, even where it began as one of many.
+        Operation.objects.filter(pk=operation.pk, lane=Operation.Lane.BULK).update(lane=Operation.Lane.INTERACTIVE)
         audit.record(f"{operation.kind}.resumed", actor=actor, subject=subject_of(operation), operation_id=operation.pk)
 
 

@@ -189,6 +189,14 @@ def test_done_steps_are_not_run_again_on_resume(begin: Callable[..., Operation])
     assert calls == ["first", "second", "second"]
 
 
+def test_a_resumed_operation_of_a_bulk_job_goes_before_the_others(begin: Callable[..., Operation]) -> None:
+    operation = worked_on(begin(raises(RemoteRejectedError("No.")), lane=Operation.Lane.BULK))
+    assert operation.lane == "bulk"
+    operations.resume(operation, actor=ACTOR)
+    operation.refresh_from_db()
+    assert operation.lane == "interactive"
+
+
 def test_only_one_of_two_workers_gets_the_operation(begin: Callable[..., Operation]) -> None:
     operation = begin(fine)
     now = timezone.now()
