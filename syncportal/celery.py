@@ -20,6 +20,9 @@ app.conf.beat_schedule = {
 }
 
 
+_usual: dict[str, Any] = {}  # what the pool's own child does on SIGTERM
+
+
 @signals.worker_shutting_down.connect
 def hand_work_back(**_: Any) -> None:
     """SIGTERM: the steps in hand end within seconds or are given back, and nothing new begins."""
@@ -27,10 +30,28 @@ def hand_work_back(**_: Any) -> None:
 
 
 @signals.worker_process_init.connect
-def hear_stop_in_child(**_: Any) -> None:
-    """A service manager may send SIGTERM to a worker's children as well: they stop in the same way."""
+def say_it_is_a_child(**_: Any) -> None:
+    """A process of the pool may end itself once its work is given back."""
     _leases().in_pool_child()
-    signal.signal(signal.SIGTERM, lambda *_: _leases().stop_process())
+
+
+@signals.task_prerun.connect
+def hear_stop_in_child(**_: Any) -> None:
+    """A service manager may send SIGTERM to a worker's children as well: a child with a step in hand ends it first.
+
+    Set before each task, because the pool sets its own handler after the child's initialisation.
+    """
+    if _leases().is_pool_child():
+        _usual["handler"] = signal.signal(signal.SIGTERM, lambda *_: _leases().stop_process())
+
+
+@signals.task_postrun.connect
+def end_stopped_child(**_: Any) -> None:
+    """What was in hand is done: now the signal does what it usually does."""
+    if _leases().is_pool_child():
+        signal.signal(signal.SIGTERM, _usual.get("handler", signal.SIG_DFL))
+        if _leases().is_process_stopping():
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _leases() -> Any:

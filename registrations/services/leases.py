@@ -55,6 +55,16 @@ def in_pool_child() -> None:
     _is_pool_child.set()
 
 
+def is_pool_child() -> bool:
+    """Whether this process is one of a pool."""
+    return _is_pool_child.is_set()
+
+
+def is_process_stopping() -> bool:
+    """Whether this process itself was told to stop."""
+    return _stop_of_process.is_set()
+
+
 def is_stopping() -> bool:
     """Whether nothing new may begin here."""
     return _stop_of_worker[0] == 1 or _stop_of_process.is_set()

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import secrets
 import shutil
 import sqlite3
@@ -70,13 +71,19 @@ class Stack:
         else:
             process.kill()
 
-    def ask_to_stop(self, name: str, patience: float) -> float:
-        """Send SIGTERM and return the seconds until the process has ended by itself. Raises TimeoutExpired after patience."""
+    def ask_to_stop(self, name: str, patience: float, *, with_children: bool = False) -> float:
+        """Send SIGTERM and return the seconds until the process has ended by itself. Raises TimeoutExpired after patience.
+
+        With children the signal goes to all that it started too, as some service managers do.
+        """
         process = self.process(name)
         self.supervisor.processes.remove(process)
         began = time.monotonic()
         assert process.popen is not None
-        process.popen.send_signal(process.stop_signal)
+        if with_children:
+            os.killpg(process.popen.pid, process.stop_signal)
+        else:
+            process.popen.send_signal(process.stop_signal)
         try:
             process.popen.wait(patience)
         finally:

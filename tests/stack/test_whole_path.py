@@ -77,11 +77,14 @@ def test_an_operation_whose_worker_was_killed_goes_on_with_another_worker(stack:
     assert len(application["passwords"]) == 1
 
 
-def test_a_worker_that_is_told_to_stop_gives_its_step_back_within_ten_seconds(stack: Stack) -> None:
+@pytest.mark.parametrize("with_children", [False, True])
+def test_a_worker_that_is_told_to_stop_gives_its_step_back_within_ten_seconds(
+    stack: Stack, with_children: bool
+) -> None:
     stack.sandbox("faults", {"service": "ump", "method": "GET", "kind": "slow", "seconds": 25})
     stack.manage("provision", stack.host)
     until(lambda: not stack.sandbox("faults"), "a worker is in the middle of a step")
-    assert stack.ask_to_stop("worker", patience=15) < 10
+    assert stack.ask_to_stop("worker", patience=15, with_children=with_children) < 10
     assert newest_operation(stack)[0] == "queued"
     stack.start_worker()
     until(lambda: newest_operation(stack)[0] == "succeeded", "another worker went on at once")
