@@ -132,7 +132,7 @@ def test_a_wrong_credential_fails_with_what_to_do(provision: Callable[..., Opera
     operation = provision()
     assert operation.status == "failed"
     assert operation.error_code == "AADSTS7000215"
-    assert "its client secret: the value" in operation.message
+    assert "client secret under Entra tenants" in operation.message
 
 
 def test_microsoft_being_down_puts_the_work_back_and_it_goes_on_later(
