@@ -28,7 +28,7 @@ def let_staff_see(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registrations", "0007_unmanaged_registrations"),
+        ("registrations", "0008_one_instance_per_ump"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
