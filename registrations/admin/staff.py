@@ -21,6 +21,12 @@ from registrations.services import audit, sign_in
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+WORDS = {
+    "is_active": ("Active", "Take it away when somebody leaves: people are never deleted."),
+    "is_staff": ("May sign in", "Without it the sign-in page refuses them."),
+    "is_superuser": ("Administrator", "May do everything, and alone manages people."),
+    "groups": ("Groups", "Operators work, auditors look. An administrator needs none."),
+}
 SECRET = {"password", "password1", "password2", "usable_password", "last_login"}
 
 
@@ -73,11 +79,20 @@ class SuperuserOnly(PortalAdmin):
         audit.record(f"{self.subject_word}.{action}", actor=actor_of(request), subject=obj, after=after)
 
 
+class PersonForm(UserChangeForm):  # type: ignore[misc]
+    """Django's form in this product's words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, (label, help_text) in WORDS.items():
+            self.fields[name].label, self.fields[name].help_text = label, help_text
+
+
 @admin.register(User)
 class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
     """Members of staff. They are deactivated, never deleted."""
 
-    form = UserChangeForm
+    form = PersonForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     subject_word = "staff"

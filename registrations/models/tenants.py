@@ -168,9 +168,14 @@ class UmpInstance(Sealing):
         return self.origin + REDIRECT_PATH
 
     def clean(self) -> None:
-        """Refuse a UMP base URL that would send secrets to a host outside the provider's domain."""
+        """Refuse a new UMP base URL that would send secrets to a host outside the provider's domain, or to another's UMP.
+
+        One that stands already is asked again before each provisioning: here it would be an error of a field that the
+        form may not have.
+        """
         super().clean()
-        if self.ump_url and self.provider_id:
+        stored = UmpInstance.objects.filter(pk=self.pk).values_list("ump_url", "provider_id").first()
+        if self.ump_url and self.provider_id and (self.ump_url, self.provider_id) != stored:
             validate_ump_url(self.ump_url, self.provider.domain)
             self.ump_url = canonical_ump_url(self.ump_url)
             validate_ump_is_free(self.ump_url, self.pk)

@@ -219,6 +219,17 @@ def test_the_address_is_read_only_after_the_first_delivery(operator_client: Clie
     assert "tenant_id" not in form_values(operator_client.get(page_of(instance.provider.tenant)))
 
 
+def test_a_url_that_is_not_allowed_any_more_does_not_stop_other_edits(
+    operator_client: Client, instance: UmpInstance, settings: Any
+) -> None:
+    UmpInstance.objects.update(delivered_at=timezone.now())
+    settings.UMP_ALLOWED_HOSTS = []
+    page = operator_client.get(page_of(instance))
+    operator_client.post(page_of(instance), {**form_values(page), "ump_scope": "api://other/.default"})
+    instance.refresh_from_db()
+    assert instance.ump_scope == "api://other/.default"
+
+
 def test_the_address_is_read_only_while_an_operation_is_at_work(operator_client: Client, instance: UmpInstance) -> None:
     provisioning.request(instance, actor=OLGA)
     assert "ump_url" not in form_values(operator_client.get(page_of(instance)))

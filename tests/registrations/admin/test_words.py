@@ -49,6 +49,8 @@ def test_people_are_called_people_and_their_groups_are_ticks(superuser_client: C
     page = answer.content.decode()
     assert 'type="checkbox" name="groups"' in " ".join(page.split())
     assert "selectfilter" not in page
+    assert "Administrator" in page
+    assert title_of(superuser_client.get(reverse("admin:auth_group_changelist"))) == "Staff > Groups"
 
 
 def test_the_history_links_nobody_to_a_page_they_may_not_open(
