@@ -195,9 +195,9 @@ REFUSALS = {
         ),
         Refusal(
             "too_many_tries", 429, "Too many tries",
-            "Other values were entered several times within a quarter of an hour, and Microsoft refused them.",
+            "Values were entered five times within a quarter of an hour.",
             "Wait 15 minutes. Meanwhile compare the values with the registration in Microsoft Entra.",
-            "Back to the invitation", Way.INVITATION, UNCHANGED,
+            "Back to the invitation", Way.INVITATION,
         ),
         Refusal(
             "way_not_offered", 409, "This way is not possible here",
@@ -257,6 +257,7 @@ class RefusedError(PortalError):
         self.customer = customer
         self.link = ""
         self.lent = Lent.NOTHING
+        self.recorded = False  # whether it stands in the history
         self.left: list[str] = []
         if explanation:
             self.refusal = replace(

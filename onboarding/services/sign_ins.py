@@ -17,10 +17,11 @@ from onboarding.services import left_behind
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError
 from registrations.errors import NotYetError
-from registrations.models import ClientSecret, UmpInstance
+from registrations.models import AuditEvent, ClientSecret, UmpInstance
 from registrations.services import audit
 
 VALID_FOR = timedelta(minutes=15)
+ONE_ENTRY_WITHIN = timedelta(minutes=15)
 REPLACED = "replaced_link"
 IDENTIFY_AUTHORITY = "organizations"  # never "common": it would let personal accounts in
 
@@ -143,11 +144,23 @@ def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> Non
 def refuse_at_the_link(invitation: Invitation, refusal: RefusedError, *, actor: audit.Actor) -> None:
     """Write down that a form behind the link was refused before any sign-in."""
     with transaction.atomic():
-        audit.record("invitation.refused", actor=actor, subject=invitation, after={"refusal": refusal.refusal.key})
+        after = {"refusal": refusal.refusal.key, "code": refusal.code}
+        audit.record(
+            "invitation.refused", actor=actor, subject=invitation,
+            after={name: value for name, value in after.items() if value},
+        )  # fmt: skip
+    refusal.recorded = True
 
 
 def refuse_without_session(instance: UmpInstance, *, actor: audit.Actor) -> None:
-    """Write down that a form came without a session: whose it was is not known, so it stands with the instance."""
+    """Write down that a form came without a session: whose it was is not known, so it stands with the instance.
+
+    One entry a while for each address: anybody may send forms, and nobody shall fill the history.
+    """
+    since = timezone.now() - ONE_ENTRY_WITHIN
+    told = AuditEvent.objects.filter(action="instance.form_refused", subject_id=str(instance.pk), at__gt=since)
+    if told.filter(ip_address=actor.ip_address).exists():
+        return
     with transaction.atomic():
         audit.record("instance.form_refused", actor=actor, subject=instance, after={"refusal": "session_missing"})
 
@@ -268,6 +281,7 @@ def _close(sign_in: SignIn, outcome: SignIn.Outcome, **values: str) -> None:
 
 
 def _record_refusal(sign_in: SignIn, refusal: RefusedError, actor: audit.Actor) -> None:
+    refusal.recorded = True
     facts = {
         "refusal": refusal.refusal.key,
         "step": sign_in.purpose,

@@ -88,11 +88,11 @@ def request(invitation: Invitation, typed: Typed, *, actor: audit.Actor) -> Oper
         if connection.registration_id or connection.status != Connection.Status.IDENTIFIED:
             raise RefusedError("under_way", facts="The set-up has begun already.")
         refuse_guessing(connection)
-        step_aside(connection, actor=actor)
         if made:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=timezone.now())
             audit.record("invitation.started", actor=actor, subject=invitation)
         try:
+            step_aside(connection, actor=actor)
             return operations.request(
                 KIND,
                 connection,

@@ -1,6 +1,7 @@
 """The page whose button leads to Microsoft, and the cookie by which the browser is known when it comes back."""
 
 import uuid
+from http import HTTPStatus
 
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -11,7 +12,7 @@ from onboarding import requirements, ways
 from onboarding.hosts import InstanceRequest
 from onboarding.models import ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
-from onboarding.services import arrivals, sign_ins
+from onboarding.services import arrivals, invitations, sign_ins
 from onboarding.views import pages
 from onboarding.views.pages import SeeOther
 from onboarding.views.refusals import refusing
@@ -33,6 +34,10 @@ def depart(
         departure = sign_ins.begin(invitation, purpose, browser=request.COOKIES.get(COOKIE, ""), actor=actor, way=way)
     except RefusedError as refused:
         refused.customer = invitation.service.customer.name
+        if purpose == SignIn.Purpose.AUTHORISE:
+            refused.in_second_step()
+        elif refused.refusal.status != HTTPStatus.GONE:
+            refused.link = invitations.link_of(invitation)  # this browser came with it
         raise
     response = SeeOther(reverse("sign_in", args=[departure.sign_in.pk]))
     response.set_cookie(

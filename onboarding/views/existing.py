@@ -16,7 +16,7 @@ from onboarding.models import ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
 from onboarding.services import arrivals, invitations, using_existing
 from onboarding.views import pages, sessions
-from onboarding.views.landing import invitation_of, keep_refusal
+from onboarding.views.landing import invitation_of
 from onboarding.views.pages import SeeOther
 from onboarding.views.refusals import refusing
 from registrations import tasks
@@ -40,7 +40,6 @@ def existing(request: InstanceRequest, token: str) -> HttpResponseBase:
     except RefusedError as refused:
         refused.customer = invitation.service.customer.name
         refused.link = invitations.link_of(invitation)
-        keep_refusal(request, invitation, refused)
         raise
     tasks.ring(operation.pk)
     sessions.open_to_watch(request, operation, link=invitation.token_hash)

@@ -111,13 +111,5 @@ def invitation_of(
         sign_ins.refuse_unusable(invitation, purpose)
     except RefusedError as refused:
         refused.at_the_link(invitations.link_of(invitation)).customer = invitation.service.customer.name
-        keep_refusal(request, invitation, refused)
         raise
     return invitation
-
-
-def keep_refusal(request: InstanceRequest, invitation: Invitation, refused: RefusedError) -> None:
-    """A form that was sent and refused stands in the history; opening a link writes nothing."""
-    if request.method == "POST":
-        actor = arrivals.invited_person(invitation, pages.address_of(request))
-        sign_ins.refuse_at_the_link(invitation, refused, actor=actor)

@@ -13,11 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from onboarding import emails
+from onboarding import emails, tokens
 from onboarding.hosts import InstanceRequest
+from onboarding.models import Invitation
 from onboarding.refusals import HOW_TO_GO_ON, LENT_SENTENCES, Lent, Refusal, RefusedError, Way
-from onboarding.services import sign_ins
-from onboarding.views import pages
+from onboarding.services import arrivals, sign_ins
+from onboarding.views import pages, sessions
 
 P = ParamSpec("P")
 FORM_TOO_OLD = "The form is too old, or your browser refuses cookies. Go back, reload the page and send it again.\n"
@@ -34,12 +35,25 @@ def refusing(
         try:
             return view(request, *args, **kwargs)
         except RefusedError as refused:
-            if refused.refusal.key == "session_missing" and request.method == "POST":
-                actor = pages.customer_actor(request, "Somebody without a session")
-                sign_ins.refuse_without_session(request.instance, actor=actor)
+            if request.method == "POST" and not refused.recorded:
+                _record(request, refused, str(kwargs.get("token", "")))
             return answer(request, refused)
 
     return wrapped
+
+
+def _record(request: InstanceRequest, refused: RefusedError, token: str) -> None:
+    """A form that was sent and refused stands in the history; opening a page writes nothing."""
+    found = Invitation.objects.filter(
+        token_hash__in=tokens.invitation_hashes(token), service__instance=request.instance
+    ).first()
+    invitation = found or sessions.invitation_behind(request)
+    if invitation:
+        actor = arrivals.invited_person(invitation, pages.address_of(request))
+        sign_ins.refuse_at_the_link(invitation, refused, actor=actor)
+    elif refused.refusal.key == "session_missing" and settings.SESSION_COOKIE_NAME in request.COOKIES:
+        actor = pages.customer_actor(request, "Somebody without a session")
+        sign_ins.refuse_without_session(request.instance, actor=actor)
 
 
 def answer(request: HttpRequest, refused: RefusedError) -> HttpResponse:

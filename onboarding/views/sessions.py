@@ -55,11 +55,10 @@ def watched(request: InstanceRequest) -> tuple[Connection, Operation | None]:
         connection = connection_of(request)
         return connection, setups.operation_of(connection)
     connection = _usable(request, operation.subject_id)
-    by_another = connection.registration_id and operation.status in (
-        Operation.Status.FAILED,
-        Operation.Status.CANCELLED,
-    )
-    if by_another and setups.operation_of(connection) != operation:
+    # What others achieved after this browser's own trial had ended is not its to see.
+    has_ended = operation.status in (Operation.Status.FAILED, Operation.Status.CANCELLED)
+    goes_on = connection.registration_id is not None or connection.status != Connection.Status.IDENTIFIED
+    if has_ended and goes_on and setups.operation_of(connection) != operation:
         raise RefusedError("session_missing")
     return connection, operation
 
@@ -74,6 +73,15 @@ def is_open_for(request: InstanceRequest, invitation: Invitation) -> bool:
         return False
     operation = setups.operation_of(connection)
     return operation is not None and operation.is_live
+
+
+def invitation_behind(request: InstanceRequest) -> Invitation | None:
+    """The invitation that this browser's session belongs to, whatever has become of both; for the history."""
+    watched_id, kept = _kept_id(request, WATCHED), _kept_id(request, CONNECTION)
+    if watched_id:
+        kept = Operation.objects.filter(pk=watched_id).values_list("subject_id", flat=True).first()
+    found = Invitation.objects.filter(connection=kept, service__instance=request.instance) if kept else None
+    return found.first() if found is not None else None
 
 
 def connection_of(request: InstanceRequest) -> Connection:

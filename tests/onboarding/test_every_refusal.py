@@ -337,3 +337,41 @@ def test_replication_that_is_slower_than_usual_is_told_and_waited_for(stage: Sta
 
 def test_every_refusal_has_one_button() -> None:
     assert all(refusal.button for refusal in refusals.REFUSALS.values())
+
+
+def test_forms_without_a_session_do_not_fill_the_history(stage: Stage) -> None:
+    form = stage.customer.identify(stage.link)
+    Session.objects.all().delete()
+    for _ in range(3):
+        assert stage.customer.press(form, name="Contoso-sync").status_code == 403
+    assert AuditEvent.objects.filter(action="instance.form_refused").count() == 1
+
+
+def test_a_stranger_without_any_session_writes_nothing(stage: Stage) -> None:
+    form = stage.customer.identify(stage.link)
+    del stage.customer.client.cookies["__Host-session"]
+    before = AuditEvent.objects.count()
+    assert stage.customer.press(form, name="Contoso-sync").status_code == 403
+    assert AuditEvent.objects.count() == before
+
+
+def test_microsoft_being_away_at_the_start_leads_back_to_the_invitation(stage: Stage) -> None:
+    page = stage.customer.choose(stage.link)
+    stage.sandbox.faults.add(service="entra", kind="status", status=503, times=20)
+    answer = stage.customer.press(page, way="new")
+    assert answer.status_code == 503
+    assert stage.link.rpartition("/")[2] in answer.content.decode()
+    assert AuditEvent.objects.get(action="invitation.refused").after["refusal"] == "remote_unavailable"
+
+
+def test_a_way_that_is_not_offered_stands_in_the_history(stage: Stage) -> None:
+    answer = stage.customer.press(stage.customer.choose(stage.link), way="pigeon")
+    assert answer.status_code == 409
+    assert AuditEvent.objects.get(action="invitation.refused").after == {"refusal": "way_not_offered"}
+
+
+def test_a_form_of_a_withdrawn_invitation_stands_in_the_history(stage: Stage) -> None:
+    form = stage.customer.identify(stage.link)
+    invitations.revoke(stage.invitation, actor=OLGA)
+    assert stage.customer.press(form, name="Contoso-sync").status_code == 410
+    assert AuditEvent.objects.get(action="invitation.refused").after == {"refusal": "revoked_link"}

@@ -1,5 +1,6 @@
 """Connect by a registration that the customer made: what was typed is tried, compared, handed over, and never shown."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from onboarding import requirements
-from onboarding.models import Connection, Invitation
+from onboarding.models import Connection, ConnectionWay, Invitation
 from onboarding.services import invitations, using_existing
 from registrations.clients.graph import TEAMS_ADMIN_API_APP_ID
 from registrations.errors import WrongStateError
@@ -352,6 +353,21 @@ def test_who_guessed_in_vain_does_not_see_what_another_achieved(
     for page in ("progress", "done"):
         assert "Contoso telephony" not in text(thief.open(f"/authenticate/{page}"))
         refused(thief.open(f"/authenticate/{page}"), "session_missing")
+
+
+def test_who_guessed_in_vain_does_not_see_a_connection_by_token(
+    customer: Browser, link: str, own: Own, work: Work
+) -> None:
+    enter(customer, link, {**own.values, "client_secret": "Xy8Q~wrong-value-of-a-secret-0123456789"})
+    Operation.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    worked(work)
+    assert customer.open("/authenticate/progress").status_code == 200
+    Connection.objects.update(way=ConnectionWay.TOKEN, status=Connection.Status.CONNECTED)
+    another = Operation.objects.get()
+    another.pk, another.kind, another.status = uuid.uuid4(), "connect_token", Operation.Status.SUCCEEDED
+    another.save(force_insert=True)
+    for page in ("progress", "done"):
+        refused(customer.open(f"/authenticate/{page}"), "session_missing")
 
 
 def test_an_administrator_can_still_create_a_registration_while_grants_are_missing(
