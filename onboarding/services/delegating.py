@@ -12,7 +12,7 @@ from django.utils import timezone
 from onboarding import requirements
 from onboarding.explanations import explain
 from onboarding.models import Connection, ConnectionWay, DelegatedToken, Invitation
-from onboarding.services import handing_over, sign_ins
+from onboarding.services import forgetting, handing_over, sign_ins
 from onboarding.services.subjects import DELEGATED_TOKEN, open_connection
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
@@ -44,7 +44,7 @@ def register() -> None:
             ),
             subject=Connection,
             succeeded=handing_over.succeeded,
-            failed=handing_over.failed,
+            failed=_ended,
         )
     )
 
@@ -82,6 +82,14 @@ def _begin(connection: Connection, actor: audit.Actor) -> Operation:
         status=Connection.Status.CONNECTING, way=ConnectionWay.TOKEN
     )  # fmt: skip
     return operation
+
+
+def _ended(operation: Operation) -> None:
+    """In the closing transaction. Who resumes a failed set-up needs its token; nobody needs that of a cancelled one."""
+    handing_over.failed(operation)
+    if operation.status == Operation.Status.CANCELLED:
+        forgetting.forget(DelegatedToken.objects.filter(connection=operation.subject_id), actor=audit.SYSTEM)
+        Connection.objects.filter(pk=operation.subject_id).update(customer_part_done_at=None)
 
 
 def _keep_new(connection: Connection, redeemed: SignInAnswer, actor: audit.Actor, operation: Operation) -> None:

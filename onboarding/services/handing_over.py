@@ -6,8 +6,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from onboarding.models import Connection, Invitation, Service
-from onboarding.services.subjects import connection_of, made_registration, open_connection
+from onboarding.models import Connection, DelegatedToken, Invitation, Service
+from onboarding.services import forgetting
+from onboarding.services.subjects import DELEGATED_TOKEN, connection_of, made_registration, open_connection
 from registrations import connections
 from registrations.clients.ump import UmpClient, UmpCustomer
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
@@ -41,6 +42,11 @@ def succeeded(operation: Operation) -> None:
         audit.record(
             "invitation.completed", actor=audit.WORKER, subject=connection.invitation, operation_id=operation.pk
         )
+    # What connected the service before is replaced: no token of it is kept, but the one that it works with now.
+    replaced = DelegatedToken.objects.filter(connection__invitation__service=connection.invitation.service)
+    if operation.kind == DELEGATED_TOKEN:
+        replaced = replaced.exclude(connection=connection)
+    forgetting.forget(replaced, actor=audit.WORKER)
 
 
 def failed(operation: Operation) -> None:

@@ -1,5 +1,6 @@
 """Invitations: create, send, renew the link, revoke. The link exists in clear only where a person needs it."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.utils import timezone
 
 from onboarding import tokens
 from onboarding.models import Connection, DelegatedToken, Invitation, Service
-from onboarding.services import sign_ins
+from onboarding.services import forgetting, sign_ins
+from onboarding.services.subjects import EXISTING_REGISTRATION
 from registrations.errors import WrongStateError
 from registrations.models import Operation, UmpInstance
 from registrations.services import audit, operations
@@ -103,7 +105,8 @@ def refuse_unsendable(invitation: Invitation) -> None:
 def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
     """Void the link and make another; it has not been mailed then.
 
-    Sign-ins and sessions that were begun with the old link end too; an operation at work goes on.
+    Sign-ins, sessions and trials of typed values that were begun with the old link end too; a set-up that was proved
+    goes on.
     Raises WrongStateError where the invitation is used up or revoked, or its mail is being sent at this moment.
     """
     _give_link(invitation)
@@ -114,6 +117,7 @@ def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
         )
         if not changed:
             raise WrongStateError("The invitation is used up or revoked. Create a new one.")
+        _cancel_trial(invitation, actor)
         closed = sign_ins.close_open_trips(invitation)
         audit.record("invitation.link_renewed", actor=actor, subject=invitation, after={"sign_ins_refused": closed})
     invitation.refresh_from_db()
@@ -137,7 +141,7 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
         )
         if not changed:
             raise WrongStateError("The invitation is used up or revoked already.")
-        DelegatedToken.objects.filter(connection__invitation=invitation).update(cache_envelope="")
+        forgetting.forget(DelegatedToken.objects.filter(connection__invitation=invitation), actor=actor)
         audit.record(
             "invitation.revoked", actor=actor, subject=invitation,
             before={"status": before}, after={"status": Invitation.Status.REVOKED.value},
@@ -175,6 +179,14 @@ def _cancel_mail(invitation: Invitation, actor: audit.Actor) -> None:
     # A mail that goes out now would carry a link that is void when it arrives.
     for operation in Operation.objects.live().filter(subject_id=invitation.pk, kind=SEND_KIND):
         operations.cancel(operation, actor=actor)
+
+
+def _cancel_trial(invitation: Invitation, actor: audit.Actor) -> None:
+    # Nobody signed in for a trial: the old link was its only proof. One that runs now ends where it would be kept.
+    unproved = Connection.objects.filter(invitation=invitation, registration=None).values("pk")
+    for operation in Operation.objects.live().filter(subject_id__in=unproved, kind=EXISTING_REGISTRATION):
+        with suppress(WrongStateError):
+            operations.cancel(operation, actor=actor)
 
 
 def _facts(invitation: Invitation) -> dict[str, Any]:

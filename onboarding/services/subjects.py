@@ -6,6 +6,7 @@ from registrations.models import AppRegistration, Operation, UmpInstance
 
 NEW_REGISTRATION = "connect"  # the kind of operation that works with what an administrator lent
 DELEGATED_TOKEN = "connect_token"  # noqa: S105  the kind that works with what an administrator gave for good
+EXISTING_REGISTRATION = "connect_existing"  # the kind that tries what a link's holder typed, without a sign-in
 LENDING = (NEW_REGISTRATION, DELEGATED_TOKEN)
 
 

@@ -17,7 +17,7 @@ from onboarding.explanations import explain_credential
 from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
 from onboarding.services import handing_over, sign_ins
-from onboarding.services.subjects import open_connection
+from onboarding.services.subjects import EXISTING_REGISTRATION, open_connection
 from registrations import connections
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
 from registrations.clients.graph import TEAMS_ADMIN_API_APP_ID
@@ -26,7 +26,8 @@ from registrations.models import AppRegistration, Operation
 from registrations.models.fields import is_guid
 from registrations.services import audit, client_secrets, operations
 
-KIND = "connect_existing"
+KIND = EXISTING_REGISTRATION
+LINK_NOTE = "link"  # a note: the keyed hash of the link whose holder typed the values
 MISSING_GRANTS = "missing_grants"
 OTHER_ORGANISATION = "other_organisation"
 TRIES, WINDOW = 5, timedelta(minutes=15)  # a link holder must not find a secret out by trying
@@ -97,7 +98,10 @@ def request(invitation: Invitation, typed: Typed, *, actor: audit.Actor) -> Oper
                 KIND,
                 connection,
                 actor=actor,
-                notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)},
+                notes={
+                    operations.INSTANCE_NOTE: str(invitation.service.instance_id),
+                    LINK_NOTE: invitation.token_hash,
+                },
                 credential=(json.dumps(vars(typed)), timezone.now() + KEPT_FOR),
             )
         except WrongStateError as error:
@@ -250,9 +254,11 @@ def _keep(operation: Operation) -> str:
     values: dict[str, Any] = {"status": Connection.Status.CONNECTING, "way": ConnectionWay.EXISTING}
     with transaction.atomic(durable=True):
         operations.drop_credential(operation)  # also the guard: nothing below is written without the lease
-        usable = Invitation.objects.usable(now).filter(pk=connection.invitation_id)
+        usable = Invitation.objects.usable(now).filter(
+            pk=connection.invitation_id, token_hash=notes.get(LINK_NOTE, "")
+        )  # fmt: skip
         if not usable.update(status=Invitation.Status.CONNECTING, authenticated_at=now):
-            raise WrongStateError("The invitation can no longer be used.")
+            raise WrongStateError("The invitation can no longer be used, or its link was replaced meanwhile.")
         registration.save(force_insert=True)
         audit.record("application.entered", actor=audit.WORKER, subject=registration, operation_id=operation.pk,
                      after={"app_id": registration.app_id, "tenant_id": registration.tenant_id})  # fmt: skip

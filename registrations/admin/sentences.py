@@ -59,6 +59,7 @@ SENTENCES = {
     "handover.authentication_portal_confirmed": "confirmed the portal URL in the UMP of",
     "connection.named": "named the registration of the {subject}",
     "token.kept": "lets SyncPortal keep a token for the {subject}",
+    "token.forgotten": "forgot the token of the {subject}",
     "token.delivered": "handed the token over for the {subject}",
     "grant.removed": "gave back the permissions lent for the {subject}",
     "grant.left": "could not give back the permissions lent for the {subject}",

@@ -1,0 +1,135 @@
+"""What ends must end everywhere: a replaced link's trial, and a token that nobody needs any more."""
+
+from typing import Any
+
+import pytest
+
+from onboarding.models import Connection, DelegatedToken, Invitation
+from onboarding.services import invitations, using_existing
+from registrations.models import AppRegistration, AuditEvent, Operation
+from registrations.services import operations
+from sandbox.app import Sandbox
+from sandbox.model import Tenant
+from tests.onboarding import test_delegating, test_using_existing
+from tests.onboarding.browser import Browser
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.test_delegating import SKYPE, authorise
+from tests.onboarding.test_using_existing import Own, Work, enter, grant
+
+pytestmark = pytest.mark.django_db
+contoso, bare, own = test_using_existing.contoso, test_using_existing.bare, test_using_existing.own
+provisioned = test_delegating.provisioned
+
+
+def tried(work: Work) -> Operation:
+    return test_using_existing.worked(work)
+
+
+def waiting_token(customer: Browser, link: str, work: Work, contoso: Tenant) -> Operation:
+    """A token set-up that waits for the customer: a role is gone."""
+    operation = authorise(customer, link)
+    contoso.role_assignments[:] = [a for a in contoso.role_assignments if a.role_id != SKYPE]
+    return test_delegating.worked(operation, work)
+
+
+# --- A trial begun with a link that was replaced ---
+
+
+def test_a_new_link_ends_a_trial_that_waits_for_grants(
+    customer: Browser, invitation: Invitation, link: str, bare: Own, work: Work, sandbox: Sandbox
+) -> None:
+    enter(customer, link, bare.values)
+    assert tried(work).error_code == using_existing.MISSING_GRANTS
+    invitations.new_link(invitation, actor=OLGA)
+    grant(sandbox, bare)
+    operation = tried(work)
+    assert (operation.status, operation.credential_envelope) == ("cancelled", "")
+    assert not AppRegistration.objects.filter(managed=False).exists()
+    assert AuditEvent.objects.filter(action="connect_existing.cancelled", actor_label=OLGA.label).exists()
+    # The new link's holder begins anew.
+    enter(customer, invitations.link_of(invitation), bare.values)
+    assert tried(work).status == "succeeded"
+
+
+def test_a_trial_that_a_worker_holds_while_the_link_is_replaced_keeps_nothing(
+    customer: Browser, invitation: Invitation, link: str, own: Own, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(customer, link, own.values)
+    lacking: Any = using_existing._lacking
+
+    def replaced_meanwhile(*tokens: Any) -> list[str]:
+        invitations.new_link(invitation, actor=OLGA)
+        return list(lacking(*tokens))
+
+    monkeypatch.setattr(using_existing, "_lacking", replaced_meanwhile)
+    operation = tried(work)
+    assert operation.status == "failed"
+    assert "its link was replaced" in operation.message
+    assert not AppRegistration.objects.filter(managed=False).exists()
+    assert Connection.objects.get().status != "connecting"
+
+
+def test_a_new_link_leaves_a_set_up_whose_values_were_proved(
+    customer: Browser, invitation: Invitation, link: str, own: Own, work: Work, sandbox: Sandbox
+) -> None:
+    customers = sandbox.world.ump("finebak").customers
+    taken = dict(customers)
+    customers.clear()
+    enter(customer, link, own.values)
+    assert tried(work).error_code == "service_missing"
+    invitations.new_link(invitation, actor=OLGA)
+    customers.update(taken)
+    operations.wake(Operation.objects.filter(kind=using_existing.KIND))
+    work()
+    assert tried(work).status == "succeeded"
+
+
+# --- A token that nobody needs any more ---
+
+
+def test_cancelling_a_token_set_up_forgets_the_token(customer: Browser, link: str, work: Work, contoso: Tenant) -> None:
+    operation = waiting_token(customer, link, work, contoso)
+    assert DelegatedToken.objects.get().cache_envelope
+    operations.cancel(operation, actor=OLGA)
+    assert DelegatedToken.objects.get().cache_envelope == ""
+    assert AuditEvent.objects.filter(action="token.forgotten", subject_id=str(operation.subject_id)).count() == 1
+
+
+def test_a_failed_token_set_up_keeps_the_token_for_whoever_resumes_it(
+    customer: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    sandbox.world.ump("finebak").lacks_contract_api = True
+    operation = test_delegating.worked(authorise(customer, link), work)
+    assert operation.status == "failed"
+    assert DelegatedToken.objects.get().cache_envelope
+
+
+def test_a_service_connected_anew_forgets_the_token_of_the_connection_before(
+    customer: Browser, link: str, own: Own, work: Work, invitation: Invitation
+) -> None:
+    assert test_delegating.worked(authorise(customer, link), work).status == "succeeded"
+    assert DelegatedToken.objects.get().cache_envelope
+    again = invitations.create(
+        invitation.service, it_admin_email="it@contoso.example", m365_admin_email="m@contoso.example", again=True,
+        actor=OLGA,
+    )  # fmt: skip
+    enter(customer, invitations.link_of(again), own.values)
+    assert tried(work).status == "succeeded"
+    assert DelegatedToken.objects.get().cache_envelope == ""
+    assert AuditEvent.objects.get(action="token.forgotten").subject_id == str(
+        Connection.objects.get(invitation=invitation).pk
+    )
+
+
+def test_the_token_that_connects_a_service_is_kept(customer: Browser, link: str, work: Work) -> None:
+    assert test_delegating.worked(authorise(customer, link), work).status == "succeeded"
+    assert DelegatedToken.objects.get().cache_envelope
+    assert not AuditEvent.objects.filter(action="token.forgotten").exists()
+
+
+def test_revoking_says_in_the_history_that_the_token_is_forgotten(
+    customer: Browser, link: str, invitation: Invitation, work: Work, contoso: Tenant
+) -> None:
+    waiting_token(customer, link, work, contoso)
+    invitations.revoke(invitation, actor=OLGA)
+    assert AuditEvent.objects.filter(action="token.forgotten").count() == 1
