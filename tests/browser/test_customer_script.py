@@ -5,7 +5,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.template.loader import render_to_string
+from django.urls import set_urlconf
 from playwright.sync_api import Browser, Page, Route, expect
 
 from onboarding.forms import RegistrationForm
@@ -52,6 +54,14 @@ class Site:
     def answers_with(self, *answers: Callable[[Route], None]) -> None:
         """From now on."""
         self.answers = list(answers)
+
+
+@pytest.fixture(autouse=True)
+def urls_of_an_instance() -> Iterator[None]:
+    """The templates name pages of an instance's host, which the first middleware would have told."""
+    set_urlconf(settings.INSTANCE_URLCONF)
+    yield
+    set_urlconf(None)
 
 
 @pytest.fixture
