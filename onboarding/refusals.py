@@ -28,6 +28,7 @@ class Lent(Enum):
     RETURNED = "returned"
     LEFT = "left"
     IN_USE = "in_use"
+    KEPT = "kept"
     UNKNOWN = "unknown"
 
 
@@ -65,6 +66,7 @@ LENT_SENTENCES = {
     Lent.LEFT: "The permissions that you accepted a moment ago could not be given back. Remove them yourself: "
     + REMOVE,
     Lent.IN_USE: "The permissions that you accepted serve the set-up that is at work. It gives them back at its end.",
+    Lent.KEPT: "The permissions that you accepted stay: a delegated token of your organisation lives on them.",
     Lent.UNKNOWN: "If you accepted permissions on Microsoft's page, they may still be there. A set-up gives them back at "
     "its end. To remove them yourself: " + REMOVE,
 }

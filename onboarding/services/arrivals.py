@@ -91,7 +91,7 @@ def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None
             actor = audit.Actor.customer(person.label, person.object_id, ip_address)
             operation = _set_to_work(sign_in, connection, redeemed, actor)
         except RefusedError as refusal:
-            refusal.lent = lent_access.give_back_unused(connection, redeemed.access_token)
+            refusal.lent = lent_access.give_back_unused(connection, redeemed.access_token, way=sign_in.way)
             raise
         with transaction.atomic():
             sign_ins.succeed(sign_in)
@@ -170,15 +170,17 @@ def _taken_up(sign_in: SignIn, person: Identity) -> Connection:
     )
     if not _at_work(connection):
         # Another administrator of the same organisation may take over, but not from under a worker.
-        Connection.objects.filter(pk=connection.pk).update(**who)
-        unmade = Connection.objects.filter(pk=connection.pk, registration=None, customer_part_done_at=None)
-        unmade.update(way=sign_in.way)
+        if not _rests_with_staff(connection):
+            Connection.objects.filter(pk=connection.pk).update(**who)
+        # What has begun goes on by its own way: another tab may come back from the choice of another one.
+        Connection.objects.filter(pk=connection.pk, status=Connection.Status.IDENTIFIED).update(way=sign_in.way)
         connection.refresh_from_db()
     return connection
 
 
 def _set_to_work(sign_in: SignIn, connection: Connection, redeemed: SignInAnswer, actor: audit.Actor) -> Operation:
     token: dict[str, Any] = {"access_token": redeemed.access_token, "token_expires_at": redeemed.expires_at}
+    _refuse_another_way(sign_in, connection)
     latest = connecting.latest_operation(connection)
     try:
         using_existing.step_aside(connection, actor=actor)
@@ -197,8 +199,17 @@ def _set_to_work(sign_in: SignIn, connection: Connection, redeemed: SignInAnswer
             connection.invitation, SignIn.Purpose.AUTHORISE
         )  # withdrawn or over at this very moment: say that
         raise RefusedError("busy", facts=str(error)) from error
-    lent_access.give_back_unused(connection, redeemed.access_token)  # a second tab: the first one set it to work
+    lent_access.give_back_unused(
+        connection, redeemed.access_token, way=sign_in.way
+    )  # a second tab: the first one set it to work
     return latest
+
+
+def _refuse_another_way(sign_in: SignIn, connection: Connection) -> None:
+    """A stale trip of one way must not take over what another way has begun to make."""
+    connection.refresh_from_db(fields=["status", "way"])
+    if sign_in.way != connection.way and connection.status != Connection.Status.IDENTIFIED:
+        raise RefusedError("busy", facts="The set-up has begun in another way.")
 
 
 def _name_as_told(sign_in: SignIn, connection: Connection, actor: audit.Actor) -> None:
@@ -210,6 +221,13 @@ def _name_as_told(sign_in: SignIn, connection: Connection, actor: audit.Actor) -
 
 def _at_work(connection: Connection) -> bool:
     return Operation.objects.live().filter(subject_id=connection.pk).filter(~Q(waits_for="customer")).exists()
+
+
+def _rests_with_staff(connection: Connection) -> bool:
+    """What failed after the customer's part is resumed by staff, in the name of whoever did that part."""
+    latest = Operation.objects.filter(subject_id=connection.pk).order_by("-created_at").first()
+    failed = latest is not None and latest.status == Operation.Status.FAILED
+    return failed and connection.customer_part_done_at is not None
 
 
 @contextmanager

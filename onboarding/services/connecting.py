@@ -8,20 +8,24 @@ from django.db import transaction
 from django.utils import timezone
 
 from onboarding import requirements
-from onboarding.models import Connection, Invitation
-from onboarding.services import handing_over, lent_access
-from onboarding.services.subjects import NEW_REGISTRATION, made_registration, open_connection
+from onboarding.models import Connection, ConnectionWay
+from onboarding.services import handing_over, lent_access, subjects
+from onboarding.services.subjects import NEW_REGISTRATION, connection_of, made_registration, open_connection
 from registrations import connections
 from registrations.clients.graph import ResourcePrincipal
 from registrations.errors import (
     NotYetError,
     RemoteRejectedError,
-    WrongStateError,
 )
 from registrations.models import AppRegistration, Operation
 from registrations.services import audit, client_secrets, desired, operations, registering
 
 KIND = NEW_REGISTRATION
+AT_WORK_AGAIN: dict[str, Any] = {
+    "status": Connection.Status.CONNECTING,
+    "grant_removed": None,
+    "customer_part_done_at": None,
+}
 CREDENTIAL_KEPT_FOR = timedelta(hours=24)
 ROLES_AGAIN = timedelta(seconds=10)
 ROLES_WITHIN = timedelta(minutes=15)  # Microsoft's figure for a role change to take effect
@@ -65,22 +69,20 @@ def request(connection: Connection, *, access_token: str, token_expires_at: date
             credential=(access_token, _forget_at(token_expires_at)),
             notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)},
         )
-        usable = Invitation.objects.usable(timezone.now()).filter(pk=invitation.pk)
-        if not usable.update(status=Invitation.Status.CONNECTING):
-            raise WrongStateError("The invitation can no longer be used.")
-        Connection.objects.filter(pk=connection.pk).update(
-            status=Connection.Status.CONNECTING, grant_removed=None, customer_part_done_at=None
-        )
+        subjects.require_usable(invitation.pk)
+        Connection.objects.filter(pk=connection.pk).update(way=ConnectionWay.NEW, **AT_WORK_AGAIN)
     return operation
 
 
 def continue_with(operation: Operation, *, access_token: str, token_expires_at: datetime, actor: audit.Actor) -> None:
     """The administrator signed in again: keep the new token and go on where the operation stopped.
 
-    Raises WrongStateError where it neither waits nor has failed.
+    Raises WrongStateError where it neither waits nor has failed, or the invitation can no longer be used.
     """
+    connection = connection_of(operation)
     with transaction.atomic():
         operations.resume(operation, actor=actor)
+        subjects.require_usable(connection.invitation_id)
         operation.seal("credential_envelope", access_token)
         operation.refresh_from_db(fields=["steps"])
         Operation.objects.filter(pk=operation.pk).update(
@@ -88,9 +90,7 @@ def continue_with(operation: Operation, *, access_token: str, token_expires_at: 
             credential_expires_at=_forget_at(token_expires_at),
             steps=operations.reopened(operation.steps, "clean_up"),  # what was lent anew is given back again
         )
-        Connection.objects.filter(pk=operation.subject_id).update(
-            status=Connection.Status.CONNECTING, grant_removed=None, customer_part_done_at=None
-        )
+        Connection.objects.filter(pk=connection.pk).update(**AT_WORK_AGAIN)
 
 
 def latest_operation(connection: Connection) -> Operation | None:

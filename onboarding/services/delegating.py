@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from onboarding import requirements
 from onboarding.explanations import explain
-from onboarding.models import Connection, ConnectionWay, DelegatedToken, Invitation
-from onboarding.services import forgetting, handing_over, sign_ins
+from onboarding.models import Connection, ConnectionWay, DelegatedToken
+from onboarding.services import forgetting, handing_over, sign_ins, subjects
 from onboarding.services.subjects import DELEGATED_TOKEN, open_connection
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
-from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError, WrongStateError
+from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
 from registrations.models import Operation, UmpInstance
 from registrations.services import audit, client_secrets, operations
 
@@ -60,10 +60,11 @@ def set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Act
             latest = _begin(connection, actor)
         elif latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:
             operations.resume(latest, actor=actor)
+            subjects.require_usable(connection.invitation_id)
             latest.refresh_from_db(fields=["steps"])
             again = operations.reopened(latest.steps, "teams_token", "roles", "hand_over", "validation")
             Operation.objects.filter(pk=latest.pk).update(steps=again)
-            Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.CONNECTING)
+            _now_at_work(connection)
         else:
             return latest  # a second tab: the first one set it to work, and its token is as good
         _keep_new(connection, redeemed, actor, latest)
@@ -75,13 +76,16 @@ def _begin(connection: Connection, actor: audit.Actor) -> Operation:
     operation = operations.request(
         KIND, connection, actor=actor, notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)}
     )
-    usable = Invitation.objects.usable(timezone.now()).filter(pk=invitation.pk)
-    if not usable.update(status=Invitation.Status.CONNECTING):
-        raise WrongStateError("The invitation can no longer be used.")
-    Connection.objects.filter(pk=connection.pk).update(
-        status=Connection.Status.CONNECTING, way=ConnectionWay.TOKEN
-    )  # fmt: skip
+    subjects.require_usable(invitation.pk)
+    _now_at_work(connection)
     return operation
+
+
+def _now_at_work(connection: Connection) -> None:
+    # What an earlier set-up or a refused sign-in gave back, or left, says nothing of this one.
+    Connection.objects.filter(pk=connection.pk).update(
+        status=Connection.Status.CONNECTING, way=ConnectionWay.TOKEN, grant_removed=None, customer_part_done_at=None
+    )
 
 
 def _ended(operation: Operation) -> None:

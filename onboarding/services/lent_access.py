@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from onboarding import requirements
-from onboarding.models import Connection, DelegatedToken
+from onboarding.models import Connection, ConnectionWay, DelegatedToken
 from onboarding.refusals import Lent
 from onboarding.services.subjects import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
 from registrations import connections
@@ -60,11 +61,14 @@ def give_back_before_failing(operation: Operation) -> str:
     return GIVEN_BACK if removed else NOT_GIVEN_BACK
 
 
-def give_back_unused(connection: Connection, access_token: str) -> Lent:
+def give_back_unused(connection: Connection, access_token: str, *, way: str) -> Lent:
     """A second sign-in set nothing to work: give back at once, with its own token, what was accepted for it.
 
-    Not while an operation works with the same grant: its end gives that back.
+    Not while an operation works with the same grant: its end gives that back. Nor where a kept token of the
+    organisation lives on what was accepted by the way of a token: taking that away would end the token.
     """
+    if way == ConnectionWay.TOKEN and _kept_tokens(connection).exists():
+        return Lent.KEPT
     if _serves_an_operation(connection):
         return Lent.IN_USE
     try:
@@ -125,12 +129,16 @@ def _remove_own_grants(graph: GraphClient, connection: Connection) -> bool:
 
 
 def _needed_by_tokens(connection: Connection) -> list[str]:
-    invitation = connection.invitation
-    held = DelegatedToken.objects.exclude(cache_envelope="").filter(
-        connection__invitation__tenant_id=invitation.tenant_id,
-        connection__invitation__service__instance_id=invitation.service.instance_id,
-    )
-    if not held.exists():
+    if not _kept_tokens(connection).exists():
         return []
     elsewhere = [scope.value for scope in requirements.TOKEN_SCOPES_ELSEWHERE]
     return [*requirements.SCOPES_TOKEN, *elsewhere, *SIGN_IN_SCOPES]
+
+
+def _kept_tokens(connection: Connection) -> QuerySet[DelegatedToken]:
+    """Those that live on the sync app's grant in this organisation."""
+    invitation = connection.invitation
+    return DelegatedToken.objects.exclude(cache_envelope="").filter(
+        connection__invitation__tenant_id=invitation.tenant_id,
+        connection__invitation__service__instance_id=invitation.service.instance_id,
+    )

@@ -1,5 +1,9 @@
 """The rows that the steps of a connection work on, read afresh for each step."""
 
+from uuid import UUID
+
+from django.utils import timezone
+
 from onboarding.models import Connection, Invitation
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
@@ -28,6 +32,16 @@ def open_connection(operation: Operation) -> Connection:
     if found.invitation.status == Invitation.Status.REVOKED:
         raise WrongStateError("The invitation was revoked: nothing more is done for it. Create a new one.")
     return found
+
+
+def require_usable(invitation_id: UUID) -> None:
+    """In the transaction that begins or resumes: the invitation is still good, and has begun from now on.
+
+    Raises WrongStateError where it was revoked or used up, or expired before it began: the network took its time.
+    """
+    usable = Invitation.objects.usable(timezone.now()).filter(pk=invitation_id)
+    if not usable.update(status=Invitation.Status.CONNECTING):
+        raise WrongStateError("The invitation can no longer be used.")
 
 
 def made_registration(operation: Operation) -> AppRegistration:

@@ -1,0 +1,218 @@
+"""Who comes back late, by another way or as somebody else must not change what has begun, nor what is said of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from onboarding.models import Connection, DelegatedToken, Invitation
+from onboarding.services import arrivals, connecting, delegating, invitations
+from registrations.models import Operation, UmpInstance
+from registrations.services import operations
+from sandbox.app import Sandbox
+from sandbox.catalogue import GLOBAL_ADMINISTRATOR
+from sandbox.model import Tenant
+from tests.onboarding.browser import Browser
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.test_delegating import (
+    SKYPE,
+    TEAMS,
+    TILDA,
+    authorise,
+    contoso,
+    identify,
+    provisioned,
+    worked,
+)  # fmt: skip
+from tests.onboarding.test_refusals import refused
+from tests.onboarding.test_using_existing import Own, bare, enter, own
+from tests.onboarding.test_wizard import text
+
+__all__ = ["bare", "contoso", "own", "provisioned"]  # fixtures
+pytestmark = pytest.mark.django_db
+Work = Callable[[], None]
+GERTA = "gerta@contoso.example"
+
+
+@pytest.fixture(autouse=True)
+def gerta(sandbox: Sandbox, contoso: Tenant) -> None:
+    """She may go every way."""
+    sandbox.world.add_user(contoso, "Gerta", GERTA, [GLOBAL_ADMINISTRATOR, SKYPE, TEAMS])
+
+
+@pytest.fixture
+def stale(sandbox: Sandbox, instance: UmpInstance) -> Browser:
+    """Another browser, in which a trip stays at Microsoft for a while."""
+    return Browser(sandbox, instance.host)
+
+
+@pytest.fixture
+def revoked_meanwhile(monkeypatch: pytest.MonkeyPatch, invitation: Invitation) -> Callable[[], None]:
+    """From now on staff revoke while Microsoft is asked who came back."""
+
+    def arm() -> None:
+        verified = arrivals._verified
+
+        def and_revoke(*args: Any) -> Any:
+            person = verified(*args)
+            invitations.revoke(invitation, actor=OLGA)
+            return person
+
+        monkeypatch.setattr(arrivals, "_verified", and_revoke)
+
+    return arm
+
+
+def fail(operation: Operation) -> None:
+    Operation.objects.filter(pk=operation.pk).update(
+        status="failed", waits_for="", ended_at=timezone.now(), next_attempt_at=None
+    )
+    Connection.objects.update(status="failed")
+
+
+# --- Revoked at the last moment ---
+
+
+def test_a_token_that_comes_after_the_revocation_is_not_kept(
+    customer: Browser, stale: Browser, link: str, revoked_meanwhile: Callable[[], None]
+) -> None:
+    page = stale.press(identify(stale, link))
+    operation = authorise(customer, link)
+    fail(operation)
+    revoked_meanwhile()
+    refused(stale.sign_in(page, TILDA), "revoked_link")
+    assert DelegatedToken.objects.get().cache_envelope == ""
+    operation.refresh_from_db()
+    assert operation.status == "failed"
+    assert Invitation.objects.get().status == "revoked"
+
+
+def test_lent_access_that_comes_after_the_revocation_resumes_nothing(
+    customer: Browser, stale: Browser, link: str, revoked_meanwhile: Callable[[], None]
+) -> None:
+    page = stale.press(stale.identify(link, GERTA), name="Contoso-sync")
+    customer.authorise(customer.identify(link, GERTA), GERTA)
+    operation = Operation.objects.get(kind=connecting.KIND)
+    fail(operation)
+    Operation.objects.update(credential_envelope="")
+    revoked_meanwhile()
+    refused(stale.sign_in(page, GERTA), "revoked_link")
+    operation.refresh_from_db()
+    assert (operation.status, operation.credential_envelope) == ("failed", "")
+    assert Invitation.objects.get().status == "revoked"
+
+
+# --- By another way ---
+
+
+def test_a_tab_of_another_way_leaves_a_waiting_set_up_its_way(
+    customer: Browser, stale: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    page = stale.start(link, way="new")
+    operation = authorise(customer, link)
+    sandbox.world.state.refresh_tokens.clear()
+    assert worked(operation, work).waits_for == "customer"
+    assert stale.sign_in(page, GERTA).status_code == 303
+    assert Connection.objects.get().way == "token"
+    again = stale.press(stale.open("/authenticate/progress"))
+    assert stale.sign_in(again, GERTA).status_code == 303
+    assert worked(operation, work).status == "succeeded"
+
+
+def test_a_late_token_does_not_take_over_a_registration_that_was_made(
+    customer: Browser, stale: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    page = stale.press(identify(stale, link, GERTA))
+    customer.authorise(customer.identify(link, GERTA), GERTA)
+    sandbox.world.ump("finebak").customers.clear()
+    fail(worked(Operation.objects.get(kind=connecting.KIND), work))
+    before = dict(Connection.objects.values().get())
+    assert before["registration_id"]
+    refused(stale.sign_in(page, GERTA), "busy")
+    assert not Operation.objects.filter(kind=delegating.KIND).exists()
+    assert not DelegatedToken.objects.exists()
+    after = dict(Connection.objects.values().get())
+    assert {name for name in before if before[name] != after[name]} <= {"grant_removed"}
+
+
+def test_late_lent_access_does_not_work_on_the_customers_own_registration(
+    customer: Browser, stale: Browser, link: str, own: Own, work: Work, sandbox: Sandbox
+) -> None:
+    page = stale.press(stale.identify(link, GERTA), name="Contoso-sync")
+    enter(customer, link, own.values)
+    sandbox.world.ump("finebak").customers.clear()
+    fail(worked(Operation.objects.get(kind="connect_existing"), work))
+    before = Connection.objects.get()
+    assert before.registration is not None
+    refused(stale.sign_in(page, GERTA), "busy")
+    assert not Operation.objects.filter(kind=connecting.KIND).exists()
+    after = Connection.objects.get()
+    assert (after.way, after.registration) == ("existing", before.registration)
+    assert after.customer_part_done_at == before.customer_part_done_at
+
+
+def test_a_consent_of_the_first_way_that_comes_first_sets_that_way(
+    customer: Browser, stale: Browser, link: str
+) -> None:
+    page = customer.press(customer.identify(link, GERTA), name="Contoso-sync")
+    identify(stale, link, GERTA)
+    assert Connection.objects.get().way == "token"
+    assert customer.sign_in(page, GERTA).status_code == 303
+    assert Connection.objects.get().way == "new"
+    assert Operation.objects.get().kind == connecting.KIND
+
+
+# --- What is said of permissions that a token lives on ---
+
+
+def test_nobody_is_told_to_delete_what_a_token_at_work_lives_on(
+    customer: Browser, stale: Browser, link: str, work: Work
+) -> None:
+    page = stale.press(identify(stale, link))
+    operation = authorise(customer, link)
+    told = refused(stale.sign_in(page, GERTA), "another_administrator")
+    assert "could not be given back" not in told
+    assert "a delegated token of your organisation lives on them" in told
+    assert Connection.objects.get().grant_removed is None
+    assert worked(operation, work).status == "succeeded"
+
+
+def test_a_wrong_account_before_the_right_one_leaves_no_warning_on_the_page_of_a_token(
+    customer: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    told = refused(customer.sign_in(customer.press(identify(customer, link)), GERTA), "another_administrator")
+    assert "could not be given back" in told
+    assert Connection.objects.get().grant_removed is False
+    operation = authorise(customer, link)
+    assert Connection.objects.get().grant_removed is None
+    sandbox.world.ump("finebak").customers.clear()
+    assert worked(operation, work).waits_for == "staff"
+    Connection.objects.update(
+        grant_removed=False
+    )  # a wrong account in another tab, at the very moment of the beginning
+    page = text(customer.open("/authenticate/progress"))
+    assert "Your part is done" in page
+    assert "given back" not in page
+
+
+# --- Who gave the token ---
+
+
+def test_the_end_page_names_who_gave_the_token_and_not_who_looked(
+    customer: Browser, stale: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    ump = sandbox.world.ump("finebak")
+    working, ump.client_secret = ump.client_secret, "another-secret-than-the-sync-apps"
+    operation = worked(authorise(customer, link), work)
+    assert operation.status == "failed"
+    identify(stale, link, GERTA)
+    assert Connection.objects.get().admin_username == TILDA
+    ump.client_secret = working
+    operations.resume(operation, actor=OLGA)
+    assert worked(operation, work).status == "succeeded"
+    Connection.objects.update(admin_name="Gerta", admin_username=GERTA)
+    page = text(customer.open("/authenticate/progress", follow=True))
+    assert TILDA in page
+    assert "Gerta" not in page
+    assert GERTA not in page
