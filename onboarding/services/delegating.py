@@ -182,11 +182,19 @@ def _roles(operation: Operation) -> str:
 
 
 def _hand_over(operation: Operation) -> str:
+    _deliver(operation)
+    return f"The phone service holds the token of {_kept(open_connection(operation)).username}."
+
+
+def _deliver(operation: Operation) -> str:
+    """Renew the token and give it to the UMP; returns the refresh token, so that no message repeats it."""
     connection = open_connection(operation)
-    invitation, token = connection.invitation, _kept(connection)
-    service = invitation.service
+    invitation, service = connection.invitation, connection.invitation.service
     if service.instance.delivery != UmpInstance.Delivery.API:
         raise _no_place(service.instance)
+    # The service may have been missing for days: a token that has ended since is asked for here, not found by the UMP.
+    _renewed(operation, requirements.SCOPES_TOKEN)
+    token = _kept(connection)
     refresh_token = refresh_token_in(token.unseal("cache_envelope"))
     try:
         held = connections.ump(service.instance).apply_token(
@@ -206,7 +214,7 @@ def _hand_over(operation: Operation) -> str:
         operations.require_lease(operation)
         DelegatedToken.objects.filter(pk=token.pk).update(delivered_at=timezone.now())
         audit.record("token.delivered", actor=audit.WORKER, subject=connection, operation_id=operation.pk)
-    return f"The phone service holds the token of {token.username}."
+    return refresh_token
 
 
 def _no_place(instance: UmpInstance) -> RemoteRejectedError:
@@ -218,13 +226,17 @@ def _no_place(instance: UmpInstance) -> RemoteRejectedError:
 
 
 def _validation(operation: Operation) -> str:
-    connection = open_connection(operation)
-    service = connection.invitation.service
-    outcome = connections.ump(service.instance).validate_connection(service.ump_customer_guid)
+    service = open_connection(operation).invitation.service
+    ump = connections.ump(service.instance)
+    outcome = ump.validate_connection(service.ump_customer_guid)
+    if outcome.valid:
+        return "The phone service signed in with the token."
+    # What the UMP holds may have ended. It gets a fresh token, or Microsoft says why the customer has to sign in again.
+    secret = _deliver(operation)
+    outcome = ump.validate_connection(service.ump_customer_guid)
     if not outcome.valid:
-        secret = refresh_token_in(_kept(connection).unseal("cache_envelope"))
         words = client_secrets.without(outcome.error, secret)
         raise RemoteRejectedError(
             f"The UMP could not use the token: {words or 'it gives no reason'}.", code="ump_validation"
         )
-    return "The phone service signed in with the token."
+    return "The phone service signed in with a renewed token."

@@ -71,7 +71,7 @@ def register() -> None:
             ),
             subject=Connection,
             succeeded=handing_over.succeeded,
-            failed=handing_over.failed,
+            failed=_ended,
         )
     )
 
@@ -86,9 +86,12 @@ def request(invitation: Invitation, typed: Typed, *, actor: audit.Actor) -> Oper
         connection, made = Connection.objects.get_or_create(
             invitation=invitation, defaults={"way": ConnectionWay.EXISTING}
         )
-        if connection.registration_id or connection.status != Connection.Status.IDENTIFIED:
+        kept = connection.registration
+        if (kept and kept.managed) or connection.status != Connection.Status.IDENTIFIED:
             raise RefusedError("under_way", facts="The set-up has begun already.")
         refuse_guessing(connection)
+        # That of a set-up that was cancelled.
+        Connection.objects.filter(pk=connection.pk, status=Connection.Status.IDENTIFIED).update(registration=None)
         if made:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=timezone.now())
             audit.record("invitation.started", actor=actor, subject=invitation)
@@ -106,6 +109,19 @@ def request(invitation: Invitation, typed: Typed, *, actor: audit.Actor) -> Oper
             )
         except WrongStateError as error:
             raise RefusedError("under_way", facts="Other values are being tried at this moment.") from error
+
+
+def _ended(operation: Operation) -> None:
+    """In the closing transaction. A cancelled set-up cannot be resumed: its secret is forgotten, the form opens again."""
+    handing_over.failed(operation)
+    if operation.status != Operation.Status.CANCELLED:
+        return
+    registration = AppRegistration.objects.filter(connection=operation.subject_id, managed=False).first()
+    if registration:
+        client_secrets.forget_entered(registration, actor=audit.SYSTEM, operation=operation)
+        Connection.objects.filter(pk=operation.subject_id).update(
+            status=Connection.Status.IDENTIFIED, customer_part_done_at=None
+        )
 
 
 def refuse_guessing(connection: Connection) -> None:
@@ -241,16 +257,13 @@ def _keep(operation: Operation) -> str:
     if connection.registration_id:  # a worker died between this step's commit and its being marked done
         return "The secret is kept encrypted."
     typed, notes = _typed(operation), operation.notes
-    registration = AppRegistration(
-        tenant_id=connection.invitation.tenant_id,
-        unique_name=f"customer-{connection.pk}",
-        display_name=str(notes.get("found") or "Existing registration"),
-        app_id=typed.client_id,
-        service_principal_id=str(notes.get("principal") or ""),
-        made_at=timezone.now(),
-        managed=False,
-    )
     now = timezone.now()
+    names = {"tenant_id": connection.invitation.tenant_id, "unique_name": f"customer-{connection.pk}"}
+    # There is one already after a set-up that was cancelled.
+    registration = AppRegistration.objects.filter(**names).first() or AppRegistration(**names, managed=False)
+    registration.display_name = str(notes.get("found") or "Existing registration")
+    registration.app_id, registration.made_at = typed.client_id, now
+    registration.service_principal_id = str(notes.get("principal") or "")
     values: dict[str, Any] = {"status": Connection.Status.CONNECTING, "way": ConnectionWay.EXISTING}
     with transaction.atomic(durable=True):
         operations.drop_credential(operation)  # also the guard: nothing below is written without the lease
@@ -259,7 +272,7 @@ def _keep(operation: Operation) -> str:
         )  # fmt: skip
         if not usable.update(status=Invitation.Status.CONNECTING, authenticated_at=now):
             raise WrongStateError("The invitation can no longer be used, or its link was replaced meanwhile.")
-        registration.save(force_insert=True)
+        registration.save()
         audit.record("application.entered", actor=audit.WORKER, subject=registration, operation_id=operation.pk,
                      after={"app_id": registration.app_id, "tenant_id": registration.tenant_id})  # fmt: skip
         client_secrets.keep_entered(

@@ -179,7 +179,8 @@ RESUME = [
 ]
 CANCEL = [
     "The operation ends here. What its steps have done stays as it is.",
-    "You can ask for a new one afterwards: it finds what is there already.",
+    "A new one finds what is there already. A customer's set-up is begun again by the customer: by a sign-in, or by "
+    "entering the values of the existing registration again.",
 ]
 RESTORE = [
     "The application comes back with its IDs. SyncPortal puts its settings right and makes a new secret where it needs one.",

@@ -49,6 +49,7 @@ SENTENCES = {
     "application.adoption_confirmed": "confirmed taking over the application of",
     "secret.added": "added a client secret to",
     "secret.entered": "keeps the secret that the customer entered for",
+    "secret.forgotten": "forgot the secret that the customer entered for",
     "secret.delivered": "delivered the client secret of",
     "secret.found_gone": "found ended or gone the client secret of",
     "secret.proven": "proved the client secret of",

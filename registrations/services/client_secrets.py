@@ -105,6 +105,15 @@ def keep_entered(
     audit.record("secret.entered", actor=actor, subject=registration, operation_id=operation.pk)
 
 
+def forget_entered(registration: AppRegistration, *, actor: audit.Actor, operation: Operation) -> None:
+    """Drop the values of secrets that the customer typed, in the caller's transaction. In Entra they stay the customer's."""
+    live = ClientSecret.objects.filter(
+        registration=registration, registration__managed=False, status__in=ClientSecret.LIVE
+    )
+    if live.update(status=ClientSecret.Status.REMOVED, envelope=""):
+        audit.record("secret.forgotten", actor=actor, subject=registration, operation_id=operation.pk)
+
+
 def deliver(registration: AppRegistration, operation: Operation) -> None:
     """The consumer has the secret now: mark it, with its history entry, in the caller's transaction."""
     secret = live_secret(registration)

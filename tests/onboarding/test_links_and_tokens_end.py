@@ -6,15 +6,18 @@ import pytest
 
 from onboarding.models import Connection, DelegatedToken, Invitation
 from onboarding.services import invitations, using_existing
-from registrations.models import AppRegistration, AuditEvent, Operation
+from registrations.clients.entra import refresh_token_in
+from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation
 from registrations.services import operations
 from sandbox.app import Sandbox
 from sandbox.model import Tenant
 from tests.onboarding import test_delegating, test_using_existing
-from tests.onboarding.browser import Browser
+from tests.onboarding.browser import Browser, read
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.test_delegating import SKYPE, authorise
+from tests.onboarding.test_delegating import SKYPE, TILDA, authorise
+from tests.onboarding.test_refusals import refused
 from tests.onboarding.test_using_existing import Own, Work, enter, grant
+from tests.onboarding.test_wizard import text
 
 pytestmark = pytest.mark.django_db
 contoso, bare, own = test_using_existing.contoso, test_using_existing.bare, test_using_existing.own
@@ -133,3 +136,111 @@ def test_revoking_says_in_the_history_that_the_token_is_forgotten(
     waiting_token(customer, link, work, contoso)
     invitations.revoke(invitation, actor=OLGA)
     assert AuditEvent.objects.filter(action="token.forgotten").count() == 1
+
+
+# --- A token that ends after the customer's part ---
+
+
+def test_a_token_that_ended_while_the_service_was_missing_asks_for_another_sign_in(
+    customer: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    customers = sandbox.world.ump("finebak").customers
+    taken = dict(customers)
+    customers.clear()
+    operation = test_delegating.worked(authorise(customer, link), work)
+    assert operation.error_code == "service_missing"
+    assert "Your part is done" in text(customer.open("/authenticate/progress"))
+    sandbox.world.state.refresh_tokens.clear()
+    customers.update(taken)
+    operations.wake([operation])
+    work()
+    operation.refresh_from_db()
+    assert (operation.waits_for, operation.error_code) == ("customer", "AADSTS70000")
+    assert DelegatedToken.objects.get().delivered_at is None
+    page = customer.open("/authenticate/progress")
+    assert "Sign in again to go on" in text(page)
+    customer.sign_in(customer.press(page), TILDA)
+    assert test_delegating.worked(operation, work).status == "succeeded"
+
+
+def test_a_token_that_ended_after_it_was_handed_over_asks_for_another_sign_in(
+    customer: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    operation = unusable_by_the_ump(customer, link, work, sandbox)
+    sandbox.world.state.refresh_tokens.clear()
+    operations.resume(operation, actor=OLGA)
+    operation = test_delegating.worked(operation, work)
+    assert (operation.waits_for, operation.error_code) == ("customer", "AADSTS70000")
+    page = customer.open("/authenticate/progress")
+    customer.sign_in(customer.press(page), TILDA)
+    assert test_delegating.worked(operation, work).status == "succeeded"
+
+
+def test_resuming_hands_a_fresh_token_over_where_the_ump_could_not_use_the_old_one(
+    customer: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    operation = unusable_by_the_ump(customer, link, work, sandbox)
+    test_delegating.held(sandbox).refresh_token = "ended"
+    operations.resume(operation, actor=OLGA)
+    assert test_delegating.worked(operation, work).status == "succeeded"
+    cache = DelegatedToken.objects.get().unseal("cache_envelope")
+    assert test_delegating.held(sandbox).refresh_token == refresh_token_in(cache)
+
+
+def unusable_by_the_ump(customer: Browser, link: str, work: Work, sandbox: Sandbox) -> Operation:
+    """A token set-up that failed at the UMP's validation, for a reason that is mended now."""
+    ump = sandbox.world.ump("finebak")
+    secret, ump.client_secret = ump.client_secret, "another-secret-than-the-sync-apps"
+    operation = test_delegating.worked(authorise(customer, link), work)
+    assert (operation.status, operation.error_code) == ("failed", "ump_validation")
+    ump.client_secret = secret
+    return operation
+
+
+def test_a_token_set_up_that_was_cancelled_after_the_customers_part_begins_anew(
+    customer: Browser, link: str, work: Work, sandbox: Sandbox
+) -> None:
+    customers = sandbox.world.ump("finebak").customers
+    taken = dict(customers)
+    customers.clear()
+    operations.cancel(test_delegating.worked(authorise(customer, link), work), actor=OLGA)
+    customers.update(taken)
+    page = customer.open("/authenticate/progress")
+    assert "has cancelled the set-up" in text(page)
+    customer.sign_in(customer.press(page), TILDA)
+    newest = Operation.objects.filter(status="queued").get()
+    assert test_delegating.worked(newest, work).status == "succeeded"
+
+
+# --- An existing registration whose set-up was cancelled ---
+
+
+def test_a_kept_set_up_that_was_cancelled_forgets_the_secret_and_takes_values_again(
+    customer: Browser, link: str, own: Own, work: Work, sandbox: Sandbox
+) -> None:
+    customers = sandbox.world.ump("finebak").customers
+    taken = dict(customers)
+    customers.clear()
+    enter(customer, link, own.values)
+    operations.cancel(tried(work), actor=OLGA)
+    secret = ClientSecret.objects.get(registration__managed=False)
+    assert (secret.status, secret.envelope) == ("removed", "")
+    assert AuditEvent.objects.filter(action="secret.forgotten").count() == 1
+    customers.update(taken)
+    page = customer.open("/authenticate/progress")
+    assert "Enter the values again" in text(page)
+    form = next(found["href"] for found in read(page.content.decode()).links if found["href"].endswith("/existing"))
+    assert customer.press(customer.open(form), **own.values).status_code == 303
+    assert tried(work).status == "succeeded"
+    assert Connection.objects.get().registration == AppRegistration.objects.get(managed=False)
+
+
+def test_a_kept_set_up_at_work_takes_no_other_values(
+    customer: Browser, link: str, own: Own, work: Work, sandbox: Sandbox
+) -> None:
+    sandbox.world.ump("finebak").customers.clear()
+    enter(customer, link, own.values)
+    assert tried(work).error_code == "service_missing"
+    form = customer.open(f"{link}/existing")
+    refused(customer.press(form, **own.values), "under_way")
+    assert Connection.objects.get().registration is not None
