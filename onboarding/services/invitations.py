@@ -164,6 +164,15 @@ def copy_link(invitation: Invitation, *, actor: audit.Actor) -> str:
     return link_of(current)
 
 
+def behind_link(token: str, instance: UmpInstance) -> Invitation | None:
+    """The invitation that the link's token belongs to on this instance's host, whatever its state."""
+    return (
+        Invitation.objects.select_related("service__customer", "service__instance__provider__tenant")
+        .filter(token_hash__in=tokens.invitation_hashes(token), service__instance=instance)
+        .first()
+    )
+
+
 def link_of(invitation: Invitation) -> str:
     """The link itself: `<portal URL>/<token>`. For the mail, for `copy_link` and for pages that were reached by it."""
     return f"{invitation.service.instance.portal_url}/{invitation.unseal('token_envelope')}"

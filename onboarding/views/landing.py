@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from onboarding import requirements, tokens, ways
+from onboarding import requirements, ways
 from onboarding.hosts import InstanceRequest
 from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
@@ -100,11 +100,7 @@ def invitation_of(
 
     Raises RefusedError where it opens nothing (any more).
     """
-    invitation = (
-        Invitation.objects.select_related("service__customer", "service__instance__provider__tenant")
-        .filter(token_hash__in=tokens.invitation_hashes(token), service__instance=request.instance)
-        .first()
-    )
+    invitation = invitations.behind_link(token, request.instance)
     if invitation is None:
         raise RefusedError("unknown_link")
     try:

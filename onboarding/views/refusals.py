@@ -13,11 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from onboarding import emails, tokens
+from onboarding import emails
 from onboarding.hosts import InstanceRequest
-from onboarding.models import Invitation
 from onboarding.refusals import HOW_TO_GO_ON, LENT_SENTENCES, Lent, Refusal, RefusedError, Way
-from onboarding.services import arrivals, sign_ins
+from onboarding.services import arrivals, invitations, sign_ins
 from onboarding.views import pages, sessions
 
 P = ParamSpec("P")
@@ -44,10 +43,7 @@ def refusing(
 
 def _record(request: InstanceRequest, refused: RefusedError, token: str) -> None:
     """A form that was sent and refused stands in the history; opening a page writes nothing."""
-    found = Invitation.objects.filter(
-        token_hash__in=tokens.invitation_hashes(token), service__instance=request.instance
-    ).first()
-    invitation = found or sessions.invitation_behind(request)
+    invitation = invitations.behind_link(token, request.instance) or sessions.invitation_behind(request)
     if invitation:
         actor = arrivals.invited_person(invitation, pages.address_of(request))
         sign_ins.refuse_at_the_link(invitation, refused, actor=actor)
