@@ -122,7 +122,7 @@ def progress(part: BulkPart) -> Progress:
     lately = counts.pop("lately")
     span = min(RATE_OVER, now - part.job.created_at) or RATE_OVER
     rate = lately / max(span.total_seconds() / 60, 1 / 60)
-    left = counts["pending"] + counts["live"]
+    left = counts["pending"] + counts["live"] - counts["waiting"]  # nobody knows when a person comes
     runs = part.status == Status.RUNNING and rate > 0 and left > 0
     return Progress(**counts, rate=rate, ends_at=now + timedelta(minutes=left / rate) if runs else None)
 

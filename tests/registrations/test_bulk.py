@@ -133,6 +133,17 @@ def test_the_expected_end_follows_from_the_rate(part: BulkPart) -> None:
     assert found.ends_at - timezone.now() == pytest.approx(timedelta(minutes=9), abs=timedelta(seconds=30))
 
 
+def test_no_end_is_expected_of_what_waits_for_a_person(part: BulkPart) -> None:
+    bulk.feed()
+    BulkJob.objects.update(created_at=timezone.now() - timedelta(minutes=3))
+    end(part, 3)
+    BulkItem.objects.pending().update(status=BulkItem.Status.CANCELLED)
+    Operation.objects.live().update(status=Operation.Status.WAITING, waits_for="staff")
+    found = bulk.progress(BulkPart.objects.select_related("job").get())
+    assert found.waiting > 0
+    assert found.ends_at is None
+
+
 def test_the_sweep_feeds_what_was_forgotten(part: BulkPart, rung: list[str]) -> None:
     tasks.sweep()
     assert len(rung) == 5
