@@ -35,6 +35,11 @@ class RemoteUnavailableError(NotYetError):
 class QuotaSpentError(RemoteUnavailableError):
     """Microsoft's quota is used up for now, by our own count: the wait is planned, and no attempt has failed."""
 
+    CODE = "quota_spent"
+
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+        super().__init__(message, retry_after=retry_after, code=self.CODE)
+
 
 class RemoteRejectedError(PortalError):
     """The remote service said no, and asking again will not help: a person must act."""

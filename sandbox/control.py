@@ -18,6 +18,7 @@ from sandbox.directory import LAG_KINDS
 from sandbox.faults import Faults
 from sandbox.graph.quota import Quotas
 from sandbox.model import JsonObject
+from sandbox.seed import plant_provider
 from sandbox.world import World
 
 
@@ -212,6 +213,7 @@ OPERATIONS: dict[str, Callable[..., JsonObject]] = {
     "set_application": _set_application,
     "expire_secret": _expire_secret,
     "add_tenant": _add_tenant,
+    "add_provider": plant_provider,
     "add_user": _add_user,
     "add_ump": _add_ump,
     "add_ump_customer": _add_ump_customer,

@@ -81,8 +81,7 @@ class Seed:
 
 def plant(world: World) -> JsonObject:
     """Fill an empty world. Returns what `read` needs to tell of it later: ids and secrets."""
-    finebak = world.add_tenant("Finebak", seeded_id("Finebak"), "finebak.localhost")
-    memory = {**_portal(world, finebak), **_ump(world, finebak)}
+    memory = plant_provider(world, "Finebak", "finebak.localhost")
     contoso = _contoso(world)
     fabrikam = world.add_tenant("Fabrikam", seeded_id("Fabrikam"), "fabrikam.example")
     world.add_user(fabrikam, "Fred", "fred@fabrikam.example", [GLOBAL_ADMINISTRATOR])
@@ -90,17 +89,23 @@ def plant(world: World) -> JsonObject:
     return memory
 
 
-def _portal(world: World, finebak: Tenant) -> JsonObject:
-    portal = world.add_application(finebak, "SyncPortal", app_id=seeded_id("Finebak", "portal"))
-    world.grant_application_permissions(finebak, portal.app_id, PORTAL_PERMISSIONS)
+def plant_provider(world: World, name: str, domain: str) -> JsonObject:
+    """A service provider's tenant with the portal's application, and a UMP of the provider's name. Returns ids and secrets."""
+    tenant = world.add_tenant(name, seeded_id(name), domain)
+    return {"tenant_id": tenant.id, **_portal(world, tenant), **_ump(world, tenant)}
+
+
+def _portal(world: World, tenant: Tenant) -> JsonObject:
+    portal = world.add_application(tenant, "SyncPortal", app_id=seeded_id(tenant.name, "portal"))
+    world.grant_application_permissions(tenant, portal.app_id, PORTAL_PERMISSIONS)
     return {"portal_id": portal.app_id, "portal_secret": world.add_secret(portal, "portal").secret}
 
 
-def _ump(world: World, finebak: Tenant) -> JsonObject:
-    api_id = seeded_id("Finebak", UMP_API_NAME)
-    world.add_application(finebak, UMP_API_NAME, app_id=api_id, identifierUris=[f"api://{api_id}"])
-    client = world.add_application(finebak, "UMP API client", app_id=seeded_id("Finebak", "ump client"))
-    world.add_ump("finebak", finebak.id, api_id)
+def _ump(world: World, tenant: Tenant) -> JsonObject:
+    api_id = seeded_id(tenant.name, UMP_API_NAME)
+    world.add_application(tenant, UMP_API_NAME, app_id=api_id, identifierUris=[f"api://{api_id}"])
+    client = world.add_application(tenant, "UMP API client", app_id=seeded_id(tenant.name, "ump client"))
+    world.add_ump(tenant.name.lower(), tenant.id, api_id)
     secret = world.add_secret(client, "ump")
     return {"ump_api_id": api_id, "ump_client_id": client.app_id, "ump_secret": secret.secret}
 

@@ -45,7 +45,10 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         """With the acts, and the fragment that live pages ask for."""
         view = self.admin_site.admin_view(self.steps_fragment)
         own = self.object_paths(
-            {name: name.replace("-", "_") for name in ("resume", "cancel", "take-over", "restore", "purge")}
+            {
+                name: name.replace("-", "_")
+                for name in ("resume", "cancel", "take-over", "restore", "purge", "put-first")
+            }
         )
         return [path("<uuid:object_id>/steps/", view, name="registrations_operation_steps"), *own, *super().get_urls()]
 
@@ -107,6 +110,13 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     def purge(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Give the deleted application up and let another be made."""
         return self._decide(request, operation, twins.PURGE, "Delete for good", PURGE, danger=True)
+
+    @page("Put first", permission="act")
+    def put_first(self, request: HttpRequest, operation: Operation) -> HttpResponse:
+        """Its page's script asks for this while somebody looks at it; without a script it is a button. Only POST acts."""
+        if request.method == "POST" and operations.put_first(operation):
+            tasks.ring_on_commit(operation.pk)
+        return HttpResponse(status=204) if "X-Asked-By-Script" in request.headers else self.back_to(operation)
 
     def _decide(
         self, request: HttpRequest, operation: Operation, choice: str, verb: str, intro: list[str], **more: Any

@@ -59,6 +59,7 @@ def describe(operation: Operation, user: Any) -> dict[str, Any]:
         "progress": f"{done} of {len(rows)} steps are done",
         "taken": elements.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",
         "buttons": buttons(operation, user),
+        "put_first_address": address(operation, "put_first") if _may_go_first(operation, user) else "",
     }
 
 
@@ -102,6 +103,11 @@ def buttons(operation: Operation, user: Any) -> list[Button]:
 def address(operation: Operation, name: str) -> str:
     """The address of one of the operation's pages."""
     return reverse(f"admin:registrations_operation_{name}", args=[operation.pk])
+
+
+def _may_go_first(operation: Operation, user: Any) -> bool:
+    in_line = operation.is_live and operation.lane == Operation.Lane.BULK
+    return in_line and bool(user.has_perm("registrations.change_operation"))
 
 
 def _row(step: dict[str, Any], operation: Operation) -> StepRow:

@@ -181,12 +181,20 @@ def _put_back(operation: Operation, token: str, state: dict[str, Any], error: No
         _fail(operation, token, PortalError(f"{error} It {TOO_LONG}", code=error.code, request_id=error.request_id))
         return
     pause = error.retry_after or min(FIRST_PAUSE * 2 ** min(max(state["attempts"] - 1, 0), 10), LONGEST_PAUSE)
+    if isinstance(error, QuotaSpentError) and _was_put_first(operation):
+        pause = timedelta()
     state.update(status="waiting", note=str(error), request_id=error.request_id)
     with transaction.atomic(durable=True):
         write(
             operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(error),
             error_code=error.code, next_attempt_at=timezone.now() + pause, lease="", leased_until=None,
         )  # fmt: skip
+
+
+def _was_put_first(operation: Operation) -> bool:
+    """Whether a person began to look at it after this turn with it had begun as one of many."""
+    in_line = operation.lane == Operation.Lane.BULK
+    return in_line and not Operation.objects.filter(pk=operation.pk, lane=operation.lane).exists()
 
 
 def _hand_back(operation: Operation, token: str) -> None:

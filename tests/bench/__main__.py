@@ -13,7 +13,8 @@ from typing import Any
 from tests.bench import measures
 
 MEASURES = {
-    "quota": measures.a_bulk_job_within_the_quota,
+    "one-tenant": measures.a_bulk_job_in_one_tenant,
+    "two-tenants": measures.a_bulk_job_in_two_tenants,
     "calls": measures.calls_of_one_registration,
     "engine": measures.the_engine_beside_a_bare_task,
 }

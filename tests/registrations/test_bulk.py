@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -182,6 +183,26 @@ def test_the_buttons_ask_first_and_auditors_have_none(
     assert part.status == "cancelled"
     assert operator_client.get(reverse("admin:registrations_bulkjob_changelist")).status_code == 200
     assert operator_client.get(reverse("admin:registrations_bulkjob_act", args=[part.pk, "nothing"])).status_code == 404
+
+
+def test_whoever_looks_at_one_of_many_puts_it_first(
+    part: BulkPart, operator_client: Client, auditor_client: Client, rung: list[str],
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:  # fmt: skip
+    operation = Operation.objects.get(pk=bulk.feed()[0])
+    page = reverse("admin:registrations_operation_change", args=[operation.pk])
+    address = reverse("admin:registrations_operation_put_first", args=[operation.pk])
+    assert address in operator_client.get(page).content.decode()
+    assert address not in auditor_client.get(page).content.decode()
+    assert auditor_client.post(address).status_code == 403
+    operator_client.get(address)
+    operation.refresh_from_db()
+    assert operation.lane == "bulk"
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = operator_client.post(address, headers={"X-Asked-By-Script": "1"})
+    operation.refresh_from_db()
+    assert (answer.status_code, operation.lane, rung) == (204, "interactive", [str(operation.pk)])
+    assert address not in operator_client.get(page).content.decode()
 
 
 def test_a_whole_job_is_carried_out(sandbox: Sandbox, portal: None, work: Callable[[], None]) -> None:

@@ -140,6 +140,41 @@ def test_calls_of_a_bulk_jobs_operation_leave_the_reserve_to_people(begin: Calla
     assert budget.is_bulk.get() is False
 
 
+def waits_for_quota(operation: Operation) -> str:
+    raise QuotaSpentError("Waits for its turn.", retry_after=timedelta(seconds=90))
+
+
+def test_one_of_many_goes_first_once_a_person_looks_at_it(begin: Callable[..., Operation]) -> None:
+    operation = worked_on(begin(waits_for_quota, lane=Operation.Lane.BULK))
+    assert operation.next_attempt_at is not None
+    assert operation.next_attempt_at > timezone.now()
+    assert operations.put_first(operation)
+    operation.refresh_from_db()
+    assert operation.lane == Operation.Lane.INTERACTIVE
+    assert operation.next_attempt_at <= timezone.now()
+    assert not operations.put_first(operation)
+
+
+def test_looking_at_one_that_waits_for_replication_does_not_hurry_microsoft(begin: Callable[..., Operation]) -> None:
+    operation = worked_on(begin(raises(NotYetError("Copying.")), lane=Operation.Lane.BULK))
+    due = operation.next_attempt_at
+    assert operations.put_first(operation)
+    operation.refresh_from_db()
+    assert operation.next_attempt_at == due
+
+
+def test_one_that_was_at_work_when_a_person_came_does_not_go_to_the_end_of_the_line(
+    begin: Callable[..., Operation],
+) -> None:
+    def meanwhile_seen(operation: Operation) -> str:
+        operations.put_first(operation)
+        return waits_for_quota(operation)
+
+    operation = worked_on(begin(meanwhile_seen, lane=Operation.Lane.BULK))
+    assert operation.next_attempt_at is not None
+    assert operation.next_attempt_at <= timezone.now()
+
+
 def test_a_missing_permission_is_believed_only_after_two_minutes(
     begin: Callable[..., Operation], time_machine: Any
 ) -> None:

@@ -72,6 +72,28 @@
     if (isLive()) window.setTimeout(look, POLL_MS);
   }
 
+  // An operation of a bulk job that somebody looks at ------------------------------------------------------------
+  async function putFirst(form) {
+    let answer;
+    try {
+      const headers = { "X-Asked-By-Script": "1" };
+      answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers, redirect: "error" });
+    } catch {
+      return; // the button stays
+    }
+    if (!answer.ok) return;
+    const words = document.createElement("p");
+    words.className = "quiet";
+    words.setAttribute("role", "status");
+    words.textContent = "You look at it, so it goes before the rest of its bulk job.";
+    form.replaceWith(words);
+  }
+
+  function putFirstOnceSeen(form) {
+    if (!document.hidden) { putFirst(form); return; }
+    document.addEventListener("visibilitychange", () => putFirstOnceSeen(form), { once: true });
+  }
+
   // What an operation changed, elsewhere on the page: fields that somebody may be typing in are left alone.
   async function refreshRest() {
     const answer = await fetch(window.location.href, { credentials: "same-origin", redirect: "error" });
@@ -164,6 +186,7 @@
   window.addEventListener("load", () => window.setTimeout(nameSearchBoxes, 0));
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("[data-live-steps]").forEach(follow);
+    document.querySelectorAll("form[data-put-first]").forEach(putFirstOnceSeen);
     document.querySelectorAll("select[data-derivation]").forEach(derive);
     document.querySelectorAll("input[data-name-rules]").forEach(checkName);
     document.querySelectorAll("select[data-tenants]").forEach(fillTenant);
