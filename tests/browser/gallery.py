@@ -139,9 +139,19 @@ def invitation(state: str) -> Callable[[Stage], Any]:
     return lambda stage: stage.invitations[state].pk
 
 
+def job(state: str) -> Callable[[Stage], Any]:
+    """The id of a bulk job."""
+    return lambda stage: stage.jobs[state].pk
+
+
+def part(state: str) -> Callable[[Stage], Any]:
+    """The id of the first part of a bulk job."""
+    return lambda stage: stage.jobs[state].parts.values_list("pk", flat=True)[0]
+
+
 INSTANCE, TENANT = "registrations_umpinstance", "registrations_entratenant"
 PROVIDER, OPERATION = "registrations_serviceprovider", "registrations_operation"
-INVITATION = "onboarding_invitation"
+INVITATION, BULK = "onboarding_invitation", "registrations_bulkjob"
 STAFF = [
     Scene("staff-sign-in", staff("login", name="")),
     Scene(
@@ -182,6 +192,12 @@ STAFF = [
     Scene("operation-resume", staff(f"{OPERATION}_resume", operation("instance-failed"))),
     Scene("operation-hand-over", staff(f"{OPERATION}_hand_over", operation("hand-over"))),
     Scene("operation-reveal", staff(f"{OPERATION}_reveal", operation("hand-over"))),
+    Scene("operation-in-line", staff(f"{OPERATION}_change", operation("in-line"))),
+    Scene("bulk-jobs", staff(f"{BULK}_changelist")),
+    Scene("bulk-job", staff(f"{BULK}_change", job("at-work"))),
+    Scene("bulk-job-ended", staff(f"{BULK}_change", job("ended"))),
+    Scene("bulk-job-as-auditor", staff(f"{BULK}_change", job("at-work"), name="arthur")),
+    Scene("bulk-job-cancel", staff(f"{BULK}_act", part("at-work"), "cancel")),
     Scene("history", staff("registrations_auditevent_changelist")),
     Scene("history-entry", staff("registrations_auditevent_change", first(AuditEvent))),
     Scene("own-password", staff("password_change")),

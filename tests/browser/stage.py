@@ -19,7 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from onboarding.models import Connection, Customer, Invitation, Service
 from onboarding.services import invitations
-from registrations.models import Operation, ServiceProvider, UmpInstance
+from registrations.models import BulkJob, Operation, ServiceProvider, UmpInstance
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
 
@@ -38,6 +38,7 @@ class Stage:
     invitations: dict[str, Invitation] = field(default_factory=dict)
     browsers: dict[str, Browser] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
+    jobs: dict[str, BulkJob] = field(default_factory=dict)
 
     @property
     def instance(self) -> UmpInstance:

@@ -13,6 +13,7 @@ from registrations.models import AppRegistration, EntraTenant, Operation, UmpIns
 from registrations.services import audit, operations, provisioning
 from sandbox.catalogue import APPLICATION_ADMINISTRATOR
 from tests import factories
+from tests.browser import bulk_states
 from tests.browser.stage import LONG_CUSTOMER, LONG_EMAIL, LONG_PROVIDER, Stage
 from tests.onboarding import test_delegating as delegating
 from tests.onboarding import test_using_existing as existing
@@ -37,6 +38,8 @@ def fill(stage: Stage) -> None:
     _work()
     _add_customers(stage, actor)
     _add_neighbours(stage, actor)
+    stage.jobs.update(bulk_states.add(actor))
+    stage.operations["in-line"] = bulk_states.in_line(stage.jobs["at-work"])
 
 
 def _staff(username: str, first: str, last: str, group: str) -> User:
