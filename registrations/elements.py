@@ -32,6 +32,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "stored": ("blue", "lock", "Stored"),
     "proven": ("blue", "verified", "Proven"),
     "unsent": ("amber", "unsubscribe", "New link not sent"),
+    "paused": ("amber", "pause_circle", "Paused"),
     "waiting": ("amber", "hourglass_top", "Waiting"),
     "expiring": ("amber", "timer", "Expiring"),
     "discarded": ("amber", "delete_sweep", "To be removed"),

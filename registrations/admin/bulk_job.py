@@ -59,7 +59,7 @@ class PartRow:
 class BulkJobAdmin(ReadOnlyAdmin):
     """Read only; the acts go through the service."""
 
-    list_display = ("what", "state", "done", "requested_by_label", "created")
+    list_display = ("what", "state", "done", "requester", "created")
     list_display_links = ("what",)
     change_form_template = "admin/registrations/bulkjob/change_form.html"
 
@@ -165,6 +165,11 @@ class BulkJobAdmin(ReadOnlyAdmin):
     def done(self, job: Any) -> str:
         """How many of how many have ended."""
         return f"{job.item_count - job.left_count} of {job.item_count}"
+
+    @admin.display(description="Requested by", ordering="requested_by_label")
+    def requester(self, job: BulkJob) -> str:
+        """Who asked for it."""
+        return job.requested_by_label
 
     @admin.display(description="Requested", ordering="created_at")
     def created(self, job: BulkJob) -> SafeString:

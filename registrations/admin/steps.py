@@ -56,6 +56,7 @@ def describe(operation: Operation, user: Any) -> dict[str, Any]:
         "operation_address": address(operation, "change"),
         "steps_address": address(operation, "steps"),
         "rows": rows,
+        "is_due": operation.next_attempt_at is not None and operation.next_attempt_at <= timezone.now(),
         "progress": f"{done} of {len(rows)} steps are done",
         "taken": elements.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",
         "buttons": buttons(operation, user),
