@@ -2,9 +2,10 @@
 
 import contextlib
 import functools
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import redis
@@ -31,31 +32,34 @@ SIGN_IN_AGAIN_SENTENCE = (
 RENEW_BEFORE = timedelta(minutes=5)
 
 
-@dataclass
-class Turn:
-    """What a worker's turn with one operation keeps between its calls: open connections, and tokens of ours."""
+MOST_SESSIONS = 16  # that one thread keeps: Entra, Graph, and the UMPs it met last
 
-    sessions: dict[str, RemoteSession] = field(default_factory=dict)
-    tokens: dict[tuple[str, ...], AppToken] = field(default_factory=dict)
+Tokens = dict[tuple[str, ...], AppToken]
+_turn: ContextVar[Tokens | None] = ContextVar("turn", default=None)
 
 
-_turn: ContextVar[Turn | None] = ContextVar("turn", default=None)
+class _Sessions(threading.local):
+    """A thread's open connections, by origin and settings; a session must not be used by two threads."""
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[tuple[str, str, float], RemoteSession] = OrderedDict()
+
+
+_sessions = _Sessions()
 
 
 @contextlib.contextmanager
 def turn() -> Iterator[None]:
-    """Keep connections and application tokens for the length of a with block, and no longer.
+    """Keep application tokens for the length of a with block and no longer, and its connections for the next turn too.
 
-    A token says what was granted when it was issued; the next turn sees what was granted since.
+    A token says what was granted when it was issued; the next turn sees what was granted since. A connection says nothing:
+    sessions keep neither cookies nor credentials.
     """
-    kept = Turn()
-    before = _turn.set(kept)
+    before = _turn.set({})
     try:
         yield
     finally:
         _turn.reset(before)
-        for session in kept.sessions.values():
-            session.close()
 
 
 def entra() -> EntraClient:
@@ -175,7 +179,7 @@ def _renewing(obtain: Callable[[], AppToken], whose: tuple[str, ...]) -> Callabl
     Without `whose` the token is this source's alone.
     """
     current = _turn.get()
-    kept: dict[tuple[str, ...], AppToken] = current.tokens if current and whose else {}
+    kept: Tokens = current if current is not None and whose else {}
 
     def token(renew: bool) -> str:
         if renew or whose not in kept or kept[whose].expires_at - RENEW_BEFORE < datetime.now(UTC):
@@ -186,12 +190,13 @@ def _renewing(obtain: Callable[[], AppToken], whose: tuple[str, ...]) -> Callabl
 
 
 def _session(origin: str) -> RemoteSession:
-    current = _turn.get()
-    if current and origin in current.sessions:
-        return current.sessions[origin]
-    session = RemoteSession(
-        origins={origin}, ca_bundle=settings.REMOTE_CA_BUNDLE, timeout=settings.REMOTE_TIMEOUT_SECONDS
-    )
-    if current:
-        current.sessions[origin] = session
-    return session
+    ca_bundle, timeout = settings.REMOTE_CA_BUNDLE, settings.REMOTE_TIMEOUT_SECONDS
+    if _turn.get() is None:
+        return RemoteSession(origins={origin}, ca_bundle=ca_bundle, timeout=timeout)
+    kept, key = _sessions.kept, (origin, ca_bundle, timeout)
+    if key not in kept:
+        kept[key] = RemoteSession(origins={origin}, ca_bundle=ca_bundle, timeout=timeout)
+    kept.move_to_end(key)
+    if len(kept) > MOST_SESSIONS:
+        kept.popitem(last=False)[1].close()
+    return kept[key]

@@ -2,22 +2,60 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 import sys
+from http import HTTPStatus
 from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.test import run_wsgi_app
 
-from sandbox.gateway import Gateway
+from sandbox.gateway import LARGEST_BODY, Gateway
 
 IDLE_SECONDS = 30
 
 
 class _Handler(WSGIRequestHandler):
-    """A handler that keeps quiet: the call log tells more."""
+    """A handler that keeps connections open, as Microsoft does, and keeps quiet: the call log tells more.
 
+    Werkzeug's own way closes each connection after one answer, so that every call would pay for a TLS handshake.
+    """
+
+    protocol_version = "HTTP/1.1"
     timeout = IDLE_SECONDS
+    wbufsize = 64 * 1024  # head and body leave together
+    disable_nagle_algorithm = True
+
+    def run_wsgi(self) -> None:
+        """Answer one request; the whole body is read first, so that the next request begins where this one ends."""
+        length = int(self.headers.get("Content-Length") or 0)
+        if "Transfer-Encoding" in self.headers or length > LARGEST_BODY:
+            self.close_connection = True
+            self._say(f"{HTTPStatus.REQUEST_ENTITY_TOO_LARGE} Content Too Large", [], b"")
+            return
+        environ = self.make_environ() | {"wsgi.input": io.BytesIO(self.rfile.read(length))}
+        try:
+            parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        except ConnectionAbortedError:  # scripted: the socket is shut down already
+            self.close_connection = True
+            return
+        self._say(status, list(headers), b"".join(parts))
+
+    def _say(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        has_length = any(name.lower() == "content-length" for name, _ in headers)
+        if not has_length and int(code) != HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log(self, type: str, message: str, *args: Any) -> None:
         return

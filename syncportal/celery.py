@@ -36,6 +36,14 @@ def say_it_is_a_child(**_: Any) -> None:
 
 
 @signals.task_prerun.connect
+def mend_connections(**_: Any) -> None:
+    """A database connection is kept from task to task; one that broke or is too old is replaced before the next."""
+    from django.db import close_old_connections  # noqa: PLC0415  as `_leases`
+
+    close_old_connections()
+
+
+@signals.task_prerun.connect
 def hear_stop_in_child(**_: Any) -> None:
     """A service manager may send SIGTERM to a worker's children as well: a child with a step in hand ends it first.
 

@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client
 
 from registrations import connections, tasks
+from registrations.clients import entra
 from registrations.services import operations
 from sandbox.app import Sandbox
 from tests import factories
@@ -49,6 +50,7 @@ def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 def sandbox(running_sandbox: Sandbox, settings: Any) -> Sandbox:
     """The sandbox, put back to its seeded world, with the portal's settings pointing at it."""
     running_sandbox.reset()
+    entra.DiscoveryMemory.forget()
     settings.ENTRA_URL = running_sandbox.entra_url
     settings.GRAPH_URL = running_sandbox.graph_url
     settings.REMOTE_CA_BUNDLE = str(running_sandbox.ca_bundle)

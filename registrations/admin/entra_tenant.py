@@ -96,6 +96,8 @@ class EntraTenantAdmin(AddressAdmin):
         secret = form.cleaned_data.get("client_secret")
         if secret:
             custody.keep_tenant_secret(obj, secret, actor=actor_of(request))
+        elif change and CHECKED_AGAIN & set(form.changed_data):
+            custody.void_check(obj)
         if CHECKED_AGAIN & set(form.changed_data) and obj.client_secret_envelope:
             self.ask_for_check(request, obj)
 

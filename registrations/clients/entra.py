@@ -6,10 +6,11 @@ One MSAL object is made for each attempt: it caches answers of HTTP 400 for a mi
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NewType, TypeVar
+from typing import Any, ClassVar, NewType, TypeVar
 from urllib.parse import urlencode
 
 import jwt
@@ -23,6 +24,9 @@ from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavail
 
 SERVICE = "Microsoft's sign-in service"
 CLOCK_SKEW = timedelta(minutes=5)
+DISCOVERY_PATH = "/v2.0/.well-known/openid-configuration"
+DOCUMENT_LASTS = 3600.0  # seconds
+MOST_DOCUMENTS = 1000
 ID_TOKEN_CLAIMS = ["aud", "iss", "exp", "iat", "nbf", "sub", "oid", "tid", "ver"]
 
 # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
@@ -79,6 +83,43 @@ class AppToken:
     wids: frozenset[str]
     name: str = ""
     object_id: str = ""
+
+
+class DiscoveryMemory:
+    """MSAL's way out: our session, with the discovery documents of tenants that exist asked for once an hour.
+
+    MSAL would ask for one before each token. Its own cache keeps refusals of tokens too, and so is not used.
+    """
+
+    _kept: ClassVar[dict[str, tuple[float, requests.Response]]] = {}
+
+    def __init__(self, session: RemoteSession) -> None:
+        self._session = session
+
+    def get(self, url: str, **kwargs: Any) -> requests.Response:
+        """A discovery document as it was within the hour, and anything else as it is."""
+        if not url.endswith(DISCOVERY_PATH):
+            return self._session.get(url, **kwargs)
+        ends_at, answer = self._kept.get(url, (0.0, None))
+        if answer is None or ends_at < time.monotonic():
+            answer = self._session.get(url, **kwargs)
+            if answer.status_code == requests.codes.ok:
+                if len(self._kept) >= MOST_DOCUMENTS:
+                    self.forget()
+                self._kept[url] = (time.monotonic() + DOCUMENT_LASTS, answer)
+        return answer
+
+    def post(self, url: str, **kwargs: Any) -> requests.Response:
+        """As the session does it."""
+        return self._session.post(url, **kwargs)
+
+    def close(self) -> None:
+        """The session is not ours to close."""
+
+    @classmethod
+    def forget(cls) -> None:
+        """Ask for every document again."""
+        cls._kept.clear()
 
 
 class EntraClient:
@@ -223,7 +264,7 @@ class EntraClient:
 
     def discovery(self, authority: str) -> dict[str, Any]:
         """The discovery document of a tenant (OpenID Connect Discovery 1.0). Raises EntraRefusedError for no tenant."""
-        url = f"{self._entra_url}/{authority}/v2.0/.well-known/openid-configuration"
+        url = f"{self._entra_url}/{authority}{DISCOVERY_PATH}"
         response = exchange(self._session, SERVICE, "GET", url)
         body = json_of(response, SERVICE)
         if response.status_code != requests.codes.ok:
@@ -259,7 +300,7 @@ class EntraClient:
                 client_credential=client_secret,
                 authority=f"{self._entra_url}/{authority}",
                 instance_discovery=False,  # ENTRA_URL is the authority; MSAL need not ask Microsoft whether it is one
-                http_client=self._session,
+                http_client=DiscoveryMemory(self._session),
                 token_cache=cache,
                 # Without a cache to keep there is no refresh token: nothing that outlives the act.
                 exclude_scopes=None if cache else ["offline_access"],

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,7 @@ class RemoteSession(requests.Session):
         self.verify = ca_bundle or True
         self.origins = frozenset(origins)
         self.timeout = timeout
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # calls for one tenant tell nothing of another
         # Only GET is repeated, at once and without sleeping; longer waits are written on the operation's row.
         retry = Retry(
             total=2, connect=2, read=1, status=0, redirect=0, other=0, backoff_factor=0, allowed_methods={"GET"},

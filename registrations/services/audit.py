@@ -50,11 +50,27 @@ SYSTEM = Actor(AuditEvent.ActorKind.SYSTEM, "SyncPortal")
 COMMAND_LINE = Actor(AuditEvent.ActorKind.STAFF, "Command line")
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What an entry is about, where its row need not be read for it."""
+
+    type: str = ""
+    id: str = ""
+    label: str = ""
+
+    @classmethod
+    def of(cls, row: "models.Model | Subject | None") -> "Subject":
+        """The same for a row."""
+        if row is None or isinstance(row, Subject):
+            return row or cls()
+        return cls(row._meta.model_name or "", str(row.pk), str(row))
+
+
 def record(
     action: str,
     *,
     actor: Actor,
-    subject: models.Model | None = None,
+    subject: models.Model | Subject | None = None,
     operation_id: Any = None,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
@@ -67,6 +83,7 @@ def record(
     """
     if not connection.in_atomic_block:
         raise RuntimeError("History is written in the transaction that makes the change.")
+    about = Subject.of(subject)  # before the chain is locked: a row's name may need a query
     _serialise_writers()
     key_id, _ = _chain_key(None)
     event = AuditEvent(
@@ -76,9 +93,9 @@ def record(
         actor_label=actor.label[:255],
         ip_address=_canonical(actor.ip_address),
         action=action,
-        subject_type=subject._meta.model_name or "" if subject is not None else "",
-        subject_id=str(subject.pk) if subject is not None else "",
-        subject_label=str(subject)[:255] if subject is not None else "",
+        subject_type=about.type,
+        subject_id=about.id,
+        subject_label=about.label[:255],
         operation_id=operation_id,
         before=before or {},
         after=after or {},

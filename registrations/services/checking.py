@@ -1,5 +1,6 @@
 """Check a tenant's credential: does it obtain a token, is it this tenant's, which permissions are missing or too much."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -10,6 +11,7 @@ from registrations.models import EntraTenant, Operation
 from registrations.services import audit, operations, permissions
 
 KIND = "check_tenant"
+FRESH_FOR = timedelta(minutes=10)  # a job of a thousand need not ask a thousand times what is granted
 
 
 def request(tenant: EntraTenant, *, actor: audit.Actor, user: Any = None) -> Operation:
@@ -51,6 +53,28 @@ def keep_outcome(
         )
 
 
+def check(tenant: EntraTenant, operation: Operation) -> tuple[permissions.PermissionCheck, str]:
+    """Look, and keep the outcome: what is granted, and the tenant's name at Microsoft where all that is needed is.
+
+    Raises RemoteRejectedError where the credential is refused or belongs to another tenant: then nothing is kept.
+    """
+    found = look(tenant)
+    known_as = "" if found.missing else confirm(tenant)
+    keep_outcome(tenant, found, actor=audit.WORKER, operation_id=operation.pk)
+    return found, known_as
+
+
+def lately(tenant: EntraTenant) -> permissions.PermissionCheck | None:
+    """The outcome of a check of minutes ago that found nothing missing; None where it is time to look again.
+
+    What is granted may be taken away meanwhile: then Microsoft refuses the step that needs it.
+    """
+    age = timezone.now() - tenant.checked_at if tenant.checked_at else FRESH_FOR
+    if tenant.missing_permissions or not timedelta() <= age < FRESH_FOR:
+        return None
+    return permissions.PermissionCheck([], tenant.excess_permissions)
+
+
 def look(tenant: EntraTenant, client_secret: str | None = None) -> permissions.PermissionCheck:
     """What the portal's application may do in the tenant, compared with what it needs. Raises RemoteRejectedError."""
     graph = connections.graph_as_app(tenant, client_secret)
@@ -69,11 +93,8 @@ def _token(operation: Operation) -> str:
 
 def _permissions(operation: Operation) -> str:
     tenant: EntraTenant = operations.subject_of(operation)
-    found = look(tenant)
-    keep_outcome(tenant, found, actor=audit.WORKER, operation_id=operation.pk)
-    if found.missing:
-        return found.sentence
-    return f"Microsoft knows this tenant as {confirm(tenant)}. {found.sentence}"
+    found, known_as = check(tenant, operation)
+    return found.sentence if found.missing else f"Microsoft knows this tenant as {known_as}. {found.sentence}"
 
 
 def _nothing_more(operation: Operation) -> None:

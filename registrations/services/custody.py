@@ -30,6 +30,11 @@ def keep_tenant_secret(tenant: EntraTenant, secret: str, *, actor: audit.Actor) 
         audit.record("tenant.secret_kept", actor=actor, subject=tenant)
 
 
+def void_check(tenant: EntraTenant) -> None:
+    """What was checked is not known any more: the next provisioning looks again."""
+    EntraTenant.objects.filter(pk=tenant.pk).update(checked_at=None, missing_permissions=[], excess_permissions=[])
+
+
 def keep_ump_secret(instance: UmpInstance, secret: str, *, actor: audit.Actor) -> None:
     """Seal the client secret with which SyncPortal signs in to the UMP's API."""
     instance.seal("ump_client_secret_envelope", secret)

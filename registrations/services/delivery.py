@@ -203,7 +203,7 @@ def tick(operation: Operation, group: str, *, actor: audit.Actor) -> None:
         ticks = {**ticks, group: tick}
         Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "ticks": ticks})
         audit.record(
-            f"handover.{group}_confirmed", actor=actor, subject=operations.subject_of(current), operation_id=current.pk
+            f"handover.{group}_confirmed", actor=actor, subject=operations.about(current), operation_id=current.pk
         )
         operations.wake([current])
 

@@ -8,6 +8,7 @@ from django.db import models
 
 from registrations.errors import WrongStateError
 from registrations.models import Operation
+from registrations.services import audit
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ def kind_of(operation: Operation) -> Kind:
         return known[operation.kind]
     except KeyError:
         raise WrongStateError(f"Operations of kind {operation.kind!r} are not known to this version.") from None
+
+
+def about(operation: Operation) -> audit.Subject:
+    """The operation's subject for the history, as it was called when the operation was asked for."""
+    return audit.Subject(operation.subject_type, str(operation.subject_id), operation.subject_label)
 
 
 def subject_of(operation: Operation) -> Any:

@@ -17,7 +17,7 @@ from registrations.services import audit, kinds, leases, walking
 
 # The engine's parts, under the names by which the kinds know them.
 Kind, Step = kinds.Kind, kinds.Step
-register, kind_of, subject_of = kinds.register, kinds.kind_of, kinds.subject_of
+register, kind_of, subject_of, about = kinds.register, kinds.kind_of, kinds.subject_of, kinds.about
 run = walking.run
 LEASE, AGAIN = leases.LEASE, walking.AGAIN
 
@@ -117,7 +117,9 @@ def resume(operation: Operation, *, actor: audit.Actor) -> None:
             raise WrongStateError("Only a failed or waiting operation can be resumed.")
         # Somebody waits for it now, even where it began as one of many.
         Operation.objects.filter(pk=operation.pk, lane=Operation.Lane.BULK).update(lane=Operation.Lane.INTERACTIVE)
-        audit.record(f"{operation.kind}.resumed", actor=actor, subject=subject_of(operation), operation_id=operation.pk)
+        audit.record(
+            f"{operation.kind}.resumed", actor=actor, subject=kinds.about(operation), operation_id=operation.pk
+        )
 
 
 def put_first(operation: Operation) -> bool:
@@ -146,7 +148,7 @@ def cancel(operation: Operation, *, actor: audit.Actor) -> None:
         operation.refresh_from_db()
         kind_of(operation).failed(operation)
         audit.record(
-            f"{operation.kind}.cancelled", actor=actor, subject=subject_of(operation), operation_id=operation.pk
+            f"{operation.kind}.cancelled", actor=actor, subject=kinds.about(operation), operation_id=operation.pk
         )
 
 

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from registrations import connections
-from registrations.clients.graph import SecretPolicy
+from registrations.clients.graph import GraphClient, SecretPolicy
 from registrations.errors import NotPermittedError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
 from registrations.services import audit, checking, client_secrets, delivery, desired, operations, registering, twins
@@ -87,7 +87,7 @@ def adopt(operation: Operation, *, actor: audit.Actor) -> None:
             raise WrongStateError("This operation does not wait for such a confirmation.")
         Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "adoption_confirmed_by": actor.label})
         audit.record(
-            "application.adoption_confirmed", actor=actor, subject=operations.subject_of(current),
+            "application.adoption_confirmed", actor=actor, subject=operations.about(current),
             operation_id=current.pk, after={"app_id": current.notes.get("found_app_id", "")},
         )  # fmt: skip
         operations.wake([current])
@@ -110,17 +110,19 @@ def _preflight(operation: Operation) -> str:
     instance = _instance(operation)
     tenant = instance.provider.tenant
     connections.require_ump_url(instance)
-    found = checking.look(tenant)
-    checking.keep_outcome(tenant, found, actor=audit.WORKER, operation_id=operation.pk)
+    known = checking.lately(tenant)
+    found = known or checking.check(tenant, operation)[0]
     if found.missing:
         raise RemoteRejectedError(
             f"SyncPortal's application in {tenant.name} lacks {', '.join(found.missing)}. Grant it in Entra with admin consent, "
             "then resume.",
             code="permissions_missing",
         )
-    checking.confirm(tenant)
     _claim_name(operation, instance)
-    if _policy(operation).forbidden:  # an exception for this application cannot be seen from here: Entra decides
+    if known:
+        return f"{found.sentence} The tenant was checked a few minutes ago."
+    # An exception for this application cannot be seen from here: Entra decides.
+    if _policy(connections.graph_as_app(tenant)).forbidden:
         return f"{found.sentence} A policy of {tenant.name} forbids client secrets unless it makes an exception."
     return found.sentence
 
@@ -176,14 +178,15 @@ def _service_principal(operation: Operation) -> str:
 def _secret(operation: Operation) -> str:
     instance = _instance(operation)
     graph = connections.graph_as_app(instance.provider.tenant)
-    return client_secrets.ensure_secret(graph, _registration(instance), operation, longest=_policy(operation).longest)
+    return client_secrets.ensure_secret(graph, _registration(instance), operation, longest=_policy(graph).longest)
 
 
 def _proof(operation: Operation) -> str:
     instance = _instance(operation)
-    client_secrets.prove_secret(_registration(instance), operation)
+    registration = _registration(instance)
+    client_secrets.prove_secret(registration, operation)
     graph = connections.graph_as_app(instance.provider.tenant)
-    client_secrets.remove_strays(graph, _registration(instance), operation)
+    client_secrets.remove_strays(graph, registration, operation)
     return "Microsoft issued a token for it."
 
 
@@ -209,9 +212,9 @@ def _validation(operation: Operation) -> str:
     return note
 
 
-def _policy(operation: Operation) -> SecretPolicy:
+def _policy(graph: GraphClient) -> SecretPolicy:
     try:
-        return connections.graph_as_app(_instance(operation).provider.tenant).secret_policy()
+        return graph.secret_policy()
     except NotPermittedError:  # Policy.Read.All is welcome, not needed
         return SecretPolicy(forbidden=False, longest="")
 

@@ -27,7 +27,7 @@ def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
             raise WrongStateError("This operation does not wait for such a decision.")
         Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "twin_choice": choice})
         audit.record(
-            f"application.{choice}_confirmed", actor=actor, subject=operations.subject_of(current),
+            f"application.{choice}_confirmed", actor=actor, subject=operations.about(current),
             operation_id=current.pk, after={"app_id": current.notes.get("twin_app_id", "")},
         )  # fmt: skip
         operations.wake([current])

@@ -28,7 +28,7 @@ from registrations.errors import (
 )
 from registrations.models import Operation
 from registrations.services import audit, leases
-from registrations.services.kinds import Step, kind_of, subject_of
+from registrations.services.kinds import Step, about, kind_of
 from registrations.services.leases import Lease, LeaseLostError
 
 logger = logging.getLogger(__name__)
@@ -283,7 +283,7 @@ def _overdue(state: dict[str, Any]) -> bool:
 
 
 def _history(operation: Operation, action: str, after: dict[str, Any]) -> None:
-    audit.record(action, actor=audit.WORKER, subject=subject_of(operation), operation_id=operation.pk, after=after)
+    audit.record(action, actor=audit.WORKER, subject=about(operation), operation_id=operation.pk, after=after)
 
 
 def _state(operation: Operation, name: str) -> dict[str, Any]:

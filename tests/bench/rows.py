@@ -48,6 +48,7 @@ def request_bulk(count: int, tenants: int) -> None:
     for model in models:
         control.empty_quota(model.provider.tenant.client_id, model.provider.tenant.tenant_id)
     bulk.request(chosen, actor=audit.SYSTEM)
+    tasks.feed_bulk_jobs.apply_async()  # as the admin does once the job is committed
 
 
 def _instances_like(control: Control, model: UmpInstance, count: int) -> list[UmpInstance]:

@@ -11,7 +11,6 @@ from celery import signals
 from syncportal.celery import app
 
 KIND = "bench_nothing"
-SWEEP_SECONDS = 2.0
 
 
 @app.task(name="tests.bench.bare")
@@ -32,5 +31,4 @@ def register(**_: Any) -> None:
 
 
 if __name__ == "__main__":
-    app.conf.beat_schedule["run-due-operations"]["schedule"] = SWEEP_SECONDS
     app.start(sys.argv[1:])

@@ -2,64 +2,94 @@
 
 import argparse
 import datetime
+import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from demo.processes import end_with_parent
 from tests.chaos import faults, kills
 from tests.chaos.laboratory import Laboratory, laboratory
 from tests.chaos.verdict import HEAD, Verdict
 
+# Each part has a laboratory of its own, and all are at work at once: most of the time is spent waiting for the product.
+PARTS: dict[str, Callable[[Laboratory], Iterator[Verdict]]] = {
+    "kills": kills.rows,
+    "answers": faults.answers,
+    "hurts": faults.hurts,
+}
+
 
 def main() -> int:
-    """Run the chosen parts in one laboratory."""
+    """Run the parts, or one of them, or random mixes."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["kills", "faults", []], help="default: both")
+    parser.add_argument("part", nargs="?", choices=list(PARTS), help="default: all, side by side")
     parser.add_argument("--seconds", type=int, help="random mixes of faults for so long, in place of the table")
     parser.add_argument("--seed", type=int, help="replay the mixes that were printed with this seed")
     parser.add_argument("--write", type=Path, help="keep the table in this file too")
+    parser.add_argument("--rows", type=Path, help="keep the rows as JSON in this file, for the process that asked")
     arguments = parser.parse_args()
     began = time.monotonic()
-    verdicts: list[Verdict] = []
-    with laboratory() as made:
-        say(f"The laboratory stands after {time.monotonic() - began:.0f} s. Load average {os.getloadavg()[0]:.1f}.")
-        if arguments.seconds:
+    if arguments.seconds:
+        with laboratory() as made:
             verdicts = faults.mixes(made, arguments.seconds, arguments.seed, say)
-        else:
-            verdicts = table(made, arguments.parts or ["kills", "faults"])
+    elif arguments.part:
+        with laboratory() as made:
+            verdicts = [told(verdict) for verdict in PARTS[arguments.part](made)]
+    else:
+        verdicts = side_by_side()
+    if arguments.rows:
+        arguments.rows.write_text(json.dumps([verdict.as_json() for verdict in verdicts]))
+        return 0
     took = time.monotonic() - began
     text = f"{HEAD}\n" + "\n".join(verdict.row() for verdict in verdicts)
     say(f"\n{text}\n\n{len(verdicts)} rows in {took:.0f} s.")
     if arguments.write:
-        arguments.write.write_text(report(text, took))
+        keep(arguments.write, text, len(verdicts), took)
     broken = [verdict for verdict in verdicts if not verdict.holds]
     for verdict in broken:
         say(f"\nDoes not hold: {verdict.fault}\n  " + "\n  ".join(verdict.details[:20]))
     return 1 if broken else 0
 
 
-def table(made: Laboratory, parts: list[str]) -> list[Verdict]:
-    """Every row, each told as soon as it is known."""
-    rows = {"kills": kills.rows, "faults": faults.rows}
+def side_by_side() -> list[Verdict]:
+    """All parts, each in a process of its own; their rows in the table's order. A part that broke is an error here."""
     verdicts: list[Verdict] = []
-    for part in parts:
-        for verdict in rows[part](made):
-            say(verdict.row())
-            verdicts.append(verdict)
+    with tempfile.TemporaryDirectory(prefix="syncportal-chaos-") as directory:
+        files = {part: Path(directory) / f"{part}.json" for part in PARTS}
+        command = [sys.executable, "-m", "tests.chaos"]
+        children = {
+            part: subprocess.Popen([*command, part, "--rows", str(file)], preexec_fn=end_with_parent)  # noqa: PLW1509
+            for part, file in files.items()
+        }
+        statuses = {part: child.wait() for part, child in children.items()}
+        for part, status in statuses.items():
+            if status:
+                raise SystemExit(f"The part {part!r} of the chaos suite broke: see above, and var/chaos-logs.")
+            verdicts += [Verdict.from_json(row) for row in json.loads(files[part].read_text())]
     return verdicts
 
 
-def report(text: str, took: float) -> str:
-    """The table with the command, the date and the machine."""
+def told(verdict: Verdict) -> Verdict:
+    """The same, after its row was printed."""
+    say(verdict.row())
+    return verdict
+
+
+MADE_BELOW = "<!-- Made by `make chaos WRITE=docs/chaos.md`; what stands above this line is kept. -->"
+
+
+def keep(file: Path, text: str, rows: int, took: float) -> None:
+    """Write the table with the command, the date and the machine below the marked line of the file."""
     when = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     machine = f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
-    return (
-        "# What faults leave behind\n\n"
-        f"`make chaos`, {when}, {took:.0f} s, {machine}. Real PostgreSQL, Redis, Celery worker processes and the sandbox.\n"
-        "Each row ends with nothing lost, orphaned or made twice; `tests/chaos/` says how each fault is made.\n\n"
-        f"{text}\n"
-    )
+    above, mark, _ = (file.read_text() if file.exists() else "").partition(MADE_BELOW)
+    made = f"`make chaos`, {when}: {rows} rows in {took:.0f} s, {machine} at the end.\n\n{text}\n"
+    file.write_text(f"{above}{mark}\n\n{made}" if mark else made)
 
 
 def say(text: str) -> None:

@@ -101,10 +101,14 @@ SCRIPTED = (
 )
 
 
-def rows(laboratory: Laboratory) -> Iterator[Verdict]:
-    """Every row of the table."""
+def answers(laboratory: Laboratory) -> Iterator[Verdict]:
+    """What Microsoft, the UMP and the network answer."""
     for fault in SCRIPTED:
         yield scripted(laboratory, fault)
+
+
+def hurts(laboratory: Laboratory) -> Iterator[Verdict]:
+    """What happens to our own servers, and what people do at once."""
     for name, hurt in HURTS:
         yield hurting(laboratory, name, hurt)
 

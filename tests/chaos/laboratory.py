@@ -211,7 +211,7 @@ def _start(made: Laboratory) -> None:
 
 
 def _keep_logs(made: Laboratory) -> None:
-    folder = services.PROJECT / "var" / "chaos-logs"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = services.PROJECT / "var" / "chaos-logs" / made.directory.name
+    folder.mkdir(parents=True)
     for log in (made.layout.directory / "logs").glob("*.log"):
         (folder / log.name).write_bytes(log.read_bytes()[-2_000_000:])

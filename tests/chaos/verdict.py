@@ -1,8 +1,8 @@
 """What a fault left behind: operations lost, applications and secrets that nobody knows, things made twice."""
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 from tests.chaos.laboratory import Laboratory
 
@@ -26,6 +26,15 @@ class Verdict:
     def holds(self) -> bool:
         """Whether nothing was lost, orphaned or made twice."""
         return not (self.lost or self.applications_orphaned or self.secrets_orphaned or self.duplicated)
+
+    def as_json(self) -> dict[str, Any]:
+        """For another process."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """As it was in the process that judged."""
+        return cls(**{**values, "states": Counter(values["states"])})
 
     def row(self) -> str:
         """The row, as Markdown."""

@@ -169,7 +169,7 @@ def test_an_empty_bucket_at_microsoft_costs_one_429_and_then_waiting(
     assert connections.budget_of(tenant).look().blocked > timedelta()
     before = len(sandbox.calls)
     operation = again(operation, work)
-    assert (operation.status, operation.error_code) == ("waiting", "")
+    assert (operation.status, operation.error_code) == ("waiting", "quota_spent")
     assert [call for call in sandbox.calls[before:] if call.service == "graph"] == []
     sandbox.quotas.set_left(tenant.client_id, tenant.tenant_id, writes=100)
     connections.budgets.cache_clear()  # the pause is over
