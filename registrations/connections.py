@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -12,7 +13,7 @@ import redis
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from registrations.clients.budget import Budget, Budgets
+from registrations.clients.budget import Budget, Budgets, is_bulk
 from registrations.clients.entra import AppToken, EntraClient, EntraRefusedError, claims_for_diagnosis
 from registrations.clients.graph import GraphClient
 from registrations.clients.http import RemoteSession, origin_of
@@ -34,18 +35,22 @@ RENEW_BEFORE = timedelta(minutes=5)
 
 MOST_SESSIONS = 16  # that one thread keeps: Entra, Graph, and the UMPs it met last
 
+KEEP_TOKENS = 300.0  # seconds; Microsoft's last an hour
+
 Tokens = dict[tuple[str, ...], AppToken]
 _turn: ContextVar[Tokens | None] = ContextVar("turn", default=None)
 
 
-class _Sessions(threading.local):
-    """A thread's open connections, by origin and settings; a session must not be used by two threads."""
+class _Kept(threading.local):
+    """What one thread keeps from turn to turn: open connections, which no two may share, and tokens for bulk jobs."""
 
     def __init__(self) -> None:
-        self.kept: OrderedDict[tuple[str, str, float], RemoteSession] = OrderedDict()
+        self.sessions: OrderedDict[tuple[str, str, float], RemoteSession] = OrderedDict()
+        self.tokens: Tokens = {}
+        self.tokens_since = time.monotonic()
 
 
-_sessions = _Sessions()
+_kept = _Kept()
 
 
 @contextlib.contextmanager
@@ -70,8 +75,9 @@ def entra() -> EntraClient:
 def graph_as_app(tenant: EntraTenant, client_secret: str | None = None) -> GraphClient:
     """Graph with the portal's own credential in a tenant; `client_secret` tries one that is not kept yet."""
 
-    whose = () if client_secret else ("graph", tenant.tenant_id, tenant.client_id)
-    token = _renewing(lambda: own_token(tenant, client_secret), whose)
+    credential = (tenant.tenant_id, tenant.client_id, tenant.client_secret_envelope)
+    whose = () if client_secret else ("graph", *credential)
+    token = _renewing(lambda: own_token(tenant, client_secret), whose, _own_tokens() if whose else {})
     return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token, budget_of(tenant))
 
 
@@ -122,7 +128,7 @@ def ump(instance: UmpInstance) -> UmpClient:
         )
 
     whose = ("ump", str(instance.pk), instance.ump_client_id, instance.ump_scope)
-    token = _renewing(_explained(obtain, instance.host), whose)
+    token = _renewing(_explained(obtain, instance.host), whose, _tokens_of_turn())
     return UmpClient(_session(origin_of(instance.ump_url)), instance.ump_url, lambda: token(False))
 
 
@@ -173,13 +179,8 @@ def _explained(obtain: Callable[[], AppToken], host: str) -> Callable[[], AppTok
     return explained
 
 
-def _renewing(obtain: Callable[[], AppToken], whose: tuple[str, ...]) -> Callable[[bool], str]:
-    """A source that asks for a token once a turn, and again shortly before it ends or when told to. For one thread.
-
-    Without `whose` the token is this source's alone.
-    """
-    current = _turn.get()
-    kept: Tokens = current if current is not None and whose else {}
+def _renewing(obtain: Callable[[], AppToken], whose: tuple[str, ...], kept: Tokens) -> Callable[[bool], str]:
+    """A source that asks for a token that is not kept, and again shortly before its end or when told to. For one thread."""
 
     def token(renew: bool) -> str:
         if renew or whose not in kept or kept[whose].expires_at - RENEW_BEFORE < datetime.now(UTC):
@@ -189,11 +190,30 @@ def _renewing(obtain: Callable[[], AppToken], whose: tuple[str, ...]) -> Callabl
     return token
 
 
+def _tokens_of_turn() -> Tokens:
+    current = _turn.get()
+    return current if current is not None else {}
+
+
+def _own_tokens() -> Tokens:
+    if not is_bulk.get():
+        return _tokens_of_turn()
+    # A bulk job would ask for the same token a thousand times. Each is used for minutes, and none after a refusal.
+    if time.monotonic() - _kept.tokens_since > KEEP_TOKENS:
+        forget_tokens()
+    return _kept.tokens
+
+
+def forget_tokens() -> None:
+    """Ask for new ones: a token says what was granted when it was issued."""
+    _kept.tokens, _kept.tokens_since = {}, time.monotonic()
+
+
 def _session(origin: str) -> RemoteSession:
     ca_bundle, timeout = settings.REMOTE_CA_BUNDLE, settings.REMOTE_TIMEOUT_SECONDS
     if _turn.get() is None:
         return RemoteSession(origins={origin}, ca_bundle=ca_bundle, timeout=timeout)
-    kept, key = _sessions.kept, (origin, ca_bundle, timeout)
+    kept, key = _kept.sessions, (origin, ca_bundle, timeout)
     if key not in kept:
         kept[key] = RemoteSession(origins={origin}, ca_bundle=ca_bundle, timeout=timeout)
     kept.move_to_end(key)

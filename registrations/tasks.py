@@ -28,7 +28,7 @@ def run(operation_id: str) -> None:
     if pause is not None and pause <= SOON:
         ring(operation_id, after=pause)
     for following in bulk.feed_after(operation_id):
-        ring(following)
+        ring(following, lane=operations.BULK)
 
 
 @shared_task
@@ -46,7 +46,7 @@ def sweep() -> None:
 def feed_bulk_jobs() -> None:
     """Begin what a bulk job may begin now."""
     for operation_id in bulk.feed():
-        ring(operation_id)
+        ring(operation_id, lane=operations.BULK)
 
 
 @shared_task

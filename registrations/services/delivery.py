@@ -210,9 +210,11 @@ def tick(operation: Operation, group: str, *, actor: audit.Actor) -> None:
 
 def _refuse_ump_of_another(client_id: str, instance: UmpInstance) -> None:
     """Raises RemoteRejectedError where the UMP holds another instance's sync app: writing would cut that one off."""
+    if not client_id:
+        return
     others = AppRegistration.objects.exclude(instance=instance).exclude(instance__status=UmpInstance.Status.RETIRED)
     held = others.filter(app_id=client_id, instance__isnull=False).select_related("instance__provider").first()
-    if client_id and held and held.instance:
+    if held and held.instance:
         raise RemoteRejectedError(
             f"This UMP holds the client ID of {held.instance.host}: nothing was written. Correct the UMP base URL of "
             f"{instance.host} or of {held.instance.host}, or empty the UMP's Client Id, then resume.",

@@ -33,6 +33,9 @@ class Kind:
     subject: type[models.Model]
     succeeded: Callable[[Operation], None]
     failed: Callable[[Operation], None]
+    before_bulk_turn: Callable[[Operation], None] | None = (
+        None  # pays what the turn will need, or says how long to wait
+    )
     before_failing: Callable[[Operation], str] | None = None  # may use the network; what it returns is said to people
     lane: str = Operation.Lane.INTERACTIVE
 

@@ -21,6 +21,7 @@ register, kind_of, subject_of, about = kinds.register, kinds.kind_of, kinds.subj
 run = walking.run
 LEASE, AGAIN = leases.LEASE, walking.AGAIN
 
+BULK = Operation.Lane.BULK
 LONGEST_WAIT = timedelta(hours=1)  # of a row that waits for time: what Retry-After may ask for
 INSTANCE_NOTE = "instance"  # a note: the UMP instance whose address must not change while the operation lives
 

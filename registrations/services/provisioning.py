@@ -1,18 +1,30 @@
 """Provision the sync app of a UMP instance: the 23 manual steps as one operation that may be repeated for ever."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from registrations import connections
 from registrations.clients.graph import GraphClient, SecretPolicy
 from registrations.errors import NotPermittedError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
-from registrations.services import audit, checking, client_secrets, delivery, desired, operations, registering, twins
+from registrations.services import (
+    audit,
+    checking,
+    client_secrets,
+    delivery,
+    desired,
+    operations,
+    registering,
+    turns,
+    twins,
+)
 
 KIND = "provision"
 ADOPTION_NEEDED = twins.ADOPTION_NEEDED
+WRITES = {"application": 1, "service_principal": 1, "secret": 1}  # at Graph, of a step that finds nothing there yet
 SECRET_AND_LATER = ("secret", "proof", "sync_app", "portal_url", "validation")
 
 
@@ -35,6 +47,7 @@ def register() -> None:
             subject=UmpInstance,
             succeeded=_succeeded,
             failed=_failed,
+            before_bulk_turn=_prepay,
         )
     )
 
@@ -101,9 +114,15 @@ def new_secret(operation: Operation, *, actor: audit.Actor) -> None:
             raise WrongStateError("Only a provisioning that waits for the hand-over sheet can make another secret.")
         if delivery.SYNC_APP in current.notes.get("ticks", {}):
             raise WrongStateError("The secret was confirmed as typed into the UMP: another one would lock the UMP out.")
-        client_secrets.replace(_registration(_instance(current)), actor=actor, operation=current)
+        client_secrets.replace(_registration(current), actor=actor, operation=current)
         Operation.objects.filter(pk=current.pk).update(steps=operations.reopened(current.steps, *SECRET_AND_LATER))
         operations.wake([current])
+
+
+def _prepay(operation: Operation) -> None:
+    """Take the writes of the steps that are left before anything is asked: a turn that stops half-way asks twice."""
+    writes = sum(WRITES.get(step["name"], 0) for step in operation.steps if step["status"] != "done")
+    connections.budget_of(_instance(operation).provider.tenant).prepay(writes)
 
 
 def _preflight(operation: Operation) -> str:
@@ -163,36 +182,29 @@ def _refuse_a_name_of_another(tenant_id: str, name: str) -> None:
 
 
 def _application(operation: Operation) -> str:
-    instance = _instance(operation)
-    graph = connections.graph_as_app(instance.provider.tenant)
-    return registering.ensure_application(graph, _registration(instance), desired.sync_app(instance), operation)
+    registration, instance, graph = _at_work_on(operation)
+    return registering.ensure_application(graph, registration, desired.sync_app(instance), operation)
 
 
 def _service_principal(operation: Operation) -> str:
-    instance = _instance(operation)
-    return registering.ensure_service_principal(
-        connections.graph_as_app(instance.provider.tenant), _registration(instance)
-    )
+    registration, _, graph = _at_work_on(operation)
+    return registering.ensure_service_principal(graph, registration)
 
 
 def _secret(operation: Operation) -> str:
-    instance = _instance(operation)
-    graph = connections.graph_as_app(instance.provider.tenant)
-    return client_secrets.ensure_secret(graph, _registration(instance), operation, longest=_policy(graph).longest)
+    registration, _, graph = _at_work_on(operation)
+    return client_secrets.ensure_secret(graph, registration, operation, longest=_policy(graph).longest)
 
 
 def _proof(operation: Operation) -> str:
-    instance = _instance(operation)
-    registration = _registration(instance)
+    registration, _, graph = _at_work_on(operation)
     client_secrets.prove_secret(registration, operation)
-    graph = connections.graph_as_app(instance.provider.tenant)
     client_secrets.remove_strays(graph, registration, operation)
     return "Microsoft issued a token for it."
 
 
 def _sync_app(operation: Operation) -> str:
-    instance = _instance(operation)
-    registration = _registration(instance)
+    registration, instance, _ = _at_work_on(operation)
     note = delivery.of(instance).deliver_sync_app(registration, operation)
     with transaction.atomic(durable=True):
         client_secrets.deliver(registration, operation)
@@ -205,10 +217,9 @@ def _portal_url(operation: Operation) -> str:
 
 
 def _validation(operation: Operation) -> str:
-    instance = _instance(operation)
-    registration = _registration(instance)
+    registration, instance, graph = _at_work_on(operation)
     note = delivery.of(instance).validate(registration, operation)
-    client_secrets.remove_superseded(connections.graph_as_app(instance.provider.tenant), registration, operation)
+    client_secrets.remove_superseded(graph, registration, operation)
     return note
 
 
@@ -220,17 +231,33 @@ def _policy(graph: GraphClient) -> SecretPolicy:
 
 
 def _instance(operation: Operation) -> UmpInstance:
+    return turns.once("instance", lambda: _read_instance(operation))
+
+
+def _read_instance(operation: Operation) -> UmpInstance:
     instance = UmpInstance.objects.select_related("provider__tenant").filter(pk=operation.subject_id).first()
     if instance is None:
         raise WrongStateError(f"{operation.subject_label} does not exist any more.")
     return instance
 
 
-def _registration(instance: UmpInstance) -> AppRegistration:
-    registration = instance.registrations.filter(tenant_id=instance.provider.tenant.tenant_id).first()
+def _registration(operation: Operation) -> AppRegistration:
+    """With instance, provider and tenant, in one query."""
+    ours = AppRegistration.objects.filter(
+        instance=operation.subject_id, tenant_id=F("instance__provider__tenant__tenant_id")
+    )
+    registration = ours.select_related("instance__provider__tenant").first()
     if registration is None:
+        _instance(operation)
         raise WrongStateError("The provider's tenant was changed meanwhile. Cancel this operation and provision again.")
     return registration
+
+
+def _at_work_on(operation: Operation) -> tuple[AppRegistration, UmpInstance, GraphClient]:
+    """What a step works on: the registration, its instance, and Graph in the provider's tenant."""
+    registration = turns.once("registration", lambda: _registration(operation))
+    instance = cast(UmpInstance, registration.instance)  # the query joins it
+    return registration, instance, connections.graph_as_app(instance.provider.tenant)
 
 
 def _succeeded(operation: Operation) -> None:

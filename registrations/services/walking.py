@@ -27,7 +27,7 @@ from registrations.errors import (
     WrongStateError,
 )
 from registrations.models import Operation
-from registrations.services import audit, leases
+from registrations.services import audit, leases, turns
 from registrations.services.kinds import Step, about, kind_of
 from registrations.services.leases import Lease, LeaseLostError
 
@@ -51,7 +51,7 @@ def run(operation_id: Any) -> bool:
     if leases.is_stopping() or not Operation.objects.claim(operation_id, token, timezone.now(), leases.LEASE):
         return False
     operation = Operation.objects.get(pk=operation_id)
-    with leases.held(operation.pk, token) as lease, _lane(operation), connections.turn():
+    with leases.held(operation.pk, token) as lease, _lane(operation), connections.turn(), turns.turn():
         try:
             _walk(operation, lease)
         except LeaseLostError:
@@ -72,11 +72,12 @@ def run(operation_id: Any) -> bool:
 @contextlib.contextmanager
 def _lane(operation: Operation) -> Iterator[None]:
     """Calls to Microsoft made within leave a reserve to people, where the operation is part of a bulk job."""
-    before = budget.is_bulk.set(operation.lane == Operation.Lane.BULK)
+    before, paid_before = budget.is_bulk.set(operation.lane == Operation.Lane.BULK), budget.prepaid.set({})
     try:
         yield
     finally:
         budget.is_bulk.reset(before)
+        budget.prepaid.reset(paid_before)
 
 
 def write(operation: Operation, token: str, /, **values: Any) -> None:
@@ -98,26 +99,31 @@ def _walk(operation: Operation, lease: Lease) -> None:
         # An update may have brought a step that the row does not know yet.
         known = {state["name"]: state for state in operation.steps}
         operation.steps = [known.get(step.name) or fresh(step) for step in kind.steps]
+        if kind.before_bulk_turn and budget.is_bulk.get():
+            kind.before_bulk_turn(operation)
         for step in kind.steps:
             if _state(operation, step.name)["status"] == "done":
                 continue
-            if leases.is_stopping() or time.monotonic() - lease.began > LONGEST_TURN.total_seconds():
-                _hand_back(operation, lease.token)
+            if _must_stop(lease):
+                _hand_back(operation, lease)
                 return
             if not _attempt(operation, step, lease):
                 return
         _close(operation, lease.token, Operation.Status.SUCCEEDED)
     except WrongStateError as refusal:
         _fail(operation, lease.token, refusal)
+    except QuotaSpentError as wait:
+        _wait_for_turn(operation, lease.token, wait)
 
 
 def _attempt(operation: Operation, step: Step, lease: Lease) -> bool:
     """Run one step and commit its outcome; False where the operation now waits or has failed."""
     state = _state(operation, step.name)
-    if _overdue(state):
-        _fail(operation, lease.token, PortalError(f'The step "{step.title}" {TOO_LONG}'))
-        return False
-    _begin(operation, state, lease)
+    if lease.begun != step.name:
+        if _overdue(state):
+            _fail(operation, lease.token, PortalError(f'The step "{step.title}" {TOO_LONG}'))
+            return False
+        _begin(operation, state, lease)
     try:
         note = step.run(operation)
     except (LeaseLostError, *DATABASE_TROUBLE) as error:
@@ -139,10 +145,19 @@ def _attempt(operation: Operation, step: Step, lease: Lease) -> bool:
     return False
 
 
+def _must_stop(lease: Lease) -> bool:
+    return leases.is_stopping() or time.monotonic() - lease.began > LONGEST_TURN.total_seconds()
+
+
+def _mark_begun(state: dict[str, Any], lease: Lease) -> None:
+    state["started_at"] = state["started_at"] or timezone.now().isoformat()
+    state.update(status="running", attempts=state["attempts"] + 1, note="")
+    lease.begun = state["name"]
+
+
 def _begin(operation: Operation, state: dict[str, Any], lease: Lease) -> None:
     now = timezone.now()
-    state["started_at"] = state["started_at"] or now.isoformat()
-    state.update(status="running", attempts=state["attempts"] + 1, note="")
+    _mark_begun(state, lease)
     with transaction.atomic(durable=True):
         write(
             operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE,
@@ -152,8 +167,12 @@ def _begin(operation: Operation, state: dict[str, Any], lease: Lease) -> None:
 
 
 def _finish(operation: Operation, step: Step, state: dict[str, Any], note: str, lease: Lease) -> None:
+    """Commit a step's end, and in the same commit the beginning of the one that follows at once."""
     now = timezone.now()
     state.update(status="done", ended_at=now.isoformat(), note=note)
+    following = operation.current_step
+    if following and not _overdue(following) and not _must_stop(lease):
+        _mark_begun(following, lease)
     with transaction.atomic(durable=True):
         write(operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE, message="", error_code="")
         _history(operation, f"{operation.kind}.{step.name}.done", {"note": note} if note else {})
@@ -162,6 +181,8 @@ def _finish(operation: Operation, step: Step, state: dict[str, Any], note: str, 
 
 def _bear(operation: Operation, token: str, state: dict[str, Any], error: PortalError) -> None:
     """What each refusal of a step means for the operation."""
+    if not isinstance(error, NotYetError):
+        connections.forget_tokens()  # what is missing may be granted soon: the next turn needs a token that knows
     if isinstance(error, PersonNeededError):
         _wait_for_person(operation, token, state, error)
     elif isinstance(error, NotYetError):
@@ -191,17 +212,32 @@ def _put_back(operation: Operation, token: str, state: dict[str, Any], error: No
         )  # fmt: skip
 
 
+def _wait_for_turn(operation: Operation, token: str, wait: QuotaSpentError) -> None:
+    """Before the first call: nothing is begun, and the worker is free for another."""
+    pause = timedelta() if _was_put_first(operation) else wait.retry_after or FIRST_PAUSE
+    with transaction.atomic(durable=True):
+        write(
+            operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(wait),
+            error_code=wait.code, next_attempt_at=timezone.now() + pause, lease="", leased_until=None,
+        )  # fmt: skip
+
+
 def _was_put_first(operation: Operation) -> bool:
     """Whether a person began to look at it after this turn with it had begun as one of many."""
     in_line = operation.lane == Operation.Lane.BULK
     return in_line and not Operation.objects.filter(pk=operation.pk, lane=operation.lane).exists()
 
 
-def _hand_back(operation: Operation, token: str) -> None:
-    """Between two steps: another worker goes on with the next one."""
+def _hand_back(operation: Operation, lease: Lease) -> None:
+    """Between two steps: another worker goes on with the next one, which may be marked as begun already."""
+    following = operation.current_step
+    if following and following["name"] == lease.begun:
+        attempts = following["attempts"] - 1
+        following.update(status="waiting" if attempts else "pending", attempts=attempts)
+        following["started_at"] = following["started_at"] if attempts else None
     with transaction.atomic(durable=True):
         write(
-            operation, token, status=Operation.Status.QUEUED, next_attempt_at=timezone.now(), lease="",
+            operation, lease.token, steps=operation.steps, status=Operation.Status.QUEUED, next_attempt_at=timezone.now(), lease="",
             leased_until=None,
         )  # fmt: skip
 
