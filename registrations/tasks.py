@@ -27,16 +27,15 @@ def run(operation_id: str) -> None:
     pause = operations.pause_of(operation_id)
     if pause is not None and pause <= SOON:
         ring(operation_id, after=pause)
-    for following in bulk.feed_after(operation_id):
-        ring(following, lane=operations.BULK)
+    _ring_in_line(bulk.feed_after(operation_id))
 
 
 @shared_task
 def sweep() -> None:
     """Ring for every operation whose time has come: the doorbell may have been missed."""
     operations.mend_times()
-    bulk.feed()
     due = operations.due()
+    _ring_in_line(bulk.feed())
     lanes = operations.lanes_of(due)
     for operation_id in due:
         ring(operation_id, lane=lanes.get(operation_id, ""))
@@ -45,8 +44,7 @@ def sweep() -> None:
 @shared_task
 def feed_bulk_jobs() -> None:
     """Begin what a bulk job may begin now."""
-    for operation_id in bulk.feed():
-        ring(operation_id, lane=operations.BULK)
+    _ring_in_line(bulk.feed())
 
 
 @shared_task
@@ -75,6 +73,11 @@ def ring(operation_id: Any, after: timedelta = timedelta(), lane: str = "") -> b
         logger.warning("The broker cannot be reached (%s): operation %s waits for the sweep.", error, operation_id)
         return False
     return True
+
+
+def _ring_in_line(begun: list[Any]) -> None:
+    for operation_id, wait in operations.waits_of(begun).items() if begun else ():
+        ring(operation_id, after=wait, lane=operations.BULK)
 
 
 def ring_on_commit(operation_id: Any) -> None:

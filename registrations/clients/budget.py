@@ -67,6 +67,20 @@ keep()
 return math.ceil(wait)
 """
 )
+STAND_IN_LINE = (
+    READ
+    + """
+local writes, spare = tonumber(ARGV[6]), tonumber(ARGV[7])
+local short = writes - w + spare * ARGV[1]
+local wait = math.max(0, b - now, short / ARGV[2])
+if wait > 0 or l > now then
+  l = math.max(l, now + wait) + writes / ARGV[2]
+  wait = l - now
+end
+keep()
+return math.ceil(wait)
+"""
+)
 HEED = (
     READ
     + """
@@ -144,7 +158,8 @@ class Budgets:
 
     def __init__(self, client: "redis.Redis", parts: int) -> None:
         self._redis, self._parts = client, parts
-        self._take, self._heed, self._look = (client.register_script(text) for text in (TAKE, HEED, LOOK))
+        scripts = (TAKE, STAND_IN_LINE, HEED, LOOK)
+        self._take, self._line, self._heed, self._look = (client.register_script(text) for text in scripts)
         self._own: dict[str, Counter] = {}
         self._lock = threading.Lock()
         self._ask_again_at = 0.0
@@ -158,6 +173,15 @@ class Budgets:
             return timedelta(milliseconds=int(self._take(keys=[_name(key)], args=arguments)))
 
         return self._ask(shared, lambda: timedelta(seconds=self._counter(key).take(cost, spare)))
+
+    def stand_in_line(self, key: str, writes: int) -> timedelta:
+        """When bulk work that needs so many writes should try to take them. Nothing is taken; without Redis: at once."""
+
+        def shared() -> timedelta:
+            arguments = [*self._figures(), writes, RESERVE]
+            return timedelta(milliseconds=int(self._line(keys=[_name(key)], args=arguments)))
+
+        return self._ask(shared, timedelta)
 
     def heed(self, key: str, *, writes: float = 1.0, units: float = 1.0, pause: timedelta = timedelta()) -> None:
         """Lower the buckets to these parts of their sizes at most, and let nothing go out for a pause."""
@@ -211,6 +235,10 @@ class Budget:
         paid = prepaid.get()
         if paid is not None:
             paid[self._key] = paid.get(self._key, 0) + writes
+
+    def turn_of_bulk(self, writes: int) -> timedelta:
+        """How long bulk work that needs so many writes should wait before it begins; it stands in the line from now on."""
+        return self._budgets.stand_in_line(self._key, writes)
 
     def spend(self, method: str, path: str) -> None:
         """Take what a call costs. Raises QuotaSpentError with the time to wait where there is too little."""

@@ -70,8 +70,10 @@ def feed(parts: Iterable[BulkPart] | None = None) -> list[Any]:
     for part in chosen.select_related("job"):
         free = AT_WORK - part.items.live().filter(operation__waits_for="").count()
         waiting = part.items.pending().select_related("instance__provider__tenant")[: max(free, 0)]
-        begun += [pk for item in waiting if (pk := _begin(item, part)) is not None]
-        _close_when_done(part)
+        ours = [pk for item in waiting if (pk := _begin(item, part)) is not None]
+        begun += ours
+        if not ours:
+            _close_when_done(part)
     return begun
 
 
@@ -129,6 +131,7 @@ def progress(part: BulkPart) -> Progress:
 
 def _begin(item: BulkItem, part: BulkPart) -> Any:
     """One item's operation, committed with the item; None where another was faster or it was refused."""
+    after = provisioning.turn_of_bulk(item.instance)  # before the transaction: Redis is asked
     actor = audit.Actor("staff" if part.job.requested_by_id else "system", part.job.requested_by_label)
     try:
         with transaction.atomic():
@@ -138,7 +141,11 @@ def _begin(item: BulkItem, part: BulkPart) -> Any:
             if running is None or not pending.update(status=BulkItem.Status.BEGUN):
                 return None
             operation = provisioning.request(
-                item.instance, actor=actor, user=part.job.requested_by, lane=Operation.Lane.BULK
+                item.instance,
+                actor=actor,
+                user=part.job.requested_by,
+                lane=Operation.Lane.BULK,
+                after=after,
             )
             BulkItem.objects.filter(pk=item.pk).update(operation=operation)
             return operation.pk

@@ -22,6 +22,7 @@ run = walking.run
 LEASE, AGAIN = leases.LEASE, walking.AGAIN
 
 BULK = Operation.Lane.BULK
+LONGEST_LINE = timedelta(minutes=1)  # that a queued row waits for its turn; longer than a stopped worker's work settles
 LONGEST_WAIT = timedelta(hours=1)  # of a row that waits for time: what Retry-After may ask for
 INSTANCE_NOTE = "instance"  # a note: the UMP instance whose address must not change while the operation lives
 
@@ -35,11 +36,12 @@ def request(
     notes: dict[str, Any] | None = None,
     credential: tuple[str, datetime] | None = None,
     lane: str = "",
+    after: timedelta = timedelta(),
 ) -> Operation:
     """Write a queued operation and its history entry in one transaction.
 
-    `lane` is its kind's own where none is given. Raises WrongStateError where the subject has a live operation already:
-    a double click is a message, not a duplicate.
+    `lane` is its kind's own where none is given; `after` is how long it waits for its turn. Raises WrongStateError where
+    the subject has a live operation already: a double click is a message, not a duplicate.
     """
     kind = kinds.known[kind_name]
     operation = Operation(
@@ -50,7 +52,7 @@ def request(
         subject_label=str(subject),
         steps=[walking.fresh(step) for step in kind.steps],
         notes=notes or {},
-        next_attempt_at=timezone.now(),
+        next_attempt_at=timezone.now() + min(after, LONGEST_LINE),
         requested_by=user,
         requested_by_label=actor.label,
     )
@@ -78,11 +80,17 @@ def lanes_of(ids: Iterable[Any]) -> dict[Any, str]:
     return dict(Operation.objects.filter(pk__in=list(ids)).values_list("pk", "lane"))
 
 
+def waits_of(ids: Iterable[Any]) -> dict[Any, timedelta]:
+    """How long until each of these operations is due."""
+    now, times = timezone.now(), Operation.objects.filter(pk__in=list(ids)).values_list("pk", "next_attempt_at")
+    return {pk: max(due - now, timedelta()) if due else timedelta() for pk, due in times}
+
+
 def mend_times() -> int:
     """Pull times that lie further ahead than any we write: the clock was set back, and nothing may wait for hours."""
     now = timezone.now()
     leased = Operation.objects.filter(status=Operation.Status.RUNNING, leased_until__gt=now + LEASE)
-    queued = Operation.objects.filter(status=Operation.Status.QUEUED, next_attempt_at__gt=now + leases.SETTLE)
+    queued = Operation.objects.filter(status=Operation.Status.QUEUED, next_attempt_at__gt=now + LONGEST_LINE)
     waiting = Operation.objects.filter(status=Operation.Status.WAITING, next_attempt_at__gt=now + LONGEST_WAIT)
     return (
         leased.update(leased_until=now + LEASE)
@@ -131,7 +139,8 @@ def put_first(operation: Operation) -> bool:
     mine = Operation.objects.filter(pk=operation.pk)
     if not mine.live().filter(lane=Operation.Lane.BULK).update(lane=Operation.Lane.INTERACTIVE):
         return False
-    mine.filter(status=Operation.Status.WAITING, error_code=QuotaSpentError.CODE).update(next_attempt_at=timezone.now())
+    in_line = models.Q(status=Operation.Status.WAITING, error_code=QuotaSpentError.CODE)
+    mine.filter(in_line | models.Q(status=Operation.Status.QUEUED)).update(next_attempt_at=timezone.now())
     return True
 
 

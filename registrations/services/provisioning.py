@@ -1,5 +1,6 @@
 """Provision the sync app of a UMP instance: the 23 manual steps as one operation that may be repeated for ever."""
 
+from datetime import timedelta
 from typing import Any, cast
 
 from django.db import transaction
@@ -53,9 +54,10 @@ def register() -> None:
 
 
 def request(
-    instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adopt_existing: bool = False, lane: str = ""
-) -> Operation:
-    """Queue the provisioning of an instance; a bulk job gives its lane.
+    instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adopt_existing: bool = False, lane: str = "",
+    after: timedelta = timedelta(),
+) -> Operation:  # fmt: skip
+    """Queue the provisioning of an instance; a bulk job gives its lane, and how long to wait for its turn.
 
     Raises WrongStateError where one has not ended yet, or the instance is retired.
     """
@@ -68,7 +70,7 @@ def request(
             pk=instance.pk, status__in=[UmpInstance.Status.DRAFT, UmpInstance.Status.FAILED]
         ).update(status=UmpInstance.Status.PROVISIONING, status_changed_at=timezone.now())
         notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
-        return operations.request(KIND, instance, actor=actor, user=user, notes=notes, lane=lane)
+        return operations.request(KIND, instance, actor=actor, user=user, notes=notes, lane=lane, after=after)
 
 
 def plan(instance: UmpInstance) -> list[tuple[str, str]]:
@@ -117,6 +119,11 @@ def new_secret(operation: Operation, *, actor: audit.Actor) -> None:
         client_secrets.replace(_registration(current), actor=actor, operation=current)
         Operation.objects.filter(pk=current.pk).update(steps=operations.reopened(current.steps, *SECRET_AND_LATER))
         operations.wake([current])
+
+
+def turn_of_bulk(instance: UmpInstance) -> timedelta:
+    """How long one of many should wait before it begins: whoever came earlier in this tenant is paid first."""
+    return connections.budget_of(instance.provider.tenant).turn_of_bulk(sum(WRITES.values()))
 
 
 def _prepay(operation: Operation) -> None:
