@@ -59,7 +59,7 @@ if writes > 0 and short_w > 0 then wait = math.max(wait, short_w / ARGV[2]) end
 if units > 0 and short_u > 0 then wait = math.max(wait, short_u / ARGV[4]) end
 if wait == 0 then
   w, u = w - writes, u - units
-elseif spare > 0 then
+elseif spare > 0 and ARGV[9] == '1' then
   l = math.max(l, now + wait) + writes / ARGV[2] + units / ARGV[4]
   wait = l - now
 end
@@ -164,12 +164,12 @@ class Budgets:
         self._lock = threading.Lock()
         self._ask_again_at = 0.0
 
-    def take(self, key: str, cost: Cost, *, bulk: bool) -> timedelta:
-        """Take the cost, or say how long to wait."""
+    def take(self, key: str, cost: Cost, *, bulk: bool, had_its_turn: bool = False) -> timedelta:
+        """Take the cost, or say how long to wait: bulk work at the end of the line, unless it stood in it already."""
         spare = RESERVE if bulk else 0.0
 
         def shared() -> timedelta:
-            arguments = [*self._figures(), cost.writes, cost.units, spare]
+            arguments = [*self._figures(), cost.writes, cost.units, spare, int(not had_its_turn)]
             return timedelta(milliseconds=int(self._take(keys=[_name(key)], args=arguments)))
 
         return self._ask(shared, lambda: timedelta(seconds=self._counter(key).take(cost, spare)))
@@ -231,7 +231,7 @@ class Budget:
 
     def prepay(self, writes: int) -> None:
         """Take so many writes now, for the turn in hand: it need not stop half-way. Raises QuotaSpentError as `spend`."""
-        self._take(Cost(writes=writes))
+        self._take(Cost(writes=writes), had_its_turn=True)
         paid = prepaid.get()
         if paid is not None:
             paid[self._key] = paid.get(self._key, 0) + writes
@@ -249,8 +249,8 @@ class Budget:
         else:
             self._take(cost)
 
-    def _take(self, cost: Cost) -> None:
-        wait = self._budgets.take(self._key, cost, bulk=is_bulk.get())
+    def _take(self, cost: Cost, *, had_its_turn: bool = False) -> None:
+        wait = self._budgets.take(self._key, cost, bulk=is_bulk.get(), had_its_turn=had_its_turn)
         if wait:
             raise QuotaSpentError(
                 "Waits for its turn: Microsoft's quota for this tenant is used up for now.", retry_after=wait

@@ -83,8 +83,7 @@ def record(
     """
     if not connection.in_atomic_block:
         raise RuntimeError("History is written in the transaction that makes the change.")
-    about = Subject.of(subject)  # before the chain is locked: a row's name may need a query
-    _serialise_writers()
+    about = Subject.of(subject)
     key_id, _ = _chain_key(None)
     event = AuditEvent(
         at=timezone.now(),
@@ -101,19 +100,18 @@ def record(
         after=after or {},
         reason=reason,
         key_id=key_id,
-        previous_digest=_newest_digest() or GENESIS,
     )
-    event.digest = digest_of(event)
+    said = _said(event)
+    # From here to the commit all others wait: what can be done before is done.
+    event.previous_digest = said["previous_digest"] = _newest_digest() or GENESIS
+    event.digest = _digest(said, key_id)
     event.save(force_insert=True)
     return event
 
 
 def digest_of(event: AuditEvent) -> str:
     """The keyed digest (HMAC-SHA256, RFC 2104) over everything the entry says and the digest before it."""
-    values = {name: _plain(getattr(event, name)) for name in CHAINED}
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    _, key = _chain_key(event.key_id)
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return _digest(_said(event), event.key_id)
 
 
 def first_broken() -> int | None:
@@ -134,19 +132,31 @@ def _chain_key(key_id: str | None) -> tuple[str, bytes]:
     return encryption.ring_of(settings.PORTAL_KEYS).derived("history", key_id or None)
 
 
-def _serialise_writers() -> None:
-    # Two writers must not chain to the same entry. SQLite's IMMEDIATE transactions serialise them already.
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
+def _said(event: AuditEvent) -> dict[str, Any]:
+    return {name: _plain(getattr(event, name)) for name in CHAINED}
+
+
+def _digest(said: dict[str, Any], key_id: str) -> str:
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    _, key = _chain_key(key_id)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _newest_digest() -> str:
-    # In SQL of our own: it is asked for with each entry, and putting it together takes longer than running it.
+    """Lock the chain until the transaction ends and read its newest digest: two writers must not chain to the same entry.
+
+    One way to PostgreSQL and back, each statement with a snapshot of its own, so the second sees what the lock waited
+    for. SQLite's IMMEDIATE transactions serialise writers already.
+    """
+    newest = f"SELECT digest FROM {AuditEvent._meta.db_table} ORDER BY id DESC LIMIT 1"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT digest FROM {AuditEvent._meta.db_table} ORDER BY id DESC LIMIT 1")  # noqa: S608
-        newest = cursor.fetchone()
-    return str(newest[0]) if newest else ""
+        if connection.vendor == "postgresql":
+            cursor.execute(f"SELECT pg_advisory_xact_lock({CHAIN_LOCK}); {newest}")
+            cursor.nextset()
+        else:
+            cursor.execute(newest)
+        found = cursor.fetchone()
+    return str(found[0]) if found else ""
 
 
 def _canonical(address: str | None) -> str | None:
