@@ -99,6 +99,25 @@ def test_bulk_work_stands_in_line_and_comes_back_one_by_one(server: str) -> None
     assert all(timedelta(milliseconds=40) < gap < timedelta(milliseconds=60) for gap in gaps)
 
 
+def test_each_of_many_is_told_its_turn_before_it_begins_and_does_not_lose_it(server: str) -> None:
+    with contextlib.closing(redis.Redis.from_url(server)) as client:
+        client.flushall()
+        shared = Budgets(client, parts=1)
+        assert shared.stand_in_line("app:tenant", 3) == timedelta()  # the bucket is full
+        empty(shared)
+        turns = [shared.stand_in_line("app:tenant", 3) for _ in range(10)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(turns)]
+        assert all(timedelta(milliseconds=130) < gap < timedelta(milliseconds=170) for gap in gaps)
+        early = shared.take("app:tenant", Cost(writes=3), bulk=True, had_its_turn=True)
+        assert timedelta() < early < turns[-1]
+        assert shared.stand_in_line("app:tenant", 3) < turns[-1] + timedelta(milliseconds=170)
+
+
+def test_while_redis_is_away_nobody_stands_in_line() -> None:
+    with contextlib.closing(redis.Redis.from_url(DEAD)) as client:
+        assert Budgets(client, parts=8).stand_in_line("app:tenant", 3) == timedelta()
+
+
 def test_two_processes_share_one_bucket_in_redis(server: str) -> None:
     with (
         contextlib.closing(redis.Redis.from_url(server)) as one,

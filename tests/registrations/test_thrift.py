@@ -1,0 +1,182 @@
+"""What is asked for once and not again: checks, tokens, discovery documents, connections, writes that are paid first."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from registrations import connections
+from registrations.clients.budget import is_bulk
+from registrations.clients.entra import EntraRefusedError
+from registrations.errors import RemoteUnavailableError
+from registrations.models import EntraTenant, Operation, UmpInstance
+from registrations.services import audit, custody, provisioning, turns
+from sandbox.app import Sandbox
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+BULK = Operation.Lane.BULK
+
+
+@pytest.fixture
+def instance(sandbox: Sandbox) -> UmpInstance:
+    return factories.make_instance(sandbox)
+
+
+@pytest.fixture
+def provision(instance: UmpInstance, work: Callable[[], None], portal: None) -> Callable[..., Operation]:
+    """Provision once more, and the operation as it is then."""
+
+    def run(lane: str = "") -> Operation:
+        operation = provisioning.request(instance, actor=audit.SYSTEM, lane=lane)
+        work()
+        operation.refresh_from_db()
+        return operation
+
+    return run
+
+
+def asked(sandbox: Sandbox, service: str, part: str) -> int:
+    """How often a path with this part was asked for."""
+    return sum(call.service == service and part in call.path for call in sandbox.calls)
+
+
+def test_a_tenant_that_was_checked_a_moment_ago_is_not_asked_again(
+    provision: Callable[..., Operation], sandbox: Sandbox
+) -> None:
+    provision()
+    before = asked(sandbox, "graph", "/organization")
+    again = provision()
+    assert again.status == "succeeded"
+    assert asked(sandbox, "graph", "/organization") == before == 1
+    assert "few minutes ago" in again.steps[0]["note"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"checked_at": timezone.now() - timedelta(minutes=11)},
+        {"checked_at": timezone.now() + timedelta(hours=1)},  # the clock was set back
+        {"missing_permissions": ["Application.Read.All"]},
+    ],
+)
+def test_an_old_check_is_made_again(
+    provision: Callable[..., Operation], sandbox: Sandbox, change: dict[str, Any]
+) -> None:
+    provision()
+    EntraTenant.objects.update(**change)
+    provision()
+    assert asked(sandbox, "graph", "/organization") == 2
+
+
+def test_another_credential_is_checked(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
+) -> None:
+    provision()
+    custody.void_check(instance.provider.tenant)
+    provision()
+    assert asked(sandbox, "graph", "/organization") == 2
+
+
+def test_a_check_of_the_wrong_tenant_is_not_kept(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(
+        service="graph", method="GET", path="/organization", kind="status", status=200,
+        body={"value": [{"id": "0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f009", "displayName": "Somebody else"}]},
+    )  # fmt: skip
+    assert provision().status == "failed"
+    tenant = EntraTenant.objects.get(pk=instance.provider.tenant_id)
+    assert tenant.checked_at is None
+
+
+def test_a_bulk_job_takes_its_writes_before_it_asks_anything(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox, work: Callable[[], None]
+) -> None:
+    budget = connections.budget_of(instance.provider.tenant)
+    budget.refused("POST", timedelta(seconds=1))
+    operation = provision(lane=BULK)
+    assert (operation.status, operation.error_code, operation.steps[0]["status"]) == (
+        "waiting",
+        "quota_spent",
+        "pending",
+    )
+    assert [call for call in sandbox.calls if call.service == "graph"] == []
+    connections.budgets.cache_clear()
+    Operation.objects.update(next_attempt_at=timezone.now())
+    left = connections.budget_of(instance.provider.tenant).look().writes
+    work()
+    operation.refresh_from_db()
+    assert operation.status == "succeeded", operation.message
+    used = left - connections.budget_of(instance.provider.tenant).look().writes
+    assert used <= 3  # what was paid first is not paid again; the bucket fills meanwhile
+
+
+def test_a_bulk_job_asks_once_for_its_own_token_and_anew_after_a_refusal(
+    provision: Callable[..., Operation], sandbox: Sandbox
+) -> None:
+    connections.forget_tokens()
+    provision(lane=BULK)
+    first = asked(sandbox, "entra", "/token")
+    provision(lane=BULK)
+    without_own = asked(sandbox, "entra", "/token") - first
+    connections.forget_tokens()
+    provision(lane=BULK)
+    assert asked(sandbox, "entra", "/token") - first - without_own == without_own + 1
+
+
+def test_a_new_credential_is_used_at_once(instance: UmpInstance) -> None:
+    tenant = instance.provider.tenant
+    with connections.turn():
+        mark = is_bulk.set(True)
+        connections.graph_as_app(tenant).organization()
+        tenant.seal("client_secret_envelope", "a-wrong-secret")
+        with pytest.raises(Exception, match="does not accept"):
+            connections.graph_as_app(tenant).organization()
+        is_bulk.reset(mark)
+
+
+def test_a_turn_reads_a_row_once_and_the_next_turn_reads_it_again() -> None:
+    seen: list[int] = []
+
+    def read() -> int:
+        seen.append(1)
+        return len(seen)
+
+    with turns.turn():
+        assert [turns.once("row", read), turns.once("row", read)] == [1, 1]
+    with turns.turn():
+        assert turns.once("row", read) == 2
+    assert turns.once("row", read) == 3
+
+
+def test_discovery_is_asked_for_once_and_what_is_refused_each_time(sandbox: Sandbox, instance: UmpInstance) -> None:
+    tenant = instance.provider.tenant
+    for _ in range(3):
+        connections.own_token(tenant)
+    assert asked(sandbox, "entra", "openid-configuration") == 1
+    given = {"app_id": tenant.client_id, "client_secret": "x", "scope": connections.GRAPH_SCOPE}
+    for _ in range(2):
+        with pytest.raises((EntraRefusedError, RemoteUnavailableError)):
+            connections.entra().app_token(tenant_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f0ff", **given)
+    assert asked(sandbox, "entra", "0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f0ff/v2.0/.well-known") >= 2
+
+
+def test_connections_are_kept_between_turns_and_no_cookie_is(sandbox: Sandbox) -> None:
+    with connections.turn():
+        first = connections._session(sandbox.graph_url)
+    with connections.turn():
+        assert connections._session(sandbox.graph_url) is first
+    sandbox.faults.add(
+        service="graph",
+        method="GET",
+        path="/",
+        kind="status",
+        status=200,
+        headers={"Set-Cookie": "who=contoso; Path=/"},
+    )
+    answers = [first.get(f"{sandbox.graph_url}/v1.0/organization") for _ in range(2)]
+    assert "Set-Cookie" in answers[0].headers
+    assert "Cookie" not in answers[1].request.headers
