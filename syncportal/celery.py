@@ -5,8 +5,13 @@ import signal
 from typing import Any
 
 from celery import Celery, signals
+from kombu.transport.redis import QoS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
+
+# A worker that loses its broker while it holds a bell with a countdown would try to give the bell back, and end itself over it
+# (kombu 5.7: AttributeError in restore_unacked). Bells are not worth it: the row knows when it is due.
+QoS.restore_at_shutdown = False
 
 app = Celery("syncportal")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from celery import Celery
 
 from demo import services
+from tests.chaos import clock
 from tests.chaos.laboratory import Laboratory
 from tests.chaos.verdict import Verdict, judge
 
@@ -201,15 +203,14 @@ def fail_one_write(table: str, event: str, number: int) -> Callable[[Laboratory,
 
 
 def step_clock_back(laboratory: Laboratory, operations: list[str]) -> None:
-    """Every time that was written lies an hour ahead, as after a clock that was set back; and the worker dies."""
+    """The workers' clock is set back by an hour in the middle of their work, one dies, and later it is put right."""
+    time.sleep(1)
+    clock.set_back(laboratory.directory, timedelta(hours=1))
     time.sleep(1)
     laboratory.kill("worker")
-    laboratory.query(
-        "UPDATE registrations_operation SET leased_until = leased_until + interval '1 hour', "
-        "next_attempt_at = next_attempt_at + interval '30 minutes' "
-        "WHERE status IN ('queued', 'running')"
-    )
     laboratory.start_worker()
+    laboratory.finish(operations[: len(operations) // 2], PATIENCE_SECONDS)
+    clock.set_back(laboratory.directory, timedelta())
 
 
 def kill_worker(laboratory: Laboratory, operations: list[str]) -> None:

@@ -1,7 +1,7 @@
 """What a fault left behind: operations lost, applications and secrets that nobody knows, things made twice."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tests.chaos.laboratory import Laboratory
@@ -29,7 +29,7 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """For another process."""
-        return asdict(self)
+        return {**vars(self), "states": dict(self.states)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

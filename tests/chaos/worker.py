@@ -18,9 +18,11 @@ SWEEP_SECONDS = 1.0
 @signals.worker_process_init.connect
 def watch(**_: Any) -> None:
     """Django is ready and the child is forked."""
-    from tests.chaos import points  # noqa: PLC0415  it needs Django
+    from tests.chaos import clock, points  # noqa: PLC0415  they need Django
 
-    points.install(Path(os.environ[points.DIRECTORY]))
+    directory = Path(os.environ[points.DIRECTORY])
+    points.install(directory)
+    clock.install(directory)
 
 
 if __name__ == "__main__":
