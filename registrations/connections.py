@@ -13,7 +13,7 @@ import redis
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from registrations.clients.budget import Budget, Budgets, is_bulk
+from registrations.clients.budget import Budget, Budgets
 from registrations.clients.entra import AppToken, EntraClient, EntraRefusedError, claims_for_diagnosis
 from registrations.clients.graph import GraphClient
 from registrations.clients.http import RemoteSession, origin_of
@@ -33,19 +33,21 @@ SIGN_IN_AGAIN_SENTENCE = (
 RENEW_BEFORE = timedelta(minutes=5)
 
 
+LONGEST_IDLE = 60.0  # seconds; something on the way may drop a quiet connection without a word
 MOST_SESSIONS = 16  # that one thread keeps: Entra, Graph, and the UMPs it met last
 
 KEEP_TOKENS = 300.0  # seconds; Microsoft's last an hour
 
 Tokens = dict[tuple[str, ...], AppToken]
 _turn: ContextVar[Tokens | None] = ContextVar("turn", default=None)
+_keeps_own_tokens: ContextVar[bool] = ContextVar("keeps_own_tokens", default=False)
 
 
 class _Kept(threading.local):
     """What one thread keeps from turn to turn: open connections, which no two may share, and tokens for bulk jobs."""
 
     def __init__(self) -> None:
-        self.sessions: OrderedDict[tuple[str, str, float], RemoteSession] = OrderedDict()
+        self.sessions: OrderedDict[tuple[str, str, float], tuple[RemoteSession, float]] = OrderedDict()
         self.tokens: Tokens = {}
         self.tokens_since = time.monotonic()
 
@@ -54,17 +56,19 @@ _kept = _Kept()
 
 
 @contextlib.contextmanager
-def turn() -> Iterator[None]:
+def turn(*, keeps_own_tokens: bool = False) -> Iterator[None]:
     """Keep application tokens for the length of a with block and no longer, and its connections for the next turn too.
 
-    A token says what was granted when it was issued; the next turn sees what was granted since. A connection says nothing:
-    sessions keep neither cookies nor credentials.
+    `keeps_own_tokens`: one of many operations; the portal's own tokens serve the next ones too, for minutes. A token says
+    what was granted when it was issued; the next turn sees what was granted since. A connection says nothing: sessions keep
+    neither cookies nor credentials.
     """
-    before = _turn.set({})
+    before, kept_before = _turn.set({}), _keeps_own_tokens.set(keeps_own_tokens)
     try:
         yield
     finally:
         _turn.reset(before)
+        _keeps_own_tokens.reset(kept_before)
 
 
 def entra() -> EntraClient:
@@ -112,6 +116,7 @@ def ump(instance: UmpInstance) -> UmpClient:
     require_ump_url(instance)
 
     def obtain() -> AppToken:
+        instance.refresh_from_db(fields=["ump_client_secret_envelope"])  # the row may be a turn old
         secret = instance.unseal("ump_client_secret_envelope")
         if not (secret and instance.ump_client_id and instance.ump_scope):
             raise PersonNeededError(
@@ -145,6 +150,8 @@ def own_token(tenant: EntraTenant, client_secret: str | None = None) -> AppToken
 
     Raises PersonNeededError without a credential, RemoteRejectedError where Microsoft does not accept it.
     """
+    if not client_secret:
+        tenant.refresh_from_db(fields=["client_id", "client_secret_envelope"])  # the row may be a turn old
     secret = client_secret or tenant.unseal("client_secret_envelope")
     if not secret:
         raise PersonNeededError(
@@ -196,7 +203,7 @@ def _tokens_of_turn() -> Tokens:
 
 
 def _own_tokens() -> Tokens:
-    if not is_bulk.get():
+    if not _keeps_own_tokens.get():
         return _tokens_of_turn()
     # A bulk job would ask for the same token a thousand times. Each is used for minutes, and none after a refusal.
     if time.monotonic() - _kept.tokens_since > KEEP_TOKENS:
@@ -214,9 +221,13 @@ def _session(origin: str) -> RemoteSession:
     if _turn.get() is None:
         return RemoteSession(origins={origin}, ca_bundle=ca_bundle, timeout=timeout)
     kept, key = _kept.sessions, (origin, ca_bundle, timeout)
-    if key not in kept:
-        kept[key] = RemoteSession(origins={origin}, ca_bundle=ca_bundle, timeout=timeout)
-    kept.move_to_end(key)
+    now = time.monotonic()
+    session, used_at = kept.pop(key, (None, now))
+    if session and now - used_at > LONGEST_IDLE:
+        session.close()
+        session = None
+    session = session or RemoteSession(origins={origin}, ca_bundle=ca_bundle, timeout=timeout)
+    kept[key] = (session, now)
     if len(kept) > MOST_SESSIONS:
-        kept.popitem(last=False)[1].close()
-    return kept[key]
+        kept.popitem(last=False)[1][0].close()
+    return session

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from registrations import elements
-from registrations.errors import WrongStateError
+from registrations.errors import QuotaSpentError, WrongStateError
 from registrations.models import Operation
 from registrations.services import operations, twins
 
@@ -107,7 +107,8 @@ def address(operation: Operation, name: str) -> str:
 
 
 def _may_go_first(operation: Operation, user: Any) -> bool:
-    in_line = operation.is_live and operation.lane == Operation.Lane.BULK
+    waits = operation.status == Operation.Status.QUEUED or operation.error_code == QuotaSpentError.CODE
+    in_line = waits and operation.is_live and operation.lane == Operation.Lane.BULK
     return in_line and bool(user.has_perm("registrations.change_operation"))
 
 

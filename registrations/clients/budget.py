@@ -7,6 +7,7 @@ to a share of its own.
 """
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ RESERVE = 0.02  # of each bucket, for whom a person waits: three seconds of writ
 MARGIN = 0.98  # of the published rate: two clocks never agree quite
 UNTOLD = timedelta(seconds=10)  # a 429 without Retry-After
 NEAR_LIMIT = 0.8  # from here on Microsoft says how much of the quota is used
+SPREAD = timedelta(seconds=3)
 LOOK_FOR_REDIS_AGAIN = 5.0  # seconds
 FORGET_AFTER = 900  # seconds without a call: by then every bucket is full
 
@@ -43,7 +45,8 @@ local row = redis.call('HMGET', KEYS[1], 'w', 'u', 'at', 'b', 'l')
 local passed = math.max(0, now - (tonumber(row[3]) or now))
 local w = math.min(tonumber(ARGV[1]), (tonumber(row[1]) or tonumber(ARGV[1])) + passed * tonumber(ARGV[2]))
 local u = math.min(tonumber(ARGV[3]), (tonumber(row[2]) or tonumber(ARGV[3])) + passed * tonumber(ARGV[4]))
-local b, l = tonumber(row[4]) or 0, tonumber(row[5]) or 0
+local b = math.min(tonumber(row[4]) or 0, now + 3600000)
+local l = math.min(tonumber(row[5]) or 0, now + 60000)
 local function keep()
   redis.call('HSET', KEYS[1], 'w', tostring(w), 'u', tostring(u), 'at', now, 'b', b, 'l', tostring(l))
   redis.call('EXPIRE', KEYS[1], ARGV[5])
@@ -165,7 +168,7 @@ class Budgets:
         self._ask_again_at = 0.0
 
     def take(self, key: str, cost: Cost, *, bulk: bool, had_its_turn: bool = False) -> timedelta:
-        """Take the cost, or say how long to wait: bulk work at the end of the line, unless it stood in it already."""
+        """Take the cost, or say how long to wait: bulk work at the end of the line, unless it stood in it already or has paid."""
         spare = RESERVE if bulk else 0.0
 
         def shared() -> timedelta:
@@ -230,8 +233,15 @@ class Budget:
         self._budgets, self._key = budgets, f"{app_id}:{tenant_id}".lower()
 
     def prepay(self, writes: int) -> None:
-        """Take so many writes now, for the turn in hand: it need not stop half-way. Raises QuotaSpentError as `spend`."""
-        self._take(Cost(writes=writes), had_its_turn=True)
+        """Take so many writes now, for the turn in hand: it need not stop half-way. Raises QuotaSpentError as `spend`.
+
+        Who stood in the line and finds too little all the same, after a 429, comes again a little later; not all at once.
+        """
+        try:
+            self._take(Cost(writes=writes), had_its_turn=True)
+        except QuotaSpentError as spent:
+            spent.retry_after = (spent.retry_after or timedelta()) + SPREAD * random.random()  # noqa: S311
+            raise
         paid = prepaid.get()
         if paid is not None:
             paid[self._key] = paid.get(self._key, 0) + writes
@@ -244,7 +254,7 @@ class Budget:
         """Take what a call costs. Raises QuotaSpentError with the time to wait where there is too little."""
         cost, paid = cost_of(method, path), prepaid.get() or {}
         if cost.writes and paid.get(self._key, 0) >= cost.writes:
-            self._take(Cost())  # Microsoft may have asked for a pause meanwhile
+            self._take(Cost(), had_its_turn=True)  # Microsoft may have asked for a pause meanwhile
             paid[self._key] -= cost.writes
         else:
             self._take(cost)

@@ -8,7 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NewType, TypeVar
 from urllib.parse import urlencode
@@ -85,28 +85,46 @@ class AppToken:
     object_id: str = ""
 
 
+@dataclass(frozen=True)
+class Document:
+    """What MSAL reads of an answer; the answer itself would keep its connection open."""
+
+    status_code: int
+    text: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def _is_discovery(answer: requests.Response) -> bool:
+    """Whether it is whole: a broken one must not be kept for an hour."""
+    if answer.status_code != requests.codes.ok:
+        return False
+    try:
+        return "token_endpoint" in answer.json()
+    except (requests.JSONDecodeError, TypeError):
+        return False
+
+
 class DiscoveryMemory:
     """MSAL's way out: our session, with the discovery documents of tenants that exist asked for once an hour.
 
     MSAL would ask for one before each token. Its own cache keeps refusals of tokens too, and so is not used.
     """
 
-    _kept: ClassVar[dict[str, tuple[float, requests.Response]]] = {}
+    _kept: ClassVar[dict[str, tuple[float, "Document"]]] = {}
 
     def __init__(self, session: RemoteSession) -> None:
         self._session = session
 
-    def get(self, url: str, **kwargs: Any) -> requests.Response:
+    def get(self, url: str, **kwargs: Any) -> "requests.Response | Document":
         """A discovery document as it was within the hour, and anything else as it is."""
-        if not url.endswith(DISCOVERY_PATH):
-            return self._session.get(url, **kwargs)
-        ends_at, answer = self._kept.get(url, (0.0, None))
-        if answer is None or ends_at < time.monotonic():
-            answer = self._session.get(url, **kwargs)
-            if answer.status_code == requests.codes.ok:
-                if len(self._kept) >= MOST_DOCUMENTS:
-                    self.forget()
-                self._kept[url] = (time.monotonic() + DOCUMENT_LASTS, answer)
+        ends_at, document = self._kept.get(url, (0.0, None))
+        if document and ends_at > time.monotonic():
+            return document
+        answer = self._session.get(url, **kwargs)
+        if url.endswith(DISCOVERY_PATH) and _is_discovery(answer):
+            if len(self._kept) >= MOST_DOCUMENTS:
+                self.forget()
+            self._kept[url] = (time.monotonic() + DOCUMENT_LASTS, Document(answer.status_code, answer.text))
         return answer
 
     def post(self, url: str, **kwargs: Any) -> requests.Response:

@@ -86,7 +86,6 @@ def record(
     about = Subject.of(subject)
     key_id, _ = _chain_key(None)
     event = AuditEvent(
-        at=timezone.now(),
         actor_kind=actor.kind,
         actor_id=actor.id,
         actor_label=actor.label[:255],
@@ -104,6 +103,8 @@ def record(
     said = _said(event)
     # From here to the commit all others wait: what can be done before is done.
     event.previous_digest = said["previous_digest"] = _newest_digest() or GENESIS
+    event.at = timezone.now()  # under the lock: times run with the chain
+    said["at"] = _plain(event.at)
     event.digest = _digest(said, key_id)
     event.save(force_insert=True)
     return event
@@ -146,7 +147,8 @@ def _newest_digest() -> str:
     """Lock the chain until the transaction ends and read its newest digest: two writers must not chain to the same entry.
 
     One way to PostgreSQL and back, each statement with a snapshot of its own, so the second sees what the lock waited
-    for. SQLite's IMMEDIATE transactions serialise writers already.
+    for. It needs the simple query protocol: Django's `prepare_threshold` must stay None. SQLite's IMMEDIATE transactions
+    serialise writers already.
     """
     newest = f"SELECT digest FROM {AuditEvent._meta.db_table} ORDER BY id DESC LIMIT 1"  # noqa: S608
     with connection.cursor() as cursor:

@@ -131,7 +131,6 @@ def progress(part: BulkPart) -> Progress:
 
 def _begin(item: BulkItem, part: BulkPart) -> Any:
     """One item's operation, committed with the item; None where another was faster or it was refused."""
-    after = provisioning.turn_of_bulk(item.instance)  # before the transaction: Redis is asked
     actor = audit.Actor("staff" if part.job.requested_by_id else "system", part.job.requested_by_label)
     try:
         with transaction.atomic():
@@ -141,19 +140,17 @@ def _begin(item: BulkItem, part: BulkPart) -> Any:
             if running is None or not pending.update(status=BulkItem.Status.BEGUN):
                 return None
             operation = provisioning.request(
-                item.instance,
-                actor=actor,
-                user=part.job.requested_by,
-                lane=Operation.Lane.BULK,
-                after=after,
+                item.instance, actor=actor, user=part.job.requested_by, lane=Operation.Lane.BULK
             )
             BulkItem.objects.filter(pk=item.pk).update(operation=operation)
-            return operation.pk
     except PortalError as refusal:
         BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.PENDING).update(
             status=BulkItem.Status.REFUSED, message=str(refusal)
         )
         return None
+    # A place in the line only for what has begun, and Redis is asked between the commits.
+    operations.delay(operation, provisioning.turn_of_bulk(item.instance))
+    return operation.pk
 
 
 def _close_when_done(part: BulkPart) -> None:

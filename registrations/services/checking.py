@@ -39,11 +39,16 @@ def register() -> None:
 def keep_outcome(
     tenant: EntraTenant, found: permissions.PermissionCheck, *, actor: audit.Actor, operation_id: Any = None
 ) -> None:
-    """Write what a check found on the tenant's row, with its history entry."""
+    """Write what a check found on the tenant's row, with its history entry; nothing where the credential is another now."""
+    checked = EntraTenant.objects.filter(
+        pk=tenant.pk, tenant_id=tenant.tenant_id, client_id=tenant.client_id,
+        client_secret_envelope=tenant.client_secret_envelope,
+    )  # fmt: skip
     with transaction.atomic():
-        EntraTenant.objects.filter(pk=tenant.pk).update(
+        if not checked.update(
             checked_at=timezone.now(), missing_permissions=found.missing, excess_permissions=found.excess
-        )
+        ):
+            return
         audit.record(
             "tenant.checked",
             actor=actor,

@@ -75,7 +75,7 @@ class Lease:
 
     def __init__(self, operation_id: Any, token: str) -> None:
         self.operation_id, self.token = operation_id, token
-        self.begun = ""  # the step whose beginning is committed
+        self.begun = ""  # the step that is marked as begun, in the last commit or the one in hand
         self._lost = False
         self._done = threading.Event()
         self.began = self._step_began = self._renewed = time.monotonic()

@@ -36,12 +36,11 @@ def request(
     notes: dict[str, Any] | None = None,
     credential: tuple[str, datetime] | None = None,
     lane: str = "",
-    after: timedelta = timedelta(),
 ) -> Operation:
     """Write a queued operation and its history entry in one transaction.
 
-    `lane` is its kind's own where none is given; `after` is how long it waits for its turn. Raises WrongStateError where
-    the subject has a live operation already: a double click is a message, not a duplicate.
+    `lane` is its kind's own where none is given. Raises WrongStateError where the subject has a live operation already:
+    a double click is a message, not a duplicate.
     """
     kind = kinds.known[kind_name]
     operation = Operation(
@@ -52,7 +51,7 @@ def request(
         subject_label=str(subject),
         steps=[walking.fresh(step) for step in kind.steps],
         notes=notes or {},
-        next_attempt_at=timezone.now() + min(after, LONGEST_LINE),
+        next_attempt_at=timezone.now(),
         requested_by=user,
         requested_by_label=actor.label,
     )
@@ -80,6 +79,14 @@ def lanes_of(ids: Iterable[Any]) -> dict[Any, str]:
     return dict(Operation.objects.filter(pk__in=list(ids)).values_list("pk", "lane"))
 
 
+def delay(operation: Operation, wait: timedelta) -> None:
+    """Let an operation of a bulk job that nobody has begun wait for its turn."""
+    if wait:
+        mine = Operation.objects.filter(pk=operation.pk, status=Operation.Status.QUEUED, lane=BULK)
+        due = timezone.now() + min(wait, LONGEST_LINE)
+        mine.filter(started_at__isnull=True).update(next_attempt_at=due)
+
+
 def waits_of(ids: Iterable[Any]) -> dict[Any, timedelta]:
     """How long until each of these operations is due."""
     now, times = timezone.now(), Operation.objects.filter(pk__in=list(ids)).values_list("pk", "next_attempt_at")
@@ -90,7 +97,9 @@ def mend_times() -> int:
     """Pull times that lie further ahead than any we write: the clock was set back, and nothing may wait for hours."""
     now = timezone.now()
     leased = Operation.objects.filter(status=Operation.Status.RUNNING, leased_until__gt=now + LEASE)
-    queued = Operation.objects.filter(status=Operation.Status.QUEUED, next_attempt_at__gt=now + LONGEST_LINE)
+    in_line = models.Q(lane=BULK, next_attempt_at__gt=now + LONGEST_LINE)
+    at_once = ~models.Q(lane=BULK) & models.Q(next_attempt_at__gt=now + leases.SETTLE)
+    queued = Operation.objects.filter(in_line | at_once, status=Operation.Status.QUEUED)
     waiting = Operation.objects.filter(status=Operation.Status.WAITING, next_attempt_at__gt=now + LONGEST_WAIT)
     return (
         leased.update(leased_until=now + LEASE)
@@ -140,7 +149,9 @@ def put_first(operation: Operation) -> bool:
     if not mine.live().filter(lane=Operation.Lane.BULK).update(lane=Operation.Lane.INTERACTIVE):
         return False
     in_line = models.Q(status=Operation.Status.WAITING, error_code=QuotaSpentError.CODE)
-    mine.filter(in_line | models.Q(status=Operation.Status.QUEUED)).update(next_attempt_at=timezone.now())
+    # One that a stopped worker gave back waits for what that one may still have sent.
+    not_begun = models.Q(status=Operation.Status.QUEUED, started_at__isnull=True)
+    mine.filter(in_line | not_begun).update(next_attempt_at=timezone.now())
     return True
 
 

@@ -54,10 +54,9 @@ def register() -> None:
 
 
 def request(
-    instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adopt_existing: bool = False, lane: str = "",
-    after: timedelta = timedelta(),
-) -> Operation:  # fmt: skip
-    """Queue the provisioning of an instance; a bulk job gives its lane, and how long to wait for its turn.
+    instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adopt_existing: bool = False, lane: str = ""
+) -> Operation:
+    """Queue the provisioning of an instance; a bulk job gives its lane.
 
     Raises WrongStateError where one has not ended yet, or the instance is retired.
     """
@@ -70,7 +69,7 @@ def request(
             pk=instance.pk, status__in=[UmpInstance.Status.DRAFT, UmpInstance.Status.FAILED]
         ).update(status=UmpInstance.Status.PROVISIONING, status_changed_at=timezone.now())
         notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
-        return operations.request(KIND, instance, actor=actor, user=user, notes=notes, lane=lane, after=after)
+        return operations.request(KIND, instance, actor=actor, user=user, notes=notes, lane=lane)
 
 
 def plan(instance: UmpInstance) -> list[tuple[str, str]]:
@@ -129,14 +128,15 @@ def turn_of_bulk(instance: UmpInstance) -> timedelta:
 def _prepay(operation: Operation) -> None:
     """Take the writes of the steps that are left before anything is asked: a turn that stops half-way asks twice."""
     writes = sum(WRITES.get(step["name"], 0) for step in operation.steps if step["status"] != "done")
-    connections.budget_of(_instance(operation).provider.tenant).prepay(writes)
+    if writes:  # what is left may concern the UMP alone
+        connections.budget_of(_instance(operation).provider.tenant).prepay(writes)
 
 
 def _preflight(operation: Operation) -> str:
     instance = _instance(operation)
     tenant = instance.provider.tenant
     connections.require_ump_url(instance)
-    known = checking.lately(tenant)
+    known = checking.lately(tenant) if operation.lane == Operation.Lane.BULK else None
     found = known or checking.check(tenant, operation)[0]
     if found.missing:
         raise RemoteRejectedError(

@@ -1,7 +1,8 @@
 """What a worker keeps in mind during its turn with one operation: rows that its steps need again and again.
 
 A turn is seconds long, two minutes at most, and while an operation lives its subject's address cannot be edited. What a step
-decides by (secrets, notes, the lease) is read afresh all the same.
+decides by (the client secret's state, notes, the lease) is read afresh all the same, and so are credentials when a token
+is asked for.
 """
 
 import contextlib

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
+from django.db.models import Case, Value, When
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -24,6 +25,7 @@ from registrations.errors import (
     PersonNeededError,
     PortalError,
     QuotaSpentError,
+    RemoteRejectedError,
     WrongStateError,
 )
 from registrations.models import Operation
@@ -51,7 +53,7 @@ def run(operation_id: Any) -> bool:
     if leases.is_stopping() or not Operation.objects.claim(operation_id, token, timezone.now(), leases.LEASE):
         return False
     operation = Operation.objects.get(pk=operation_id)
-    with leases.held(operation.pk, token) as lease, _lane(operation), connections.turn(), turns.turn():
+    with leases.held(operation.pk, token) as lease, _lane(operation), _connections(operation), turns.turn():
         try:
             _walk(operation, lease)
         except LeaseLostError:
@@ -78,6 +80,13 @@ def _lane(operation: Operation) -> Iterator[None]:
     finally:
         budget.is_bulk.reset(before)
         budget.prepaid.reset(paid_before)
+
+
+def _connections(operation: Operation) -> contextlib.AbstractContextManager[None]:
+    """One of many may use the token of the one before; a step that is tried again wants one that knows the newest grants."""
+    step = operation.current_step
+    is_first_try = step is None or step["attempts"] == 0
+    return connections.turn(keeps_own_tokens=operation.lane == Operation.Lane.BULK and is_first_try)
 
 
 def write(operation: Operation, token: str, /, **values: Any) -> None:
@@ -181,7 +190,7 @@ def _finish(operation: Operation, step: Step, state: dict[str, Any], note: str, 
 
 def _bear(operation: Operation, token: str, state: dict[str, Any], error: PortalError) -> None:
     """What each refusal of a step means for the operation."""
-    if not isinstance(error, NotYetError):
+    if isinstance(error, RemoteRejectedError):
         connections.forget_tokens()  # what is missing may be granted soon: the next turn needs a token that knows
     if isinstance(error, PersonNeededError):
         _wait_for_person(operation, token, state, error)
@@ -202,30 +211,30 @@ def _put_back(operation: Operation, token: str, state: dict[str, Any], error: No
         _fail(operation, token, PortalError(f"{error} It {TOO_LONG}", code=error.code, request_id=error.request_id))
         return
     pause = error.retry_after or min(FIRST_PAUSE * 2 ** min(max(state["attempts"] - 1, 0), 10), LONGEST_PAUSE)
-    if isinstance(error, QuotaSpentError) and _was_put_first(operation):
-        pause = timedelta()
     state.update(status="waiting", note=str(error), request_id=error.request_id)
     with transaction.atomic(durable=True):
         write(
             operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(error),
-            error_code=error.code, next_attempt_at=timezone.now() + pause, lease="", leased_until=None,
+            error_code=error.code, next_attempt_at=_due(operation, error, pause), lease="", leased_until=None,
         )  # fmt: skip
 
 
 def _wait_for_turn(operation: Operation, token: str, wait: QuotaSpentError) -> None:
     """Before the first call: nothing is begun, and the worker is free for another."""
-    pause = timedelta() if _was_put_first(operation) else wait.retry_after or FIRST_PAUSE
+    pause = wait.retry_after or FIRST_PAUSE
     with transaction.atomic(durable=True):
         write(
             operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(wait),
-            error_code=wait.code, next_attempt_at=timezone.now() + pause, lease="", leased_until=None,
+            error_code=wait.code, next_attempt_at=_due(operation, wait, pause), lease="", leased_until=None,
         )  # fmt: skip
 
 
-def _was_put_first(operation: Operation) -> bool:
-    """Whether a person began to look at it after this turn with it had begun as one of many."""
-    in_line = operation.lane == Operation.Lane.BULK
-    return in_line and not Operation.objects.filter(pk=operation.pk, lane=operation.lane).exists()
+def _due(operation: Operation, error: NotYetError, pause: timedelta) -> Any:
+    """When to look again: at once where a person came to look at one of many while its turn was at work."""
+    now = timezone.now()
+    if not isinstance(error, QuotaSpentError) or operation.lane != Operation.Lane.BULK:
+        return now + pause
+    return Case(When(lane=Operation.Lane.INTERACTIVE, then=Value(now)), default=Value(now + pause))
 
 
 def _hand_back(operation: Operation, lease: Lease) -> None:

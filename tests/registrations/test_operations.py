@@ -19,7 +19,7 @@ from registrations.errors import (
     WrongStateError,
 )
 from registrations.models import AuditEvent, EntraTenant, Operation
-from registrations.services import audit, kinds, operations
+from registrations.services import audit, kinds, leases, operations
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -173,6 +173,28 @@ def test_one_that_was_at_work_when_a_person_came_does_not_go_to_the_end_of_the_l
     operation = worked_on(begin(meanwhile_seen, lane=Operation.Lane.BULK))
     assert operation.next_attempt_at is not None
     assert operation.next_attempt_at <= timezone.now()
+
+
+def test_one_that_a_stopped_worker_gave_back_waits_for_what_that_one_had_sent(begin: Callable[..., Operation]) -> None:
+    operation = begin(waits_for_quota, lane=Operation.Lane.BULK)
+    soon = timezone.now() + timedelta(seconds=3)
+    Operation.objects.filter(pk=operation.pk).update(started_at=timezone.now(), next_attempt_at=soon)
+    assert operations.put_first(operation)
+    operation.refresh_from_db()
+    assert operation.next_attempt_at == soon
+
+
+def test_a_worker_told_to_stop_between_two_steps_leaves_the_next_one_as_it_was(
+    begin: Callable[..., Operation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = iter([False, False, False, True])
+    monkeypatch.setattr(leases, "is_stopping", lambda: next(told, True))
+    operation = begin(lambda _: "", lambda _: "")
+    operations.run(operation.pk)
+    operation.refresh_from_db()
+    first, second = operation.steps
+    assert (operation.status, first["status"], second["status"]) == ("queued", "done", "pending")
+    assert (second["attempts"], second["started_at"]) == (0, None)
 
 
 def test_a_missing_permission_is_believed_only_after_two_minutes(

@@ -8,11 +8,10 @@ import pytest
 from django.utils import timezone
 
 from registrations import connections
-from registrations.clients.budget import is_bulk
 from registrations.clients.entra import EntraRefusedError
-from registrations.errors import RemoteUnavailableError
+from registrations.errors import RemoteRejectedError, RemoteUnavailableError
 from registrations.models import EntraTenant, Operation, UmpInstance
-from registrations.services import audit, custody, provisioning, turns
+from registrations.services import audit, checking, custody, permissions, provisioning, turns
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -48,7 +47,7 @@ def test_a_tenant_that_was_checked_a_moment_ago_is_not_asked_again(
 ) -> None:
     provision()
     before = asked(sandbox, "graph", "/organization")
-    again = provision()
+    again = provision(lane=BULK)
     assert again.status == "succeeded"
     assert asked(sandbox, "graph", "/organization") == before == 1
     assert "few minutes ago" in again.steps[0]["note"]
@@ -67,7 +66,7 @@ def test_an_old_check_is_made_again(
 ) -> None:
     provision()
     EntraTenant.objects.update(**change)
-    provision()
+    provision(lane=BULK)
     assert asked(sandbox, "graph", "/organization") == 2
 
 
@@ -76,7 +75,7 @@ def test_another_credential_is_checked(
 ) -> None:
     provision()
     custody.void_check(instance.provider.tenant)
-    provision()
+    provision(lane=BULK)
     assert asked(sandbox, "graph", "/organization") == 2
 
 
@@ -129,13 +128,41 @@ def test_a_bulk_job_asks_once_for_its_own_token_and_anew_after_a_refusal(
 
 def test_a_new_credential_is_used_at_once(instance: UmpInstance) -> None:
     tenant = instance.provider.tenant
-    with connections.turn():
-        mark = is_bulk.set(True)
+    with connections.turn(keeps_own_tokens=True):
         connections.graph_as_app(tenant).organization()
         tenant.seal("client_secret_envelope", "a-wrong-secret")
-        with pytest.raises(Exception, match="does not accept"):
+        tenant.save()
+        with pytest.raises(RemoteRejectedError, match="does not accept"):
             connections.graph_as_app(tenant).organization()
-        is_bulk.reset(mark)
+
+
+def test_a_person_who_provisions_has_the_tenant_checked_each_time(
+    provision: Callable[..., Operation], sandbox: Sandbox
+) -> None:
+    provision()
+    provision()
+    assert asked(sandbox, "graph", "/organization") == 2
+
+
+def test_the_outcome_for_a_credential_that_was_changed_meanwhile_is_not_kept(instance: UmpInstance) -> None:
+    tenant = EntraTenant.objects.get(pk=instance.provider.tenant_id)
+    custody.keep_tenant_secret(instance.provider.tenant, "another", actor=audit.SYSTEM)
+    checking.keep_outcome(tenant, permissions.PermissionCheck([], []), actor=audit.WORKER)
+    assert EntraTenant.objects.get(pk=tenant.pk).checked_at is None
+
+
+def test_a_broken_discovery_document_is_not_kept(sandbox: Sandbox, instance: UmpInstance) -> None:
+    sandbox.faults.add(service="entra", kind="truncated", path="openid-configuration")
+    with pytest.raises(RemoteUnavailableError):
+        connections.own_token(instance.provider.tenant)
+    assert connections.own_token(instance.provider.tenant).token
+
+
+def test_a_connection_that_was_idle_for_long_is_made_anew(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connections.turn():
+        first = connections._session(sandbox.graph_url)
+        monkeypatch.setattr(connections, "LONGEST_IDLE", -1.0)
+        assert connections._session(sandbox.graph_url) is not first
 
 
 def test_a_turn_reads_a_row_once_and_the_next_turn_reads_it_again() -> None:
