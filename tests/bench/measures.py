@@ -45,7 +45,7 @@ def _bulk_job(count: int, processes: int, tenants: int) -> dict[str, Any]:
             "seconds_that_the_quota_needs": ideal, "ratio": round(max(parts) / ideal, 2),
             "states": dict(made.query(STATES)),
             "refused_with_429": refusals.total, "of_them_after_10_s": refusals.late,
-            "peak_mib_of_one_worker_process": peak // 1024,
+            "peak_mib_of_one_worker_process": peak // 1024, "calls_of_each": calls_by_service(made, count * tenants),
         }  # fmt: skip
 
 
@@ -66,11 +66,16 @@ def calls_of_one_registration(count: int, processes: int) -> dict[str, Any]:
         made.sandbox("calls", method="DELETE")
         (operation,) = made.request("provision", 1)
         made.finish([operation], 120)
-        counts: Counter[str] = Counter()
-        for name, number in made.sandbox("counts").items():
-            service, method, _ = name.split()
-            counts[f"{service} {'reads' if method == 'GET' else 'writes'}"] += number
-        return {"state": made.states([operation])[operation][0], "calls": dict(counts)}
+        return {"state": made.states([operation])[operation][0], "calls": calls_by_service(made, 1)}
+
+
+def calls_by_service(made: Laboratory, operations: int) -> dict[str, float]:
+    """What each operation called since the log was emptied, refused calls too."""
+    counts: Counter[str] = Counter()
+    for name, number in made.sandbox("counts").items():
+        service, method, _ = name.split()
+        counts[f"{service} {'reads' if method == 'GET' else 'writes'}"] += number
+    return {name: round(number / operations, 2) for name, number in sorted(counts.items())}
 
 
 def the_engine_beside_a_bare_task(count: int, processes: int) -> dict[str, Any]:

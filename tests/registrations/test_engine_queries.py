@@ -11,7 +11,7 @@ from registrations.services import audit, kinds, operations
 from tests import factories
 
 pytestmark = pytest.mark.django_db
-EACH_STEP = 6  # its beginning, its end, who it is about, the history's two; savepoints and locks are not counted
+EACH_STEP = 3  # its end with the next one's beginning, and the history's two; savepoints and locks are not counted
 NOT_COUNTED = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT", "SELECT pg_advisory")
 
 
