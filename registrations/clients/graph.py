@@ -212,9 +212,15 @@ class GraphClient:
 
     # https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
     def granted_roles(self, service_principal_id: str) -> frozenset[tuple[str, str]]:
-        """(resource service principal id, app role id) of every application permission granted to it."""
+        """(resource service principal id, app role id) of every application permission granted to it.
+
+        Raises NotYetError where this replica does not know the principal: its id is one that Graph has given us.
+        """
         path = f"/servicePrincipals/{service_principal_id}/appRoleAssignments"
-        return frozenset((grant["resourceId"], grant["appRoleId"]) for grant in self._pages(path))
+        try:
+            return frozenset((grant["resourceId"], grant["appRoleId"]) for grant in self._pages(path))
+        except NotFoundError as missing:
+            raise _not_copied_yet(missing) from missing
 
     # https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignments
     def grant_role(self, service_principal_id: str, resource_id: str, role_id: str) -> None:
@@ -310,9 +316,7 @@ class GraphClient:
             return self._answer(method, path, json=body, headers=headers)
         except NotFoundError as missing:
             # We act only on objects whose ids Graph has given us: it has not copied them to this replica yet.
-            raise NotYetError(
-                "Microsoft is still copying this to its data centres.", code=missing.code, request_id=missing.request_id
-            ) from missing
+            raise _not_copied_yet(missing) from missing
 
     def _act_once(self, method: str, path: str, body: Mapping[str, Any]) -> None:
         try:
@@ -347,6 +351,12 @@ class GraphClient:
             raise
         self._budget.heed(method, response.headers.get("x-ms-throttle-limit-percentage"))
         return response
+
+
+def _not_copied_yet(missing: NotFoundError) -> NotYetError:
+    return NotYetError(
+        "Microsoft is still copying this to its data centres.", code=missing.code, request_id=missing.request_id
+    )
 
 
 def _application(body: Mapping[str, Any]) -> Application:

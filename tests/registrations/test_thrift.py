@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError
-from registrations.errors import RemoteRejectedError, RemoteUnavailableError
+from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavailableError
 from registrations.models import EntraTenant, Operation, UmpInstance
 from registrations.services import audit, checking, custody, permissions, provisioning, turns
 from sandbox.app import Sandbox
@@ -189,6 +189,13 @@ def test_discovery_is_asked_for_once_and_what_is_refused_each_time(sandbox: Sand
         with pytest.raises((EntraRefusedError, RemoteUnavailableError)):
             connections.entra().app_token(tenant_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f0ff", **given)
     assert asked(sandbox, "entra", "0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f0ff/v2.0/.well-known") >= 2
+
+
+def test_grants_of_a_principal_that_a_replica_does_not_know_yet_are_asked_for_later(
+    sandbox: Sandbox, instance: UmpInstance
+) -> None:
+    with pytest.raises(NotYetError):
+        connections.graph_as_app(instance.provider.tenant).granted_roles("0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f0ee")
 
 
 def test_connections_are_kept_between_turns_and_no_cookie_is(sandbox: Sandbox) -> None:
