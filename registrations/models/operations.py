@@ -49,6 +49,7 @@ class Operation(Sealing):
         CANCELLED = "cancelled", "Cancelled"
 
     LIVE = [Status.QUEUED, Status.RUNNING, Status.WAITING]
+    ENDED = [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED]
 
     class Lane(models.TextChoices):
         INTERACTIVE = "interactive", "A person waits for it"

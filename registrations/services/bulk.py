@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from registrations.errors import PortalError, WrongStateError
@@ -65,9 +65,12 @@ def request(instances: Iterable[UmpInstance], *, actor: audit.Actor, user: Any =
 def feed(parts: Iterable[BulkPart] | None = None) -> list[Any]:
     """Begin as many items as may be at work, in these or all running parts. Returns the ids of the new operations."""
     running = BulkPart.objects.filter(status=Status.RUNNING)
-    chosen = running if parts is None else running.filter(pk__in=[part.pk for part in parts])
+    return _feed(running if parts is None else running.filter(pk__in=[part.pk for part in parts]))
+
+
+def _feed(parts: QuerySet[BulkPart]) -> list[Any]:
     begun: list[Any] = []
-    for part in chosen.select_related("job"):
+    for part in parts.select_related("job"):
         free = AT_WORK - part.items.live().filter(operation__waits_for="").count()
         waiting = part.items.pending().select_related("instance__provider__tenant")[: max(free, 0)]
         ours = [pk for item in waiting if (pk := _begin(item, part)) is not None]
@@ -79,10 +82,8 @@ def feed(parts: Iterable[BulkPart] | None = None) -> list[Any]:
 
 def feed_after(operation_id: Any) -> list[Any]:
     """An operation has ended or waits for a person: begin what follows it in its job, if it is part of one."""
-    ours = Operation.objects.filter(pk=operation_id, bulk_item__isnull=False)
-    if not ours.exclude(status__in=Operation.LIVE, waits_for="").exists():
-        return []
-    return feed(BulkPart.objects.filter(items__operation=operation_id))
+    makes_room = Q(items__operation__status__in=Operation.ENDED) | Q(items__operation__waits_for__gt="")
+    return _feed(BulkPart.objects.filter(makes_room, items__operation=operation_id, status=Status.RUNNING))
 
 
 def pause(part: BulkPart, *, actor: audit.Actor) -> None:
@@ -133,7 +134,7 @@ def _begin(item: BulkItem, part: BulkPart) -> Any:
     """One item's operation, committed with the item; None where another was faster or it was refused."""
     actor = audit.Actor("staff" if part.job.requested_by_id else "system", part.job.requested_by_label)
     try:
-        with transaction.atomic():
+        with transaction.atomic(), audit.together():
             # The part's row is locked as well: nothing begins any more once pause or cancel has returned.
             running = BulkPart.objects.select_for_update().filter(pk=part.pk, status=Status.RUNNING).first()
             pending = BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.PENDING)

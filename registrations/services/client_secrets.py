@@ -1,5 +1,7 @@
 """A registration's client secret: exactly one live one of ours, kept sealed, proven, and never touched where not ours."""
 
+from collections.abc import Iterable
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -9,7 +11,7 @@ from registrations.clients.graph import BETWEEN_CREDENTIAL_WRITES, GraphClient, 
 from registrations.clients.graph_answers import GraphRefusedError, Meaning
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
-from registrations.services import audit, desired
+from registrations.services import audit, desired, turns
 from registrations.services.registering import is_fresh, require_managed
 
 OUR_PREFIX = "syncportal:"
@@ -24,19 +26,19 @@ def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: 
     whose text nobody has: it is removed before another is added. `longest` is the tenant's policy (ISO 8601).
     """
     require_managed(registration)
-    _remove_discarded(graph, registration, operation)
-    live = registration.secrets.filter(status__in=ClientSecret.LIVE).first()
-    if live and _still_there(graph, live):
-        return _expiry_note(live)
-    if live:
+    secrets = list(registration.secrets.exclude(status=ClientSecret.Status.REMOVED))
+    _remove(graph, registration, _of_status(secrets, ClientSecret.Status.DISCARDED), operation)
+    for live in _of_status(secrets, *ClientSecret.LIVE):
+        if _still_there(graph, live):
+            return _expiry_note(live)
         _give_up(live, operation)
-    intent = _intend(registration, operation)
+    intended = _of_status(secrets, ClientSecret.Status.INTENDED)
+    intent = intended[0] if intended else _intend(registration, operation)
     _sweep_lost(graph, registration, intent)
     made = _add(graph, registration, intent, longest)
     if not _keep(intent, made, operation):
         graph.remove_secret(registration.object_id, made.key_id)
         raise NotYetError("Another worker went on with this secret.")
-    intent.refresh_from_db()
     return _expiry_note(intent)
 
 
@@ -68,9 +70,12 @@ def prove_secret(
             code=refusal.code,
             request_id=refusal.request_id,
         ) from refusal
-    with transaction.atomic(durable=True):
+
+    def keep() -> None:
         if mark(secret, ClientSecret.Status.STORED, ClientSecret.Status.PROVEN):
             _tell("secret.proven", registration, secret.key_id, operation)
+
+    turns.with_the_step(keep)
     return token
 
 
@@ -145,8 +150,15 @@ def replace(registration: AppRegistration, *, actor: audit.Actor, operation: Ope
 def remove_superseded(graph: GraphClient, registration: AppRegistration, operation: Operation) -> None:
     """Remove secrets whose successor is delivered now."""
     require_managed(registration)
-    registration.secrets.filter(status=ClientSecret.Status.SUPERSEDED).update(status=ClientSecret.Status.DISCARDED)
-    _remove_discarded(graph, registration, operation)
+    # Marked before Entra is asked: a worker that is killed in between leaves one that is known to go.
+    old = [ClientSecret.Status.SUPERSEDED, ClientSecret.Status.DISCARDED]
+    going = list(registration.secrets.filter(status__in=old))
+    superseded = [secret.pk for secret in _of_status(going, ClientSecret.Status.SUPERSEDED)]
+    if superseded:
+        ClientSecret.objects.filter(pk__in=superseded, status=ClientSecret.Status.SUPERSEDED).update(
+            status=ClientSecret.Status.DISCARDED
+        )
+    _remove(graph, registration, going, operation)
 
 
 def live_secret(registration: AppRegistration) -> ClientSecret:
@@ -189,8 +201,12 @@ def _add(graph: GraphClient, registration: AppRegistration, intent: ClientSecret
 
 
 def _keep(intent: ClientSecret, made: NewSecret, operation: Operation) -> bool:
-    """Seal the value before anything else happens; False where another worker has taken the intent away."""
+    """Seal the value and commit it before anything else happens: its text is nowhere else.
+
+    False where another worker has taken the intent away.
+    """
     intent.seal("envelope", made.secret_text)
+    intent.key_id, intent.hint, intent.expires_at = made.key_id, made.hint, made.ends_at
     with transaction.atomic(durable=True):
         kept = ClientSecret.objects.filter(pk=intent.pk, status=ClientSecret.Status.INTENDED).update(
             envelope=intent.envelope, key_id=made.key_id, hint=made.hint, expires_at=made.ends_at,
@@ -205,9 +221,6 @@ def _keep(intent: ClientSecret, made: NewSecret, operation: Operation) -> bool:
 
 
 def _intend(registration: AppRegistration, operation: Operation) -> ClientSecret:
-    intended = registration.secrets.filter(status=ClientSecret.Status.INTENDED).first()
-    if intended:
-        return intended
     intent = ClientSecret(registration=registration)
     intent.display_name = f"{OUR_PREFIX}{operation.kind}:{intent.pk}"
     try:
@@ -229,8 +242,14 @@ def _sweep_lost(graph: GraphClient, registration: AppRegistration, intent: Clien
     raise NotYetError("A secret whose answer was lost is being removed.", retry_after=BETWEEN_CREDENTIAL_WRITES)
 
 
-def _remove_discarded(graph: GraphClient, registration: AppRegistration, operation: Operation) -> None:
-    for secret in registration.secrets.filter(status=ClientSecret.Status.DISCARDED):
+def _of_status(secrets: Iterable[ClientSecret], *statuses: str) -> list[ClientSecret]:
+    return [secret for secret in secrets if secret.status in statuses]
+
+
+def _remove(
+    graph: GraphClient, registration: AppRegistration, secrets: Iterable[ClientSecret], operation: Operation
+) -> None:
+    for secret in secrets:
         graph.remove_secret(registration.object_id, secret.key_id)
         with transaction.atomic(durable=True):
             ClientSecret.objects.filter(pk=secret.pk).update(status=ClientSecret.Status.REMOVED, envelope="")

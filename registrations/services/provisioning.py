@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from registrations import connections
@@ -154,14 +154,14 @@ def _preflight(operation: Operation) -> str:
 
 
 def _claim_name(operation: Operation, instance: UmpInstance) -> None:
-    """Write our row for the application before it is created; stop for a person where one exists without a row of ours."""
+    """Our row for the application stands before it is created; stop for a person where one exists without a row of ours."""
     tenant_id, name = instance.provider.tenant.tenant_id, desired.unique_name(instance)
-    if instance.registrations.filter(tenant_id=tenant_id).exists():
+    if _has_name(instance, tenant_id, name):
         return
-    _refuse_a_name_of_another(tenant_id, name)
     existing = connections.graph_as_app(instance.provider.tenant).find_application(name)
     confirmed_by = twins.require_confirmation(operation, existing, instance.host) if existing else ""
-    with transaction.atomic(durable=True):
+
+    def claim() -> None:
         registration = AppRegistration.objects.create(
             instance=instance, tenant_id=tenant_id, unique_name=name, display_name=instance.app_name,
             adopted=existing is not None,
@@ -172,20 +172,25 @@ def _claim_name(operation: Operation, instance: UmpInstance) -> None:
             after={"unique_name": name, "confirmed_by": confirmed_by} if existing else {"unique_name": name},
         )  # fmt: skip
 
+    turns.with_the_step(claim)
 
-def _refuse_a_name_of_another(tenant_id: str, name: str) -> None:
-    """An instance that was renamed keeps its application, and so the name that comes from its former host."""
-    other = (
-        AppRegistration.objects.select_related("instance__provider")
-        .filter(tenant_id=tenant_id, unique_name=name)
-        .first()
-    )
-    if other:
+
+def _has_name(instance: UmpInstance, tenant_id: str, name: str) -> bool:
+    """Whether the instance has its row already. Raises RemoteRejectedError where the name belongs to another's.
+
+    An instance that was renamed keeps its application, and so the name that comes from its former host.
+    """
+    ours = Q(instance=instance) | Q(unique_name=name)
+    found = list(AppRegistration.objects.select_related("instance__provider").filter(ours, tenant_id=tenant_id))
+    if any(registration.instance_id == instance.pk for registration in found):
+        return True
+    if found:
         raise RemoteRejectedError(
-            f"The unique name {name} belongs to the application of {other.instance or other}, which had this host before. "
-            "Choose another app name for this instance.",
+            f"The unique name {name} belongs to the application of {found[0].instance or found[0]}, which had this host "
+            "before. Choose another app name for this instance.",
             code="name_taken",
         )
+    return False
 
 
 def _application(operation: Operation) -> str:
@@ -213,9 +218,12 @@ def _proof(operation: Operation) -> str:
 def _sync_app(operation: Operation) -> str:
     registration, instance, _ = _at_work_on(operation)
     note = delivery.of(instance).deliver_sync_app(registration, operation)
-    with transaction.atomic(durable=True):
-        client_secrets.deliver(registration, operation)
+
+    def keep() -> None:
         UmpInstance.objects.filter(pk=instance.pk, delivered_at=None).update(delivered_at=timezone.now())
+        client_secrets.deliver(registration, operation)
+
+    turns.with_the_step(keep)
     return note
 
 

@@ -11,7 +11,7 @@ from registrations.clients.graph import Application, GraphClient
 from registrations.clients.graph_answers import GraphRefusedError, Meaning
 from registrations.errors import NotYetError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
-from registrations.services import audit, desired, twins
+from registrations.services import audit, desired, turns, twins
 
 FRESH_FOR = timedelta(minutes=10)  # how long Microsoft may hide or refuse what was just made
 
@@ -44,8 +44,9 @@ def ensure_service_principal(graph: GraphClient, registration: AppRegistration) 
     require_managed(registration)
     principal = graph.ensure_service_principal(registration.app_id)
     if registration.service_principal_id != principal:
-        AppRegistration.objects.filter(pk=registration.pk).update(service_principal_id=principal)
         registration.service_principal_id = principal
+        row = AppRegistration.objects.filter(pk=registration.pk)
+        turns.with_the_step(lambda: row.update(service_principal_id=principal))
     return f"Service principal {principal}."
 
 
@@ -112,11 +113,12 @@ def _keep_ids(registration: AppRegistration, found: Application, operation: Oper
     if registration.object_id == found.object_id:
         return
     registration.object_id, registration.app_id = found.object_id, found.app_id
-    with transaction.atomic(durable=True):
-        AppRegistration.objects.filter(pk=registration.pk).update(
-            object_id=found.object_id, app_id=found.app_id, made_at=timezone.now()
-        )
+    ids = {"app_id": found.app_id, "object_id": found.object_id}
+
+    def keep() -> None:
+        AppRegistration.objects.filter(pk=registration.pk).update(made_at=timezone.now(), **ids)
         audit.record(
-            "application.created", actor=audit.WORKER, subject=registration, operation_id=operation.pk,
-            after={"app_id": found.app_id, "object_id": found.object_id},
-        )  # fmt: skip
+            "application.created", actor=audit.WORKER, subject=registration, operation_id=operation.pk, after=ids
+        )
+
+    turns.with_the_step(keep)

@@ -2,7 +2,8 @@
 
 A turn is seconds long, two minutes at most, and while an operation lives its subject's address cannot be edited. What a step
 decides by (the client secret's state, notes, the lease) is read afresh all the same, and so are credentials when a token
-is asked for.
+is asked for. What a step writes beside its operation's row waits here for the commit that ends the step: one commit in place
+of two, and the history's chain is locked once.
 """
 
 import contextlib
@@ -10,19 +11,25 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
+from django.db import transaction
+
+from registrations.services import audit
+
 T = TypeVar("T")
 
 _kept: ContextVar[dict[str, Any] | None] = ContextVar("kept", default=None)
+_writes: ContextVar[list[Callable[[], object]] | None] = ContextVar("writes", default=None)
 
 
 @contextlib.contextmanager
 def turn() -> Iterator[None]:
     """Remember for the length of a with block, and nothing of the turn before."""
-    before = _kept.set({})
+    before, writes_before = _kept.set({}), _writes.set([])
     try:
         yield
     finally:
         _kept.reset(before)
+        _writes.reset(writes_before)
 
 
 def once(name: str, read: Callable[[], T]) -> T:
@@ -33,3 +40,24 @@ def once(name: str, read: Callable[[], T]) -> T:
     if name not in kept:
         kept[name] = read()
     return cast(T, kept[name])
+
+
+def with_the_step(write: Callable[[], object]) -> None:
+    """Have this written in the commit that ends the step, however it ends; outside a turn at once.
+
+    For what a repeated step finds out again: if the worker dies before that commit, it was not written.
+    """
+    waiting = _writes.get()
+    if waiting is not None:
+        waiting.append(write)
+        return
+    with transaction.atomic(durable=True), audit.together():
+        write()
+
+
+def writes_of_step() -> list[Callable[[], object]]:
+    """What waits for the step's commit. Whoever takes it writes it, or it is lost with the transaction."""
+    waiting = _writes.get() or []
+    taken = list(waiting)
+    waiting.clear()
+    return taken

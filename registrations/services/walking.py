@@ -4,10 +4,11 @@ Every write is guarded by the lease; the network is used between the commits, ne
 """
 
 import contextlib
+import copy
 import logging
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -118,7 +119,8 @@ def _walk(operation: Operation, lease: Lease) -> None:
                 return
             if not _attempt(operation, step, lease):
                 return
-        _close(operation, lease.token, Operation.Status.SUCCEEDED)
+        if operation.is_live:  # a step that was the last one has closed it in its own commit
+            _close(operation, lease.token, Operation.Status.SUCCEEDED)
     except WrongStateError as refusal:
         _fail(operation, lease.token, refusal)
     except QuotaSpentError as wait:
@@ -134,7 +136,7 @@ def _attempt(operation: Operation, step: Step, lease: Lease) -> bool:
             return False
         _begin(operation, state, lease)
     try:
-        note = step.run(operation)
+        _finish(operation, step, _run(operation, step, lease), lease)
     except (LeaseLostError, *DATABASE_TROUBLE) as error:
         if not isinstance(error, MISTAKES):
             raise
@@ -149,9 +151,21 @@ def _attempt(operation: Operation, step: Step, lease: Lease) -> bool:
         logger.exception("Step %s of operation %s broke.", step.name, operation.pk)
         _fail_unknown(operation, step, lease.token)
     else:
-        _finish(operation, step, state, note or "", lease)
         return True
     return False
+
+
+def _run(operation: Operation, step: Step, lease: Lease) -> str:
+    try:
+        return step.run(operation) or ""
+    except Exception:
+        # What it had done before it was refused is kept: whoever looks next must see it.
+        writes = turns.writes_of_step()
+        if writes:
+            with transaction.atomic(durable=True), audit.together():
+                write(operation, lease.token, leased_until=timezone.now() + leases.LEASE)
+                _write_all(writes)
+        raise
 
 
 def _must_stop(lease: Lease) -> bool:
@@ -175,17 +189,37 @@ def _begin(operation: Operation, state: dict[str, Any], lease: Lease) -> None:
     lease.step_begins()
 
 
-def _finish(operation: Operation, step: Step, state: dict[str, Any], note: str, lease: Lease) -> None:
-    """Commit a step's end, and in the same commit the beginning of the one that follows at once."""
+def _finish(operation: Operation, step: Step, note: str, lease: Lease) -> None:
+    """Commit a step's end: with what it wrote, and with the beginning of the step that follows, or the operation's end."""
+    before, operation.steps = operation.steps, copy.deepcopy(operation.steps)
     now = timezone.now()
-    state.update(status="done", ended_at=now.isoformat(), note=note)
+    _state(operation, step.name).update(status="done", ended_at=now.isoformat(), note=note)
+    operation.message = operation.error_code = ""
     following = operation.current_step
     if following and not _overdue(following) and not _must_stop(lease):
         _mark_begun(following, lease)
-    with transaction.atomic(durable=True):
-        write(operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE, message="", error_code="")
-        _history(operation, f"{operation.kind}.{step.name}.done", {"note": note} if note else {})
+    try:
+        with transaction.atomic(durable=True), audit.together():
+            if following:
+                write(
+                    operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE, message="",
+                    error_code="",
+                )  # fmt: skip
+            else:
+                _write_end(operation, lease.token, Operation.Status.SUCCEEDED)
+            _write_all(turns.writes_of_step())
+            _history(operation, f"{operation.kind}.{step.name}.done", {"note": note} if note else {})
+            if not following:
+                _tell_end(operation, Operation.Status.SUCCEEDED)
+    except Exception:
+        operation.steps = before  # as the row still says
+        raise
     lease.step_begins()
+
+
+def _write_all(writes: list[Callable[[], object]]) -> None:
+    for each in writes:
+        each()
 
 
 def _bear(operation: Operation, token: str, state: dict[str, Any], error: PortalError) -> None:
@@ -294,17 +328,27 @@ def _fail(operation: Operation, token: str, error: PortalError) -> None:
 
 
 def _close(operation: Operation, token: str, status: str) -> None:
-    """The last commit: outcome, what it means for the subject, history; and the person's token is gone."""
+    """The last commit, where no step makes it: outcome, what it means for the subject, history."""
+    with transaction.atomic(durable=True), audit.together():
+        _write_end(operation, token, status)
+        _tell_end(operation, status)
+
+
+def _write_end(operation: Operation, token: str, status: str) -> None:
+    """The row's outcome; and the person's token is gone."""
+    write(
+        operation, token, steps=operation.steps, status=status, message=operation.message,
+        error_code=operation.error_code, ended_at=timezone.now(), next_attempt_at=None, lease="",
+        leased_until=None, credential_envelope="", credential_expires_at=None,
+    )  # fmt: skip
+
+
+def _tell_end(operation: Operation, status: str) -> None:
+    """What the outcome means for the subject, and the history."""
     kind = kind_of(operation)
-    with transaction.atomic(durable=True):
-        write(
-            operation, token, steps=operation.steps, status=status, message=operation.message,
-            error_code=operation.error_code, ended_at=timezone.now(), next_attempt_at=None, lease="",
-            leased_until=None, credential_envelope="", credential_expires_at=None,
-        )  # fmt: skip
-        (kind.succeeded if status == Operation.Status.SUCCEEDED else kind.failed)(operation)
-        told = {"message": operation.message, "code": operation.error_code}
-        _history(operation, f"{operation.kind}.{status}", {name: value for name, value in told.items() if value})
+    (kind.succeeded if status == Operation.Status.SUCCEEDED else kind.failed)(operation)
+    told = {"message": operation.message, "code": operation.error_code}
+    _history(operation, f"{operation.kind}.{status}", {name: value for name, value in told.items() if value})
 
 
 def _abandon(operation: Operation, token: str) -> None:
