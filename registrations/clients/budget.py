@@ -7,7 +7,6 @@ to a share of its own.
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -28,7 +27,6 @@ RESERVE = 0.02  # of each bucket, for whom a person waits: three seconds of writ
 MARGIN = 0.98  # of the published rate: two clocks never agree quite
 UNTOLD = timedelta(seconds=10)  # a 429 without Retry-After
 NEAR_LIMIT = 0.8  # from here on Microsoft says how much of the quota is used
-SPREAD = timedelta(seconds=3)
 LOOK_FOR_REDIS_AGAIN = 5.0  # seconds
 FORGET_AFTER = 900  # seconds without a call: by then every bucket is full
 
@@ -235,13 +233,10 @@ class Budget:
     def prepay(self, writes: int) -> None:
         """Take so many writes now, for the turn in hand: it need not stop half-way. Raises QuotaSpentError as `spend`.
 
-        Who stood in the line and finds too little all the same, after a 429, comes again a little later; not all at once.
+        Who finds too little all the same, after a 429, stands in the line anew: beside the line it would take what the next
+        in it is promised, who would then take another's.
         """
-        try:
-            self._take(Cost(writes=writes), had_its_turn=True)
-        except QuotaSpentError as spent:
-            spent.retry_after = (spent.retry_after or timedelta()) + SPREAD * random.random()  # noqa: S311
-            raise
+        self._take(Cost(writes=writes))
         paid = prepaid.get()
         if paid is not None:
             paid[self._key] = paid.get(self._key, 0) + writes
