@@ -60,7 +60,7 @@ if writes > 0 and short_w > 0 then wait = math.max(wait, short_w / ARGV[2]) end
 if units > 0 and short_u > 0 then wait = math.max(wait, short_u / ARGV[4]) end
 if wait == 0 then
   w, u = w - writes, u - units
-elseif spare > 0 and ARGV[9] == '1' then
+elseif spare > 0 and (writes > 0 or units > 0) then
   l = math.max(l, now + wait) + writes / ARGV[2] + units / ARGV[4]
   wait = l - now
 end
@@ -165,12 +165,12 @@ class Budgets:
         self._lock = threading.Lock()
         self._ask_again_at = 0.0
 
-    def take(self, key: str, cost: Cost, *, bulk: bool, had_its_turn: bool = False) -> timedelta:
-        """Take the cost, or say how long to wait: bulk work at the end of the line, unless it stood in it already or has paid."""
+    def take(self, key: str, cost: Cost, *, bulk: bool) -> timedelta:
+        """Take the cost, or say how long to wait: bulk work at the end of the line, unless it has paid and costs nothing."""
         spare = RESERVE if bulk else 0.0
 
         def shared() -> timedelta:
-            arguments = [*self._figures(), cost.writes, cost.units, spare, int(not had_its_turn)]
+            arguments = [*self._figures(), cost.writes, cost.units, spare]
             return timedelta(milliseconds=int(self._take(keys=[_name(key)], args=arguments)))
 
         return self._ask(shared, lambda: timedelta(seconds=self._counter(key).take(cost, spare)))
@@ -249,13 +249,13 @@ class Budget:
         """Take what a call costs. Raises QuotaSpentError with the time to wait where there is too little."""
         cost, paid = cost_of(method, path), prepaid.get() or {}
         if cost.writes and paid.get(self._key, 0) >= cost.writes:
-            self._take(Cost(), had_its_turn=True)  # Microsoft may have asked for a pause meanwhile
+            self._take(Cost())  # Microsoft may have asked for a pause meanwhile
             paid[self._key] -= cost.writes
         else:
             self._take(cost)
 
-    def _take(self, cost: Cost, *, had_its_turn: bool = False) -> None:
-        wait = self._budgets.take(self._key, cost, bulk=is_bulk.get(), had_its_turn=had_its_turn)
+    def _take(self, cost: Cost) -> None:
+        wait = self._budgets.take(self._key, cost, bulk=is_bulk.get())
         if wait:
             raise QuotaSpentError(
                 "Waits for its turn: Microsoft's quota for this tenant is used up for now.", retry_after=wait

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from registrations.errors import QuotaSpentError, WrongStateError
 from registrations.models import Operation
-from registrations.services import audit, kinds, leases, walking
+from registrations.services import audit, kinds, leases, outcomes, walking
 
 # The engine's parts, under the names by which the kinds know them.
 Kind, Step = kinds.Kind, kinds.Step
@@ -190,17 +190,17 @@ def keep_notes(operation: Operation, **values: Any) -> None:
     with transaction.atomic(durable=True):
         # The row's own notes, not the copy in hand: staff may have ticked a hand-over group meanwhile.
         current = Operation.objects.select_for_update().get(pk=operation.pk)
-        walking.write(operation, operation.lease, notes={**current.notes, **values})
+        outcomes.write(operation, operation.lease, notes={**current.notes, **values})
 
 
 def require_lease(operation: Operation) -> None:
     """Guard what a step writes outside its operation, in the step's transaction: a worker that was overtaken stops here."""
-    walking.write(operation, operation.lease, leased_until=timezone.now() + LEASE)
+    outcomes.write(operation, operation.lease, leased_until=timezone.now() + LEASE)
 
 
 def drop_credential(operation: Operation) -> None:
     """Delete the administrator's token under the worker's lease, in the caller's transaction."""
-    walking.write(operation, operation.lease, credential_envelope="", credential_expires_at=None)
+    outcomes.write(operation, operation.lease, credential_envelope="", credential_expires_at=None)
 
 
 def forget_expired_credentials() -> int:

@@ -25,7 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*MEASURES, []], help="default: all")
     parser.add_argument("--count", type=int, default=1000, help="instances, and empty operations")
-    parser.add_argument("--processes", type=int, default=24, help="processes of the worker that provisions")
+    parser.add_argument("--processes", type=int, default=40, help="processes of the worker that provisions")
     parser.add_argument("--write", type=Path, default=Path("var/bench.json"))
     arguments = parser.parse_args()
     found: dict[str, Any] = {"machine": machine(), "measured_at": datetime.datetime.now(datetime.UTC).isoformat()}

@@ -20,7 +20,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from registrations.clients.http import RemoteSession
-from registrations.services import operations, walking
+from registrations.services import operations, outcomes, walking
 
 DIRECTORY = "CHAOS_DIRECTORY"
 # What differs from one operation to the next in the path of the same call.
@@ -77,7 +77,7 @@ _current: Watch | None = None
 
 def install(directory: Path) -> None:
     """Watch every turn of this process from now on."""
-    run, attempt, close = walking.run, walking._attempt, walking._close
+    run, attempt, close = walking.run, walking._attempt, outcomes.close
     send, commit = RemoteSession.send, BaseDatabaseWrapper.commit
 
     def watched_run(operation_id: Any) -> bool:
@@ -111,7 +111,7 @@ def install(directory: Path) -> None:
         with _current.around("commit"):
             return commit(self)
 
-    walking._attempt, walking._close = watched_attempt, watched_close
+    walking._attempt, outcomes.close = watched_attempt, watched_close
     walking.run = operations.run = watched_run
     RemoteSession.send = watched_send  # type: ignore[method-assign]
     BaseDatabaseWrapper.commit = watched_commit  # type: ignore[method-assign]

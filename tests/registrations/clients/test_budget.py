@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -31,6 +32,14 @@ def budgets(request: pytest.FixtureRequest) -> Iterator[Budgets]:
     with contextlib.closing(redis.Redis.from_url(address)) as client:
         if request.param == "redis":
             client.flushall()
+        yield Budgets(client, parts=1)
+
+
+@pytest.fixture
+def shared(server: str) -> Iterator[Budgets]:
+    """Counted in Redis, where the line is."""
+    with contextlib.closing(redis.Redis.from_url(server)) as client:
+        client.flushall()
         yield Budgets(client, parts=1)
 
 
@@ -89,28 +98,42 @@ def test_a_429_without_a_time_is_waited_out(budgets: Budgets) -> None:
     assert budgets.look("app:tenant").blocked > timedelta(seconds=9)
 
 
-def test_bulk_work_stands_in_line_and_comes_back_one_by_one(server: str) -> None:
-    with contextlib.closing(redis.Redis.from_url(server)) as client:
-        client.flushall()
-        shared = Budgets(client, parts=1)
-        empty(shared)
-        waits = spend(shared, 10, bulk=True)
+def test_bulk_work_stands_in_line_and_comes_back_one_by_one(shared: Budgets) -> None:
+    empty(shared)
+    waits = spend(shared, 10, bulk=True)
     gaps = [later - earlier for earlier, later in itertools.pairwise(waits)]
     assert all(timedelta(milliseconds=40) < gap < timedelta(milliseconds=60) for gap in gaps)
 
 
-def test_each_of_many_is_told_its_turn_before_it_begins_and_does_not_lose_it(server: str) -> None:
-    with contextlib.closing(redis.Redis.from_url(server)) as client:
-        client.flushall()
-        shared = Budgets(client, parts=1)
-        assert shared.stand_in_line("app:tenant", 3) == timedelta()  # the bucket is full
-        empty(shared)
-        turns = [shared.stand_in_line("app:tenant", 3) for _ in range(10)]
-        gaps = [later - earlier for earlier, later in itertools.pairwise(turns)]
-        assert all(timedelta(milliseconds=130) < gap < timedelta(milliseconds=170) for gap in gaps)
-        early = shared.take("app:tenant", Cost(writes=3), bulk=True, had_its_turn=True)
-        assert timedelta() < early < turns[-1]
-        assert shared.stand_in_line("app:tenant", 3) < turns[-1] + timedelta(milliseconds=170)
+def test_each_of_many_is_told_its_turn_before_it_begins(shared: Budgets) -> None:
+    assert shared.stand_in_line("app:tenant", 3) == timedelta()  # the bucket is full
+    empty(shared)
+    turns = [shared.stand_in_line("app:tenant", 3) for _ in range(10)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(turns)]
+    assert all(timedelta(milliseconds=130) < gap < timedelta(milliseconds=170) for gap in gaps)
+
+
+def test_who_finds_too_little_at_its_turn_stands_behind_those_who_were_promised_theirs(shared: Budgets) -> None:
+    empty(shared)
+    promised = [shared.stand_in_line("app:tenant", 3) for _ in range(10)]
+    again = shared.take("app:tenant", Cost(writes=3), bulk=True)
+    assert promised[-1] + timedelta(milliseconds=100) < again < promised[-1] + timedelta(milliseconds=170)
+    assert shared.stand_in_line("app:tenant", 3) > again
+
+
+def test_whoever_comes_at_its_turn_finds_what_it_was_promised(shared: Budgets) -> None:
+    empty(shared)
+    wait = shared.stand_in_line("app:tenant", 3)
+    time.sleep(wait.total_seconds())
+    assert shared.take("app:tenant", Cost(writes=3), bulk=True) == timedelta()
+
+
+def test_a_call_that_was_paid_waits_for_a_pause_of_microsofts_and_takes_no_place_in_the_line(shared: Budgets) -> None:
+    shared.heed("app:tenant", writes=0.0, pause=timedelta(seconds=5))
+    before = shared.stand_in_line("app:tenant", 3)
+    paid = shared.take("app:tenant", Cost(), bulk=True)
+    assert timedelta(seconds=4) < paid <= timedelta(seconds=5)
+    assert shared.stand_in_line("app:tenant", 3) < before + timedelta(milliseconds=170)
 
 
 def test_while_redis_is_away_nobody_stands_in_line() -> None:

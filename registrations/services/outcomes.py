@@ -1,0 +1,242 @@
+"""Outcomes: what a turn writes of its steps and of the operation. Each outcome is one commit, guarded by the lease."""
+
+import copy
+import logging
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Case, Value, When
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError
+from registrations.models import Operation
+from registrations.services import audit, leases, turns
+from registrations.services.kinds import Step, about, kind_of
+from registrations.services.leases import Lease, LeaseLostError
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE = timedelta(seconds=2)
+LONGEST_PAUSE = timedelta(minutes=1)
+GIVE_UP_AFTER = timedelta(hours=2)  # for one step; replication takes minutes, a UMP's maintenance longer
+TOO_LONG = "was tried for two hours. Look at what it needs, then resume."
+
+
+def write(operation: Operation, token: str, /, **values: Any) -> None:
+    """Write under the lease. Raises LeaseLostError where another worker has it, or a person ended the operation."""
+    if Operation.objects.held(operation.pk, token).update(**values) != 1:
+        raise LeaseLostError
+    for name, value in values.items():
+        setattr(operation, name, value)
+
+
+def begin(operation: Operation, state: dict[str, Any], lease: Lease) -> None:
+    """Commit a step's beginning."""
+    now = timezone.now()
+    _mark_begun(state, lease)
+    with transaction.atomic(durable=True):
+        write(
+            operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE,
+            started_at=operation.started_at or now,
+        )  # fmt: skip
+    lease.step_begins()
+
+
+def finish(operation: Operation, step: Step, note: str, lease: Lease, *, goes_on: bool) -> None:
+    """Commit a step's end with what it wrote, and the operation's end after the last one.
+
+    Where the turn goes on, the next step begins in the same commit.
+    """
+    before, now = dict(operation.__dict__), timezone.now()
+    operation.steps = copy.deepcopy(operation.steps)
+    state_of(operation, step.name).update(status="done", ended_at=now.isoformat(), note=note)
+    operation.message = operation.error_code = ""
+    following = operation.current_step
+    if following and goes_on and not is_overdue(following):
+        _mark_begun(following, lease)
+    try:
+        with transaction.atomic(durable=True), audit.together():
+            if following:
+                write(
+                    operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE, message="",
+                    error_code="",
+                )  # fmt: skip
+            else:
+                _write_end(operation, lease.token, Operation.Status.SUCCEEDED)
+            for each in turns.writes_of_step():
+                each()
+            _history(operation, f"{operation.kind}.{step.name}.done", {"note": note} if note else {})
+            if not following:
+                _tell_end(operation, Operation.Status.SUCCEEDED)
+    except Exception:
+        operation.__dict__.update(before)  # as the row still says, the lease above all
+        raise
+    lease.step_begins()
+
+
+def keep(operation: Operation, token: str) -> None:
+    """Commit what a step had written before it was refused: whoever looks next must see it."""
+    writes = turns.writes_of_step()
+    if not writes:
+        return
+    with transaction.atomic(durable=True), audit.together():
+        write(operation, token, leased_until=timezone.now() + leases.LEASE)
+        for each in writes:
+            each()
+
+
+def put_back(operation: Operation, token: str, state: dict[str, Any], error: NotYetError) -> None:
+    """The step is tried again later; after two hours the operation fails."""
+    if isinstance(error, QuotaSpentError):
+        state["attempts"] -= 1  # a planned wait is no failed attempt, and its time does not count
+        state["started_at"] = state["started_at"] if state["attempts"] else None
+    elif is_overdue(state):
+        fail(operation, token, PortalError(f"{error} It {TOO_LONG}", code=error.code, request_id=error.request_id))
+        return
+    pause = error.retry_after or min(FIRST_PAUSE * 2 ** min(max(state["attempts"] - 1, 0), 10), LONGEST_PAUSE)
+    state.update(status="waiting", note=str(error), request_id=error.request_id)
+    with transaction.atomic(durable=True):
+        write(
+            operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(error),
+            error_code=error.code, next_attempt_at=_due(operation, error, pause), lease="", leased_until=None,
+        )  # fmt: skip
+
+
+def wait_for_turn(operation: Operation, token: str, wait: QuotaSpentError) -> None:
+    """Before the first call: nothing is begun, and the worker is free for another."""
+    pause = wait.retry_after or FIRST_PAUSE
+    with transaction.atomic(durable=True):
+        write(
+            operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(wait),
+            error_code=wait.code, next_attempt_at=_due(operation, wait, pause), lease="", leased_until=None,
+        )  # fmt: skip
+
+
+def hand_back(operation: Operation, lease: Lease) -> None:
+    """Between two steps: another worker goes on with the next one, which may be marked as begun already."""
+    following = operation.current_step
+    if following and following["name"] == lease.begun:
+        attempts = following["attempts"] - 1
+        following.update(status="waiting" if attempts else "pending", attempts=attempts)
+        following["started_at"] = following["started_at"] if attempts else None
+    with transaction.atomic(durable=True):
+        write(
+            operation, lease.token, steps=operation.steps, status=Operation.Status.QUEUED, next_attempt_at=timezone.now(), lease="",
+            leased_until=None,
+        )  # fmt: skip
+
+
+def try_later(operation: Operation, token: str, error: Exception) -> None:
+    """The database did not take a write, and perhaps takes this one: if not, the lease runs out and another goes on."""
+    logger.warning("The database refused operation %s a write: %s", operation.pk, type(error).__name__)
+    current = operation.current_step
+    pause = min(FIRST_PAUSE * 2 ** min(current["attempts"] if current else 0, 10), LONGEST_PAUSE)
+    with transaction.atomic(durable=True):
+        Operation.objects.held(operation.pk, token).update(
+            status=Operation.Status.WAITING, next_attempt_at=timezone.now() + pause, lease="", leased_until=None,
+            message="The database did not take a write. SyncPortal tries again by itself.", error_code="database",
+        )  # fmt: skip
+
+
+def wait_for_person(operation: Operation, token: str, state: dict[str, Any], needed: PersonNeededError) -> None:
+    """Somebody must act; the history says so once."""
+    waits_already = operation.message == str(needed)
+    state.update(status="waiting", note=str(needed), started_at=None)  # a person's time does not count as ours
+    next_attempt_at = timezone.now() + needed.look_again if needed.look_again else None
+    with transaction.atomic(durable=True):
+        write(
+            operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(needed),
+            error_code=needed.code, waits_for=needed.who, next_attempt_at=next_attempt_at, lease="", leased_until=None,
+        )  # fmt: skip
+        if not waits_already:
+            _history(operation, f"{operation.kind}.waiting", {"waits_for": needed.who, "reason": str(needed)})
+
+
+def fail(operation: Operation, token: str, error: PortalError) -> None:
+    """The step was refused for good; the kind may have a last word."""
+    current = operation.current_step
+    if current:
+        current.update(
+            status="failed", ended_at=timezone.now().isoformat(), note=str(error), request_id=error.request_id
+        )
+    parting = kind_of(operation).before_failing
+    said = parting(operation) if parting else ""
+    operation.message, operation.error_code = f"{error} {said}".strip(), error.code
+    close(operation, token, Operation.Status.FAILED)
+
+
+def fail_unknown(operation: Operation, step: Step, token: str) -> None:
+    """A mistake of ours: the log has the traceback."""
+    sentence = f'The step "{step.title}" met an error SyncPortal does not know. The log has it under {operation.pk}.'
+    fail(operation, token, PortalError(sentence))
+
+
+def close(operation: Operation, token: str, status: str) -> None:
+    """The last commit, where no step makes it: outcome, what it means for the subject, history."""
+    with transaction.atomic(durable=True), audit.together():
+        _write_end(operation, token, status)
+        _tell_end(operation, status)
+
+
+def abandon(operation: Operation, token: str) -> None:
+    """Fail the row and nothing else: whatever would be said to its subject has just broken. The log has the traceback."""
+    with transaction.atomic(durable=True):
+        Operation.objects.held(operation.pk, token).update(
+            status=Operation.Status.FAILED, ended_at=timezone.now(), next_attempt_at=None, lease="", leased_until=None,
+            credential_envelope="", credential_expires_at=None, error_code="unknown",
+            message=f"SyncPortal met an error it does not know. The log has it under {operation.pk}. Resume once it is mended.",
+        )  # fmt: skip
+
+
+def is_overdue(state: dict[str, Any]) -> bool:
+    """Whether the step has been tried for too long."""
+    return span(state) > GIVE_UP_AFTER
+
+
+def span(state: dict[str, Any]) -> timedelta:
+    """How long the step has been tried."""
+    started_at = parse_datetime(state["started_at"]) if state["started_at"] else None
+    return timezone.now() - started_at if started_at else timedelta()
+
+
+def state_of(operation: Operation, name: str) -> dict[str, Any]:
+    """The state of one step on the operation's row."""
+    state: dict[str, Any] = next(step for step in operation.steps if step["name"] == name)
+    return state
+
+
+def _mark_begun(state: dict[str, Any], lease: Lease) -> None:
+    state["started_at"] = state["started_at"] or timezone.now().isoformat()
+    state.update(status="running", attempts=state["attempts"] + 1, note="")
+    lease.begun = state["name"]
+
+
+def _due(operation: Operation, error: NotYetError, pause: timedelta) -> Any:
+    """When to look again: at once where a person came to look at one of many while its turn was at work."""
+    now = timezone.now()
+    if not isinstance(error, QuotaSpentError) or operation.lane != Operation.Lane.BULK:
+        return now + pause
+    return Case(When(lane=Operation.Lane.INTERACTIVE, then=Value(now)), default=Value(now + pause))
+
+
+def _write_end(operation: Operation, token: str, status: str) -> None:
+    """The row's outcome; and the person's token is gone."""
+    write(
+        operation, token, steps=operation.steps, status=status, message=operation.message,
+        error_code=operation.error_code, ended_at=timezone.now(), next_attempt_at=None, lease="",
+        leased_until=None, credential_envelope="", credential_expires_at=None,
+    )  # fmt: skip
+
+
+def _tell_end(operation: Operation, status: str) -> None:
+    """What the outcome means for the subject, and the history."""
+    kind = kind_of(operation)
+    (kind.succeeded if status == Operation.Status.SUCCEEDED else kind.failed)(operation)
+    told = {"message": operation.message, "code": operation.error_code}
+    _history(operation, f"{operation.kind}.{status}", {name: value for name, value in told.items() if value})
+
+
+def _history(operation: Operation, action: str, after: dict[str, Any]) -> None:
+    audit.record(action, actor=audit.WORKER, subject=about(operation), operation_id=operation.pk, after=after)

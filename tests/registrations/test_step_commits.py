@@ -1,0 +1,175 @@
+"""What a step writes beside its operation: in the commit that ends the step, all of it or nothing."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from registrations.errors import NotYetError, RemoteRejectedError
+from registrations.models import AuditEvent, EntraTenant, Operation
+from registrations.services import audit, kinds, operations, provisioning, turns
+from sandbox.app import Sandbox
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+Behaviour = Callable[[Operation], str | None]
+LOCKS_THE_CHAIN = "SELECT digest FROM registrations_auditevent"
+
+
+@pytest.fixture
+def tenant() -> EntraTenant:
+    return factories.make_tenant()
+
+
+@pytest.fixture
+def run(tenant: EntraTenant) -> Iterator[Callable[..., Operation]]:
+    """One turn with an operation whose steps behave as given, and the operation as it is then."""
+
+    def turn(*behaviours: Behaviour, before_failing: Any = None) -> Operation:
+        steps = tuple(operations.Step(f"step{n}", f"Step {n}", each) for n, each in enumerate(behaviours))
+        kind = operations.Kind(
+            "try", "Try", steps, EntraTenant, lambda _: None, lambda _: None, before_failing=before_failing
+        )
+        operations.register(kind)
+        operation = operations.request("try", tenant, actor=audit.SYSTEM)
+        operations.run(operation.pk)
+        operation.refresh_from_db()
+        return operation
+
+    yield turn
+    kinds.known.pop("try", None)
+
+
+def rename(operation: Operation) -> str:
+    """Write with the step's end, and not before."""
+    tenant = EntraTenant.objects.filter(pk=operation.subject_id)
+
+    def write() -> None:
+        tenant.update(name="Renamed")
+        audit.record("tenant.renamed", actor=audit.WORKER, operation_id=operation.pk)
+
+    turns.with_the_step(write)
+    assert name_now() == "Finebak"
+    return "Renamed."
+
+
+def name_now() -> str:
+    return EntraTenant.objects.values_list("name", flat=True).get()
+
+
+def told(operation: Operation) -> list[str]:
+    entries = AuditEvent.objects.filter(operation_id=operation.pk).order_by("id")
+    return list(entries.values_list("action", flat=True))
+
+
+def fine(operation: Operation) -> str:
+    return ""
+
+
+def then_raises(error: Exception) -> Behaviour:
+    def step(operation: Operation) -> str:
+        rename(operation)
+        raise error
+
+    return step
+
+
+def whose_write_breaks(error: Exception) -> Behaviour:
+    def breaks() -> None:
+        raise error
+
+    def step(operation: Operation) -> str:
+        rename(operation)
+        turns.with_the_step(breaks)
+        return ""
+
+    return step
+
+
+def notes_what_is_left(operation: Operation) -> str:
+    operations.keep_notes(operation, left="nothing")
+    return ""
+
+
+def test_a_step_and_its_writes_are_told_in_the_order_in_which_they_happened(run: Callable[..., Operation]) -> None:
+    operation = run(rename, fine)
+    assert (operation.status, name_now()) == ("succeeded", "Renamed")
+    assert told(operation) == ["try.requested", "tenant.renamed", "try.step0.done", "try.step1.done", "try.succeeded"]
+    assert audit.first_broken() is None
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(NotYetError("Not yet."), "waiting"), (RemoteRejectedError("Never."), "failed")]
+)
+def test_what_a_step_had_written_before_it_was_refused_is_kept(
+    run: Callable[..., Operation], error: Exception, status: str
+) -> None:
+    operation = run(then_raises(error))
+    assert (operation.status, name_now()) == (status, "Renamed")
+    assert told(operation)[:2] == ["try.requested", "tenant.renamed"]
+
+
+def test_what_is_said_at_the_failure_knows_what_the_step_had_written(run: Callable[..., Operation]) -> None:
+    operation = run(then_raises(RemoteRejectedError("Never.")), before_failing=lambda _: f"Now {name_now()}.")
+    assert operation.message == "Never. Now Renamed."
+
+
+@pytest.mark.parametrize("after", [(), (fine,)], ids=["last step", "another follows"])
+def test_a_write_that_is_a_mistake_of_ours_fails_the_step_and_leaves_nothing_behind(
+    run: Callable[..., Operation], after: tuple[Behaviour, ...]
+) -> None:
+    # The last word before the failure writes under the lease, so the lease must still be the row's.
+    operation = run(
+        whose_write_breaks(IntegrityError("twice")), *after,
+        before_failing=notes_what_is_left,
+    )  # fmt: skip
+    assert (operation.status, operation.steps[0]["status"], name_now()) == ("failed", "failed", "Finebak")
+    assert str(operation.pk) in operation.message
+    assert operation.notes == {"left": "nothing"}
+    assert told(operation) == ["try.requested", "try.failed"]
+
+
+def test_a_database_that_refuses_the_write_is_asked_again_later(run: Callable[..., Operation]) -> None:
+    operation = run(whose_write_breaks(OperationalError("gone")))
+    assert (operation.status, operation.error_code, name_now()) == ("waiting", "database", "Finebak")
+    assert operation.steps[0]["status"] == "running"
+
+
+def test_entries_of_a_broken_block_are_not_written() -> None:
+    def breaks() -> None:
+        with transaction.atomic(), audit.together():
+            audit.record("tenant.renamed", actor=audit.SYSTEM)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        breaks()
+    assert not AuditEvent.objects.exists()
+    with transaction.atomic():
+        audit.record("tenant.renamed", actor=audit.SYSTEM)
+    assert AuditEvent.objects.count() == 1
+
+
+def test_outside_a_turn_a_write_is_made_at_once(tenant: EntraTenant) -> None:
+    turns.with_the_step(lambda: EntraTenant.objects.update(name="Renamed"))
+    assert name_now() == "Renamed"
+
+
+def test_a_registration_locks_the_chain_once_for_each_step_and_its_secret_and_asks_the_database_fifty_times(
+    sandbox: Sandbox, portal: None
+) -> None:
+    instance = factories.make_instance(sandbox)
+    first = provisioning.request(instance, actor=audit.SYSTEM)
+    operations.run(first.pk)  # finds the tenant checked from now on
+    Operation.objects.all().delete()
+    sandbox.world.add_ump("another", instance.provider.tenant.tenant_id)
+    other = factories.make_instance(sandbox, provider=instance.provider, app_name="another")
+    operation = provisioning.request(other, actor=audit.SYSTEM, lane=Operation.Lane.BULK)
+    with CaptureQueriesContext(connection) as seen:
+        operations.run(operation.pk)
+    operation.refresh_from_db()
+    assert operation.status == "succeeded", operation.message
+    statements = [query["sql"] for query in seen.captured_queries]
+    assert sum(LOCKS_THE_CHAIN in sql for sql in statements) == len(operation.steps) + 1
+    assert len([sql for sql in statements if not sql.startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))]) <= 50
