@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -13,7 +12,7 @@ from registrations import connections
 from registrations.clients.ump import UmpClient, UmpCustomer
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
 from registrations.models import ClientSecret, Operation, UmpInstance
-from registrations.services import audit, client_secrets, kinds, operations
+from registrations.services import audit, client_secrets, kinds, operations, turns
 
 SERVICE_MISSING = "service_missing"
 LOOK_FOR_SERVICE_AGAIN = timedelta(minutes=5)
@@ -70,8 +69,8 @@ def find_service(operation: Operation) -> str:
             look_again=LOOK_FOR_SERVICE_AGAIN,
         )
     _require_same_tenant(found, service, connection.invitation.tenant_id)
-    with transaction.atomic(durable=True):
-        Service.objects.filter(pk=service.pk).update(ump_customer_guid=found.guid.lower())
+    row = Service.objects.filter(pk=service.pk)
+    turns.with_the_step(lambda: row.update(ump_customer_guid=found.guid.lower()))
     return f"Found as UMP customer {found.guid}."
 
 
@@ -103,8 +102,7 @@ def hand_over(operation: Operation) -> str:
         )
         operations.keep_notes(operation, job=job, job_started_at=timezone.now().isoformat())
     _follow(ump, job, secret, operation)
-    with transaction.atomic(durable=True):
-        client_secrets.deliver(registration, operation)
+    turns.with_the_step(lambda: client_secrets.deliver(registration, operation))
     return f"The phone service took it over (job {job})."
 
 
