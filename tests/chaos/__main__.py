@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from demo.processes import end_with_parent
-from tests.chaos import faults, kills
+from tests.chaos import crowds, faults, kills
 from tests.chaos.laboratory import Laboratory, laboratory
 from tests.chaos.verdict import HEAD, Verdict
 
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[Laboratory], Iterator[Verdict]]] = {
     "kills": kills.rows,
     "answers": faults.answers,
     "hurts": faults.hurts,
+    "crowds": crowds.rows,
 }
 
 

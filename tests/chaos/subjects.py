@@ -1,5 +1,6 @@
 """`python -m tests.chaos.subjects KIND COUNT`: rows to work on, made within the product, as JSON lines of what was asked for.
 
+The kind `bulk` is one job of so many instances in each of two tenants: the product begins its operations, and no line is printed.
 With `--points FILE` each operation is to be killed at the point of its line; with `--record` the points are noted.
 """
 
@@ -13,17 +14,23 @@ import django
 from django.db import transaction
 
 KINDS = ("provision", "connect")
+BULK, TENANTS = "bulk", 2
 
 
 def main() -> int:
     """Make the rows and request the operations; each plan is there before a worker can see its operation."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("kind", choices=[*KINDS, BULK])
     parser.add_argument("count", type=int)
     parser.add_argument("--points", type=Path)
     parser.add_argument("--record", action="store_true")
     arguments = parser.parse_args()
     django.setup()
+    if arguments.kind == BULK:
+        from tests.chaos.bulk_rows import request_bulk  # noqa: PLC0415  Django is set up only now
+
+        request_bulk(arguments.count, TENANTS)
+        return 0
     fatal = json.loads(arguments.points.read_text()) if arguments.points else [None] * arguments.count
     from tests.chaos.rows import MAKERS  # noqa: PLC0415  Django is set up only now
 

@@ -1,0 +1,59 @@
+"""Bulk jobs, made within the product: many instances in one or more tenants."""
+
+import re
+import secrets
+
+from registrations import tasks
+from registrations.models import EntraTenant, ServiceProvider, UmpInstance
+from registrations.services import audit, bulk
+from tests.chaos.rows import Control
+
+
+def request_bulk(count: int, tenants: int) -> None:
+    """One bulk job: so many instances in each of so many tenants. Each quota is emptied at its very beginning."""
+    control = Control()
+    model = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
+    models = [model, *(_another_tenant(control, model) for _ in range(1, tenants))]
+    chosen = [instance for model in models for instance in _instances_like(control, model, count)]
+    UmpInstance.objects.bulk_create(chosen, batch_size=500)
+    for model in models:
+        control.empty_quota(model.provider.tenant.client_id, model.provider.tenant.tenant_id)
+    bulk.request(chosen, actor=audit.SYSTEM)
+    tasks.feed_bulk_jobs.apply_async()  # as the admin does once the job is committed
+
+
+def _instances_like(control: Control, model: UmpInstance, count: int) -> list[UmpInstance]:
+    """Instances of the model's provider, each with a UMP of its own; not saved yet."""
+    batch, secret = secrets.token_hex(3), model.unseal("ump_client_secret_envelope")
+    made: list[UmpInstance] = []
+    for number in range(count):
+        name = f"b{batch}-{number}"
+        control.world("add_ump", name=name, tenant_id=model.provider.tenant.tenant_id)
+        instance = UmpInstance(
+            provider=model.provider, app_name=name, ump_url=_ump_url(model, name), ump_tenant_id=model.ump_tenant_id,
+            ump_client_id=model.ump_client_id, ump_scope=model.ump_scope,
+        )  # fmt: skip
+        instance.seal("ump_client_secret_envelope", secret)
+        made.append(instance)
+    return made
+
+
+def _another_tenant(control: Control, model: UmpInstance) -> UmpInstance:
+    """A service provider with a tenant of its own; returned is an instance to copy, not saved."""
+    name = f"Provider{secrets.token_hex(3)}"
+    domain = f"{name.lower()}.localhost"
+    made = control.world("add_provider", name=name, domain=domain)
+    tenant = EntraTenant(name=name, tenant_id=made["tenant_id"], client_id=made["portal_id"])
+    tenant.seal("client_secret_envelope", made["portal_secret"])
+    tenant.save()
+    instance = UmpInstance(
+        provider=ServiceProvider.objects.create(name=name, domain=domain, tenant=tenant),
+        ump_url=_ump_url(model, name.lower()), ump_tenant_id=made["tenant_id"], ump_client_id=made["ump_client_id"],
+        ump_scope=f"api://{made['ump_api_id']}/.default",
+    )  # fmt: skip
+    instance.seal("ump_client_secret_envelope", made["ump_secret"])
+    return instance
+
+
+def _ump_url(model: UmpInstance, name: str) -> str:
+    return re.sub(r"/ump/[^/]+/", f"/ump/{name}/", model.ump_url)
