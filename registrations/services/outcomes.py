@@ -107,6 +107,9 @@ def put_back(operation: Operation, token: str, state: dict[str, Any], error: Not
 def wait_for_turn(operation: Operation, token: str, wait: QuotaSpentError) -> None:
     """Before the first call: nothing is begun, and the worker is free for another."""
     pause = wait.retry_after or FIRST_PAUSE
+    for state in operation.steps:
+        if state["status"] == "running":  # of a worker that died
+            state["status"] = "waiting"
     with transaction.atomic(durable=True):
         write(
             operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(wait),

@@ -11,7 +11,7 @@ from registrations import connections
 from registrations.clients.entra import EntraRefusedError
 from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavailableError
 from registrations.models import EntraTenant, Operation, UmpInstance
-from registrations.services import audit, checking, custody, permissions, provisioning, turns
+from registrations.services import audit, checking, custody, operations, permissions, provisioning, turns
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -111,6 +111,17 @@ def test_a_bulk_job_takes_its_writes_before_it_asks_anything(
     assert operation.status == "succeeded", operation.message
     used = left - connections.budget_of(instance.provider.tenant).look().writes
     assert used <= 3  # what was paid first is not paid again; the bucket fills meanwhile
+
+
+def test_a_step_whose_worker_died_is_not_said_to_run_while_its_operation_waits_for_quota(instance: UmpInstance) -> None:
+    operation = provisioning.request(instance, actor=audit.SYSTEM, lane=BULK)
+    operation.steps[0].update(status="running", attempts=1)
+    past = timezone.now() - timedelta(seconds=1)
+    Operation.objects.update(status="running", leased_until=past, steps=operation.steps)
+    connections.budget_of(instance.provider.tenant).refused("POST", timedelta(seconds=30))
+    operations.run(operation.pk)
+    operation.refresh_from_db()
+    assert (operation.status, operation.steps[0]["status"]) == ("waiting", "waiting")
 
 
 def test_a_bulk_job_asks_once_for_its_own_token_and_anew_after_a_refusal(
