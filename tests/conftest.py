@@ -19,7 +19,7 @@ from registrations import connections, tasks
 from registrations.clients import entra
 from registrations.services import operations
 from sandbox.app import Sandbox
-from tests import factories
+from tests import factories, order_of_locks
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -89,6 +89,22 @@ def _own_budget(settings: Any) -> Iterator[None]:
     connections.budgets.cache_clear()
     yield
     connections.budgets.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _the_chain_is_locked_last(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test watches the product's order of locks, where its transactions can be told apart."""
+    if "db" not in request.fixturenames and not request.node.get_closest_marker("django_db"):
+        yield
+        return
+    request.getfixturevalue("_django_db_helper")
+    if not connection.in_atomic_block:
+        yield
+        return
+    watch = order_of_locks.Watch()
+    with connection.execute_wrapper(watch):
+        yield
+    assert watch.found == [], "Rows were waited for while the history's chain was locked: use audit.atomic."
 
 
 @pytest.fixture

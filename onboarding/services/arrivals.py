@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -93,7 +92,7 @@ def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None
         except RefusedError as refusal:
             refusal.lent = lent_access.give_back_unused(connection, redeemed.access_token, way=sign_in.way)
             raise
-        with transaction.atomic():
+        with audit.atomic():
             sign_ins.succeed(sign_in)
         return Arrival(connection, person, operation)
 
@@ -138,7 +137,7 @@ def _verified(sign_in: SignIn, redeemed: SignInAnswer, answer: dict[str, str]) -
 
 
 def _keep_identity(sign_in: SignIn, person: Identity, ip_address: str | None) -> Connection:
-    with transaction.atomic():
+    with audit.atomic():
         connection = _used(sign_in) or _taken_up(sign_in, person)
         sign_ins.succeed(sign_in)
         audit.record(

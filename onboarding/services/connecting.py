@@ -4,7 +4,6 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from onboarding import requirements
@@ -61,7 +60,7 @@ def request(connection: Connection, *, access_token: str, token_expires_at: date
     Raises WrongStateError where it is under way, or the invitation can no longer be used.
     """
     invitation = connection.invitation
-    with transaction.atomic():
+    with audit.atomic():
         operation = operations.request(
             KIND,
             connection,
@@ -80,7 +79,7 @@ def continue_with(operation: Operation, *, access_token: str, token_expires_at: 
     Raises WrongStateError where it neither waits nor has failed, or the invitation can no longer be used.
     """
     connection = connection_of(operation)
-    with transaction.atomic():
+    with audit.atomic():
         operations.resume(operation, actor=actor)
         subjects.require_usable(connection.invitation_id)
         operation.seal("credential_envelope", access_token)
@@ -185,7 +184,7 @@ def _registration(connection: Connection, operation: Operation) -> AppRegistrati
         return connection.registration
     service = connection.invitation.service
     values: dict[str, Any] = {"display_name": connection.registration_name}
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         registration, created = AppRegistration.objects.get_or_create(
             tenant_id=connection.invitation.tenant_id,
             unique_name=f"{desired.unique_name(service.instance)}-{connection.pk}",

@@ -1,7 +1,5 @@
 """Customers and their services, made or found again by what identifies them."""
 
-from django.db import transaction
-
 from onboarding.models import Customer, Service
 from registrations.errors import WrongStateError
 from registrations.models import UmpInstance
@@ -23,7 +21,7 @@ def ensure_service(
     An empty customer name takes the customer's, or the full name for a new one. Raises ValidationError for bad values,
     WrongStateError where customer or service are kept with other values: a command does not change them.
     """
-    with transaction.atomic():
+    with audit.atomic():
         customer = _ensure_customer(tenant_id, customer_name, full_name, actor)
         found = Service.objects.filter(instance=instance, short_name__iexact=short_name).first()
         if found is None:

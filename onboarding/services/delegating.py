@@ -6,7 +6,6 @@ comes through the refresh token, in a worker.
 
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from onboarding import requirements
@@ -55,7 +54,7 @@ def set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Act
     Raises WrongStateError where something else is at work, or the invitation can no longer be used.
     """
     latest = Operation.objects.filter(kind=KIND, subject_id=connection.pk).order_by("-created_at").first()
-    with transaction.atomic():
+    with audit.atomic():
         if latest is None or latest.status in {Operation.Status.CANCELLED, Operation.Status.SUCCEEDED}:
             latest = _begin(connection, actor)
         elif latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:
@@ -128,7 +127,7 @@ def _renewed(operation: Operation, scopes: list[str]) -> RenewedToken:
     except EntraRefusedError as refusal:
         raise _explained(refusal, operation, connection) from refusal
     token.seal("cache_envelope", renewed.cache)
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         operations.require_lease(operation)  # a worker that was overtaken must stop, not write over a newer cache
         DelegatedToken.objects.filter(pk=token.pk).update(
             cache_envelope=token.cache_envelope, renewed_at=timezone.now()
@@ -175,7 +174,7 @@ def _roles(operation: Operation) -> str:
             who="customer",
             code=ROLES_MISSING,
         )
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         operations.require_lease(operation)
         Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())
     return "Active: " + ", ".join(role.name for role in requirements.TOKEN_ROLES) + "."
@@ -210,7 +209,7 @@ def _deliver(operation: Operation) -> str:
         raise RemoteRejectedError(
             "The UMP took the token over and shows other values. Look at the service.", code="ump_token"
         )
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         operations.require_lease(operation)
         DelegatedToken.objects.filter(pk=token.pk).update(delivered_at=timezone.now())
         audit.record("token.delivered", actor=audit.WORKER, subject=connection, operation_id=operation.pk)

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.utils import timezone
 
 from onboarding import tokens
@@ -46,7 +45,7 @@ def create(
         raise ValidationError({"tenant_id": f"{service.customer} has the tenant ID {service.customer.tenant_id}."})
     _give_link(invitation)
     invitation.full_clean()
-    with transaction.atomic():
+    with audit.atomic():
         # Two people who invite at the same moment must not both find nothing.
         Service.objects.select_for_update().get(pk=service.pk)
         refuse_second(service)
@@ -110,7 +109,7 @@ def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
     Raises WrongStateError where the invitation is used up or revoked, or its mail is being sent at this moment.
     """
     _give_link(invitation)
-    with transaction.atomic():
+    with audit.atomic():
         _cancel_mail(invitation, actor)
         changed = Invitation.objects.filter(pk=invitation.pk, status__in=Invitation.OPEN).update(
             token_hash=invitation.token_hash, token_envelope=invitation.token_envelope, email_sent=False
@@ -129,7 +128,7 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
     A connection that waits is cancelled. Raises WrongStateError where a worker is connecting the customer at this
     moment (half a registration would stay behind), or where the invitation was used up or revoked before.
     """
-    with transaction.atomic():
+    with audit.atomic():
         _cancel_mail(invitation, actor)
         connection = Connection.objects.filter(invitation=invitation).first()
         if connection:
@@ -154,7 +153,7 @@ def copy_link(invitation: Invitation, *, actor: audit.Actor) -> str:
 
     Raises WrongStateError where the link opens nothing any more.
     """
-    with transaction.atomic():
+    with audit.atomic():
         current = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)
         if current.status not in Invitation.OPEN:
             raise WrongStateError(f"The invitation is {current.get_status_display().lower()}: its link opens nothing.")

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -40,7 +39,7 @@ def give_back(operation: Operation) -> str:
     if connection.customer_part_done_at:  # a worker died between this step's commit and its being marked done
         return GIVEN_BACK if connection.grant_removed else NOT_GIVEN_BACK
     removed = _remove_own_grants(graph(operation), connection)
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         operations.drop_credential(operation)
         _keep_outcome(connection, removed, operation)
         Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())
@@ -56,7 +55,7 @@ def give_back_before_failing(operation: Operation) -> str:
         removed = _remove_own_grants(graph(operation), connection)
     except PortalError:
         removed = False
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         _keep_outcome(connection, removed, operation)
     return GIVEN_BACK if removed else NOT_GIVEN_BACK
 
@@ -75,7 +74,7 @@ def give_back_unused(connection: Connection, access_token: str, *, way: str) -> 
         removed = _remove_own_grants(connections.graph_as_person(access_token), connection)
     except PortalError:
         removed = False
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         audit.record("grant.removed" if removed else "grant.left", actor=audit.SYSTEM, subject=connection)
         if not _serves_an_operation(connection):  # one that began meanwhile says for itself how it ends
             Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)

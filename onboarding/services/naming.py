@@ -3,7 +3,6 @@
 import re
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from onboarding.models import Connection, Service
 from onboarding.names import validate_registration_name
@@ -26,7 +25,7 @@ def default_name(service: Service) -> str:
 def choose(connection: Connection, name: str, *, actor: audit.Actor) -> None:
     """Keep the name. Raises ValidationError for a bad one, WrongStateError where the registration exists already."""
     validate_registration_name(name)
-    with transaction.atomic():
+    with audit.atomic():
         before = Connection.objects.values_list("registration_name", flat=True).get(pk=connection.pk)
         changed = Connection.objects.filter(
             pk=connection.pk, registration=None, status__in=[Connection.Status.IDENTIFIED, Connection.Status.FAILED]

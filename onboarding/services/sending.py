@@ -3,7 +3,6 @@
 import smtplib
 from datetime import timedelta
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -24,7 +23,7 @@ def register() -> None:
         operations.Kind(
             name=invitations.SEND_KIND,
             title="Send invitation",
-            steps=(operations.Step("mail", "Send the mail", mail),),
+            steps=(operations.Step("mail", "Send the mail", mail, repeatable=False),),
             subject=Invitation,
             succeeded=_succeeded,
             failed=_failed,
@@ -43,7 +42,7 @@ def mail(operation: Operation) -> str:
         pk=operation.subject_id
     )
     invitations.refuse_unsendable(invitation)
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         Invitation.objects.filter(pk=invitation.pk).update(send_count=F("send_count") + 1)
     message = emails.invitation_mail(invitation, invitations.link_of(invitation))
     try:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from onboarding import requirements, tokens
@@ -112,7 +111,7 @@ def redeem(state: str, browser: str, instance: UmpInstance, *, actor: audit.Acto
     """
     now = timezone.now()
     known = SignIn.objects.filter(state_hash=tokens.state_hash(state), invitation__service__instance=instance)
-    with transaction.atomic():
+    with audit.atomic():
         taken = known.filter(
             browser_hash=tokens.browser_hash(browser), redeemed_at=None, expires_at__gt=now,
             outcome=SignIn.Outcome.STARTED,
@@ -125,7 +124,7 @@ def redeem(state: str, browser: str, instance: UmpInstance, *, actor: audit.Acto
         if sign_in:
             if sign_in.purpose == SignIn.Purpose.AUTHORISE:
                 refusal.lent = Lent.UNKNOWN  # without the code nobody can look
-            with transaction.atomic():
+            with audit.atomic():
                 _record_refusal(sign_in, refusal, actor)
         raise refusal
     return sign_in
@@ -133,7 +132,7 @@ def redeem(state: str, browser: str, instance: UmpInstance, *, actor: audit.Acto
 
 def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> None:
     """Write down how the sign-in ended, in its row and in the history."""
-    with transaction.atomic():
+    with audit.atomic():
         _close(
             sign_in, SignIn.Outcome.REFUSED, refusal=refusal.refusal.key, microsoft_code=refusal.code,
             correlation_id=refusal.correlation_id,
@@ -143,7 +142,7 @@ def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> Non
 
 def refuse_at_the_link(invitation: Invitation, refusal: RefusedError, *, actor: audit.Actor) -> None:
     """Write down that a form behind the link was refused before any sign-in."""
-    with transaction.atomic():
+    with audit.atomic():
         after = {"refusal": refusal.refusal.key, "code": refusal.code}
         audit.record(
             "invitation.refused", actor=actor, subject=invitation,
@@ -161,7 +160,7 @@ def refuse_without_session(instance: UmpInstance, *, actor: audit.Actor) -> None
     told = AuditEvent.objects.filter(action="instance.form_refused", subject_id=str(instance.pk), at__gt=since)
     if told.filter(ip_address=actor.ip_address).exists():
         return
-    with transaction.atomic():
+    with audit.atomic():
         audit.record("instance.form_refused", actor=actor, subject=instance, after={"refusal": "session_missing"})
 
 
@@ -267,7 +266,7 @@ def _write(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Ac
     sign_in.state_hash, sign_in.browser_hash = tokens.state_hash(state), tokens.browser_hash(browser)
     sign_in.expires_at = now + VALID_FOR
     sign_in.seal("flow_envelope", flow)
-    with transaction.atomic():
+    with audit.atomic():
         sign_in.save(force_insert=True)
         if sign_in.purpose == SignIn.Purpose.IDENTIFY:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=now)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from onboarding import requirements
@@ -82,7 +81,7 @@ def request(invitation: Invitation, typed: Typed, *, actor: audit.Actor) -> Oper
     Raises RefusedError where the link opens nothing, another set-up is under way, or too many values were tried.
     """
     sign_ins.refuse_unusable(invitation, SignIn.Purpose.AUTHORISE)
-    with transaction.atomic():
+    with audit.atomic():
         connection, made = Connection.objects.get_or_create(
             invitation=invitation, defaults={"way": ConnectionWay.EXISTING}
         )
@@ -265,7 +264,7 @@ def _keep(operation: Operation) -> str:
     registration.app_id, registration.made_at = typed.client_id, now
     registration.service_principal_id = str(notes.get("principal") or "")
     values: dict[str, Any] = {"status": Connection.Status.CONNECTING, "way": ConnectionWay.EXISTING}
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         operations.drop_credential(operation)  # also the guard: nothing below is written without the lease
         usable = Invitation.objects.usable(now).filter(
             pk=connection.invitation_id, token_hash=notes.get(LINK_NOTE, "")

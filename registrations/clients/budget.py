@@ -166,7 +166,7 @@ class Budgets:
         self._ask_again_at = 0.0
 
     def take(self, key: str, cost: Cost, *, bulk: bool) -> timedelta:
-        """Take the cost, or say how long to wait: bulk work at the end of the line, unless it has paid and costs nothing."""
+        """Take the cost, or say how long to wait: bulk work at the end of the line, where it costs anything."""
         spare = RESERVE if bulk else 0.0
 
         def shared() -> timedelta:
@@ -248,11 +248,17 @@ class Budget:
     def spend(self, method: str, path: str) -> None:
         """Take what a call costs. Raises QuotaSpentError with the time to wait where there is too little."""
         cost, paid = cost_of(method, path), prepaid.get() or {}
-        if cost.writes and paid.get(self._key, 0) >= cost.writes:
-            self._take(Cost())  # Microsoft may have asked for a pause meanwhile
+        is_paid = 0 < cost.writes <= paid.get(self._key, 0)
+        try:
+            self._take(Cost() if is_paid else cost)  # Microsoft may have asked for a pause since it was paid
+        except QuotaSpentError as stopped:
+            if paid.get(
+                self._key
+            ):  # the turn ends and what it paid is lost: a place in the line for what is left to pay
+                stopped.retry_after = self.turn_of_bulk(paid[self._key]) or stopped.retry_after
+            raise
+        if is_paid:
             paid[self._key] -= cost.writes
-        else:
-            self._take(cost)
 
     def _take(self, cost: Cost) -> None:
         wait = self._budgets.take(self._key, cost, bulk=is_bulk.get())

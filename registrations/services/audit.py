@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import ipaddress
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from registrations import encryption
@@ -69,23 +69,32 @@ class Subject:
         return cls(row._meta.model_name or "", str(row.pk), str(row))
 
 
-_together: ContextVar[list[AuditEvent] | None] = ContextVar("together", default=None)
+Entry = tuple[AuditEvent, Callable[[], None]]
+_waiting: ContextVar[list[Entry] | None] = ContextVar("waiting", default=None)
 
 
 @contextlib.contextmanager
-def together() -> Iterator[None]:
-    """Entries made within are chained when the block ends: once the rows they tell of are written, under one lock.
+def atomic(*, durable: bool = False) -> Iterator[None]:
+    """A transaction as Django's, whose history entries are chained at its end, under one lock and after all rows.
 
-    Put it inside the transaction. Who takes rows first and the chain last never waits for one who holds the chain.
+    Whoever holds the chain then waits for no row, so that nobody waits in a circle with one who holds a row and waits for the
+    chain. An inner one leaves its entries to the outer one, and takes them along where it is rolled back.
     """
-    entries: list[AuditEvent] = []
-    before = _together.set(entries)
-    try:
-        yield
-    finally:
-        _together.reset(before)
-    if entries:
-        _chain(entries)
+    with transaction.atomic(durable=durable):
+        if _waiting.get() is not None:
+            yield
+            return
+        entries: list[Entry] = []
+        before = _waiting.set(entries)
+        try:
+            yield
+        finally:
+            _waiting.reset(before)
+        # Django forgets what was registered for the commit within a savepoint that it rolls back.
+        kept = {registered for _, registered, *_ in connection.run_on_commit}
+        valid = [event for event, mark in entries if mark in kept]
+        if valid and not connection.needs_rollback:
+            _chain(valid)
 
 
 def record(
@@ -103,8 +112,7 @@ def record(
     `action` reads `<subject>.<past participle>`. Neither `before`, `after` nor `reason` may hold a secret.
     Raises RuntimeError outside a transaction: an entry that outlives a rolled-back change would be a lie.
     """
-    if not connection.in_atomic_block:
-        raise RuntimeError("History is written in the transaction that makes the change.")
+    _require_transaction()
     about = Subject.of(subject)
     key_id, _ = _chain_key(None)
     event = AuditEvent(
@@ -122,16 +130,22 @@ def record(
         reason=reason,
         key_id=key_id,
     )
-    waiting = _together.get()
+    waiting = _waiting.get()
     if waiting is None:
         _chain([event])
-    else:
-        waiting.append(event)
+        return event
+
+    def mark() -> None:
+        """Nothing to do: that it is still registered says that the entry's savepoint holds."""
+
+    transaction.on_commit(mark)
+    waiting.append((event, mark))
     return event
 
 
 def _chain(events: list[AuditEvent]) -> None:
     """Write the entries behind the newest one. From the lock to the commit all other writers wait."""
+    _require_transaction()
     prepared = [(event, _said(event)) for event in events]
     newest = _newest_digest() or GENESIS
     for event, said in prepared:
@@ -159,6 +173,11 @@ def first_broken() -> int | None:
             return event.pk
         previous = event.digest
     return None
+
+
+def _require_transaction() -> None:
+    if not connection.in_atomic_block:
+        raise RuntimeError("History is written in the transaction that makes the change.")
 
 
 def _chain_key(key_id: str | None) -> tuple[str, bytes]:

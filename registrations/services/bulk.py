@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
@@ -52,7 +51,7 @@ def request(instances: Iterable[UmpInstance], *, actor: audit.Actor, user: Any =
     chosen = sorted(instances, key=lambda instance: (str(instance.provider.tenant_id), instance.host))
     if not chosen:
         raise WrongStateError("Choose at least one instance.")
-    with transaction.atomic():
+    with audit.atomic():
         job = BulkJob.objects.create(requested_by=user, requested_by_label=actor.label)
         for tenant, group in groupby(chosen, key=lambda instance: instance.provider.tenant):
             part = BulkPart.objects.create(job=job, tenant=tenant)
@@ -134,7 +133,7 @@ def _begin(item: BulkItem, part: BulkPart) -> Any:
     """One item's operation, committed with the item; None where another was faster or it was refused."""
     actor = audit.Actor("staff" if part.job.requested_by_id else "system", part.job.requested_by_label)
     try:
-        with transaction.atomic(), audit.together():
+        with audit.atomic():
             # The part's row is locked as well: nothing begins any more once pause or cancel has returned.
             running = BulkPart.objects.select_for_update().filter(pk=part.pk, status=Status.RUNNING).first()
             pending = BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.PENDING)
@@ -157,7 +156,7 @@ def _begin(item: BulkItem, part: BulkPart) -> Any:
 def _close_when_done(part: BulkPart) -> None:
     if part.items.pending().exists() or part.items.live().exists():
         return
-    with transaction.atomic():
+    with audit.atomic():
         running = BulkPart.objects.filter(pk=part.pk, status=Status.RUNNING)
         if running.update(status=Status.COMPLETED, ended_at=timezone.now()):
             audit.record("bulk.completed", actor=audit.WORKER, subject=part.job, after={"tenant": str(part.tenant)})
@@ -165,7 +164,7 @@ def _close_when_done(part: BulkPart) -> None:
 
 def _move(part: BulkPart, before: list[str], after: str, action: str, actor: audit.Actor) -> None:
     ended = {"ended_at": timezone.now()} if after == Status.CANCELLED else {}
-    with transaction.atomic():
+    with audit.atomic():
         if not BulkPart.objects.filter(pk=part.pk, status__in=before).update(status=after, **ended):
             raise WrongStateError("The job was changed meanwhile. Look again.")
         audit.record(action, actor=actor, subject=part.job, after={"tenant": str(part.tenant)})

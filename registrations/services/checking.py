@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from registrations import connections
@@ -44,7 +43,7 @@ def keep_outcome(
         pk=tenant.pk, tenant_id=tenant.tenant_id, client_id=tenant.client_id,
         client_secret_envelope=tenant.client_secret_envelope,
     )  # fmt: skip
-    with transaction.atomic():
+    with audit.atomic():
         if not checked.update(
             checked_at=timezone.now(), missing_permissions=found.missing, excess_permissions=found.excess
         ):

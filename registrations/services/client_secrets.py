@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from registrations import connections
@@ -90,7 +90,7 @@ def remove_strays(graph: GraphClient, registration: AppRegistration, operation: 
     for entry in graph.credentials(registration.object_id):
         if entry.display_name.startswith(OUR_PREFIX) and entry.key_id.lower() not in known:
             graph.remove_secret(registration.object_id, entry.key_id)
-            with transaction.atomic(durable=True):
+            with audit.atomic(durable=True):
                 _tell("secret.removed", registration, entry.key_id, operation, reason="Nobody has its value.")
 
 
@@ -207,7 +207,7 @@ def _keep(intent: ClientSecret, made: NewSecret, operation: Operation) -> bool:
     """
     intent.seal("envelope", made.secret_text)
     intent.key_id, intent.hint, intent.expires_at = made.key_id, made.hint, made.ends_at
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         kept = ClientSecret.objects.filter(pk=intent.pk, status=ClientSecret.Status.INTENDED).update(
             envelope=intent.envelope, key_id=made.key_id, hint=made.hint, expires_at=made.ends_at,
             stored_at=timezone.now(), status=ClientSecret.Status.STORED,
@@ -224,7 +224,7 @@ def _intend(registration: AppRegistration, operation: Operation) -> ClientSecret
     intent = ClientSecret(registration=registration)
     intent.display_name = f"{OUR_PREFIX}{operation.kind}:{intent.pk}"
     try:
-        with transaction.atomic(durable=True):
+        with audit.atomic(durable=True):
             intent.save(force_insert=True)
     except IntegrityError:
         raise NotYetError("Another worker is adding the secret.") from None
@@ -251,7 +251,7 @@ def _remove(
 ) -> None:
     for secret in secrets:
         graph.remove_secret(registration.object_id, secret.key_id)
-        with transaction.atomic(durable=True):
+        with audit.atomic(durable=True):
             ClientSecret.objects.filter(pk=secret.pk).update(status=ClientSecret.Status.REMOVED, envelope="")
             _tell("secret.removed", registration, secret.key_id, operation, reason="It was discarded.")
 
@@ -264,7 +264,7 @@ def _still_there(graph: GraphClient, secret: ClientSecret) -> bool:
 
 
 def _give_up(secret: ClientSecret, operation: Operation) -> None:
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         ClientSecret.objects.filter(pk=secret.pk).update(status=ClientSecret.Status.REMOVED, envelope="")
         reason = "It has ended, or somebody removed it in Entra."
         _tell("secret.found_gone", secret.registration, secret.key_id, operation, reason=reason)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.utils import timezone
 
 from registrations.errors import WrongStateError
@@ -25,7 +25,7 @@ def keep_tenant_secret(tenant: EntraTenant, secret: str, *, actor: audit.Actor) 
     """Seal the client secret of the application that SyncPortal works with in this tenant; what was checked is void."""
     tenant.seal("client_secret_envelope", secret)
     tenant.checked_at, tenant.missing_permissions, tenant.excess_permissions = None, [], []
-    with transaction.atomic():
+    with audit.atomic():
         tenant.save(update_fields=["client_secret_envelope", "checked_at", "missing_permissions", "excess_permissions"])
         audit.record("tenant.secret_kept", actor=actor, subject=tenant)
 
@@ -38,7 +38,7 @@ def void_check(tenant: EntraTenant) -> None:
 def keep_ump_secret(instance: UmpInstance, secret: str, *, actor: audit.Actor) -> None:
     """Seal the client secret with which SyncPortal signs in to the UMP's API."""
     instance.seal("ump_client_secret_envelope", secret)
-    with transaction.atomic():
+    with audit.atomic():
         instance.save(update_fields=["ump_client_secret_envelope"])
         audit.record("instance.secret_kept", actor=actor, subject=instance)
 
@@ -83,7 +83,7 @@ def change_instance_address(
     _need_reason(reason)
     before = {"app_name": instance.app_name, "ump_url": instance.ump_url, "delivery": instance.delivery}
     after = {"app_name": app_name, "ump_url": ump_url, "delivery": delivery or instance.delivery}
-    with transaction.atomic():
+    with audit.atomic():
         _readdress(UmpInstance.objects.filter(pk=instance.pk), **after)
         instance.refresh_from_db()
         audit.record(
@@ -104,12 +104,12 @@ def change_provider_address(
     _need_reason(reason)
     before = {"domain": provider.domain, "tenant": str(provider.tenant)}
     after = {"domain": domain, "tenant": str(tenant)}
-    with transaction.atomic():
+    with audit.atomic():
         # Locked before the first history entry takes the chain: a worker that ends takes them in this order too.
         rows = UmpInstance.objects.select_for_update().filter(provider=provider).order_by("pk")
         instances = list(rows.exclude(status=UmpInstance.Status.RETIRED))
         try:
-            with transaction.atomic():
+            with audit.atomic():
                 ServiceProvider.objects.filter(pk=provider.pk).update(domain=domain, tenant=tenant)
         except IntegrityError:
             raise WrongStateError(f"Another service provider has the domain {domain}.") from None
@@ -136,7 +136,7 @@ def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:
     if Operation.objects.live().filter(_noted(rows.values_list("pk", flat=True))).exists():
         raise WrongStateError("A customer is being connected on this instance. Wait for the end or cancel it first.")
     try:
-        with transaction.atomic():
+        with audit.atomic():
             changed = rows.exclude(models.Exists(LIVE)).update(
                 **address,
                 ump_client_secret_envelope="",

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from django.db import transaction
 from django.utils import timezone
 
 from registrations import connections
@@ -177,7 +176,7 @@ def reveal_secret(operation: Operation, *, actor: audit.Actor) -> str:
     _require_waiting(operation)
     secret = client_secrets.live_secret(registration)
     value = secret.unseal("envelope")  # before it is marked: a key that is missing must not use up the one reveal
-    with transaction.atomic():
+    with audit.atomic():
         if not ClientSecret.objects.filter(pk=secret.pk, revealed_at=None).update(revealed_at=timezone.now()):
             raise WrongStateError("The secret was revealed before. Make another secret if its value was lost.")
         audit.record(
@@ -191,7 +190,7 @@ def tick(operation: Operation, group: str, *, actor: audit.Actor) -> None:
     """Staff saved one group in the UMP; the operation becomes due. Raises WrongStateError where it does not wait for it."""
     if group not in (SYNC_APP, AUTHENTICATION_PORTAL):
         raise WrongStateError("The hand-over sheet has no such group.")
-    with transaction.atomic():
+    with audit.atomic():
         current = Operation.objects.select_for_update().get(pk=operation.pk)
         _require_waiting(current)
         ticks = current.notes.get("ticks", {})

@@ -64,7 +64,7 @@ def import_rows(rows: Sequence[Mapping[str, Any]], *, actor: audit.Actor) -> lis
     hosts: dict[str, int] = {}
     outcomes: list[Outcome] = []
     if not problems:
-        with transaction.atomic():
+        with audit.atomic():
             # Every row a worker may write is locked before the first history entry takes the chain: the workers' order.
             list(UmpInstance.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
             for line, row in enumerate(rows, start=2):

@@ -13,18 +13,23 @@ from registrations.services import audit
 
 @dataclass(frozen=True)
 class Step:
-    """One repeatable act. `run` looks before it acts; what it returns is a note for people."""
+    """One act. `run` looks before it acts; what it returns is a note for people.
+
+    One that cannot look (a mail is sent or not) is not repeatable: nothing that follows may undo the commit of its end.
+    """
 
     name: str
     title: str
     run: Callable[[Operation], str | None]
+    repeatable: bool = True
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of operation: its steps, and what its end means for its subject.
 
-    `succeeded` and `failed` are called inside the closing transaction. `lane` is the queue its bells ring in.
+    `succeeded` is called in the commit that ends the last step: where it breaks, that step has failed and is repeated on
+    Resume. `failed` is called in the commit that ends the operation. `lane` is the queue its bells ring in.
     """
 
     name: str

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.utils import timezone
 
 from registrations.errors import QuotaSpentError, WrongStateError
@@ -59,7 +59,7 @@ def request(
         operation.seal("credential_envelope", credential[0])
         operation.credential_expires_at = credential[1]
     try:
-        with transaction.atomic():
+        with audit.atomic():
             operation.save(force_insert=True)
             audit.record(f"{kind.name}.requested", actor=actor, subject=subject, operation_id=operation.pk)
     except IntegrityError:
@@ -117,12 +117,12 @@ def pause_of(operation_id: Any) -> timedelta | None:
 
 def resume(operation: Operation, *, actor: audit.Actor) -> None:
     """Queue a failed or waiting operation again, at the step where it stopped. Raises WrongStateError otherwise."""
-    with transaction.atomic():
+    with audit.atomic():
         # The row's own steps, not the caller's copy: a worker may have finished some since the page was opened.
         current = Operation.objects.select_for_update().get(pk=operation.pk)
         steps = [state if state["status"] == "done" else {**state, **AGAIN} for state in current.steps]
         try:
-            with transaction.atomic():
+            with audit.atomic():
                 changed = Operation.objects.filter(
                     pk=operation.pk, status__in=[Operation.Status.FAILED, Operation.Status.WAITING]
                 ).update(
@@ -157,7 +157,7 @@ def put_first(operation: Operation) -> bool:
 
 def cancel(operation: Operation, *, actor: audit.Actor) -> None:
     """End a queued or waiting operation. Raises WrongStateError where it runs or has ended."""
-    with transaction.atomic():
+    with audit.atomic():
         changed = Operation.objects.filter(
             pk=operation.pk, status__in=[Operation.Status.QUEUED, Operation.Status.WAITING]
         ).update(
@@ -187,7 +187,7 @@ def wake(operations: Iterable[Operation]) -> list[Any]:
 
 def keep_notes(operation: Operation, **values: Any) -> None:
     """Commit what later attempts must know even if this one dies, under the worker's lease."""
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         # The row's own notes, not the copy in hand: staff may have ticked a hand-over group meanwhile.
         current = Operation.objects.select_for_update().get(pk=operation.pk)
         outcomes.write(operation, operation.lease, notes={**current.notes, **values})

@@ -1,11 +1,10 @@
-"""Outcomes: what a turn writes of its steps and of the operation. Each outcome is one commit, guarded by the lease."""
+"""Outcomes: what a turn writes of its steps and of the operation, in commits that the lease guards."""
 
 import copy
 import logging
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Case, Value, When
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -32,11 +31,11 @@ def write(operation: Operation, token: str, /, **values: Any) -> None:
         setattr(operation, name, value)
 
 
-def begin(operation: Operation, state: dict[str, Any], lease: Lease) -> None:
+def begin_step(operation: Operation, state: dict[str, Any], lease: Lease) -> None:
     """Commit a step's beginning."""
     now = timezone.now()
     _mark_begun(state, lease)
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         write(
             operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE,
             started_at=operation.started_at or now,
@@ -44,31 +43,33 @@ def begin(operation: Operation, state: dict[str, Any], lease: Lease) -> None:
     lease.step_begins()
 
 
-def finish(operation: Operation, step: Step, note: str, lease: Lease, *, goes_on: bool) -> None:
+def end_step(operation: Operation, step: Step, note: str, lease: Lease, *, goes_on: bool) -> None:
     """Commit a step's end with what it wrote, and the operation's end after the last one.
 
-    Where the turn goes on, the next step begins in the same commit.
+    Where the turn goes on, the next step begins in the same commit. Raises what a write of the step, or the kind at the
+    operation's end, raises; then nothing of it is written.
     """
     before, now = dict(operation.__dict__), timezone.now()
     operation.steps = copy.deepcopy(operation.steps)
     state_of(operation, step.name).update(status="done", ended_at=now.isoformat(), note=note)
     operation.message = operation.error_code = ""
     following = operation.current_step
+    is_the_end = following is None and step.repeatable
     if following and goes_on and not is_overdue(following):
         _mark_begun(following, lease)
     try:
-        with transaction.atomic(durable=True), audit.together():
-            if following:
+        with audit.atomic(durable=True):
+            if is_the_end:
+                _write_end(operation, lease.token, Operation.Status.SUCCEEDED)
+            else:
                 write(
                     operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE, message="",
                     error_code="",
                 )  # fmt: skip
-            else:
-                _write_end(operation, lease.token, Operation.Status.SUCCEEDED)
             for each in turns.writes_of_step():
                 each()
             _history(operation, f"{operation.kind}.{step.name}.done", {"note": note} if note else {})
-            if not following:
+            if is_the_end:
                 _tell_end(operation, Operation.Status.SUCCEEDED)
     except Exception:
         operation.__dict__.update(before)  # as the row still says, the lease above all
@@ -76,13 +77,13 @@ def finish(operation: Operation, step: Step, note: str, lease: Lease, *, goes_on
     lease.step_begins()
 
 
-def keep(operation: Operation, token: str) -> None:
-    """Commit what a step had written before it was refused: whoever looks next must see it."""
+def keep_writes(operation: Operation, token: str) -> None:
+    """Commit what a step had written before it was refused: whoever looks next must see it. The lease gets no longer by it."""
     writes = turns.writes_of_step()
     if not writes:
         return
-    with transaction.atomic(durable=True), audit.together():
-        write(operation, token, leased_until=timezone.now() + leases.LEASE)
+    with audit.atomic(durable=True):
+        write(operation, token, lease=token)
         for each in writes:
             each()
 
@@ -97,7 +98,7 @@ def put_back(operation: Operation, token: str, state: dict[str, Any], error: Not
         return
     pause = error.retry_after or min(FIRST_PAUSE * 2 ** min(max(state["attempts"] - 1, 0), 10), LONGEST_PAUSE)
     state.update(status="waiting", note=str(error), request_id=error.request_id)
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         write(
             operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(error),
             error_code=error.code, next_attempt_at=_due(operation, error, pause), lease="", leased_until=None,
@@ -110,7 +111,7 @@ def wait_for_turn(operation: Operation, token: str, wait: QuotaSpentError) -> No
     for state in operation.steps:
         if state["status"] == "running":  # of a worker that died
             state["status"] = "waiting"
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         write(
             operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(wait),
             error_code=wait.code, next_attempt_at=_due(operation, wait, pause), lease="", leased_until=None,
@@ -124,7 +125,7 @@ def hand_back(operation: Operation, lease: Lease) -> None:
         attempts = following["attempts"] - 1
         following.update(status="waiting" if attempts else "pending", attempts=attempts)
         following["started_at"] = following["started_at"] if attempts else None
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         write(
             operation, lease.token, steps=operation.steps, status=Operation.Status.QUEUED, next_attempt_at=timezone.now(), lease="",
             leased_until=None,
@@ -136,7 +137,7 @@ def try_later(operation: Operation, token: str, error: Exception) -> None:
     logger.warning("The database refused operation %s a write: %s", operation.pk, type(error).__name__)
     current = operation.current_step
     pause = min(FIRST_PAUSE * 2 ** min(current["attempts"] if current else 0, 10), LONGEST_PAUSE)
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         Operation.objects.held(operation.pk, token).update(
             status=Operation.Status.WAITING, next_attempt_at=timezone.now() + pause, lease="", leased_until=None,
             message="The database did not take a write. SyncPortal tries again by itself.", error_code="database",
@@ -148,7 +149,7 @@ def wait_for_person(operation: Operation, token: str, state: dict[str, Any], nee
     waits_already = operation.message == str(needed)
     state.update(status="waiting", note=str(needed), started_at=None)  # a person's time does not count as ours
     next_attempt_at = timezone.now() + needed.look_again if needed.look_again else None
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         write(
             operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(needed),
             error_code=needed.code, waits_for=needed.who, next_attempt_at=next_attempt_at, lease="", leased_until=None,
@@ -178,14 +179,14 @@ def fail_unknown(operation: Operation, step: Step, token: str) -> None:
 
 def close(operation: Operation, token: str, status: str) -> None:
     """The last commit, where no step makes it: outcome, what it means for the subject, history."""
-    with transaction.atomic(durable=True), audit.together():
+    with audit.atomic(durable=True):
         _write_end(operation, token, status)
         _tell_end(operation, status)
 
 
 def abandon(operation: Operation, token: str) -> None:
     """Fail the row and nothing else: whatever would be said to its subject has just broken. The log has the traceback."""
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         Operation.objects.held(operation.pk, token).update(
             status=Operation.Status.FAILED, ended_at=timezone.now(), next_attempt_at=None, lease="", leased_until=None,
             credential_envelope="", credential_expires_at=None, error_code="unknown",

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any, cast
 
-from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -62,14 +61,15 @@ def request(
     """
     if instance.status == UmpInstance.Status.RETIRED:
         raise WrongStateError(f"{instance.host} is retired.")
-    with transaction.atomic():
-        # The row before the history's chain, as whoever edits its address takes them: no two wait for each other.
+    notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
+    with audit.atomic():
+        # The operation before the instance, as a worker takes them: no two wait for each other.
+        operation = operations.request(KIND, instance, actor=actor, user=user, notes=notes, lane=lane)
         # An active instance stays active: repeating its provisioning must not close the wizard.
         UmpInstance.objects.filter(
             pk=instance.pk, status__in=[UmpInstance.Status.DRAFT, UmpInstance.Status.FAILED]
         ).update(status=UmpInstance.Status.PROVISIONING, status_changed_at=timezone.now())
-        notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
-        return operations.request(KIND, instance, actor=actor, user=user, notes=notes, lane=lane)
+        return operation
 
 
 def plan(instance: UmpInstance) -> list[tuple[str, str]]:
@@ -95,7 +95,7 @@ def plan(instance: UmpInstance) -> list[tuple[str, str]]:
 
 def adopt(operation: Operation, *, actor: audit.Actor) -> None:
     """A person confirmed that the application found in Entra is taken over. Raises WrongStateError otherwise."""
-    with transaction.atomic():
+    with audit.atomic():
         current = Operation.objects.select_for_update().get(pk=operation.pk)
         if current.status != Operation.Status.WAITING or current.error_code != ADOPTION_NEEDED:
             raise WrongStateError("This operation does not wait for such a confirmation.")
@@ -109,7 +109,7 @@ def adopt(operation: Operation, *, actor: audit.Actor) -> None:
 
 def new_secret(operation: Operation, *, actor: audit.Actor) -> None:
     """Make another secret in place of one that was revealed and lost. Raises WrongStateError where it was confirmed."""
-    with transaction.atomic():
+    with audit.atomic():
         current = Operation.objects.select_for_update().get(pk=operation.pk)
         if current.status != Operation.Status.WAITING or not current.error_code.startswith(delivery.HANDOVER_CODE):
             raise WrongStateError("Only a provisioning that waits for the hand-over sheet can make another secret.")

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from registrations.clients.graph import Application, GraphClient
@@ -79,7 +78,7 @@ def _look(graph: GraphClient, registration: AppRegistration, operation: Operatio
 
 def _forget_purged(registration: AppRegistration, operation: Operation) -> None:
     """The application was deleted for good: its ids and secrets mean nothing any more, and another is made."""
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         live = registration.secrets.exclude(status=ClientSecret.Status.REMOVED)
         live.update(status=ClientSecret.Status.REMOVED, envelope="")
         AppRegistration.objects.filter(pk=registration.pk).update(

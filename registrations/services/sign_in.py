@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -45,7 +45,7 @@ class ThrottledBackend(ModelBackend):
         if user is None:
             _record_refusal(username, address, "sign-in")
             return None
-        with transaction.atomic():
+        with audit.atomic():
             typed.delete()
             audit.record(SIGNED_IN, actor=audit.Actor.staff(user, address), subject=user)
         return user
@@ -99,7 +99,7 @@ def forget_old_tries() -> int:
 def _count_in(username: str, address: str | None) -> PasswordTry | None:
     """Count a password before it is looked at, so that parallel guesses see each other; None where it is one too many."""
     name_key, network = _name_key(username), network_of(address)
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         typed = PasswordTry.objects.create(at=timezone.now(), name_key=name_key, network=network)
     if _is_full(name_key, network, room=1):
         typed.delete()  # it was not looked at, so it told nobody anything
@@ -126,7 +126,7 @@ def _record_refusal(username: str, address: str | None, where: str) -> None:
     actor = audit.Actor(
         AuditEvent.ActorKind.STAFF, name if known else "Unknown user name", _name_key(username), address
     )
-    with transaction.atomic():
+    with audit.atomic():
         audit.record(REFUSED, actor=actor, after={"where": where})
 
 

@@ -2,16 +2,14 @@
 
 A turn is seconds long, two minutes at most, and while an operation lives its subject's address cannot be edited. What a step
 decides by (the client secret's state, notes, the lease) is read afresh all the same, and so are credentials when a token
-is asked for. What a step writes beside its operation's row waits here for the commit that ends the step: one commit in place
-of two, and the history's chain is locked once.
+is asked for. What a step writes and a repeated step would find out again may wait here for the commit that ends the step: one
+commit in place of two, and the history's chain is locked once.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
-
-from django.db import transaction
 
 from registrations.services import audit
 
@@ -43,15 +41,15 @@ def once(name: str, read: Callable[[], T]) -> T:
 
 
 def with_the_step(write: Callable[[], object]) -> None:
-    """Have this written in the commit that ends the step, however it ends; outside a turn at once.
+    """Have this written in the commit that ends the step, or in one of its own where the step is refused; outside a turn at once.
 
-    For what a repeated step finds out again: if the worker dies before that commit, it was not written.
+    For what a repeated step finds out again: if the worker dies or is overtaken before, it is not written.
     """
     waiting = _writes.get()
     if waiting is not None:
         waiting.append(write)
         return
-    with transaction.atomic(durable=True), audit.together():
+    with audit.atomic(durable=True):
         write()
 
 

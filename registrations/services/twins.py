@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
-
 from registrations.clients.graph import Application, DeletedApplication, GraphClient
 from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, WrongStateError
 from registrations.models import AppRegistration, Operation
@@ -21,7 +19,7 @@ def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
     """
     if choice not in (RESTORE, PURGE):
         raise WrongStateError("A deleted application is restored or deleted for good.")
-    with transaction.atomic():
+    with audit.atomic():
         current = Operation.objects.select_for_update().get(pk=operation.pk)
         if current.status != Operation.Status.WAITING or current.error_code != DELETED_TWIN:
             raise WrongStateError("This operation does not wait for such a decision.")
@@ -55,7 +53,7 @@ def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedAppli
             who="staff",
             code=DELETED_TWIN,
         ) from refusal
-    with transaction.atomic(durable=True):
+    with audit.atomic(durable=True):
         audit.record(
             "application.restored" if chosen == RESTORE else "application.purged", actor=audit.WORKER,
             subject=registration, operation_id=operation.pk, after={"app_id": twin.app_id},

@@ -104,7 +104,7 @@ def _walk(operation: Operation, lease: Lease) -> None:
                 return
             if not _attempt(operation, step, lease):
                 return
-        if operation.is_live:  # a step that was the last one has closed it in its own commit
+        if operation.is_live:  # a last step that can be repeated ends the operation in its own commit
             outcomes.close(operation, lease.token, Operation.Status.SUCCEEDED)
     except WrongStateError as refusal:
         outcomes.fail(operation, lease.token, refusal)
@@ -119,10 +119,10 @@ def _attempt(operation: Operation, step: Step, lease: Lease) -> bool:
         if outcomes.is_overdue(state):
             outcomes.fail(operation, lease.token, PortalError(f'The step "{step.title}" {outcomes.TOO_LONG}'))
             return False
-        outcomes.begin(operation, state, lease)
+        outcomes.begin_step(operation, state, lease)
     try:
-        note = _run(operation, step, lease)
-        outcomes.finish(operation, step, note, lease, goes_on=not _must_stop(lease))
+        note = _perform(operation, step, lease)
+        outcomes.end_step(operation, step, note, lease, goes_on=not _must_stop(lease))
     except (LeaseLostError, *DATABASE_TROUBLE) as error:
         if not isinstance(error, MISTAKES):
             raise
@@ -141,11 +141,13 @@ def _attempt(operation: Operation, step: Step, lease: Lease) -> bool:
     return False
 
 
-def _run(operation: Operation, step: Step, lease: Lease) -> str:
+def _perform(operation: Operation, step: Step, lease: Lease) -> str:
     try:
         return step.run(operation) or ""
+    except LeaseLostError:
+        raise  # and writes nothing more
     except Exception:
-        outcomes.keep(operation, lease.token)
+        outcomes.keep_writes(operation, lease.token)
         raise
 
 

@@ -139,7 +139,7 @@ def test_a_database_that_refuses_the_write_is_asked_again_later(run: Callable[..
 
 def test_entries_of_a_broken_block_are_not_written() -> None:
     def breaks() -> None:
-        with transaction.atomic(), audit.together():
+        with audit.atomic():
             audit.record("tenant.renamed", actor=audit.SYSTEM)
             raise ZeroDivisionError
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 from django.utils import timezone
 
 from onboarding.hosts import instance_of
@@ -15,7 +14,7 @@ from onboarding.models import Invitation, Service
 from onboarding.services import customers, invitations
 from registrations import tasks
 from registrations.errors import WrongStateError
-from registrations.services.audit import COMMAND_LINE
+from registrations.services import audit
 
 
 class Command(BaseCommand):
@@ -47,11 +46,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it. Raises CommandError with a sentence; nothing is kept then."""
         try:
-            with transaction.atomic():  # a bad address must not leave a customer behind
+            with audit.atomic():  # a bad address must not leave a customer behind
                 invitation = _invite(options)
-            link = invitations.copy_link(invitation, actor=COMMAND_LINE)
+            link = invitations.copy_link(invitation, actor=audit.COMMAND_LINE)
             if options["send"]:
-                tasks.ring(invitations.send(invitation, actor=COMMAND_LINE).pk)
+                tasks.ring(invitations.send(invitation, actor=audit.COMMAND_LINE).pk)
         except ValidationError as error:
             raise CommandError(_sentences(error)) from error
         except WrongStateError as error:
@@ -77,7 +76,7 @@ def _invite(options: dict[str, Any]) -> Invitation:
         short_name=options["short_name"],
         full_name=options["full_name"],
         service_type=options["service_type"],
-        actor=COMMAND_LINE,
+        actor=audit.COMMAND_LINE,
     )
     return invitations.create(
         service,
@@ -85,7 +84,7 @@ def _invite(options: dict[str, Any]) -> Invitation:
         m365_admin_email=options["m365_admin"],
         expires_at=timezone.now() + timedelta(days=days) if days else None,
         again=options["again"],
-        actor=COMMAND_LINE,
+        actor=audit.COMMAND_LINE,
     )
 
 

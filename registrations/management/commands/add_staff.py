@@ -10,7 +10,6 @@ from django.contrib.auth.models import Group, User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
 from registrations.services import audit
 
@@ -70,7 +69,7 @@ def _add(username: str, full_name: str, group_name: str, password: str) -> User:
         raise CommandError(" ".join(f"{field}: {' '.join(texts)}" for field, texts in named.items())) from None
     except Group.DoesNotExist:
         raise CommandError(f"The group {group_name} is missing. Run manage.py migrate first.") from None
-    with transaction.atomic():
+    with audit.atomic():
         user.save()
         user.groups.set(groups)
         audit.record("staff.added", actor=audit.COMMAND_LINE, subject=user, after={"groups": group_name})

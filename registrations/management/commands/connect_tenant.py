@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.db import transaction
 
 from registrations.management.reporting import ReportingCommand, read_secret
 from registrations.models import EntraTenant
@@ -51,7 +50,7 @@ class Command(ReportingCommand):
         if found.missing:
             raise CommandError(f"{found.sentence} Grant it in Entra with admin consent. Nothing was kept.")
         known_as = checking.confirm(tenant, secret)
-        with transaction.atomic():
+        with audit.atomic():
             if is_new:
                 tenant.save(force_insert=True)
             else:
