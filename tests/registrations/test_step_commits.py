@@ -1,15 +1,18 @@
 """What a step writes beside its operation: in the commit that ends the step, all of it or nothing."""
 
+import contextlib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from registrations.errors import NotYetError, RemoteRejectedError
 from registrations.models import AuditEvent, EntraTenant, Operation
-from registrations.services import audit, kinds, operations, provisioning, turns
+from registrations.services import audit, kinds, leases, operations, provisioning, turns
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -101,7 +104,12 @@ def test_a_step_and_its_writes_are_told_in_the_order_in_which_they_happened(run:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(NotYetError("Not yet."), "waiting"), (RemoteRejectedError("Never."), "failed")]
+    ("error", "status"),
+    [
+        (NotYetError("Not yet."), "waiting"),
+        (RemoteRejectedError("Never."), "failed"),
+        (ZeroDivisionError("a mistake"), "failed"),
+    ],
 )
 def test_what_a_step_had_written_before_it_was_refused_is_kept(
     run: Callable[..., Operation], error: Exception, status: str
@@ -109,6 +117,83 @@ def test_what_a_step_had_written_before_it_was_refused_is_kept(
     operation = run(then_raises(error))
     assert (operation.status, name_now()) == (status, "Renamed")
     assert told(operation)[:2] == ["try.requested", "tenant.renamed"]
+
+
+def test_a_worker_that_was_overtaken_writes_nothing_more(run: Callable[..., Operation]) -> None:
+    def overtaken(operation: Operation) -> str:
+        rename(operation)
+        Operation.objects.filter(pk=operation.pk).update(lease="another worker's")
+        raise RemoteRejectedError("Never.")
+
+    operation = run(overtaken)
+    assert (operation.status, operation.lease, name_now()) == ("running", "another worker's", "Finebak")
+    assert told(operation) == ["try.requested"]
+
+
+def test_a_worker_whose_lease_ran_out_by_its_own_clock_does_not_make_it_longer(run: Callable[..., Operation]) -> None:
+    past = timezone.now() - timedelta(seconds=1)
+
+    def late(operation: Operation) -> str:
+        rename(operation)
+        Operation.objects.filter(pk=operation.pk).update(leased_until=past)
+        raise leases.LeaseLostError
+
+    operation = run(late)
+    assert (operation.status, operation.leased_until, name_now()) == ("running", past, "Finebak")
+
+
+def test_a_last_step_that_waited_once_ends_without_the_words_it_waited_with(run: Callable[..., Operation]) -> None:
+    fates = iter([NotYetError("Wait a little."), None])
+
+    def waits_once(operation: Operation) -> str:
+        fate = next(fates)
+        if fate:
+            raise fate
+        return ""
+
+    operation = run(waits_once)
+    assert (operation.status, operation.message) == ("waiting", "Wait a little.")
+    Operation.objects.update(next_attempt_at=timezone.now())
+    operations.run(operation.pk)
+    operation.refresh_from_db()
+    assert (operation.status, operation.message, operation.error_code) == ("succeeded", "", "")
+    assert AuditEvent.objects.latest("id").after == {}
+
+
+def test_the_end_of_what_cannot_be_repeated_stands_when_the_operations_end_breaks(tenant: EntraTenant) -> None:
+    sent: list[str] = []
+
+    def send(operation: Operation) -> str:
+        sent.append("mail")
+        return "Sent."
+
+    ends = iter([OperationalError("deadlock detected"), None])
+
+    def succeeded(operation: Operation) -> None:
+        error = next(ends)
+        if error:
+            raise error
+
+    steps = (operations.Step("mail", "Mail", send, repeatable=False),)
+    operations.register(operations.Kind("try", "Try", steps, EntraTenant, succeeded, lambda _: None))
+    operation = operations.request("try", tenant, actor=audit.SYSTEM)
+    operations.run(operation.pk)
+    operation.refresh_from_db()
+    assert (operation.status, operation.steps[0]["status"]) == ("waiting", "done")
+    Operation.objects.update(next_attempt_at=timezone.now())
+    operations.run(operation.pk)
+    operation.refresh_from_db()
+    kinds.known.pop("try")
+    assert (operation.status, sent) == ("succeeded", ["mail"])
+
+
+def test_a_request_takes_the_operation_before_the_instance_as_workers_do(sandbox: Sandbox) -> None:
+    instance = factories.make_instance(sandbox)
+    with CaptureQueriesContext(connection) as seen:
+        provisioning.request(instance, actor=audit.SYSTEM)
+    written = [query["sql"] for query in seen.captured_queries if query["sql"].startswith(("INSERT", "UPDATE"))]
+    tables = [sql.split('"')[1].removeprefix("registrations_") for sql in written]
+    assert tables == ["operation", "umpinstance", "auditevent"]
 
 
 def test_what_is_said_at_the_failure_knows_what_the_step_had_written(run: Callable[..., Operation]) -> None:
@@ -149,6 +234,23 @@ def test_entries_of_a_broken_block_are_not_written() -> None:
     with transaction.atomic():
         audit.record("tenant.renamed", actor=audit.SYSTEM)
     assert AuditEvent.objects.count() == 1
+
+
+def test_an_entry_of_a_savepoint_that_was_rolled_back_is_not_written_and_the_others_are() -> None:
+    def breaks() -> None:
+        with audit.atomic():
+            audit.record("tenant.two", actor=audit.SYSTEM)
+            raise ZeroDivisionError
+
+    with audit.atomic():
+        audit.record("tenant.one", actor=audit.SYSTEM)
+        with contextlib.suppress(ZeroDivisionError):
+            breaks()
+        with audit.atomic():
+            audit.record("tenant.three", actor=audit.SYSTEM)
+        assert not AuditEvent.objects.exists()
+    assert list(AuditEvent.objects.order_by("id").values_list("action", flat=True)) == ["tenant.one", "tenant.three"]
+    assert audit.first_broken() is None
 
 
 def test_outside_a_turn_a_write_is_made_at_once(tenant: EntraTenant) -> None:

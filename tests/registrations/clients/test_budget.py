@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 
+from registrations.clients import budget
 from registrations.clients.budget import Budget, Budgets
 from registrations.clients.quota import Cost, cost_of
 from registrations.errors import QuotaSpentError
@@ -134,6 +135,27 @@ def test_a_call_that_was_paid_waits_for_a_pause_of_microsofts_and_takes_no_place
     paid = shared.take("app:tenant", Cost(), bulk=True)
     assert timedelta(seconds=4) < paid <= timedelta(seconds=5)
     assert shared.stand_in_line("app:tenant", 3) < before + timedelta(milliseconds=170)
+
+
+def test_a_turn_that_is_stopped_stands_in_the_line_for_what_it_had_paid(shared: Budgets) -> None:
+    ours = Budget(shared, "app", "tenant")
+    token = budget.prepaid.set({})
+    bulk = budget.is_bulk.set(True)
+    try:
+        ours.prepay(3)
+        ours.spend("PATCH", "/applications")
+        ours.refused("POST", timedelta(seconds=2))
+        promised = shared.stand_in_line("app:tenant", 3)
+        with pytest.raises(QuotaSpentError) as stopped:
+            ours.spend("POST", "/servicePrincipals")
+    finally:
+        budget.prepaid.reset(token)
+        budget.is_bulk.reset(bulk)
+    assert stopped.value.retry_after is not None
+    place = stopped.value.retry_after - promised
+    assert (
+        timedelta(milliseconds=80) < place < timedelta(milliseconds=120)
+    )  # behind the other, for the two that are left
 
 
 def test_while_redis_is_away_nobody_stands_in_line() -> None:
