@@ -1,6 +1,6 @@
 """The engine: request, run, resume, cancel, wake. It knows steps, not what they mean.
 
-The row is the queue. A worker holds a lease (`leases`) and walks the steps (`walking`); every write it makes is guarded by
+The row is the queue. A worker holds a lease (`leases`) and walks the steps (`walking`); every write it makes to the row is guarded by
 that lease; every step is committed before the next begins; the network is used between those commits, never inside one.
 """
 
