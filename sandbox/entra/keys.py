@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -41,19 +42,24 @@ class SigningKeys:
 
     def verify(self, token: str, audiences: list[str], now: float) -> dict[str, Any]:
         """The claims of a token of ours, at the sandbox's time; raises jwt.InvalidTokenError otherwise."""
-        kid = str(jwt.get_unverified_header(token).get("kid"))
-        if kid not in self._keys:
-            raise jwt.InvalidTokenError("unknown key")
-        claims = jwt.decode(
-            token,
-            self._keys[kid].public_key(),
-            algorithms=["RS256"],
-            audience=audiences,
-            options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
-        )
+        claims = dict(self._verified(token, tuple(audiences)))
         if float(claims["exp"]) <= now:
             raise jwt.ExpiredSignatureError("Lifetime validation failed, the token is expired.")
         return claims
+
+    @functools.lru_cache(maxsize=256)  # noqa: B019  it lives as long as its process, and the same token comes many times
+    def _verified(self, token: str, audiences: tuple[str, ...]) -> dict[str, Any]:
+        """Signature and audience hold, and will: no key is ever taken away."""
+        kid = str(jwt.get_unverified_header(token).get("kid"))
+        if kid not in self._keys:
+            raise jwt.InvalidTokenError("unknown key")
+        return jwt.decode(
+            token,
+            self._keys[kid].public_key(),
+            algorithms=["RS256"],
+            audience=list(audiences),
+            options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
+        )
 
     def jwks(self, issuer: str) -> JsonObject:
         keys = []

@@ -18,11 +18,15 @@ def find(call: GraphCall, segment: str) -> Application | None:
     name, value = key_of(segment)
     if name not in ("id", "appId", "uniqueName"):
         raise bad_request(f"Invalid key property '{name}'.")
-    for application in every(call):
-        found = {"id": application.id, "appId": application.app_id, "uniqueName": application.unique_name}[name]
-        if found is not None and found.lower() == value.lower():
-            return application
-    return None
+    wanted, world = value.lower(), call.world
+    # What is compared first is the name: with thousands of applications each call goes through all of them.
+    if name == "uniqueName":
+        named = (a for a in call.tenant.applications.values() if (a.properties.get(name) or "").lower() == wanted)
+    elif name == "appId":
+        named = (a for a in call.tenant.applications.values() if a.app_id == wanted)
+    else:
+        named = (a for a in call.tenant.applications.values() if a.id == wanted)
+    return next((a for a in named if world.settled("application", a.created_at)), None)
 
 
 def get(call: GraphCall) -> Application:

@@ -25,10 +25,10 @@ def find(call: GraphCall, segment: str) -> ServicePrincipal | None:
     name, value = key_of(segment)
     if name not in ("id", "appId"):
         raise bad_request(f"Invalid key property '{name}'.")
-    for principal in every(call):
-        if (principal.app_id if name == "appId" else principal.id).lower() == value.lower():
-            return principal
-    return None
+    wanted, world = value.lower(), call.world
+    principals = call.tenant.service_principals.values()
+    named = (p for p in principals if (p.app_id if name == "appId" else p.id) == wanted)
+    return next((p for p in named if world.settled("service_principal", p.created_at)), None)
 
 
 def get(call: GraphCall) -> ServicePrincipal:
