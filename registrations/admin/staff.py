@@ -7,7 +7,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse, reverse_lazy
 from django.utils.html import format_html
@@ -118,7 +118,7 @@ class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
         """As the history shows it."""
         return person.get_full_name() or "–"
 
-    @transaction.atomic
+    @audit.atomic()
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Setting a password and its history entry are one transaction."""
         return super().user_change_password(request, id, form_url)
@@ -148,7 +148,7 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]
             raise ValidationError(str(refusal)) from None
         raise ValidationError("The password is wrong. Type the one you sign in with.")
 
-    @transaction.atomic
+    @audit.atomic()
     def save(self, commit: bool = True) -> User:
         """The new password and its history entry are one transaction."""
         user: User = super().save(commit)
