@@ -39,6 +39,8 @@ class Watch:
         """Look at a statement, then execute it."""
         if len(connection.savepoint_ids) <= self.base:
             self.locked_by = ""  # no transaction of the product is open
+        if "pg_advisory_xact_lock" in sql and not sql.startswith("SET CONSTRAINTS ALL IMMEDIATE"):
+            self.found.append(f"deferred foreign keys are left to wait at the commit: {sql[:100]}")
         if LOCKS_THE_CHAIN.search(sql):
             self.locked_by = self.locked_by or "the chain"
         elif self.locked_by and WAITS_FOR_A_ROW.search(sql) and not OF_NOBODY_ELSE.search(sql):

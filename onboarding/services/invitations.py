@@ -47,7 +47,7 @@ def create(
     invitation.full_clean()
     with audit.atomic():
         # Two people who invite at the same moment must not both find nothing.
-        Service.objects.select_for_update().get(pk=service.pk)
+        Service.objects.select_for_update(no_key=True).get(pk=service.pk)
         refuse_second(service)
         if is_connected(service) and not again:
             raise WrongStateError(f"{service} is connected already: confirm that it is to be invited again.")

@@ -107,7 +107,10 @@ class PortalAdmin(StyledAdmin):
     ) -> HttpResponse:
         """A service may refuse what the form allowed a moment ago: nothing is kept, and the page says why."""
         try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            if request.method != "POST":
+                return super().changeform_view(request, object_id, form_url, extra_context)
+            with audit.atomic():  # around Django's own, so that all it writes comes before the history
+                return super().changeform_view(request, object_id, form_url, extra_context)
         except WrongStateError as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())

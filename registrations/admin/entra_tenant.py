@@ -16,7 +16,7 @@ from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import SecretForm, actor_of, page
 from registrations.errors import WrongStateError
 from registrations.models import EntraTenant, UmpInstance
-from registrations.services import audit, checking, custody, permissions
+from registrations.services import checking, custody, permissions
 
 KEPT = "A secret is kept, encrypted. It is never shown again. Type a new one to replace it."
 NONE_KEPT = "The secret's value, not its id. It is kept encrypted and never shown again."
@@ -92,15 +92,14 @@ class EntraTenantAdmin(AddressAdmin):
 
     def save_model(self, request: HttpRequest, obj: EntraTenant, form: Any, change: bool) -> None:
         """Keep the edits and the secret, and ask for a check."""
-        with audit.atomic():
-            super().save_model(request, obj, form, change)
-            secret = form.cleaned_data.get("client_secret")
-            if secret:
-                custody.keep_tenant_secret(obj, secret, actor=actor_of(request))
-            elif change and CHECKED_AGAIN & set(form.changed_data):
-                custody.void_check(obj)
-            if CHECKED_AGAIN & set(form.changed_data) and obj.client_secret_envelope:
-                self.ask_for_check(request, obj)
+        super().save_model(request, obj, form, change)
+        secret = form.cleaned_data.get("client_secret")
+        if secret:
+            custody.keep_tenant_secret(obj, secret, actor=actor_of(request))
+        elif change and CHECKED_AGAIN & set(form.changed_data):
+            custody.void_check(obj)
+        if CHECKED_AGAIN & set(form.changed_data) and obj.client_secret_envelope:
+            self.ask_for_check(request, obj)
 
     def ask_for_check(self, request: HttpRequest, tenant: EntraTenant) -> bool:
         """Queue a check and ring for it; tell the person where that is refused."""

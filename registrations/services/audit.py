@@ -204,7 +204,9 @@ def _newest_digest() -> str:
     newest = f"SELECT digest FROM {AuditEvent._meta.db_table} ORDER BY id DESC LIMIT 1"  # noqa: S608
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(f"SELECT pg_advisory_xact_lock({CHAIN_LOCK}); {newest}")
+            # Deferred foreign keys wait for their parents' rows at the commit, with the chain in hand: they are checked before.
+            cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_advisory_xact_lock({CHAIN_LOCK}); {newest}")
+            cursor.nextset()
             cursor.nextset()
         else:
             cursor.execute(newest)

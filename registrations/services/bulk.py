@@ -135,7 +135,7 @@ def _begin(item: BulkItem, part: BulkPart) -> Any:
     try:
         with audit.atomic():
             # The part's row is locked as well: nothing begins any more once pause or cancel has returned.
-            running = BulkPart.objects.select_for_update().filter(pk=part.pk, status=Status.RUNNING).first()
+            running = BulkPart.objects.select_for_update(no_key=True).filter(pk=part.pk, status=Status.RUNNING).first()
             pending = BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.PENDING)
             if running is None or not pending.update(status=BulkItem.Status.BEGUN):
                 return None

@@ -61,7 +61,7 @@ def hold_address(instances: models.QuerySet[UmpInstance]) -> None:
 
     Raises WrongStateError where their address is past editing: an operation may have begun a moment ago.
     """
-    list(instances.order_by("pk").select_for_update(of=("self",)).only("pk"))
+    list(instances.order_by("pk").select_for_update(of=("self",), no_key=True).only("pk"))
     if is_fixed(instances):
         raise WrongStateError(
             "Nothing is saved: an operation has begun here, or something was delivered, and it uses this address. "
@@ -106,7 +106,7 @@ def change_provider_address(
     after = {"domain": domain, "tenant": str(tenant)}
     with audit.atomic():
         # Locked before the first history entry takes the chain: a worker that ends takes them in this order too.
-        rows = UmpInstance.objects.select_for_update().filter(provider=provider).order_by("pk")
+        rows = UmpInstance.objects.select_for_update(no_key=True).filter(provider=provider).order_by("pk")
         instances = list(rows.exclude(status=UmpInstance.Status.RETIRED))
         try:
             with audit.atomic():
@@ -132,7 +132,8 @@ def _follow_provider(instance: UmpInstance, domain: str, reason: str, actor: aud
 
 
 def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:
-    # The guard and the change are one statement: an operation that began a moment ago must not be sent elsewhere.
+    # Locked first, then looked at: whoever begins an operation locks the instance too, and one that began a moment ago is seen.
+    list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
     if Operation.objects.live().filter(_noted(rows.values_list("pk", flat=True))).exists():
         raise WrongStateError("A customer is being connected on this instance. Wait for the end or cancel it first.")
     try:

@@ -191,7 +191,7 @@ def tick(operation: Operation, group: str, *, actor: audit.Actor) -> None:
     if group not in (SYNC_APP, AUTHENTICATION_PORTAL):
         raise WrongStateError("The hand-over sheet has no such group.")
     with audit.atomic():
-        current = Operation.objects.select_for_update().get(pk=operation.pk)
+        current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
         _require_waiting(current)
         ticks = current.notes.get("ticks", {})
         if group in ticks:

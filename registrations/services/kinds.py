@@ -28,8 +28,9 @@ class Step:
 class Kind:
     """A kind of operation: its steps, and what its end means for its subject.
 
-    `succeeded` is called in the commit that ends the last step: where it breaks, that step has failed and is repeated on
-    Resume. `failed` is called in the commit that ends the operation. `lane` is the queue its bells ring in.
+    `succeeded` is called in the commit that ends the last step (in one of its own where that step is not repeatable): where
+    it breaks, that step has failed and is repeated on Resume. `failed` is called in the commit that ends the operation.
+    `lane` is the queue its bells ring in.
     """
 
     name: str

@@ -119,7 +119,7 @@ def resume(operation: Operation, *, actor: audit.Actor) -> None:
     """Queue a failed or waiting operation again, at the step where it stopped. Raises WrongStateError otherwise."""
     with audit.atomic():
         # The row's own steps, not the caller's copy: a worker may have finished some since the page was opened.
-        current = Operation.objects.select_for_update().get(pk=operation.pk)
+        current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
         steps = [state if state["status"] == "done" else {**state, **AGAIN} for state in current.steps]
         try:
             with audit.atomic():
@@ -189,7 +189,7 @@ def keep_notes(operation: Operation, **values: Any) -> None:
     """Commit what later attempts must know even if this one dies, under the worker's lease."""
     with audit.atomic(durable=True):
         # The row's own notes, not the copy in hand: staff may have ticked a hand-over group meanwhile.
-        current = Operation.objects.select_for_update().get(pk=operation.pk)
+        current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
         outcomes.write(operation, operation.lease, notes={**current.notes, **values})
 
 

@@ -65,6 +65,8 @@ def request(
     with audit.atomic():
         # The operation before the instance, as a worker takes them: no two wait for each other.
         operation = operations.request(KIND, instance, actor=actor, user=user, notes=notes, lane=lane)
+        # Whoever edits its address has it locked, or finds this operation.
+        UmpInstance.objects.select_for_update(no_key=True).only("pk").get(pk=instance.pk)
         # An active instance stays active: repeating its provisioning must not close the wizard.
         UmpInstance.objects.filter(
             pk=instance.pk, status__in=[UmpInstance.Status.DRAFT, UmpInstance.Status.FAILED]
@@ -96,7 +98,7 @@ def plan(instance: UmpInstance) -> list[tuple[str, str]]:
 def adopt(operation: Operation, *, actor: audit.Actor) -> None:
     """A person confirmed that the application found in Entra is taken over. Raises WrongStateError otherwise."""
     with audit.atomic():
-        current = Operation.objects.select_for_update().get(pk=operation.pk)
+        current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
         if current.status != Operation.Status.WAITING or current.error_code != ADOPTION_NEEDED:
             raise WrongStateError("This operation does not wait for such a confirmation.")
         Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "adoption_confirmed_by": actor.label})
@@ -110,7 +112,7 @@ def adopt(operation: Operation, *, actor: audit.Actor) -> None:
 def new_secret(operation: Operation, *, actor: audit.Actor) -> None:
     """Make another secret in place of one that was revealed and lost. Raises WrongStateError where it was confirmed."""
     with audit.atomic():
-        current = Operation.objects.select_for_update().get(pk=operation.pk)
+        current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
         if current.status != Operation.Status.WAITING or not current.error_code.startswith(delivery.HANDOVER_CODE):
             raise WrongStateError("Only a provisioning that waits for the hand-over sheet can make another secret.")
         if delivery.SYNC_APP in current.notes.get("ticks", {}):

@@ -20,7 +20,7 @@ def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
     if choice not in (RESTORE, PURGE):
         raise WrongStateError("A deleted application is restored or deleted for good.")
     with audit.atomic():
-        current = Operation.objects.select_for_update().get(pk=operation.pk)
+        current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
         if current.status != Operation.Status.WAITING or current.error_code != DELETED_TWIN:
             raise WrongStateError("This operation does not wait for such a decision.")
         Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "twin_choice": choice})

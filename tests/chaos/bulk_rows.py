@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from typing import Any
 
 from registrations import tasks
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
@@ -9,8 +10,8 @@ from registrations.services import audit, bulk
 from tests.chaos.rows import Control
 
 
-def request_bulk(count: int, tenants: int) -> None:
-    """One bulk job: so many instances in each of so many tenants. Each quota is emptied at its very beginning."""
+def request_bulk(count: int, tenants: int) -> Any:
+    """One bulk job: so many instances in each of so many tenants. Each quota is emptied at its very beginning. Returns its id."""
     control = Control()
     model = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
     models = [model, *(_another_tenant(control, model) for _ in range(1, tenants))]
@@ -18,8 +19,9 @@ def request_bulk(count: int, tenants: int) -> None:
     UmpInstance.objects.bulk_create(chosen, batch_size=500)
     for model in models:
         control.empty_quota(model.provider.tenant.client_id, model.provider.tenant.tenant_id)
-    bulk.request(chosen, actor=audit.SYSTEM)
+    job = bulk.request(chosen, actor=audit.SYSTEM)
     tasks.feed_bulk_jobs.apply_async()  # as the admin does once the job is committed
+    return job.pk
 
 
 def _instances_like(control: Control, model: UmpInstance, count: int) -> list[UmpInstance]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from tests.chaos import faults
 from tests.chaos.laboratory import Laboratory
+from tests.chaos.subjects import TENANTS
 from tests.chaos.verdict import Verdict, judge
 
 IN_EACH_TENANT = 12
@@ -13,36 +14,58 @@ ITEMS = (
     "SELECT i.operation_id::text FROM registrations_bulkitem i "
     "JOIN registrations_bulkpart p ON p.id = i.part_id WHERE p.job_id = %s"
 )
-NEWEST_JOB = "SELECT id FROM registrations_bulkjob ORDER BY created_at DESC LIMIT 1"
 RUNNING = "SELECT 1 FROM registrations_bulkpart WHERE job_id = %s AND status = 'running' LIMIT 1"
+IN_LINE = (
+    "SELECT count(*) FROM registrations_operation o JOIN registrations_bulkitem i ON i.operation_id = o.id "
+    "JOIN registrations_bulkpart p ON p.id = i.part_id WHERE p.job_id = %s AND o.status IN ('queued', 'waiting')"
+)
+A_CROWD = IN_EACH_TENANT  # half of the job
 
 
 def rows(laboratory: Laboratory) -> Iterator[Verdict]:
-    """Each hurt on a job of its own. Each quota is empty at the start, so all stand in line."""
+    """Each hurt on a job of its own, once half of it stands in line: each quota is empty at the start."""
     for name, hurt in CROWDS:
         laboratory.sandbox("faults", {}, method="DELETE")
-        laboratory.run_module("tests.chaos.subjects", "bulk", str(IN_EACH_TENANT))
-        ((job,),) = laboratory.query(NEWEST_JOB)
-        hurt(laboratory)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while laboratory.query(RUNNING, [job]) and time.monotonic() < deadline:
-            time.sleep(0.3)
-        operations = [operation for (operation,) in laboratory.query(ITEMS, [job])]
-        begun = [operation for operation in operations if operation]
-        verdict = judge(laboratory, f"a bulk job of two tenants: {name}", begun)
-        verdict.tried, verdict.lost = len(operations), verdict.lost + len(operations) - len(begun)
-        if laboratory.query(RUNNING, [job]):
+        job = laboratory.run_module("tests.chaos.subjects", "bulk", str(IN_EACH_TENANT)).strip()
+        was_hurt = _wait_for_a_crowd(laboratory, job)
+        if was_hurt:
+            hurt(laboratory)
+        verdict = _judged(laboratory, name, job)
+        if not was_hurt:
             verdict.lost += 1
-            verdict.details.append("the job did not end")
-        left = laboratory.sandbox("faults")
-        verdict.lost += len(left)
-        verdict.details += [f"did not happen: {fault}" for fault in left]
+            verdict.details.append("no crowd stood in line: nothing was hurt")
         yield verdict
+    laboratory.sandbox("faults", {}, method="DELETE")
+
+
+def _wait_for_a_crowd(laboratory: Laboratory, job: str) -> bool:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline and laboratory.query(RUNNING, [job]):
+        if laboratory.query(IN_LINE, [job])[0][0] >= A_CROWD:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _judged(laboratory: Laboratory, name: str, job: str) -> Verdict:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while laboratory.query(RUNNING, [job]) and time.monotonic() < deadline:
+        time.sleep(0.3)
+    operations = [operation for (operation,) in laboratory.query(ITEMS, [job]) if operation]
+    verdict = judge(laboratory, f"a bulk job of two tenants: {name}", operations)
+    verdict.tried = IN_EACH_TENANT * TENANTS
+    verdict.lost += verdict.tried - len(operations)
+    left = laboratory.sandbox("faults")
+    verdict.lost += len(left)
+    verdict.details += [f"did not happen: {fault}" for fault in left]
+    if laboratory.query(RUNNING, [job]):
+        verdict.lost += 1
+        verdict.details.append("the job did not end")
+    return verdict
 
 
 def storm(laboratory: Laboratory) -> None:
     """Microsoft refuses writes for a while, in the middle of the job."""
-    time.sleep(1)
     for method, path in (("PATCH", faults.CREATE), ("POST", "/")):
         laboratory.fault(**faults.refusing(method, path, 429, headers={"Retry-After": "2"}, times=8))
 
@@ -54,19 +77,17 @@ def flush_redis(laboratory: Laboratory) -> None:
 
 def restart_redis(laboratory: Laboratory) -> None:
     """Redis is away for two seconds: each worker counts alone."""
-    time.sleep(1)
     faults.restart_redis(laboratory, [])
 
 
 def kill_worker(laboratory: Laboratory) -> None:
-    """The whole worker dies, twice."""
-    for _ in range(2):
-        faults.kill_worker(laboratory, [])
+    """The whole worker dies in the middle of the job."""
+    faults.kill_worker(laboratory, [])
 
 
 CROWDS: tuple[tuple[str, Callable[[Laboratory], None]], ...] = (
     ("a storm of 429", storm),
     ("Redis flushed", flush_redis),
     ("Redis restarted", restart_redis),
-    ("kill -9 of the whole worker, twice", kill_worker),
+    ("kill -9 of the whole worker", kill_worker),
 )

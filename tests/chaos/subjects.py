@@ -1,6 +1,6 @@
 """`python -m tests.chaos.subjects KIND COUNT`: rows to work on, made within the product, as JSON lines of what was asked for.
 
-The kind `bulk` is one job of so many instances in each of two tenants: the product begins its operations, and no line is printed.
+The kind `bulk` is one job of so many instances in each of two tenants: the product begins its operations, and the job's id is printed.
 With `--points FILE` each operation is to be killed at the point of its line; with `--record` the points are noted.
 """
 
@@ -29,7 +29,7 @@ def main() -> int:
     if arguments.kind == BULK:
         from tests.chaos.bulk_rows import request_bulk  # noqa: PLC0415  Django is set up only now
 
-        request_bulk(arguments.count, TENANTS)
+        sys.stdout.write(f"{request_bulk(arguments.count, TENANTS)}\n")
         return 0
     fatal = json.loads(arguments.points.read_text()) if arguments.points else [None] * arguments.count
     from tests.chaos.rows import MAKERS  # noqa: PLC0415  Django is set up only now

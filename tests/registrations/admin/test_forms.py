@@ -113,6 +113,12 @@ def test_an_edit_leaves_what_a_worker_wrote_meanwhile(operator_client: Client, i
     assert (instance.status, instance.ump_scope) == ("active", "api://other/.default")
 
 
+def test_an_instance_is_added_with_its_secret(operator_client: Client) -> None:
+    provider = factories.make_provider(domain="finebak.com")
+    operator_client.post(reverse(ADD_INSTANCE), instance_values(provider, ump_client_secret=SECRET))
+    assert UmpInstance.objects.get().unseal("ump_client_secret_envelope") == SECRET
+
+
 def instance_values(provider: ServiceProvider, **values: Any) -> dict[str, Any]:
     return {
         "provider": provider.pk, "app_name": "umptoken", "delivery": "handover",

@@ -1,0 +1,82 @@
+"""On PostgreSQL, where several write at once: whoever waits for a row does not hold the history's chain meanwhile."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from django.db import connection, transaction
+
+from registrations.errors import WrongStateError
+from registrations.models import BulkItem, UmpInstance
+from registrations.services import audit, bulk, custody, provisioning
+from tests import factories
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one lock: nobody waits for a row."),
+]
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+CHAIN_HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+
+
+class Another(threading.Thread):
+    """Somebody else, with a connection of their own."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self.act, self.refusal = act, ""
+
+    def run(self) -> None:
+        try:
+            self.act()
+        except WrongStateError as refusal:
+            self.refusal = str(refusal)
+        finally:
+            connection.close()
+
+
+def begin_and_wait(act: Callable[[], object]) -> Another:
+    """Somebody else begins, and has to wait for a row of ours."""
+    another = Another(act)
+    another.start()
+    deadline = time.monotonic() + 10
+    while not number(WAITING):
+        assert time.monotonic() < deadline, "Nobody waits."
+        time.sleep(0.02)
+    return another
+
+
+def number(statement: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return int(cursor.fetchone()[0])
+
+
+def test_the_row_of_a_parent_is_waited_for_without_the_chain() -> None:
+    instance = factories.make_instance()
+    with transaction.atomic():
+        UmpInstance.objects.select_for_update().get(pk=instance.pk)
+        another = begin_and_wait(lambda: bulk.request([instance], actor=audit.SYSTEM))
+        assert number(CHAIN_HELD) == 0
+    another.join(10)
+    assert BulkItem.objects.count() == 1
+
+
+def test_an_address_is_not_edited_past_an_operation_that_has_just_begun() -> None:
+    instance = factories.make_instance(status=UmpInstance.Status.ACTIVE)
+    before = instance.ump_url
+
+    def edit() -> None:
+        custody.change_instance_address(
+            UmpInstance.objects.select_related("provider").get(pk=instance.pk),
+            ump_url="https://ump.finebak.localhost/another", app_name="umptoken", reason="It moved.", actor=audit.SYSTEM,
+        )  # fmt: skip
+
+    with transaction.atomic():
+        provisioning.request(instance, actor=audit.SYSTEM)
+        another = begin_and_wait(edit)
+    another.join(10)
+    assert "has not ended" in another.refusal
+    instance.refresh_from_db()
+    assert instance.ump_url == before
