@@ -17,7 +17,10 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one lock: nobody waits for a row."),
 ]
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-CHAIN_HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+CHAIN_HELD = (
+    "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database "
+    "WHERE datname = current_database() AND locktype = 'advisory' AND granted"
+)
 
 
 class Another(threading.Thread):
@@ -49,6 +52,7 @@ def begin_and_wait(act: Callable[[], object]) -> Another:
 
 def number(statement: str) -> int:
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction it would show the same for ever
         cursor.execute(statement)
         return int(cursor.fetchone()[0])
 

@@ -17,6 +17,7 @@ from tests.registrations.admin.conftest import OLGA, form_values, page_of
 pytestmark = pytest.mark.django_db
 ADD_TENANT = "admin:registrations_entratenant_add"
 ADD_INSTANCE = "admin:registrations_umpinstance_add"
+GUID = "0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f0aa"
 SECRET = "A8Q~what-nobody-must-see"
 
 
@@ -115,7 +116,14 @@ def test_an_edit_leaves_what_a_worker_wrote_meanwhile(operator_client: Client, i
 
 def test_an_instance_is_added_with_its_secret(operator_client: Client) -> None:
     provider = factories.make_provider(domain="finebak.com")
-    operator_client.post(reverse(ADD_INSTANCE), instance_values(provider, ump_client_secret=SECRET))
+    given = {
+        "ump_client_id": GUID,
+        "ump_tenant_id": GUID,
+        "ump_scope": "api://ump/.default",
+        "ump_client_secret": SECRET,
+    }
+    answer = operator_client.post(reverse(ADD_INSTANCE), instance_values(provider, delivery="api", **given))
+    assert answer.status_code == 302
     assert UmpInstance.objects.get().unseal("ump_client_secret_envelope") == SECRET
 
 
