@@ -91,10 +91,12 @@ def test_a_customer_who_declines_is_told_what_to_do_and_can_start_again(carla: C
     expect(carla.page.get_by_role("heading", level=1)).to_contain_text("Finebak asks to connect Contoso")
     carla.check_accessibility()
     carla.take_picture("landing")
-    carla.page.get_by_role("button", name="Start").click()
+    with carla.page.expect_navigation():  # or the page that is about to go is looked at
+        carla.page.get_by_role("button", name="Start").click()
     carla.check_accessibility()
     carla.take_picture("choose")
-    carla.page.get_by_role("button", name="Continue").click()
+    with carla.page.expect_navigation():
+        carla.page.get_by_role("button", name="Continue").click()
     carla.check_accessibility()
     carla.take_picture("sign-in")
     carla.sign_in_with_microsoft(consent=False)
