@@ -121,12 +121,9 @@ def _follow(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation
     if task.status == "In Progress":
         raise NotYetError("The phone service is taking the registration over.", retry_after=LOOK_AT_JOB_AGAIN)
     if task.status != "CompletedSuccess":
-        operations.keep_notes(operation, job="")  # Resume starts a new job
-        words = client_secrets.without_secret(" ".join(task.messages), secret)
-        raise RemoteRejectedError(
-            f"The UMP could not take the registration over: {words or 'it gives no reason'}.",
-            code="ump_job",
-        )
+        operations.keep_notes(operation, job="")  # the next attempt starts a new job
+        sentence, words = "The UMP could not take the registration over", " ".join(task.messages)
+        raise client_secrets.refusal_by_ump(sentence, words, secret, code="ump_job")
 
 
 def validation(operation: Operation) -> str:
@@ -136,9 +133,7 @@ def validation(operation: Operation) -> str:
         return "The UMP's job validated the registration."
     outcome = connections.ump(service.instance).validate_connection(service.ump_customer_guid)
     if not outcome.valid:
-        words = client_secrets.without_secret(outcome.error, client_secrets.live_secret(made_registration(operation)))
-        raise RemoteRejectedError(
-            f"The UMP could not use the registration: {words or 'it gives no reason'}.",
-            code="ump_validation",
-        )
+        secret = client_secrets.live_secret(made_registration(operation))
+        sentence = "The UMP could not use the registration"
+        raise client_secrets.refusal_by_ump(sentence, outcome.error, secret, code="ump_validation")
     return "The phone service signed in with the registration."

@@ -252,9 +252,8 @@ class Budget:
         try:
             self._take(Cost() if is_paid else cost)  # Microsoft may have asked for a pause since it was paid
         except QuotaSpentError as stopped:
-            if paid.get(
-                self._key
-            ):  # the turn ends and what it paid is lost: a place in the line for what is left to pay
+            # The turn ends and what it paid is lost: it gets a place in the line for what is left to pay.
+            if paid.get(self._key):
                 stopped.retry_after = self.turn_of_bulk(paid[self._key]) or stopped.retry_after
             raise
         if is_paid:

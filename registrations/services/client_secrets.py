@@ -1,5 +1,6 @@
 """A registration's client secret: exactly one live one of ours, kept sealed, proven, and never touched where not ours."""
 
+import re
 from collections.abc import Iterable
 
 from django.db import IntegrityError
@@ -172,6 +173,21 @@ def live_secret(registration: AppRegistration) -> ClientSecret:
 def without_secret(words: str, secret: ClientSecret) -> str:
     """A remote service's words for people and history: without the secret, should they repeat it, and not too long."""
     return without(words, secret.unseal("envelope"))
+
+
+def refusal_by_ump(sentence: str, words: str, secret: ClientSecret, *, code: str) -> NotYetError | RemoteRejectedError:
+    """What the UMP's refusal of a secret means: a wait while Microsoft may be copying a fresh one, or a person's work.
+
+    Our own proof came from one of Microsoft's servers; the UMP may meet another one.
+    """
+    replicating = REPLICATING.intersection(re.findall(r"AADSTS\d+", words))
+    if replicating and is_fresh(secret.stored_at):
+        said = ", ".join(sorted(replicating))
+        return NotYetError(
+            f"The UMP meets a Microsoft server that does not know the new secret yet ({said}).",
+            retry_after=PROBE_AGAIN, code=said,
+        )  # fmt: skip
+    return RemoteRejectedError(f"{sentence}: {without_secret(words, secret) or 'it gives no reason'}.", code=code)
 
 
 def without(words: str, plaintext: str) -> str:

@@ -56,12 +56,17 @@ def is_fixed(instances: models.QuerySet[UmpInstance]) -> bool:
     return Operation.objects.live().filter(models.Q(subject_id__in=ids) | _noted(ids)).exists()
 
 
+def lock(instances: models.QuerySet[UmpInstance]) -> None:
+    """Keep others from writing these rows until the transaction ends; all who lock several do it in this order."""
+    list(instances.order_by("pk").select_for_update(of=("self",), no_key=True).only("pk"))
+
+
 def hold_address(instances: models.QuerySet[UmpInstance]) -> None:
     """Keep these instances as they are until the transaction ends, so that what they derive from may be edited.
 
     Raises WrongStateError where their address is past editing: an operation may have begun a moment ago.
     """
-    list(instances.order_by("pk").select_for_update(of=("self",), no_key=True).only("pk"))
+    lock(instances)
     if is_fixed(instances):
         raise WrongStateError(
             "Nothing is saved: an operation has begun here, or something was delivered, and it uses this address. "
@@ -105,7 +110,7 @@ def change_provider_address(
     before = {"domain": provider.domain, "tenant": str(provider.tenant)}
     after = {"domain": domain, "tenant": str(tenant)}
     with audit.atomic():
-        # Locked before the first history entry takes the chain: a worker that ends takes them in this order too.
+        # All at once and in one order, before any is written.
         rows = UmpInstance.objects.select_for_update(no_key=True).filter(provider=provider).order_by("pk")
         instances = list(rows.exclude(status=UmpInstance.Status.RETIRED))
         try:
@@ -133,7 +138,7 @@ def _follow_provider(instance: UmpInstance, domain: str, reason: str, actor: aud
 
 def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:
     # Locked first, then looked at: whoever begins an operation locks the instance too, and one that began a moment ago is seen.
-    list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
+    lock(rows)
     if Operation.objects.live().filter(_noted(rows.values_list("pk", flat=True))).exists():
         raise WrongStateError("A customer is being connected on this instance. Wait for the end or cancel it first.")
     try:

@@ -277,8 +277,5 @@ def _group(operation: Operation, key: str, title: str, button: str, fields: list
 
 def _accept(validation: Validation, what: str, secret: ClientSecret) -> None:
     if not validation.valid:
-        words = client_secrets.without_secret(validation.error, secret)
-        raise RemoteRejectedError(
-            f"The UMP could not use {what}: {words or 'it gives no reason'}.",
-            code="ump_validation",
-        )
+        sentence = f"The UMP could not use {what}"
+        raise client_secrets.refusal_by_ump(sentence, validation.error, secret, code="ump_validation")

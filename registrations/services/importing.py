@@ -65,8 +65,7 @@ def import_rows(rows: Sequence[Mapping[str, Any]], *, actor: audit.Actor) -> lis
     outcomes: list[Outcome] = []
     if not problems:
         with audit.atomic():
-            # Every row a worker may write is locked before the first history entry takes the chain: the workers' order.
-            list(UmpInstance.objects.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+            custody.lock(UmpInstance.objects.all())  # every row that a worker may write: what is checked below stays so
             for line, row in enumerate(rows, start=2):
                 found = _cell_problems(line, row) + _repeated(line, row, hosts)
                 if not found:

@@ -153,6 +153,22 @@ def test_a_ump_job_that_fails_can_be_resumed(authorised: Operation, sandbox: San
     assert worked(operation, work).status == "succeeded"
 
 
+def test_a_ump_that_meets_a_server_without_the_new_secret_is_handed_it_over_again(
+    authorised: Operation, sandbox: Sandbox, work: Work
+) -> None:
+    message = {"level": "error", "message": "AADSTS7000215: Invalid client secret provided."}
+    sandbox.faults.add(
+        service="ump", kind="status", method="GET", path="/api/v2/task/", status=200,
+        body={"id": "wst_1", "status": "Failed", "executionMessages": [message]},
+    )  # fmt: skip
+    operation = worked(authorised, work)
+    assert operation.status == "succeeded", operation.message
+    assert (
+        sum(call.service == "ump" and call.method == "PATCH" and "/customer/" in call.path for call in sandbox.calls)
+        == 2
+    )
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -476,6 +476,25 @@ def test_a_ump_that_repeats_the_secret_in_its_words_brings_it_into_no_message(
     assert value not in str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values()))
 
 
+@pytest.mark.parametrize(
+    ("age", "status", "code"),
+    [(timedelta(), "waiting", "AADSTS7000215"), (timedelta(minutes=11), "failed", "ump_validation")],
+)
+def test_a_ump_that_is_refused_a_secret_waits_while_the_secret_is_fresh(
+    provision: Callable[..., Operation], sandbox: Sandbox, work: Work, age: timedelta, status: str, code: str
+) -> None:
+    sandbox.faults.add(service="ump", kind="status", status=503, method="POST", path="sync-app/validate")
+    operation = provision()
+    ClientSecret.objects.update(stored_at=timezone.now() - age)
+    body = {"valid": False, "checkedAt": timezone.now().isoformat(), "error": "AADSTS7000215: Invalid client secret."}
+    sandbox.faults.add(service="ump", kind="status", status=200, body=body, method="POST", path="sync-app/validate")
+    operation = again(operation, work)
+    assert (operation.status, operation.error_code) == (status, code)
+    if status == "failed":
+        operations.resume(operation, actor=OLGA)
+    assert again(operation, work).status == "succeeded"
+
+
 def test_a_sheet_that_was_filled_before_is_not_asked_for_again(sandbox: Sandbox, work: Work) -> None:
     instance = factories.make_instance(sandbox, delivery="handover")
     fill_the_sheet(instance, work)
