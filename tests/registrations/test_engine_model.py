@@ -1,5 +1,6 @@
 """Whatever happens to workers and calls, in whatever order: one application, one secret, and it is the one we keep."""
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any, cast
 
@@ -42,6 +43,7 @@ class Engine(RuleBasedStateMachine):
         )
         kinds.register(kinds.Kind("model", "Model", steps, EntraTenant, lambda _: None, lambda _: None))
         self.operation = operations.request("model", tenant, actor=audit.SYSTEM)
+        self.steps = [step.name for step in steps]
 
     @rule(fates=st.lists(st.sampled_from(FATES), max_size=8))
     def work(self, fates: list[str]) -> None:
@@ -49,6 +51,11 @@ class Engine(RuleBasedStateMachine):
         self.entra.fates = list(fates)
         self._turn()
         self.entra.fates = []
+
+    @rule(at=st.integers(0, 6), survives=st.integers(0, 8))
+    def work_is_overtaken_by_one_who_dies(self, at: int, survives: int) -> None:
+        """A slow worker's lease runs out in a call; the next one gets further and dies there; then the slow one goes on."""
+        self.work([*["fine"] * at, "overtaken after", *["fine"] * survives, "killed before"])
 
     @rule()
     def time_passes(self) -> None:
@@ -95,12 +102,19 @@ class Engine(RuleBasedStateMachine):
         self.operation.refresh_from_db()
         assert self.operation.status == "succeeded", self.operation.message
         assert self.entra.broken == []
+        self._each_end_is_told_once()
         (application,) = self.entra.applications.values()
         ours = [entry for entry in application["passwordCredentials"] if entry is not FOREIGN]
         assert (FOREIGN in application["passwordCredentials"]) == self.by_hand
         secret = self.registration.secrets.get(status__in=ClientSecret.LIVE)
         assert [entry["keyId"] for entry in ours] == [secret.key_id]
         assert [entry["secretText"] for entry in ours] == [secret.unseal("envelope")]
+
+    def _each_end_is_told_once(self) -> None:
+        """Who was overtaken writes nothing any more: one worker ends a step, and one the operation."""
+        actions = AuditEvent.objects.filter(operation_id=self.operation.pk).values_list("action", flat=True)
+        told = Counter(action for action in actions if action.endswith((".done", ".succeeded")))
+        assert told == {f"model.{name}.done": 1 for name in self.steps} | {"model.succeeded": 1}
 
     def _turn(self) -> None:
         try:
