@@ -107,12 +107,15 @@ def record(
     after: dict[str, Any] | None = None,
     reason: str = "",
 ) -> AuditEvent:
-    """Add one entry to the history. Call it inside the transaction that makes the change.
+    """Add one entry to the history, which is chained where the transaction ends. Call it inside `atomic`, with the change.
 
     `action` reads `<subject>.<past participle>`. Neither `before`, `after` nor `reason` may hold a secret.
-    Raises RuntimeError outside a transaction: an entry that outlives a rolled-back change would be a lie.
+    Raises RuntimeError outside `atomic`: an entry that outlives a rolled-back change would be a lie, and one chained
+    before other rows are locked could wait in a circle.
     """
-    _require_transaction()
+    waiting = _waiting.get()
+    if waiting is None:
+        raise RuntimeError("History is written in the transaction (audit.atomic) that makes the change.")
     about = Subject.of(subject)
     key_id, _ = _chain_key(None)
     event = AuditEvent(
@@ -130,10 +133,6 @@ def record(
         reason=reason,
         key_id=key_id,
     )
-    waiting = _waiting.get()
-    if waiting is None:
-        _chain([event])
-        return event
 
     def mark() -> None:
         """Nothing to do: that it is still registered says that the entry's savepoint holds."""
@@ -145,7 +144,6 @@ def record(
 
 def _chain(events: list[AuditEvent]) -> None:
     """Write the entries behind the newest one. From the lock to the commit all other writers wait."""
-    _require_transaction()
     prepared = [(event, _said(event)) for event in events]
     newest = _newest_digest() or GENESIS
     for event, said in prepared:
@@ -173,11 +171,6 @@ def first_broken() -> int | None:
             return event.pk
         previous = event.digest
     return None
-
-
-def _require_transaction() -> None:
-    if not connection.in_atomic_block:
-        raise RuntimeError("History is written in the transaction that makes the change.")
 
 
 def _chain_key(key_id: str | None) -> tuple[str, bytes]:

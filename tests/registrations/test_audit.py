@@ -15,7 +15,7 @@ PROTECTION = importlib.import_module("registrations.migrations.0002_protect_hist
 
 def three_entries() -> list[AuditEvent]:
     tenant = factories.make_tenant()
-    with transaction.atomic():
+    with audit.atomic():
         return [audit.record(f"tenant.act{number}", actor=audit.SYSTEM, subject=tenant) for number in range(3)]
 
 
@@ -23,6 +23,16 @@ def three_entries() -> list[AuditEvent]:
 def test_an_entry_outside_a_transaction_is_refused() -> None:
     with pytest.raises(RuntimeError):
         audit.record("tenant.added", actor=audit.SYSTEM)
+
+
+def test_an_entry_in_a_transaction_that_does_not_chain_last_is_refused() -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        audit.record("tenant.added", actor=audit.SYSTEM)
+    with audit.atomic():
+        pass
+    with pytest.raises(RuntimeError):
+        audit.record("tenant.added", actor=audit.SYSTEM)
+    assert not AuditEvent.objects.exists()
 
 
 def test_an_untouched_chain_holds() -> None:
@@ -37,7 +47,7 @@ def test_a_changed_entry_is_found() -> None:
 
 
 def test_an_address_written_another_way_breaks_no_chain() -> None:
-    with transaction.atomic():
+    with audit.atomic():
         actor = audit.Actor("customer", "Somebody", ip_address="2001:DB8:0:0:0:0:0:1")
         audit.record("invitation.started", actor=actor)
         audit.record("invitation.started", actor=audit.Actor("customer", "Somebody", ip_address="::ffff:192.0.2.1"))

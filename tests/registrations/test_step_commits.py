@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -231,7 +231,7 @@ def test_entries_of_a_broken_block_are_not_written() -> None:
     with pytest.raises(ZeroDivisionError):
         breaks()
     assert not AuditEvent.objects.exists()
-    with transaction.atomic():
+    with audit.atomic():
         audit.record("tenant.renamed", actor=audit.SYSTEM)
     assert AuditEvent.objects.count() == 1
 

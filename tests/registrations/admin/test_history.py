@@ -1,7 +1,6 @@
 """The history reads as sentences, for everybody, and cannot be written."""
 
 import pytest
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -36,7 +35,7 @@ def test_an_action_reads_as_a_sentence(action: str, subject: str, sentence: str)
 
 @pytest.fixture
 def event(instance: UmpInstance) -> AuditEvent:
-    with transaction.atomic():
+    with audit.atomic():
         return audit.record(
             "instance.address_changed", actor=OLGA, subject=instance, before={"ump_url": "https://old.example"},
             after={"ump_url": "https://new.example"}, reason="The UMP moved",
@@ -56,7 +55,7 @@ def test_the_list_tells_who_did_what_and_why(auditor_client: Client, event: Audi
 def test_an_objects_page_leads_to_its_own_history(
     operator_client: Client, event: AuditEvent, instance: UmpInstance
 ) -> None:
-    with transaction.atomic():
+    with audit.atomic():
         audit.record("staff.signed_in", actor=OLGA)
     answer = operator_client.get(page_of(instance, "history"), follow=True)
     assert [row.pk for row in answer.context["cl"].result_list] == [event.pk]
@@ -70,7 +69,7 @@ def test_an_entry_shows_before_and_after(auditor_client: Client, event: AuditEve
 
 
 def test_what_came_from_outside_is_shown_as_text(auditor_client: Client) -> None:
-    with transaction.atomic():
+    with audit.atomic():
         audit.record("invitation.started", actor=audit.Actor.customer("<script>alert(1)</script>"), reason="<b>now</b>")
     page = auditor_client.get(reverse(LIST)).content.decode()
     assert "<script>alert" not in page

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils.html import strip_tags
@@ -29,7 +28,7 @@ def title_of(answer: Any) -> str:
 
 def test_titles_speak_as_the_menu_does(operator_client: Client, instance: UmpInstance) -> None:
     operation = provisioning.request(instance, actor=OLGA)
-    with transaction.atomic():
+    with audit.atomic():
         audit.record("staff.signed_in", actor=OLGA)
     event = AuditEvent.objects.get(action="staff.signed_in")
     found = {
@@ -56,7 +55,7 @@ def test_people_are_called_people_and_their_groups_are_ticks(superuser_client: C
 def test_the_history_links_nobody_to_a_page_they_may_not_open(
     operator_client: Client, superuser_client: Client, operator: User
 ) -> None:
-    with transaction.atomic():
+    with audit.atomic():
         audit.record("staff.signed_in", actor=OLGA, subject=operator)
     event = AuditEvent.objects.get(action="staff.signed_in")
     address = reverse("admin:auth_user_change", args=[operator.pk])
