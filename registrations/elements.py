@@ -68,7 +68,10 @@ def badge(state: str, word: str = "") -> SafeString:
 def level(left: Level) -> str:
     """What is left of Microsoft's quota, in one sentence."""
     who = "all processes together" if left.shared else "this process alone, because Redis does not answer"
-    writes, reads = f"{left.writes:,.0f} of {WRITES.size:,.0f} writes", f"{left.units:,.0f} of {READ_UNITS.size:,.0f} reads"
+    writes, reads = (
+        f"{left.writes:,.0f} of {WRITES.size:,.0f} writes",
+        f"{left.units:,.0f} of {READ_UNITS.size:,.0f} reads",
+    )
     said = f"{writes} and {reads} are left, counted by {who}."
     pause = math.ceil(left.blocked.total_seconds())
     return f"{said} Microsoft asked for a pause of {pause} s more." if pause else said

@@ -1,12 +1,11 @@
 """Microsoft Graph v1.0, as far as SyncPortal calls it. Each call names Microsoft's page.
 
-What Graph's refusals mean stands in `graph_answers.py`.
+What its answers hold stands in `graph_objects.py`, what its refusals mean in `graph_answers.py`.
 """
 
 import contextlib
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +14,16 @@ import requests
 
 from registrations.clients.budget import Budget, is_bulk
 from registrations.clients.graph_answers import SERVICE, GraphRefusedError, Meaning, refusal_of
+from registrations.clients.graph_objects import (
+    Application,
+    Credential,
+    DelegatedGrant,
+    DeletedApplication,
+    NewSecret,
+    Organization,
+    ResourcePrincipal,
+    SecretPolicy,
+)
 from registrations.clients.http import RemoteSession, exchange, json_of
 from registrations.errors import NotFoundError, NotYetError, RemoteUnavailableError
 
@@ -26,77 +35,6 @@ APPLICATION_FIELDS = (
     "id,appId,uniqueName,displayName,signInAudience,isFallbackPublicClient,groupMembershipClaims,optionalClaims,web,"
     "requiredResourceAccess,tags,notes,passwordCredentials"
 )
-
-
-@dataclass(frozen=True)
-class Organization:
-    """The tenant a token belongs to."""
-
-    tenant_id: str
-    display_name: str
-
-
-@dataclass(frozen=True)
-class Application:
-    """An application object; `properties` are Graph's own, for comparing with what it must look like."""
-
-    object_id: str
-    app_id: str
-    display_name: str
-    properties: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class DeletedApplication:
-    """An application that was deleted within the last 30 days."""
-
-    object_id: str
-    app_id: str
-
-
-@dataclass(frozen=True)
-class ResourcePrincipal:
-    """The service principal of an API in this tenant, with the ids of the permissions it offers."""
-
-    id: str
-    app_roles: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class NewSecret:
-    """A secret as Graph shows it this one time. The text must be sealed before anything else happens."""
-
-    key_id: str
-    secret_text: str
-    hint: str
-    ends_at: datetime
-
-    def __repr__(self) -> str:
-        return f"NewSecret(key_id={self.key_id!r})"
-
-
-@dataclass(frozen=True)
-class Credential:
-    """A client secret as everybody may see it."""
-
-    key_id: str
-    display_name: str
-
-
-@dataclass(frozen=True)
-class SecretPolicy:
-    """What the tenant's app management policy says about secrets."""
-
-    forbidden: bool
-    longest: str  # an ISO 8601 duration, or ""
-
-
-@dataclass(frozen=True)
-class DelegatedGrant:
-    """What people of a tenant let an application do in their names on one API."""
-
-    id: str
-    scopes: tuple[str, ...]
 
 
 class GraphClient:

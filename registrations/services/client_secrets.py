@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from registrations import connections
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
-from registrations.clients.graph import BETWEEN_CREDENTIAL_WRITES, GraphClient, NewSecret
+from registrations.clients.graph import BETWEEN_CREDENTIAL_WRITES, GraphClient
 from registrations.clients.graph_answers import GraphRefusedError, Meaning
+from registrations.clients.graph_objects import NewSecret
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
 from registrations.services import audit, desired, turns

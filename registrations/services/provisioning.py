@@ -7,7 +7,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from registrations import connections
-from registrations.clients.graph import GraphClient, SecretPolicy
+from registrations.clients.graph import GraphClient
+from registrations.clients.graph_objects import SecretPolicy
 from registrations.errors import NotPermittedError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
 from registrations.services import (

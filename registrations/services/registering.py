@@ -6,8 +6,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from registrations.clients.graph import Application, GraphClient
+from registrations.clients.graph import GraphClient
 from registrations.clients.graph_answers import GraphRefusedError, Meaning
+from registrations.clients.graph_objects import Application
 from registrations.errors import NotYetError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
 from registrations.services import audit, desired, turns, twins

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from registrations.clients.graph import Application, DeletedApplication, GraphClient
+from registrations.clients.graph import GraphClient
+from registrations.clients.graph_objects import Application, DeletedApplication
 from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, WrongStateError
 from registrations.models import AppRegistration, Operation
 from registrations.services import audit, operations
