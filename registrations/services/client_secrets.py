@@ -13,8 +13,8 @@ from registrations.clients.graph_answers import GraphRefusedError, Meaning
 from registrations.clients.graph_objects import NewSecret
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
-from registrations.services import audit, desired, turns
-from registrations.services.registering import is_fresh, require_managed
+from registrations.services import audit, desired, operations, turns
+from registrations.services.registering import believe_gone, found_again, is_fresh, require_managed
 
 OUR_PREFIX = "syncportal:"
 LONGEST_WORDS = 300  # of a remote service, in a sentence for people
@@ -31,12 +31,14 @@ def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: 
     secrets = list(registration.secrets.exclude(status=ClientSecret.Status.REMOVED))
     _remove(graph, registration, _of_status(secrets, ClientSecret.Status.DISCARDED), operation)
     for live in _of_status(secrets, *ClientSecret.LIVE):
-        if _still_there(graph, live):
+        if _still_there(graph, live, operation):
             return _expiry_note(live)
         _give_up(live, operation)
     intended = _of_status(secrets, ClientSecret.Status.INTENDED)
     intent = intended[0] if intended else _intend(registration, operation)
     _sweep_lost(graph, registration, intent)
+    if intended:
+        _look_twice(intent, operation)
     made = _add(graph, registration, intent, longest)
     if not _keep(intent, made, operation):
         graph.remove_secret(registration.object_id, made.key_id)
@@ -84,13 +86,18 @@ def prove_secret(
 def remove_strays(graph: GraphClient, registration: AppRegistration, operation: Operation) -> None:
     """Remove secrets of ours that nobody has: a read that lagged behind may have hidden one from the first sweep.
 
-    Call it once the live secret is proven. Secrets without our prefix are never touched.
+    Call it once the live secret is proven. Secrets without our prefix are never touched. Raises NotYetError until Microsoft
+    shows the live secret: who shows the newest one hides none that is older.
     """
     require_managed(registration)
     wanted = [*ClientSecret.LIVE, ClientSecret.Status.SUPERSEDED]
-    known = set(registration.secrets.filter(status__in=wanted).values_list("key_id", flat=True))
-    for entry in graph.credentials(registration.object_id):
-        if entry.display_name.startswith(OUR_PREFIX) and entry.key_id.lower() not in known:
+    rows = dict(registration.secrets.filter(status__in=wanted).values_list("key_id", "status"))
+    shown = graph.credentials(registration.object_id)
+    newest = {key_id for key_id, status in rows.items() if status in ClientSecret.LIVE}
+    if not newest <= {entry.key_id.lower() for entry in shown}:
+        raise NotYetError("Microsoft does not show the new secret everywhere yet.", retry_after=PROBE_AGAIN)
+    for entry in shown:
+        if entry.display_name.startswith(OUR_PREFIX) and entry.key_id.lower() not in rows:
             graph.remove_secret(registration.object_id, entry.key_id)
             with audit.atomic(durable=True):
                 _tell("secret.removed", registration, entry.key_id, operation, reason="Nobody has its value.")
@@ -259,6 +266,14 @@ def _sweep_lost(graph: GraphClient, registration: AppRegistration, intent: Clien
     raise NotYetError("A secret whose answer was lost is being removed.", retry_after=BETWEEN_CREDENTIAL_WRITES)
 
 
+def _look_twice(intent: ClientSecret, operation: Operation) -> None:
+    """An attempt before this one may have added the secret, and a replica that lags hides it. Raises NotYetError once."""
+    if operation.notes.get("looked_for") == str(intent.pk):
+        return
+    operations.keep_notes(operation, looked_for=str(intent.pk))
+    raise NotYetError("A secret whose answer was lost may still show up in Entra.", retry_after=PROBE_AGAIN)
+
+
 def _of_status(secrets: Iterable[ClientSecret], *statuses: str) -> list[ClientSecret]:
     return [secret for secret in secrets if secret.status in statuses]
 
@@ -273,11 +288,18 @@ def _remove(
             _tell("secret.removed", registration, secret.key_id, operation, reason="It was discarded.")
 
 
-def _still_there(graph: GraphClient, secret: ClientSecret) -> bool:
+def _still_there(graph: GraphClient, secret: ClientSecret, operation: Operation) -> bool:
+    """Whether Entra has it. Raises NotYetError while it may only be hidden: whoever uses it must not be locked out."""
     if secret.expires_at and secret.expires_at <= timezone.now():
         return False
     shown = {entry.key_id.lower() for entry in graph.credentials(secret.registration.object_id)}
-    return secret.key_id in shown or (secret.stored_at is not None and is_fresh(secret.stored_at))
+    if secret.key_id in shown:
+        found_again(operation, secret.key_id)
+        return True
+    if secret.stored_at is not None and is_fresh(secret.stored_at):
+        return True
+    believe_gone(operation, secret.key_id, f"the client secret {secret.hint}…")
+    return False
 
 
 def _give_up(secret: ClientSecret, operation: Operation) -> None:

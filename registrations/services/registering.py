@@ -11,9 +11,10 @@ from registrations.clients.graph_answers import GraphRefusedError, Meaning
 from registrations.clients.graph_objects import Application
 from registrations.errors import NotYetError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
-from registrations.services import audit, desired, turns, twins
+from registrations.services import audit, desired, operations, turns, twins
 
 FRESH_FOR = timedelta(minutes=10)  # how long Microsoft may hide or refuse what was just made
+BELIEVE_GONE_AFTER = timedelta(minutes=1)
 
 
 def ensure_application(
@@ -63,33 +64,42 @@ def is_fresh(since: datetime | None) -> bool:
     return since is None or timezone.now() - since < FRESH_FOR
 
 
+def believe_gone(operation: Operation, id: str, what: str) -> None:
+    """Raises NotYetError until what was there was missing for a minute of looks: one of them may have met a replica."""
+    since = operation.notes.get("missing", {}).get(id)
+    if since is None:
+        since = timezone.now().isoformat()
+        operations.keep_notes(operation, missing={**operation.notes.get("missing", {}), id: since})
+    if timezone.now() - datetime.fromisoformat(since) < BELIEVE_GONE_AFTER:
+        raise NotYetError(
+            f"Microsoft does not show {what} any more. SyncPortal looks again for a minute before it believes that."
+        )
+
+
+def found_again(operation: Operation, id: str) -> None:
+    """It was there after all: the next time that it is missing counts anew."""
+    missing = operation.notes.get("missing", {})
+    if id in missing:
+        operations.keep_notes(operation, missing={known: since for known, since in missing.items() if known != id})
+
+
 def _look(graph: GraphClient, registration: AppRegistration, operation: Operation) -> Application | None:
+    """The application, or None where one is to be made. Raises NotYetError while what was there may only be hidden."""
     if not registration.object_id:
         return graph.find_application(registration.unique_name)
     found = graph.read_application(registration.object_id)
+    if found:
+        found_again(operation, registration.object_id)
     if found is None and is_fresh(registration.made_at):
         raise NotYetError("Microsoft does not show the new application everywhere yet.")
     if found is None:
         twin = graph.find_deleted(registration.unique_name)
         if twin:
             twins.settle(graph, registration, twin, operation)
-        _forget_purged(registration, operation)
+        found = graph.find_application(registration.unique_name)
+        if found is None:
+            believe_gone(operation, registration.object_id, f"the application {registration.app_id}")
     return found
-
-
-def _forget_purged(registration: AppRegistration, operation: Operation) -> None:
-    """The application was deleted for good: its ids and secrets mean nothing any more, and another is made."""
-    with audit.atomic(durable=True):
-        live = registration.secrets.exclude(status=ClientSecret.Status.REMOVED)
-        live.update(status=ClientSecret.Status.REMOVED, envelope="")
-        AppRegistration.objects.filter(pk=registration.pk).update(
-            object_id="", app_id="", service_principal_id="", made_at=None
-        )
-        audit.record(
-            "application.found_gone", actor=audit.WORKER, subject=registration, operation_id=operation.pk,
-            before={"app_id": registration.app_id},
-        )  # fmt: skip
-    registration.object_id = registration.app_id = registration.service_principal_id = ""
 
 
 def _create(
@@ -112,11 +122,26 @@ def _create(
 def _keep_ids(registration: AppRegistration, found: Application, operation: Operation) -> None:
     if registration.object_id == found.object_id:
         return
-    registration.object_id, registration.app_id = found.object_id, found.app_id
+    gone = {"app_id": registration.app_id} if registration.object_id else {}
+    registration.object_id, registration.app_id, registration.service_principal_id = found.object_id, found.app_id, ""
     ids = {"app_id": found.app_id, "object_id": found.object_id}
 
     def keep() -> None:
-        AppRegistration.objects.filter(pk=registration.pk).update(made_at=timezone.now(), **ids)
+        if gone:
+            # Only now, that Microsoft shows another of that name: what the one before had means nothing any more.
+            registration.secrets.exclude(status=ClientSecret.Status.REMOVED).update(
+                status=ClientSecret.Status.REMOVED, envelope=""
+            )
+            audit.record(
+                "application.found_gone",
+                actor=audit.WORKER,
+                subject=registration,
+                operation_id=operation.pk,
+                before=gone,
+            )
+        AppRegistration.objects.filter(pk=registration.pk).update(
+            made_at=timezone.now(), service_principal_id="", **ids
+        )
         audit.record(
             "application.created", actor=audit.WORKER, subject=registration, operation_id=operation.pk, after=ids
         )

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils import timezone
+
 from registrations.clients.graph import GraphClient
 from registrations.clients.graph_objects import Application, DeletedApplication
 from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, WrongStateError
@@ -11,6 +13,7 @@ from registrations.services import audit, operations
 DELETED_TWIN = "deleted_twin"
 ADOPTION_NEEDED = "adoption_needed"
 RESTORE, PURGE = "restore", "purge"
+LONG_AGO = "1970-01-01T00:00:00+00:00"
 
 
 def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
@@ -54,7 +57,11 @@ def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedAppli
             who="staff",
             code=DELETED_TWIN,
         ) from refusal
+    if chosen == PURGE:  # by us: that it is missing needs no second look
+        operations.keep_notes(operation, missing={twin.object_id: LONG_AGO})
     with audit.atomic(durable=True):
+        if chosen == RESTORE:  # as new as one just made: a replica may still hide it
+            AppRegistration.objects.filter(pk=registration.pk).update(made_at=timezone.now())
         audit.record(
             "application.restored" if chosen == RESTORE else "application.purged", actor=audit.WORKER,
             subject=registration, operation_id=operation.pk, after={"app_id": twin.app_id},
@@ -63,8 +70,9 @@ def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedAppli
 
 
 def require_ours(registration: AppRegistration, found: Application, own_tag: str, operation: Operation) -> None:
-    """An application of our name that we have no ids of must carry our tag, or a person takes it over."""
-    if registration.object_id or registration.adopted or own_tag in (found.properties.get("tags") or []):
+    """An application of our name whose ids we do not know must carry our tag, or a person takes it over."""
+    is_known = registration.object_id == found.object_id or (registration.adopted and not registration.object_id)
+    if is_known or own_tag in (found.properties.get("tags") or []):
         return
     require_confirmation(operation, found, registration.unique_name)
     AppRegistration.objects.filter(pk=registration.pk).update(adopted=True)
