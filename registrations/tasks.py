@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from registrations.services import bulk, operations, sign_in
+from registrations.services import bulk, leases, operations, sign_in
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ def run(operation_id: str) -> None:
     """Work on one operation until it ends or must wait; ring again if it must wait only shortly."""
     if not operations.run(operation_id):
         return  # another worker has it, and rings for it: bells must not multiply
+    bulk.settle_cancelled(operation_id)
     pause = operations.pause_of(operation_id)
     if pause is not None and pause <= SOON:
         ring(operation_id, after=pause)
@@ -33,12 +34,14 @@ def run(operation_id: str) -> None:
 @shared_task
 def sweep() -> None:
     """Ring for every operation whose time has come: the doorbell may have been missed."""
+    leases.look_at_clock()
     operations.mend_times()
     due = operations.due()
-    _ring_in_line(bulk.feed())
     lanes = operations.lanes_of(due)
     for operation_id in due:
         ring(operation_id, lane=lanes.get(operation_id, ""))
+    bulk.settle_cancelled()
+    _ring_in_line(bulk.feed())
 
 
 @shared_task

@@ -121,6 +121,8 @@ if EMBEDDED_DATABASE:
 else:
     # A worker's turn takes seconds: a connection of its own each time would be a tenth of the work.
     database.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+    # A server that does not answer is noticed in seconds, not in the minutes that the network would take.
+    database["OPTIONS"] = {"connect_timeout": 5, **database.get("OPTIONS", {})}
 DATABASES = {"default": database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -4,11 +4,12 @@ An item gets its operation in the transaction that marks it begun, so a job that
 twice. Whoever ends an operation feeds the next; the sweep feeds what was forgotten.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
@@ -16,6 +17,8 @@ from django.utils import timezone
 from registrations.errors import PortalError, WrongStateError
 from registrations.models import BulkItem, BulkJob, BulkPart, Operation, UmpInstance
 from registrations.services import audit, operations, provisioning
+
+logger = logging.getLogger(__name__)
 
 AT_WORK = 40  # operations of one part that are live at a time: enough to use up the quota, few enough to pause soon
 RATE_OVER = timedelta(minutes=3)  # the rate is counted over this long
@@ -70,12 +73,20 @@ def feed(parts: Iterable[BulkPart] | None = None) -> list[Any]:
 def _feed(parts: QuerySet[BulkPart]) -> list[Any]:
     begun: list[Any] = []
     for part in parts.select_related("job"):
-        free = AT_WORK - part.items.live().filter(operation__waits_for="").count()
-        waiting = part.items.pending().select_related("instance__provider__tenant")[: max(free, 0)]
-        ours = [pk for item in waiting if (pk := _begin(item, part)) is not None]
-        begun += ours
-        if not ours:
-            _close_when_done(part)
+        try:
+            begun += _feed_part(part)
+        except Exception:
+            # The last resort: what is wrong with one part holds up no other, and the sweep tries it again.
+            logger.exception("Part %s of bulk job %s cannot be fed.", part.pk, part.job_id)
+    return begun
+
+
+def _feed_part(part: BulkPart) -> list[Any]:
+    free = AT_WORK - part.items.live().filter(operation__waits_for="").count()
+    waiting = part.items.pending().select_related("instance__provider__tenant")[: max(free, 0)]
+    begun = [pk for item in waiting if (pk := _begin(item, part)) is not None]
+    if not begun:
+        _close_when_done(part)
     return begun
 
 
@@ -96,14 +107,33 @@ def resume(part: BulkPart, *, actor: audit.Actor) -> None:
 
 
 def cancel(part: BulkPart, *, actor: audit.Actor) -> None:
-    """Give up what was not begun, and what waits; a step in hand ends by itself. Raises WrongStateError after the end."""
+    """Give up what was not begun, and what waits; what a worker has in hand, once its turn ends.
+
+    Raises WrongStateError after the part's end.
+    """
     _move(part, [Status.RUNNING, Status.PAUSED], Status.CANCELLED, "bulk.cancelled", actor)
     part.items.pending().update(status=BulkItem.Status.CANCELLED)
     for item in part.items.live().select_related("operation"):
         try:
             operations.cancel(item.operation, actor=actor)  # type: ignore[arg-type]
-        except WrongStateError:
-            continue  # at work: it ends by itself
+        except WrongStateError:  # at work: once its turn ends
+            part.items.live().filter(pk=item.pk).update(status=BulkItem.Status.CANCELLED)
+    settle_cancelled()
+
+
+def settle_cancelled(operation_id: Any = None) -> None:
+    """Cancel what was in a worker's hands when its part was cancelled, and waits now; this one, or all."""
+    marked = BulkItem.objects.filter(status=BulkItem.Status.CANCELLED, operation__isnull=False)
+    if operation_id:
+        marked = marked.filter(operation=operation_id)
+    for item in marked.exclude(operation__status=Operation.Status.RUNNING).select_related("operation"):
+        operation = cast(Operation, item.operation)
+        if operation.is_live:
+            try:
+                operations.cancel(operation, actor=audit.WORKER)
+            except WrongStateError:
+                continue  # a worker has it again: after this turn
+        BulkItem.objects.filter(pk=item.pk).update(status=BulkItem.Status.BEGUN)  # its operation says how it ended
 
 
 def progress(part: BulkPart) -> Progress:
@@ -118,7 +148,10 @@ def progress(part: BulkPart) -> Progress:
         succeeded=Count("pk", filter=succeeded),
         failed=Count("pk", filter=failed),
         refused=Count("pk", filter=Q(status=BulkItem.Status.REFUSED)),
-        cancelled=Count("pk", filter=Q(status=BulkItem.Status.CANCELLED) | Q(operation__status="cancelled")),
+        cancelled=Count(
+            "pk",
+            filter=Q(status=BulkItem.Status.CANCELLED, operation=None) | Q(operation__status="cancelled"),
+        ),
         lately=Count("pk", filter=(succeeded | failed) & Q(operation__ended_at__gt=now - RATE_OVER)),
     )
     lately = counts.pop("lately")

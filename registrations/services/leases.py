@@ -25,8 +25,10 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=settings.OPERATION_LEASE_SECONDS)
 RENEW_AFTER = LEASE / 4  # three renewals may fail before the lease is gone
+CLOCKS_DIFFER = timedelta(seconds=30)  # of two machines at most; more is a clock that was set wrong, or back
 LONGEST_STEP = timedelta(minutes=4)  # a step that hangs longer is not renewed: another worker repeats it
 FINISH_WITHIN = timedelta(seconds=6)  # of the ten seconds that a stop may take
+GIVE_BACK_WITHIN = 2.0  # seconds; longer is a database that does not answer
 SETTLE = timedelta(seconds=3)  # what a stopped worker had sent may still arrive: the next one looks a little later
 LOOK_EVERY = min(0.5, RENEW_AFTER.total_seconds() / 2)  # seconds
 
@@ -34,6 +36,25 @@ LOOK_EVERY = min(0.5, RENEW_AFTER.total_seconds() / 2)  # seconds
 _stop_of_worker = mmap.mmap(-1, 1)
 _stop_of_process = threading.Event()
 _is_pool_child = threading.Event()
+
+
+def look_at_clock() -> None:
+    """Say in the log where this machine's clock is not the database's: leases are written and judged by machines' clocks.
+
+    A lease is renewed while three quarters of it are left, so less than that does no harm.
+    """
+    if connection.vendor != "postgresql":
+        return  # SQLite has no clock of its own: all processes are on one machine
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (theirs,) = cursor.fetchone()
+    away = abs(timezone.now() - theirs)
+    if away > CLOCKS_DIFFER:
+        logger.error(
+            "This machine's clock is %d s away from the database's. Set it by NTP: operations may be taken from workers that "
+            "are still at work.",
+            away.total_seconds(),
+        )
 
 
 class LeaseLostError(Exception):
@@ -73,12 +94,13 @@ def is_stopping() -> bool:
 class Lease:
     """One worker's hold on one operation."""
 
-    def __init__(self, operation_id: Any, token: str) -> None:
+    def __init__(self, operation_id: Any, token: str, claimed: float | None = None) -> None:
+        """`claimed`: this process's monotonic clock before the claim was sent: the lease may have waited for the database."""
         self.operation_id, self.token = operation_id, token
         self.begun = ""  # the step that is marked as begun, in the last commit or the one in hand
         self._lost = False
         self._done = threading.Event()
-        self.began = self._step_began = self._renewed = time.monotonic()
+        self.began = self._step_began = self._renewed = claimed or time.monotonic()
 
     def step_begins(self) -> None:
         """The engine has just written the lease anew."""
@@ -115,6 +137,23 @@ class Lease:
         )
         logger.warning("Operation %s was given back: its step did not end before the stop.", self.operation_id)
 
+    def _give_back_in_time(self) -> None:
+        """The step hangs in a call: of a pool's process only its end ends it in time, with or without the database."""
+        end = threading.Timer(GIVE_BACK_WITHIN, os._exit, (0,))
+        end.daemon = True
+        if is_pool_child():
+            end.start()
+        try:
+            self.give_back()
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning(
+                "Operation %s was not given back (%s): its lease runs out.", self.operation_id, type(error).__name__
+            )
+        finally:
+            end.cancel()
+            if is_pool_child():
+                os._exit(0)
+
     def watch(self) -> None:
         """Renew until the work is done; give it back where a stop comes first. For a thread of its own."""
         stop_seen: float | None = None
@@ -124,9 +163,7 @@ class Lease:
                 if stop_seen is None and is_stopping():
                     stop_seen = now
                 if stop_seen is not None and now - stop_seen > FINISH_WITHIN.total_seconds():
-                    self.give_back()
-                    if _is_pool_child.is_set():
-                        os._exit(0)  # the step hangs in a call: only the end of the process ends it in time
+                    self._give_back_in_time()
                     return
                 if now - self._renewed >= RENEW_AFTER.total_seconds():
                     self.renew()
@@ -139,9 +176,9 @@ class Lease:
 
 
 @contextlib.contextmanager
-def held(operation_id: Any, token: str) -> Iterator[Lease]:
+def held(operation_id: Any, token: str, claimed: float | None = None) -> Iterator[Lease]:
     """Keep the lease for the length of a with block; calls to remote services are refused once it is gone."""
-    lease = Lease(operation_id, token)
+    lease = Lease(operation_id, token, claimed)
     keeper = threading.Thread(target=lease.watch, name=f"lease of {operation_id}", daemon=True)
     before = http.before_call.set(lease.require)
     keeper.start()

@@ -6,10 +6,11 @@ that lease; every step is committed before the next begins; the network is used 
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import IntegrityError, models
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from registrations.errors import QuotaSpentError, WrongStateError
 from registrations.models import Operation
@@ -70,8 +71,10 @@ def request(
 
 
 def due(limit: int = 200) -> list[Any]:
-    """Ids of operations whose time has come, oldest first."""
-    return list(Operation.objects.due(timezone.now()).order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
+    """Ids of operations whose time has come: those of bulk jobs last, the oldest first."""
+    is_bulk = models.Case(models.When(lane=BULK, then=1), default=0)
+    found = Operation.objects.due(timezone.now()).order_by(is_bulk, "next_attempt_at")
+    return list(found.values_list("pk", flat=True)[:limit])
 
 
 def lanes_of(ids: Iterable[Any]) -> dict[Any, str]:
@@ -100,17 +103,35 @@ def mend_times() -> int:
     in_line = models.Q(lane=BULK, next_attempt_at__gt=now + LONGEST_LINE)
     at_once = ~models.Q(lane=BULK) & models.Q(next_attempt_at__gt=now + leases.SETTLE)
     queued = Operation.objects.filter(in_line | at_once, status=Operation.Status.QUEUED)
-    waiting = Operation.objects.filter(status=Operation.Status.WAITING, next_attempt_at__gt=now + LONGEST_WAIT)
-    return (
-        leased.update(leased_until=now + LEASE)
-        + queued.update(next_attempt_at=now)
-        + waiting.update(next_attempt_at=now + LONGEST_WAIT)
+    return leased.update(leased_until=now + LEASE) + queued.update(next_attempt_at=now) + _mend_waits(now)
+
+
+def _mend_waits(now: datetime) -> int:
+    """Waits that began in the future last as long as they were meant to, from now on."""
+    waiting = Operation.objects.filter(
+        status=Operation.Status.WAITING, next_attempt_at__gt=now + outcomes.LONGEST_PAUSE
     )
+    mended = 0
+    for operation in waiting.only("steps", "next_attempt_at", "error_code"):
+        state, due = operation.current_step or {}, cast(datetime, operation.next_attempt_at)
+        began = parse_datetime(state.get("waits_since") or "")
+        if began and began > now + leases.CLOCKS_DIFFER:
+            pause = min(max(due - began, timedelta()), LONGEST_WAIT)
+            state["waits_since"] = now.isoformat()
+        elif due > now + LONGEST_WAIT:
+            pause = LONGEST_WAIT
+        else:
+            continue
+        # Whoever resumed or cancelled it meanwhile has changed its time.
+        same = Operation.objects.filter(pk=operation.pk, status=Operation.Status.WAITING, next_attempt_at=due)
+        mended += same.update(next_attempt_at=now + pause, steps=operation.steps)
+    return mended
 
 
 def pause_of(operation_id: Any) -> timedelta | None:
-    """How long until a waiting operation is due; None where it waits for a person alone, or does not wait."""
-    row = Operation.objects.filter(pk=operation_id, status=Operation.Status.WAITING)
+    """How long until an operation that waits, or was given back, is due; None where it waits for a person alone, or has ended."""
+    waits = [Operation.Status.WAITING, Operation.Status.QUEUED]
+    row = Operation.objects.filter(pk=operation_id, status__in=waits)
     next_attempt_at = row.values_list("next_attempt_at", flat=True).first()
     return max(next_attempt_at - timezone.now(), timedelta()) if next_attempt_at else None
 

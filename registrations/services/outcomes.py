@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=1)
 GIVE_UP_AFTER = timedelta(hours=2)  # for one step; replication takes minutes, a UMP's maintenance longer
+FEWEST_ATTEMPTS = 10  # before a step is given up, however long the pauses that were asked for
 TOO_LONG = "was tried for two hours. Look at what it needs, then resume."
 
 
@@ -34,6 +35,8 @@ def write(operation: Operation, token: str, /, **values: Any) -> None:
 def begin_step(operation: Operation, state: dict[str, Any], lease: Lease) -> None:
     """Commit a step's beginning."""
     now = timezone.now()
+    if state["status"] == "waiting" and operation.next_attempt_at:
+        _do_not_count(state, now - operation.next_attempt_at)  # no worker came: a night's outage is nobody's attempt
     _mark_begun(state, lease)
     with audit.atomic(durable=True):
         write(
@@ -55,7 +58,7 @@ def end_step(operation: Operation, step: Step, note: str, lease: Lease, *, goes_
     operation.message = operation.error_code = ""
     following = operation.current_step
     is_the_end = following is None and step.repeatable
-    if following and goes_on and not is_overdue(following):
+    if following and goes_on:
         _mark_begun(following, lease)
     try:
         with audit.atomic(durable=True):
@@ -91,13 +94,14 @@ def keep_writes(operation: Operation, token: str) -> None:
 def put_back(operation: Operation, token: str, state: dict[str, Any], error: NotYetError) -> None:
     """The step is tried again later; after two hours the operation fails."""
     if isinstance(error, QuotaSpentError):
-        state["attempts"] -= 1  # a planned wait is no failed attempt, and its time does not count
+        state["attempts"] -= 1  # a planned wait is no failed attempt
         state["started_at"] = state["started_at"] if state["attempts"] else None
+        _do_not_count(state, error.retry_after or FIRST_PAUSE)
     elif is_overdue(state):
         fail(operation, token, PortalError(f"{error} It {TOO_LONG}", code=error.code, request_id=error.request_id))
         return
     pause = error.retry_after or min(FIRST_PAUSE * 2 ** min(max(state["attempts"] - 1, 0), 10), LONGEST_PAUSE)
-    state.update(status="waiting", note=str(error), request_id=error.request_id)
+    state.update(status="waiting", note=str(error), request_id=error.request_id, waits_since=_now())
     with audit.atomic(durable=True):
         write(
             operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(error),
@@ -108,9 +112,10 @@ def put_back(operation: Operation, token: str, state: dict[str, Any], error: Not
 def wait_for_turn(operation: Operation, token: str, wait: QuotaSpentError) -> None:
     """Before the first call: nothing is begun, and the worker is free for another."""
     pause = wait.retry_after or FIRST_PAUSE
-    for state in operation.steps:
-        if state["status"] == "running":  # of a worker that died
-            state["status"] = "waiting"
+    state = operation.current_step
+    if state:
+        state.update(status="waiting" if state["status"] == "running" else state["status"], waits_since=_now())
+        _do_not_count(state, pause)
     with audit.atomic(durable=True):
         write(
             operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(wait),
@@ -147,7 +152,9 @@ def try_later(operation: Operation, token: str, error: Exception) -> None:
 def wait_for_person(operation: Operation, token: str, state: dict[str, Any], needed: PersonNeededError) -> None:
     """Somebody must act; the history says so once."""
     waits_already = operation.message == str(needed)
-    state.update(status="waiting", note=str(needed), started_at=None)  # a person's time does not count as ours
+    state.update(
+        status="waiting", note=str(needed), waits_since=_now(), started_at=None
+    )  # a person's time does not count as ours
     next_attempt_at = timezone.now() + needed.look_again if needed.look_again else None
     with audit.atomic(durable=True):
         write(
@@ -195,20 +202,32 @@ def abandon(operation: Operation, token: str) -> None:
 
 
 def is_overdue(state: dict[str, Any]) -> bool:
-    """Whether the step has been tried for too long."""
-    return span(state) > GIVE_UP_AFTER
+    """Whether the step has been tried for too long, and often enough."""
+    return since(state["started_at"]) - timedelta(seconds=state.get("uncounted", 0)) > GIVE_UP_AFTER and (
+        state["attempts"] >= FEWEST_ATTEMPTS
+    )
 
 
-def span(state: dict[str, Any]) -> timedelta:
-    """How long the step has been tried."""
-    started_at = parse_datetime(state["started_at"]) if state["started_at"] else None
-    return timezone.now() - started_at if started_at else timedelta()
+def since(moment: str | None) -> timedelta:
+    """How long ago a moment in a step's state was; nothing where there is none."""
+    parsed = parse_datetime(moment) if moment else None
+    return timezone.now() - parsed if parsed else timedelta()
 
 
 def state_of(operation: Operation, name: str) -> dict[str, Any]:
     """The state of one step on the operation's row."""
     state: dict[str, Any] = next(step for step in operation.steps if step["name"] == name)
     return state
+
+
+def _do_not_count(state: dict[str, Any], wait: timedelta) -> None:
+    """Time in which nothing could be tried does not make a step overdue."""
+    if state["started_at"]:
+        state["uncounted"] = state.get("uncounted", 0) + max(0, round(wait.total_seconds()))
+
+
+def _now() -> str:
+    return timezone.now().isoformat()
 
 
 def _mark_begun(state: dict[str, Any], lease: Lease) -> None:

@@ -33,9 +33,12 @@ from registrations.services.leases import Lease, LeaseLostError
 
 logger = logging.getLogger(__name__)
 
-FRESH_GRANT = timedelta(minutes=2)
+FRESH_GRANT = timedelta(minutes=5)  # from the first refusal: a grant, or a new object, is still being copied
 LONGEST_TURN = timedelta(minutes=2)  # then others get the worker; far below Celery's time limit
-AGAIN = {"status": "pending", "attempts": 0, "started_at": None, "ended_at": None, "note": ""}
+AGAIN = {
+    "status": "pending", "attempts": 0, "started_at": None, "ended_at": None, "note": "", "uncounted": 0,
+    "refused_at": None, "waits_since": None,
+}  # fmt: skip
 
 MISTAKES = (DataError, IntegrityError)  # of ours: another attempt would meet them again
 DATABASE_TROUBLE = (DatabaseError, InterfaceError)  # all others: away, restarted, a write that was refused
@@ -43,11 +46,11 @@ DATABASE_TROUBLE = (DatabaseError, InterfaceError)  # all others: away, restarte
 
 def run(operation_id: Any) -> bool:
     """Claim the operation and walk its steps until it ends or must wait. False where it was not ours to take."""
-    token = secrets.token_hex(16)
+    token, before = secrets.token_hex(16), time.monotonic()
     if leases.is_stopping() or not Operation.objects.claim(operation_id, token, timezone.now(), leases.LEASE):
         return False
     operation = Operation.objects.get(pk=operation_id)
-    with leases.held(operation.pk, token) as lease, _lane(operation), _connections(operation), turns.turn():
+    with leases.held(operation.pk, token, before) as lease, _lane(operation), _connections(operation), turns.turn():
         try:
             _walk(operation, lease)
         except LeaseLostError:
@@ -116,7 +119,7 @@ def _attempt(operation: Operation, step: Step, lease: Lease) -> bool:
     """Run one step and commit its outcome; False where the operation now waits or has failed."""
     state = outcomes.state_of(operation, step.name)
     if lease.begun != step.name:
-        if outcomes.is_overdue(state):
+        if state["status"] == "running" and outcomes.is_overdue(state):  # it kills its worker, again and again
             outcomes.fail(operation, lease.token, PortalError(f'The step "{step.title}" {outcomes.TOO_LONG}'))
             return False
         outcomes.begin_step(operation, state, lease)
@@ -151,6 +154,11 @@ def _perform(operation: Operation, step: Step, lease: Lease) -> str:
         raise
 
 
+def _may_be_fresh(state: dict[str, Any]) -> bool:
+    state["refused_at"] = state.get("refused_at") or timezone.now().isoformat()
+    return outcomes.since(state["refused_at"]) <= FRESH_GRANT
+
+
 def _must_stop(lease: Lease) -> bool:
     return leases.is_stopping() or time.monotonic() - lease.began > LONGEST_TURN.total_seconds()
 
@@ -163,7 +171,7 @@ def _bear(operation: Operation, token: str, state: dict[str, Any], error: Portal
         outcomes.wait_for_person(operation, token, state, error)
     elif isinstance(error, NotYetError):
         outcomes.put_back(operation, token, state, error)
-    elif isinstance(error, NotPermittedError) and outcomes.span(state) <= FRESH_GRANT:
+    elif isinstance(error, NotPermittedError) and _may_be_fresh(state):
         # A refused permission may be a grant that is still being copied: ask for a while before believing it.
         outcomes.put_back(
             operation, token, state, NotYetError(str(error), code=error.code, request_id=error.request_id)

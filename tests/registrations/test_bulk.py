@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -103,12 +104,56 @@ def test_cancelling_gives_up_what_was_not_begun_and_what_waits_but_not_what_is_a
     begun = bulk.feed()
     Operation.objects.filter(pk=begun[0]).update(status="running", lease="x")
     bulk.cancel(part, actor=OLGA)
-    assert part.items.filter(status=BulkItem.Status.CANCELLED).count() == 7
+    progress = bulk.progress(part)
+    assert (progress.cancelled, progress.live, progress.ended) == (11, 1, 11)
     assert Operation.objects.filter(status="cancelled").count() == 4
     assert Operation.objects.filter(status="running").count() == 1
     assert bulk.feed() == []
     with pytest.raises(WrongStateError):
         bulk.resume(part, actor=OLGA)
+
+
+@pytest.mark.parametrize(
+    ("then", "ends"), [("waiting", "cancelled"), ("queued", "cancelled"), ("succeeded", "succeeded")]
+)
+def test_what_was_at_work_when_its_part_was_cancelled_does_not_begin_another_turn(
+    part: BulkPart, rung: list[str], then: str, ends: str
+) -> None:
+    at_work = bulk.feed()[0]
+    Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
+    bulk.cancel(part, actor=OLGA)
+    tasks.sweep()
+    assert Operation.objects.get(pk=at_work).status == "running"
+    Operation.objects.filter(pk=at_work).update(status=then, lease="", leased_until=None)
+    tasks.sweep()
+    assert Operation.objects.get(pk=at_work).status == ends
+    progress = bulk.progress(part)
+    assert (progress.total, progress.ended, progress.cancelled) == (12, 12, 12 if ends == "cancelled" else 11)
+
+
+def test_what_a_person_resumes_after_its_part_was_cancelled_goes_on(part: BulkPart, rung: list[str]) -> None:
+    at_work = bulk.feed()[0]
+    Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
+    bulk.cancel(part, actor=OLGA)
+    Operation.objects.filter(pk=at_work).update(status="failed", lease="", leased_until=None)
+    tasks.sweep()
+    operations.resume(Operation.objects.get(pk=at_work), actor=OLGA)
+    tasks.sweep()
+    assert Operation.objects.get(pk=at_work).status == "queued"
+
+
+def test_a_part_that_cannot_be_fed_holds_up_neither_another_nor_the_sweep(
+    part: BulkPart, instances: list[UmpInstance], rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = bulk.feed()
+    rung.clear()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a row that no code of ours writes")
+
+    monkeypatch.setattr(bulk, "_feed_part", broken)
+    tasks.sweep()
+    assert set(begun) <= {UUID(each) for each in rung}
 
 
 def test_each_tenant_is_a_part_of_its_own(instances: list[UmpInstance]) -> None:

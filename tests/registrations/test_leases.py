@@ -1,5 +1,6 @@
 """The hold on an operation: renewed while a step is in hand, gone for good once lost, given back when the worker stops."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,12 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import InternalError, OperationalError, ProgrammingError
+from django.db import InternalError, OperationalError, ProgrammingError, connection
 from django.test import Client
 from django.utils import timezone
 
 from registrations import connections
-from registrations.errors import NotYetError
+from registrations.errors import NotYetError, RemoteUnavailableError
 from registrations.models import Operation
 from registrations.services import audit, kinds, leases, operations, walking
 from sandbox.app import Sandbox
@@ -184,7 +185,39 @@ def test_a_clock_that_was_set_back_makes_nothing_wait_for_hours(
     assert operations.mend_times() == 1
     operation.refresh_from_db()
     assert operation.next_attempt_at is not None
-    assert operation.next_attempt_at <= now + timedelta(hours=1, minutes=1)
+    assert operation.next_attempt_at <= now + timedelta(seconds=5)
+
+
+def test_a_pause_that_microsoft_asked_for_begins_anew_after_the_clock_was_set_back(
+    begin: Callable[..., Operation], time_machine: Any
+) -> None:
+    def busy(operation: Operation) -> str:
+        raise RemoteUnavailableError("Busy.", retry_after=timedelta(minutes=10))
+
+    now = timezone.now()
+    time_machine.move_to(now + timedelta(minutes=55), tick=True)
+    operation = worked_on(begin(busy))
+    time_machine.move_to(now, tick=True)
+    assert [operations.mend_times(), operations.mend_times()] == [1, 0]
+    operation.refresh_from_db()
+    assert operation.next_attempt_at is not None
+    assert timedelta(minutes=9) < operation.next_attempt_at - now < timedelta(minutes=11)
+
+
+def test_a_worker_that_stops_while_the_database_is_away_ends_all_the_same(
+    begin: Callable[..., Operation], stopping: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(lease: leases.Lease) -> None:
+        raise OperationalError("gone")
+
+    ended: list[int] = []
+    monkeypatch.setattr(leases.Lease, "give_back", away)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(leases, "FINISH_WITHIN", timedelta())
+    monkeypatch.setattr(leases, "is_pool_child", lambda: True)
+    stopping()
+    leases.Lease(begin(fine).pk, "mine").watch()
+    assert ended == [0]
 
 
 def test_a_lease_written_by_a_clock_that_ran_ahead_runs_out_all_the_same(begin: Callable[..., Operation]) -> None:
@@ -203,3 +236,14 @@ def test_an_operation_that_no_worker_takes_up_is_said_on_the_start_page(
     assert b"no worker takes up" not in operator_client.get("/admin/").content
     Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now() - timedelta(minutes=11))
     assert b"no worker takes up" in operator_client.get("/admin/").content
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no clock of its own.")
+def test_a_machine_whose_clock_is_not_the_databases_says_so(
+    time_machine: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    leases.look_at_clock()
+    assert caplog.messages == []
+    time_machine.move_to(timezone.now() - timedelta(seconds=90))
+    leases.look_at_clock()
+    assert "Set it by NTP" in caplog.text
