@@ -21,6 +21,7 @@ FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=1)
 GIVE_UP_AFTER = timedelta(hours=2)  # for one step; replication takes minutes, a UMP's maintenance longer
 FEWEST_ATTEMPTS = 10  # before a step is given up, however long the pauses that were asked for
+UNKNOWN = "unknown"  # the code of a mistake of ours
 TOO_LONG = "was tried for two hours. Look at what it needs, then resume."
 
 
@@ -180,8 +181,11 @@ def fail(operation: Operation, token: str, error: PortalError) -> None:
 
 def fail_unknown(operation: Operation, step: Step, token: str) -> None:
     """A mistake of ours: the log has the traceback."""
-    sentence = f'The step "{step.title}" met an error SyncPortal does not know. The log has it under {operation.pk}.'
-    fail(operation, token, PortalError(sentence))
+    sentence = (
+        f'The step "{step.title}" met an error SyncPortal does not know. The log has it under {operation.pk}. '
+        "Resume once it is mended."
+    )
+    fail(operation, token, PortalError(sentence, code=UNKNOWN))
 
 
 def close(operation: Operation, token: str, status: str) -> None:
@@ -192,13 +196,37 @@ def close(operation: Operation, token: str, status: str) -> None:
 
 
 def abandon(operation: Operation, token: str) -> None:
-    """Fail the row and nothing else: whatever would be said to its subject has just broken. The log has the traceback."""
-    with audit.atomic(durable=True):
-        Operation.objects.held(operation.pk, token).update(
-            status=Operation.Status.FAILED, ended_at=timezone.now(), next_attempt_at=None, lease="", leased_until=None,
-            credential_envelope="", credential_expires_at=None, error_code="unknown",
-            message=f"SyncPortal met an error it does not know. The log has it under {operation.pk}. Resume once it is mended.",
-        )  # fmt: skip
+    """Fail the row, whatever has just broken, then tell the kind if it can be told. The log has the traceback.
+
+    The last resort: it raises nothing. Where the database refuses the row too, the lease runs out and another worker goes on.
+    """
+    message = (
+        f"SyncPortal met an error it does not know. The log has it under {operation.pk}. Resume once it is mended."
+    )
+    try:
+        with audit.atomic(durable=True):
+            write(
+                operation, token, status=Operation.Status.FAILED, ended_at=timezone.now(), next_attempt_at=None, lease="",
+                leased_until=None, credential_envelope="", credential_expires_at=None, error_code=UNKNOWN, message=message,
+            )  # fmt: skip
+            _history(operation, f"{operation.kind}.failed", {"message": message, "code": UNKNOWN})
+    except LeaseLostError:
+        logger.warning("Operation %s is another worker's now.", operation.pk)
+    except Exception:
+        logger.exception("Operation %s could not be failed.", operation.pk)
+    else:
+        _tell_kind_of_failure(operation)
+
+
+def _tell_kind_of_failure(operation: Operation) -> None:
+    """In a transaction of its own: what the kind does may be what has just broken, and the failed row must stand."""
+    try:
+        with audit.atomic(durable=True):
+            failed = Operation.objects.select_for_update(no_key=True).filter(status=Operation.Status.FAILED)
+            if failed.filter(pk=operation.pk).first():  # or somebody was quick to resume it
+                kind_of(operation).failed(operation)
+    except Exception:
+        logger.exception("The kind of operation %s could not be told that it failed.", operation.pk)
 
 
 def is_overdue(state: dict[str, Any]) -> bool:

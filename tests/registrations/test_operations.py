@@ -1,6 +1,7 @@
 """The engine: who may take an operation, what each outcome of a step means, and that nothing runs twice."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from registrations.errors import (
     WrongStateError,
 )
 from registrations.models import AuditEvent, EntraTenant, Operation
-from registrations.services import audit, kinds, leases, operations
+from registrations.services import audit, kinds, leases, operations, outcomes
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -83,8 +84,9 @@ def test_a_refusal_fails_the_operation_with_its_sentence(begin: Callable[..., Op
 
 def test_an_unknown_error_fails_with_a_sentence_and_not_with_its_text(begin: Callable[..., Operation]) -> None:
     operation = worked_on(begin(raises(KeyError("secret=abc"))))
-    assert operation.status == "failed"
+    assert (operation.status, operation.error_code) == ("failed", "unknown")
     assert "secret=abc" not in operation.message
+    assert f"The log has it under {operation.pk}. Resume once it is mended." in operation.message
 
 
 def test_not_yet_puts_the_operation_back_until_the_time_it_was_told(begin: Callable[..., Operation]) -> None:
@@ -373,6 +375,69 @@ def test_a_kind_that_this_version_does_not_know_fails_once_and_can_be_resumed(be
     operations.register(kind)
     operations.resume(operation, actor=ACTOR)
     assert worked_on(operation).status == "succeeded"
+
+
+def breaks_where_an_end_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake of ours that meets even the commit of a failure."""
+
+    def broken(*args: Any) -> None:
+        raise KeyError("secret=abc")
+
+    monkeypatch.setattr(outcomes, "close", broken)
+
+
+def test_the_last_resort_fails_the_row_tells_the_history_and_tells_the_kind(
+    begin: Callable[..., Operation], ends: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks_where_an_end_is_written(monkeypatch)
+    operation = worked_on(begin(raises(RemoteRejectedError("No."))))
+    assert (operation.status, operation.error_code, operation.lease) == ("failed", "unknown", "")
+    assert f"The log has it under {operation.pk}" in operation.message
+    told = AuditEvent.objects.get(action="try.failed")
+    assert told.operation_id == operation.pk
+    assert told.after == {"message": operation.message, "code": "unknown"}
+    assert ends == ["failed"]
+
+
+def test_the_row_stays_failed_where_the_kind_breaks_when_it_is_told(
+    begin: Callable[..., Operation], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(operation: Operation) -> None:
+        EntraTenant.objects.update(name="half done")
+        raise KeyError("secret=abc")
+
+    operation = begin(raises(RemoteRejectedError("No.")))
+    monkeypatch.setitem(kinds.known, "try", replace(kinds.known["try"], failed=broken))
+    operation = worked_on(operation)
+    assert (operation.status, operation.error_code) == ("failed", "unknown")
+    assert AuditEvent.objects.filter(action="try.failed").count() == 1
+    assert not EntraTenant.objects.filter(name="half done").exists()
+    assert "could not be told that it failed" in caplog.text
+
+
+def test_the_last_resort_writes_nothing_where_another_worker_has_the_operation(
+    begin: Callable[..., Operation], ends: list[str]
+) -> None:
+    operation = begin(fine)
+    assert Operation.objects.claim(operation.pk, "another", timezone.now(), operations.LEASE)
+    outcomes.abandon(operation, "mine")
+    operation.refresh_from_db()
+    assert (operation.status, operation.lease, ends) == ("running", "another", [])
+    assert not AuditEvent.objects.filter(action="try.failed").exists()
+
+
+def test_the_last_resort_does_not_raise_where_the_history_cannot_be_written(
+    begin: Callable[..., Operation], ends: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise KeyError("secret=abc")
+
+    operation = begin(fine)
+    assert Operation.objects.claim(operation.pk, "mine", timezone.now(), operations.LEASE)
+    monkeypatch.setattr(audit, "record", broken)
+    outcomes.abandon(operation, "mine")
+    operation.refresh_from_db()
+    assert (operation.status, operation.lease, ends) == ("running", "mine", [])  # its lease runs out
 
 
 def test_a_step_that_an_update_brought_is_done_too(begin: Callable[..., Operation]) -> None:
