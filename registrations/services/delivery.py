@@ -15,6 +15,7 @@ from registrations.services import audit, client_secrets, operations
 SYNC_APP = "sync_app"
 AUTHENTICATION_PORTAL = "authentication_portal"
 HANDOVER_CODE = "handover"
+UMP_CHANGED = "ump_changed"
 
 
 class Delivery(Protocol):
@@ -71,7 +72,8 @@ class ApiDelivery:
         secret = client_secrets.live_secret(registration)
         if not self._holds_sync_app(held, registration, secret) or held.portal_url != self._instance.portal_url:
             raise RemoteRejectedError(
-                "The UMP does not hold the values that were delivered: somebody changed them. Provision again to put them back."
+                "The UMP does not hold the values that were delivered: somebody changed them. Resume to put them back.",
+                code=UMP_CHANGED,
             )
         _accept(self._ump.validate_sync_app(), "the client secret", secret)
         _accept(self._ump.validate_portal_url(), "the portal URL", secret)

@@ -1,7 +1,7 @@
 """Kinds of operation: their steps and what their ends mean. The app that owns the steps registers its kinds here."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
@@ -30,7 +30,8 @@ class Kind:
 
     `succeeded` is called in the commit that ends the last step (in one of its own where that step is not repeatable): where
     it breaks, that step has failed and is repeated on Resume. `failed` is called in the commit that ends the operation.
-    `lane` is the queue its bells ring in.
+    `lane` is the queue its bells ring in. `reopens` names, for a code that it may fail with, the steps that Resume begins anew
+    although they were done: what they had made is gone.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Kind:
     )
     before_failing: Callable[[Operation], str] | None = None  # may use the network; what it returns is said to people
     lane: str = Operation.Lane.INTERACTIVE
+    reopens: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 known: dict[str, Kind] = {}

@@ -137,11 +137,16 @@ def pause_of(operation_id: Any) -> timedelta | None:
 
 
 def resume(operation: Operation, *, actor: audit.Actor) -> None:
-    """Queue a failed or waiting operation again, at the step where it stopped. Raises WrongStateError otherwise."""
+    """Queue a failed or waiting operation again, at the step where it stopped. Raises WrongStateError otherwise.
+
+    Where its kind says so, by the code that it stopped with, steps that were done are begun anew.
+    """
     with audit.atomic():
         # The row's own steps, not the caller's copy: a worker may have finished some since the page was opened.
         current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
         steps = [state if state["status"] == "done" else {**state, **AGAIN} for state in current.steps]
+        kind = kinds.known.get(current.kind)
+        steps = reopened(steps, *(kind.reopens.get(current.error_code, ()) if kind else ()))
         try:
             with audit.atomic():
                 changed = Operation.objects.filter(

@@ -49,6 +49,7 @@ def register() -> None:
             succeeded=_succeeded,
             failed=_failed,
             before_bulk_turn=_prepay,
+            reopens={delivery.UMP_CHANGED: ("sync_app", "portal_url", "validation")},
         )
     )
 
@@ -267,7 +268,7 @@ def _registration(operation: Operation) -> AppRegistration:
     registration = ours.select_related("instance__provider__tenant").first()
     if registration is None:
         _instance(operation)
-        raise WrongStateError("The provider's tenant was changed meanwhile. Cancel this operation and provision again.")
+        raise WrongStateError("The provider's tenant was changed meanwhile. Provision the instance again.")
     return registration
 
 

@@ -440,6 +440,17 @@ def test_the_last_resort_does_not_raise_where_the_history_cannot_be_written(
     assert (operation.status, operation.lease, ends) == ("running", "mine", [])  # its lease runs out
 
 
+def test_what_the_kind_names_is_begun_anew_on_resume_and_nothing_else(
+    begin: Callable[..., Operation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = begin(fine, fine, raises(RemoteRejectedError("It is gone.", code="gone")))
+    kind = replace(kinds.known["try"], reopens={"gone": ("step1", "step2"), "else": ("step0",)})
+    monkeypatch.setitem(kinds.known, "try", kind)
+    operations.resume(worked_on(operation), actor=ACTOR)
+    operation.refresh_from_db()
+    assert [step["status"] for step in operation.steps] == ["done", "pending", "pending"]
+
+
 def test_a_step_that_an_update_brought_is_done_too(begin: Callable[..., Operation]) -> None:
     operation = begin(fine, fine)
     Operation.objects.filter(pk=operation.pk).update(steps=operation.steps[:1])

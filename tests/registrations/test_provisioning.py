@@ -12,9 +12,10 @@ from registrations import connections
 from registrations.clients.graph import GraphClient
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import audit, delivery, operations, provisioning
+from registrations.services import audit, custody, delivery, operations, provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
+from sandbox.seed import plant_provider
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -527,3 +528,79 @@ def fill_the_sheet(instance: UmpInstance, work: Work) -> None:
         delivery.tick(operation, group, actor=OLGA)
         operation = again(operation, work)
     assert operation.status == "succeeded", operation.message
+
+
+def somebody_changes_the_ump(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
+    """Once, between the delivery and the validation."""
+    deliver = delivery.ApiDelivery.deliver_portal_url
+    changes = [values]
+
+    def then_changed(self: delivery.ApiDelivery, operation: Operation) -> str:
+        note = deliver(self, operation)
+        for name, value in (changes.pop() if changes else {}).items():
+            setattr(sandbox.world.ump("finebak"), name, value)
+        return note
+
+    monkeypatch.setattr(delivery.ApiDelivery, "deliver_portal_url", then_changed)
+
+
+@pytest.mark.parametrize("values", [{"client_id": ""}, {"portal_url": "https://elsewhere.example"}])
+def test_resume_puts_back_what_somebody_changed_in_the_ump(
+    values: dict[str, str],
+    provision: Callable[..., Operation],
+    instance: UmpInstance,
+    sandbox: Sandbox,
+    work: Work,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    somebody_changes_the_ump(sandbox, monkeypatch, **values)
+    operation = provision()
+    assert (operation.status, operation.error_code) == ("failed", "ump_changed")
+    assert "Resume to put them back" in operation.message
+    operations.resume(operation, actor=OLGA)
+    operation = again(operation, work)
+    assert operation.status == "succeeded", operation.message
+    ump = sandbox.world.ump("finebak")
+    (secret,) = made_in(sandbox, instance).passwords
+    assert (ump.client_id, ump.client_secret) == (made_in(sandbox, instance).app_id, secret.secret)
+    assert ump.portal_url == instance.portal_url
+    assert AuditEvent.objects.filter(action="secret.delivered").count() == 1
+
+
+def test_resume_after_somebody_changed_the_ump_asks_microsoft_for_nothing_new(
+    provision: Callable[..., Operation], sandbox: Sandbox, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody_changes_the_ump(sandbox, monkeypatch, client_id="")
+    operation = provision()
+    before = len(sandbox.calls)
+    operations.resume(operation, actor=OLGA)
+    again(operation, work)
+    assert [call.path for call in sandbox.calls[before:] if call.service == "graph"] == []
+
+
+def test_a_provider_that_moved_to_another_tenant_is_provisioned_again_there(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox, work: Work
+) -> None:
+    sandbox.world.ump("finebak").lacks_contract_api = True
+    operation = provision()
+    assert operation.status == "failed"
+    elsewhere = plant_provider(sandbox.world, "Northwind", "northwind.localhost")
+    moved_to = factories.make_tenant(
+        name="Northwind", tenant_id=elsewhere["tenant_id"], client_id=elsewhere["portal_id"]
+    )
+    custody.keep_tenant_secret(moved_to, elsewhere["portal_secret"], actor=OLGA)
+    provider = instance.provider
+    custody.change_provider_address(provider, domain=provider.domain, tenant=moved_to, reason="Moved.", actor=OLGA)
+    operations.resume(operation, actor=OLGA)
+    operation = again(operation, work)
+    assert operation.status == "failed"
+    assert operation.message == "The provider's tenant was changed meanwhile. Provision the instance again."
+    UmpInstance.objects.filter(pk=instance.pk).update(
+        ump_url=sandbox.ump_url("northwind"), ump_tenant_id=elsewhere["tenant_id"],
+        ump_client_id=elsewhere["ump_client_id"], ump_scope=f"api://{elsewhere['ump_api_id']}/.default",
+    )  # fmt: skip
+    moved = UmpInstance.objects.get(pk=instance.pk)
+    custody.keep_ump_secret(moved, elsewhere["ump_secret"], actor=OLGA)
+    newer = again(provisioning.request(moved, actor=OLGA), work)
+    assert newer.status == "succeeded", newer.message
+    assert instance.registrations.filter(tenant_id=elsewhere["tenant_id"]).exists()
