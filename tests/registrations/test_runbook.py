@@ -1,0 +1,155 @@
+"""The runbook says what to look at and what to press for each code that an operation can end or wait with."""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+
+from demo.services import PROJECT
+from registrations.clients.graph_answers import KNOWN_ANSWERS, Meaning
+from registrations.errors import QuotaSpentError
+from registrations.services import delivery
+
+RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
+# Neither ends an operation. A form shows Django's ValidationError; RefusedError is a page of the customer's wizard, whose
+# sentence says what to do, and KnownAnswer is a row of Graph's table, which has a test of its own below.
+NO_END = {"ValidationError", "RefusedError", "KnownAnswer"}
+# What comes back from a sign-in is judged in the request, and the wizard answers with a page. No operation reads it.
+OF_A_SIGN_IN = {"state_mismatch", "id_token"}
+ANY = "..."  # in a sentence or code: what stands there is known at run time only
+
+
+@cache
+def modules() -> list[tuple[ModuleType, ast.Module]]:
+    """The product's modules with their source."""
+    return list(_read())
+
+
+def _read() -> Iterator[tuple[ModuleType, ast.Module]]:
+    for app in ("registrations", "onboarding"):
+        for path in sorted((PROJECT / app).rglob("*.py")):
+            if "migrations" not in path.parts:
+                name = ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
+                yield importlib.import_module(name), ast.parse(path.read_text())
+
+
+def text_of(value: ast.expr, names: dict[str, object]) -> str:
+    """A literal, a constant of the module or a text put together of both; ANY where only the running code knows it."""
+    if isinstance(value, ast.JoinedStr):
+        return "".join(text_of(part, names) for part in value.values)
+    if isinstance(value, ast.FormattedValue):
+        return text_of(value.value, names)
+    if isinstance(value, (ast.Constant, ast.Name, ast.Attribute)):
+        try:
+            found = eval(compile(ast.Expression(value), "code", "eval"), dict(names))  # noqa: S307  our own source
+        except (NameError, AttributeError):
+            return ANY
+        return found if isinstance(found, str) else ANY
+    return ANY
+
+
+def called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def codes_given() -> set[str]:
+    """Each code that the product gives to a refusal, or writes on an operation itself.
+
+    Codes of Microsoft, the UMP or a mail server are known at run time only: they are not in it.
+    """
+    found = {QuotaSpentError.CODE}
+    for module, tree in modules():
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) not in NO_END]
+        values = [word.value for call in calls for word in call.keywords if word.arg in ("code", "error_code")]
+        found |= {text_of(choice, vars(module)) for value in values for choice in choices(value)}
+    return found - {"", ANY}
+
+
+def choices(value: ast.expr) -> list[ast.expr]:
+    return [*choices(value.body), *choices(value.orelse)] if isinstance(value, ast.IfExp) else [value]
+
+
+def sentences() -> set[str]:
+    """Every text of the product, each with ANY for what is filled in."""
+    found = set()
+    for module, tree in modules():
+        texts = [node for node in ast.walk(tree) if isinstance(node, (ast.Constant, ast.JoinedStr))]
+        found |= {text_of(text, vars(module)) for text in texts}
+    return found
+
+
+def buttons() -> set[str]:
+    """What the admin writes on its buttons and pages of acts."""
+    found = set()
+    for module, tree in modules():
+        if ".admin" in module.__name__:
+            calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+            found |= {text_of(call.args[0], vars(module)) for call in calls if called(call) in ("page", "Button")}
+            found |= {title for _, title, *_ in getattr(module, "DECISIONS", ())}
+            found |= {act.title for act in getattr(module, "ACTS", {}).values()}
+    return found
+
+
+def rows() -> list[list[str]]:
+    """The cells of the tables about operations, without their heads."""
+    about = RUNBOOK.partition("## How an operation ends")[2].partition("## When something is wrong")[0]
+    lines = [
+        line
+        for line in about.splitlines()
+        if line.startswith("|") and not line.startswith(("|---", "| state | ", "| code | "))
+    ]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def named() -> set[str]:
+    return {code for row in rows() for code in re.findall(r"`([^`]+)`", row[0])}
+
+
+def test_every_code_that_an_operation_can_show_has_its_row() -> None:
+    wanted = {code: re.escape(code).replace(re.escape(ANY), ".+") for code in codes_given() - OF_A_SIGN_IN}
+    assert [code for code, fits in wanted.items() if not any(re.fullmatch(fits, each) for each in named())] == []
+
+
+def test_every_code_of_graph_that_keeps_an_operation_waiting_or_fails_it_has_its_row() -> None:
+    """The other meanings are what the step wanted, or lead it to another question."""
+    stop = {answer.code for answer in KNOWN_ANSWERS if answer.meaning in (Meaning.NOT_YET, Meaning.POLICY)}
+    assert stop - {""} - named() == set()
+
+
+def test_what_the_rule_leaves_out_is_still_given_and_the_collection_sees_every_form() -> None:
+    given = codes_given()
+    assert given >= OF_A_SIGN_IN
+    assert given >= {"unknown", "database", "quota_spent", "deleted_twin", "ump_changed", f"handover_{ANY}"}
+    groups = (delivery.SYNC_APP, delivery.AUTHENTICATION_PORTAL)
+    assert named() >= {f"{delivery.HANDOVER_CODE}_{group}" for group in groups}
+
+
+def is_said(quote: str, texts: set[str]) -> bool:
+    """It is a part of one of the product's texts, or one of these says it once what is known at run time is filled in."""
+    if any(without_gaps(quote) in without_gaps(text) for text in texts):
+        return True
+    long_enough = (text for text in texts if len(without_gaps(text)) > 20)
+    return any(re.fullmatch(re.escape(text).replace(re.escape(ANY), ".+"), quote) for text in long_enough)
+
+
+def without_gaps(text: str) -> str:
+    return " ".join(text.replace(ANY, " ").split())
+
+
+def test_a_row_repeats_the_real_words_of_the_screen() -> None:
+    known = sentences()
+    quoted = {quote for row in rows() for quote in re.findall(r'"([^"]+)"', row[1])}
+    assert len(quoted) > 50
+    assert {quote for quote in quoted if not is_said(quote, known)} == set()
+
+
+def test_a_row_names_buttons_that_there_are() -> None:
+    pressed = {button for row in rows() for button in re.findall(r"\*([^*]+)\*", row[-1])}
+    assert {"Resume", "Provision", "Take over", "Restore", "Delete for good", "Change address"} <= pressed
+    assert pressed - buttons() == set()
+
+
+def test_each_row_says_what_to_look_at_and_what_to_press() -> None:
+    assert all(len(row) == 4 and all(row) for row in rows())
