@@ -27,6 +27,9 @@ AT_WORK_AGAIN: dict[str, Any] = {
 }
 CREDENTIAL_KEPT_FOR = timedelta(hours=24)
 ROLES_AGAIN = timedelta(seconds=10)
+REMEDY = (
+    "Check the registration in Entra, then resume; if the secret is gone, revoke the invitation and make a new one."
+)
 ROLES_WITHIN = timedelta(minutes=15)  # Microsoft's figure for a role change to take effect
 
 
@@ -50,6 +53,7 @@ def register() -> None:
             succeeded=handing_over.succeeded,
             failed=_failed,
             before_failing=lent_access.give_back_before_failing,
+            reopens=handing_over.REOPENS,
         )
     )
 
@@ -151,8 +155,10 @@ def _secret(operation: Operation) -> str:
 
 def _proof(operation: Operation) -> str:
     registration = made_registration(operation)
-    graph_token = client_secrets.prove_secret(registration, operation)
-    teams_token = client_secrets.prove_secret(registration, operation, scope=connections.TEAMS_ADMIN_API_SCOPE)
+    graph_token = client_secrets.prove_secret(registration, operation, remedy=REMEDY)
+    teams_token = client_secrets.prove_secret(
+        registration, operation, scope=connections.TEAMS_ADMIN_API_SCOPE, remedy=REMEDY
+    )
     held = graph_token.roles | teams_token.roles
     missing = [permission.value for permission in requirements.PERMISSIONS if permission.value not in held]
     missing += [role.name for role in requirements.ROLES if role.template_id not in teams_token.wids | graph_token.wids]

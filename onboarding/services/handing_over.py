@@ -18,6 +18,8 @@ SERVICE_MISSING = "service_missing"
 LOOK_FOR_SERVICE_AGAIN = timedelta(minutes=5)
 LOOK_AT_JOB_AGAIN = timedelta(seconds=3)
 JOB_WITHIN = timedelta(hours=1)
+UMP_VALIDATION = "ump_validation"
+REOPENS = {UMP_VALIDATION: ("hand_over",)}  # the UMP may hold something else by now
 
 
 def steps() -> tuple[kinds.Step, ...]:
@@ -135,5 +137,8 @@ def validation(operation: Operation) -> str:
     if not outcome.valid:
         secret = client_secrets.live_secret(made_registration(operation))
         sentence = "The UMP could not use the registration"
-        raise client_secrets.refusal_by_ump(sentence, outcome.error, secret, code="ump_validation")
+        refusal = client_secrets.refusal_by_ump(sentence, outcome.error, secret, code=UMP_VALIDATION)
+        if isinstance(refusal, RemoteRejectedError):
+            operations.keep_notes(operation, job="")  # Resume starts a new job
+        raise refusal
     return "The phone service signed in with the registration."

@@ -48,9 +48,7 @@ def made_registration(operation: Operation) -> AppRegistration:
     """The registration that an earlier step has made. Raises WrongStateError where there is none."""
     registration = open_connection(operation).registration
     if registration is None:
-        raise WrongStateError(
-            "The registration's row is missing. Cancel this operation and ask the customer to start again."
-        )
+        raise WrongStateError("The registration's row is missing. Revoke the invitation and make a new one.")
     return registration
 
 

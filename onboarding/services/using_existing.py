@@ -71,6 +71,7 @@ def register() -> None:
             subject=Connection,
             succeeded=handing_over.succeeded,
             failed=_ended,
+            reopens=handing_over.REOPENS,
         )
     )
 

@@ -18,6 +18,7 @@ from registrations.services.registering import believe_gone, found_again, is_fre
 
 OUR_PREFIX = "syncportal:"
 LONGEST_WORDS = 300  # of a remote service, in a sentence for people
+REFUSED = ("AADSTS7000215", "AADSTS7000222")  # by Microsoft, for good: the secret is gone, or has ended
 PROBE_AGAIN = BETWEEN_CREDENTIAL_WRITES
 
 
@@ -47,9 +48,13 @@ def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: 
 
 
 def prove_secret(
-    registration: AppRegistration, operation: Operation, *, scope: str = connections.GRAPH_SCOPE
+    registration: AppRegistration,
+    operation: Operation,
+    *,
+    scope: str = connections.GRAPH_SCOPE,
+    remedy: str = "Check the registration in Entra, then resume: a secret that is gone is replaced.",
 ) -> AppToken:
-    """A token obtained with the live secret: the proof that Entra accepts it.
+    """A token obtained with the live secret: the proof that Entra accepts it. `remedy` ends the sentence where it does not.
 
     Raises NotYetError while Entra may still be copying what was just made, RemoteRejectedError afterwards.
     """
@@ -69,8 +74,7 @@ def prove_secret(
                 code=refusal.code,
             ) from refusal
         raise RemoteRejectedError(
-            f"Microsoft does not accept the secret ({refusal.code}). Check the registration in Entra, then start again: a "
-            "secret that is gone is replaced.",
+            f"Microsoft does not accept the secret ({refusal.code}). {remedy}",
             code=refusal.code,
             request_id=refusal.request_id,
         ) from refusal
@@ -174,7 +178,9 @@ def live_secret(registration: AppRegistration) -> ClientSecret:
     """The secret in use. Raises WrongStateError where there is none."""
     secret = registration.secrets.filter(status__in=ClientSecret.LIVE).first()
     if secret is None:
-        raise WrongStateError("The registration has no client secret. Start again: one is made then.")
+        raise WrongStateError(
+            "The registration has no client secret. Provision the instance again, or invite the customer anew: one is made then."
+        )
     return secret
 
 

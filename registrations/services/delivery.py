@@ -16,6 +16,7 @@ SYNC_APP = "sync_app"
 AUTHENTICATION_PORTAL = "authentication_portal"
 HANDOVER_CODE = "handover"
 UMP_CHANGED = "ump_changed"
+UMP_VALIDATION = "ump_validation"
 
 
 class Delivery(Protocol):
@@ -280,4 +281,4 @@ def _group(operation: Operation, key: str, title: str, button: str, fields: list
 def _accept(validation: Validation, what: str, secret: ClientSecret) -> None:
     if not validation.valid:
         sentence = f"The UMP could not use {what}"
-        raise client_secrets.refusal_by_ump(sentence, validation.error, secret, code="ump_validation")
+        raise client_secrets.refusal_by_ump(sentence, validation.error, secret, code=UMP_VALIDATION)

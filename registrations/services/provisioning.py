@@ -49,7 +49,11 @@ def register() -> None:
             succeeded=_succeeded,
             failed=_failed,
             before_bulk_turn=_prepay,
-            reopens={delivery.UMP_CHANGED: ("sync_app", "portal_url", "validation")},
+            reopens={
+                delivery.UMP_CHANGED: ("sync_app", "portal_url", "validation"),
+                # The secret may be gone from Entra: each of these looks before it acts.
+                **dict.fromkeys([*client_secrets.REFUSED, delivery.UMP_VALIDATION], SECRET_AND_LATER),
+            },
         )
     )
 

@@ -53,7 +53,7 @@ def test_a_refused_step_asks_about_the_role(customer: Browser, link: str, sandbo
     work()
     operation = Operation.objects.get(kind=connecting.KIND)
     for step in operation.steps:
-        step["started_at"] = (timezone.now() - timedelta(minutes=3)).isoformat()  # longer than a grant is copied
+        step["refused_at"] = (timezone.now() - timedelta(minutes=6)).isoformat()  # longer than a grant is copied
     Operation.objects.update(next_attempt_at=timezone.now(), steps=operation.steps)
     work()
     shown(customer, "lacks a role or permission")

@@ -490,6 +490,29 @@ def test_a_ump_that_is_refused_a_secret_waits_while_the_secret_is_fresh(
     assert again(operation, work).status == "succeeded"
 
 
+def test_resume_replaces_a_secret_that_is_gone_when_the_ump_tries_it(
+    provision: Callable[..., Operation],
+    instance: UmpInstance,
+    sandbox: Sandbox,
+    work: Work,
+    time_machine: TimeMachineFixture,
+) -> None:
+    sandbox.faults.add(service="ump", kind="status", status=503, method="POST", path="sync-app/validate")
+    operation = provision()
+    (gone,) = made_in(sandbox, instance).passwords
+    made_in(sandbox, instance).passwords.clear()
+    time_machine.move_to(timezone.now() + timedelta(minutes=11), tick=True)
+    operation = again(operation, work)
+    assert (operation.status, operation.error_code) == ("failed", "ump_validation")
+    operations.resume(operation, actor=OLGA)
+    work()
+    time_machine.move_to(timezone.now() + timedelta(minutes=2), tick=True)
+    assert again(operation, work).status == "succeeded", operation.message
+    (made,) = made_in(sandbox, instance).passwords
+    assert made.key_id != gone.key_id
+    assert sandbox.world.ump("finebak").client_secret == made.secret
+
+
 def test_a_sheet_that_was_filled_before_is_not_asked_for_again(sandbox: Sandbox, work: Work) -> None:
     instance = factories.make_instance(sandbox, delivery="handover")
     fill_the_sheet(instance, work)
