@@ -3,32 +3,36 @@
 Two token buckets (writes, read units) and a time until which nothing goes out, because Microsoft said so. Whoever finds
 too little learns how long to wait: the row is put back until then, and no worker sleeps. Bulk work leaves a reserve to
 people who wait, and stands in a line, so that it comes back one by one. While Redis is away, each process keeps
-to a share of its own.
+to a share of its own, and to every pause that it heard of; Redis is told of the pause once it answers again.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any
 
 import redis
+from redis.commands.core import Script
 
+from registrations.clients.processes import COUNTED_FOR, Processes
 from registrations.clients.quota import READ_UNITS, WRITES, Cost, Rate, cost_of
 from registrations.errors import QuotaSpentError
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 RESERVE = 0.02  # of each bucket, for whom a person waits: three seconds of writes
 MARGIN = 0.98  # of the published rate: two clocks never agree quite
 UNTOLD = timedelta(seconds=10)  # a 429 without Retry-After
 NEAR_LIMIT = 0.8  # from here on Microsoft says how much of the quota is used
 LOOK_FOR_REDIS_AGAIN = 5.0  # seconds
-FORGET_AFTER = 900  # seconds without a call: by then every bucket is full
+FORGET_AFTER = 900  # seconds without a call, once no pause lasts: by then every bucket is full
+CLOCKS_DIFFER = 0.2  # seconds that two clocks may drift apart during a pause
+PROCESSES = "syncportal:processes"  # in Redis: who counts there, and when each gave a sign of life
 
 # Whether the work in hand may wait behind a person's.
 is_bulk: ContextVar[bool] = ContextVar("is_bulk", default=False)
@@ -36,6 +40,7 @@ is_bulk: ContextVar[bool] = ContextVar("is_bulk", default=False)
 prepaid: ContextVar[dict[str, int] | None] = ContextVar("prepaid", default=None)
 
 # w and u: tokens; at: when they were counted; b: blocked until; l: when the next in the line may come. All in milliseconds.
+# Every script says first how long the pause still is, and how many processes there are.
 READ = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -47,13 +52,21 @@ local b = math.min(tonumber(row[4]) or 0, now + 3600000)
 local l = math.min(tonumber(row[5]) or 0, now + 60000)
 local function keep()
   redis.call('HSET', KEYS[1], 'w', tostring(w), 'u', tostring(u), 'at', now, 'b', b, 'l', tostring(l))
-  redis.call('EXPIRE', KEYS[1], ARGV[5])
+  redis.call('EXPIRE', KEYS[1], math.max(ARGV[5], math.ceil((b - now) / 1000)))
+end
+if ARGV[7] ~= '' then
+  redis.call('ZADD', KEYS[2], now, ARGV[7])
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[6])
+  redis.call('EXPIRE', KEYS[2], ARGV[5])
+end
+local function answer(...)
+  return {math.max(0, b - now), redis.call('ZCARD', KEYS[2]), ...}
 end
 """
 TAKE = (
     READ
     + """
-local writes, units, spare = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local writes, units, spare = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local wait = math.max(0, b - now)
 local short_w, short_u = writes - w + spare * ARGV[1], units - u + spare * ARGV[3]
 if writes > 0 and short_w > 0 then wait = math.max(wait, short_w / ARGV[2]) end
@@ -65,13 +78,13 @@ elseif spare > 0 and (writes > 0 or units > 0) then
   wait = l - now
 end
 keep()
-return math.ceil(wait)
+return answer(math.ceil(wait))
 """
 )
 STAND_IN_LINE = (
     READ
     + """
-local writes, spare = tonumber(ARGV[6]), tonumber(ARGV[7])
+local writes, spare = tonumber(ARGV[8]), tonumber(ARGV[9])
 local short = writes - w + spare * ARGV[1]
 local wait = math.max(0, b - now, short / ARGV[2])
 if wait > 0 or l > now then
@@ -79,21 +92,22 @@ if wait > 0 or l > now then
   wait = l - now
 end
 keep()
-return math.ceil(wait)
+return answer(math.ceil(wait))
 """
 )
 HEED = (
     READ
     + """
-w, u = math.min(w, ARGV[6] * ARGV[1]), math.min(u, ARGV[7] * ARGV[3])
-b = math.max(b, now + ARGV[8])
+w, u = math.min(w, ARGV[8] * ARGV[1]), math.min(u, ARGV[9] * ARGV[3])
+b = math.max(b, now + ARGV[10])
 keep()
+return answer()
 """
 )
 LOOK = (
     READ
     + """
-return {tostring(w), tostring(u), math.max(0, b - now)}
+return answer(tostring(w), tostring(u))
 """
 )
 
@@ -109,24 +123,30 @@ class Level:
 
 
 class Counter:
-    """Counts one budget's tokens within this process: what Redis does for all of them."""
+    """Counts one budget's tokens within this process: what Redis does for all of them. `parts`: of the quota, now."""
 
-    def __init__(self, writes: Rate, units: Rate) -> None:
-        self._rates = {"w": writes, "u": units}
-        # What others have used meanwhile is not known: begin with little, and never with the whole share.
-        self._left = {"w": writes.size / 10, "u": units.size / 10}
+    def __init__(self, parts: Callable[[], int]) -> None:
+        self._parts = parts
+        self._left = {"w": math.inf, "u": math.inf}
         self._at, self._blocked_until = time.monotonic(), 0.0
         self._lock = threading.Lock()
+        self.begin()
+
+    def begin(self) -> None:
+        """From now on this process counts alone: it has a tenth of its share, because nobody knows what others used."""
+        with self._lock:
+            _, rates = self._refill()
+            self._left = {name: min(left, rates[name].size / 10) for name, left in self._left.items()}
 
     def take(self, cost: Cost, spare: float) -> float:
         """Seconds to wait; 0 where the cost was taken."""
         with self._lock:
-            now = self._refill()
+            now, rates = self._refill()
             wait = max(0.0, self._blocked_until - now)
             for name, wanted in (("w", cost.writes), ("u", cost.units)):
-                short = wanted - self._left[name] + spare * self._rates[name].size
+                short = wanted - self._left[name] + spare * rates[name].size
                 if wanted and short > 0:
-                    wait = max(wait, short / self._rates[name].per_second)
+                    wait = max(wait, short / rates[name].per_second)
             if not wait:
                 self._left["w"] -= cost.writes
                 self._left["u"] -= cost.units
@@ -135,93 +155,121 @@ class Counter:
     def heed(self, writes: float, units: float, seconds: float) -> None:
         """Microsoft's word on how full the buckets are at most, and how long nothing may go out."""
         with self._lock:
-            now = self._refill()
-            self._left["w"] = min(self._left["w"], writes * self._rates["w"].size)
-            self._left["u"] = min(self._left["u"], units * self._rates["u"].size)
+            now, rates = self._refill()
+            self._left["w"] = min(self._left["w"], writes * rates["w"].size)
+            self._left["u"] = min(self._left["u"], units * rates["u"].size)
             self._blocked_until = max(self._blocked_until, now + seconds)
+
+    def pause_until(self, moment: float) -> None:
+        """Nothing may go out until then, by the monotonic clock."""
+        with self._lock:
+            self._blocked_until = max(self._blocked_until, moment)
+
+    def pause(self) -> float:
+        """Seconds for which nothing may go out."""
+        return max(0.0, self._blocked_until - time.monotonic())
 
     def look(self) -> Level:
         """What is left."""
         with self._lock:
-            blocked = max(0.0, self._blocked_until - self._refill())
-            return Level(self._left["w"], self._left["u"], timedelta(seconds=blocked), shared=False)
+            self._refill()
+            return Level(self._left["w"], self._left["u"], timedelta(seconds=self.pause()), shared=False)
 
-    def _refill(self) -> float:
-        now = time.monotonic()
-        for name, rate in self._rates.items():
+    def _rates(self) -> dict[str, Rate]:
+        parts = self._parts()
+        return {"w": _careful(WRITES.share(parts)), "u": _careful(READ_UNITS.share(parts))}
+
+    def _refill(self) -> tuple[float, dict[str, Rate]]:
+        now, rates = time.monotonic(), self._rates()
+        for name, rate in rates.items():
             self._left[name] = min(rate.size, self._left[name] + max(0.0, now - self._at) * rate.per_second)
         self._at = now
-        return now
+        return now, rates
 
 
 class Budgets:
-    """All budgets, in Redis, or in this process for as long as Redis does not answer. `parts`: processes that share."""
+    """All budgets, in Redis, or in this process while Redis does not answer. `parts`: processes that share, at least."""
 
     def __init__(self, client: "redis.Redis", parts: int) -> None:
-        self._redis, self._parts = client, parts
+        self._client, self._processes = client, Processes(parts)
         scripts = (TAKE, STAND_IN_LINE, HEED, LOOK)
         self._take, self._line, self._heed, self._look = (client.register_script(text) for text in scripts)
         self._own: dict[str, Counter] = {}
         self._lock = threading.Lock()
+        self._is_alone = False
         self._ask_again_at = 0.0
 
     def take(self, key: str, cost: Cost, *, bulk: bool) -> timedelta:
         """Take the cost, or say how long to wait: bulk work at the end of the line, where it costs anything."""
         spare = RESERVE if bulk else 0.0
-
-        def shared() -> timedelta:
-            arguments = [*self._figures(), cost.writes, cost.units, spare]
-            return timedelta(milliseconds=int(self._take(keys=[_name(key)], args=arguments)))
-
-        return self._ask(shared, lambda: timedelta(seconds=self._counter(key).take(cost, spare)))
+        said = self._ask(self._take, key, cost.writes, cost.units, spare)
+        if said is None:
+            return timedelta(seconds=self._counter(key).take(cost, spare))
+        return timedelta(milliseconds=int(said[0]))
 
     def stand_in_line(self, key: str, writes: int) -> timedelta:
-        """When bulk work that needs so many writes should try to take them. Nothing is taken; without Redis: at once."""
-
-        def shared() -> timedelta:
-            arguments = [*self._figures(), writes, RESERVE]
-            return timedelta(milliseconds=int(self._line(keys=[_name(key)], args=arguments)))
-
-        return self._ask(shared, timedelta)
+        """When bulk work that needs so many writes should try to take them: without Redis at once. Nothing is taken."""
+        said = self._ask(self._line, key, writes, RESERVE)
+        if said is None:
+            return timedelta(seconds=self._counter(key).pause())
+        return timedelta(milliseconds=int(said[0]))
 
     def heed(self, key: str, *, writes: float = 1.0, units: float = 1.0, pause: timedelta = timedelta()) -> None:
         """Lower the buckets to these parts of their sizes at most, and let nothing go out for a pause."""
-
-        def shared() -> None:
-            self._heed(keys=[_name(key)], args=[*self._figures(), writes, units, pause.total_seconds() * 1000])
-
-        self._ask(shared, lambda: self._counter(key).heed(writes, units, pause.total_seconds()))
+        seconds = pause.total_seconds()
+        self._counter(key).heed(writes, units, seconds)  # in any case: Redis may be away, or forget
+        self._ask(self._heed, key, writes, units, seconds * 1000)
 
     def look(self, key: str) -> Level:
         """What is left now."""
+        said = self._ask(self._look, key)
+        if said is None:
+            return self._counter(key).look()
+        return Level(float(said[0]), float(said[1]), timedelta(seconds=self._counter(key).pause()), shared=True)
 
-        def shared() -> Level:
-            writes, units, blocked = self._look(keys=[_name(key)], args=self._figures())
-            return Level(float(writes), float(units), timedelta(milliseconds=int(blocked)), shared=True)
-
-        return self._ask(shared, lambda: self._counter(key).look())
-
-    def _ask(self, shared: Callable[[], T], alone: Callable[[], T]) -> T:
+    def _ask(self, script: Script, key: str, *arguments: float) -> list[Any] | None:
+        """A script's answer, or None while Redis does not answer."""
         if time.monotonic() < self._ask_again_at:
-            return alone()
+            return None
         try:
-            return shared()
+            pause, said = self._run(script, key, *arguments)
+            missed = self._counter(key).pause()
+            if missed > pause + CLOCKS_DIFFER:
+                # Redis was away when Microsoft asked for this pause, or has lost it. Now all workers heed it; a bucket
+                # was empty when it began.
+                self._run(self._heed, key, 0.0, 0.0, missed * 1000)
+                _, said = self._run(script, key, *arguments)
         except redis.RedisError as error:
             logger.warning(
                 "Redis does not count the calls to Microsoft (%s): each process keeps its share.", type(error)
             )
-            self._ask_again_at = time.monotonic() + LOOK_FOR_REDIS_AGAIN
-            return alone()
+            self._count_alone()
+            return None
+        self._is_alone = False
+        return said
+
+    def _run(self, script: Script, key: str, *arguments: float) -> tuple[float, list[Any]]:
+        name, asked_at = self._processes.sign_of_life(), time.monotonic()
+        words: list[str | float] = [*_figures(), COUNTED_FOR * 1000, name, *arguments]
+        pause, number, *said = script(keys=[_name(key), PROCESSES], args=words)
+        self._processes.heard(name, number)
+        # By the time of asking: ours never ends after Redis' own, or the pause would grow each time it is told.
+        self._counter(key).pause_until(asked_at + pause / 1000)
+        return pause / 1000, said
+
+    def _count_alone(self) -> None:
+        self._ask_again_at = time.monotonic() + LOOK_FOR_REDIS_AGAIN
+        if not self._is_alone:
+            self._is_alone = True
+            with self._lock:
+                for counter in self._own.values():
+                    counter.begin()
 
     def _counter(self, key: str) -> Counter:
         with self._lock:
             if key not in self._own:
-                self._own[key] = Counter(_careful(WRITES.share(self._parts)), _careful(READ_UNITS.share(self._parts)))
+                self._own[key] = Counter(lambda: self._processes.number)
             return self._own[key]
-
-    def _figures(self) -> list[float]:
-        writes, units = _careful(WRITES), _careful(READ_UNITS)
-        return [writes.size, writes.per_second / 1000, units.size, units.per_second / 1000, FORGET_AFTER]
 
 
 class Budget:
@@ -285,6 +333,11 @@ class Budget:
     def look(self) -> Level:
         """What is left now."""
         return self._budgets.look(self._key)
+
+
+def _figures() -> list[float]:
+    writes, units = _careful(WRITES), _careful(READ_UNITS)
+    return [writes.size, writes.per_second / 1000, units.size, units.per_second / 1000, FORGET_AFTER]
 
 
 def _careful(rate: Rate) -> Rate:

@@ -14,16 +14,9 @@ from registrations.clients import budget
 from registrations.clients.budget import Budget, Budgets
 from registrations.clients.quota import Cost, cost_of
 from registrations.errors import QuotaSpentError
-from tests import ephemeral
 
 ONE_WRITE = Cost(writes=1)
 DEAD = "redis://127.0.0.1:9/0"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with ephemeral.redis_server() as address:
-        yield address
 
 
 @pytest.fixture(params=["redis", "alone"])
