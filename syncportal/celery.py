@@ -1,11 +1,15 @@
 """The Celery application and its schedule. Operation rows are the queue; Celery only rings the bell."""
 
+import logging
 import os
 import signal
 from typing import Any
 
 from celery import Celery, signals
+from django.conf import settings
 from kombu.transport.redis import QoS
+
+logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
 
@@ -23,6 +27,21 @@ app.conf.beat_schedule = {
     "forget-abandoned-sign-ins": {"task": "onboarding.tasks.forget_sign_ins", "schedule": 300.0},
     "forget-ended-sessions": {"task": "onboarding.tasks.forget_sessions", "schedule": 24 * 3600.0},
 }
+
+
+@signals.celeryd_after_setup.connect
+def warn_of_too_few_shares(instance: Any, **_: Any) -> None:
+    """A process that has not met Redis yet knows of no other than those that the setting names."""
+    if not instance.pool_cls.__module__.endswith("prefork"):
+        return  # threads of one process count together
+    processes = instance.max_concurrency or instance.concurrency  # the former with --autoscale
+    if processes > settings.GRAPH_BUDGET_SHARES:
+        logger.warning(
+            "This worker runs %d processes, and GRAPH_BUDGET_SHARES is %d. Set GRAPH_BUDGET_SHARES to the number of "
+            "processes of all workers together (%d or more): otherwise they may exceed Microsoft's quota while Redis does "
+            "not answer.",
+            processes, settings.GRAPH_BUDGET_SHARES, processes,
+        )  # fmt: skip
 
 
 _usual: dict[str, Any] = {}  # what the pool's own child does on SIGTERM

@@ -23,6 +23,7 @@ from tests.ephemeral import PostgreSQL
 
 IMPATIENT = {"OPERATION_LEASE_SECONDS": "5", "REMOTE_TIMEOUT_SECONDS": "5"}
 WORKERS = 3  # processes of one worker
+PORTAL_SHARES = 8  # GRAPH_BUDGET_SHARES as it is without a setting: enough for so many processes
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -165,7 +166,7 @@ def laboratory(
     with tempfile.TemporaryDirectory(prefix="syncportal-chaos-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         with ephemeral.postgresql() as server, Supervisor() as supervisor:
-            layout = _layout(directory, server, settings)
+            layout = _layout(directory, server, processes, settings)
             made = Laboratory(layout, supervisor, server, directory, module, processes)
             try:
                 _start(made)
@@ -175,12 +176,13 @@ def laboratory(
                 raise
 
 
-def _layout(directory: Path, server: PostgreSQL, settings: Mapping[str, str]) -> Layout:
+def _layout(directory: Path, server: PostgreSQL, processes: int, settings: Mapping[str, str]) -> Layout:
     ports = Ports(*(free_port() for _ in range(5)))
     base = Layout(directory, ports, database_url=server.new_database(), redis_url=ephemeral.redis_url(ports.broker))
     keys = {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "PORTAL_KEYS": ephemeral.portal_key(),
+        "GRAPH_BUDGET_SHARES": str(max(PORTAL_SHARES, processes)),
         **settings,
         "DJANGO_SETTINGS_MODULE": "syncportal.settings",
         "CHAOS_DIRECTORY": str(directory),
