@@ -201,4 +201,5 @@ PURGE = [
 TAKE_OVER = [
     "From then on SyncPortal changes this application to what the instance needs, and keeps its secrets.",
     "Take it over only if it was made for this host.",
+    "Where SyncPortal did not make it, SyncPortal's application must be one of its owners: the runbook says how (adoption_needed).",
 ]

@@ -32,9 +32,11 @@ TEAMS_ADMIN_API_APP_ID = "48ac35b8-9aa8-4d74-927d-1f4a14a0b239"
 BETWEEN_CREDENTIAL_WRITES = timedelta(seconds=6)  # two writes in quick succession answer 409
 
 APPLICATION_FIELDS = (
-    "id,appId,uniqueName,displayName,signInAudience,isFallbackPublicClient,groupMembershipClaims,optionalClaims,web,"
-    "requiredResourceAccess,tags,notes,passwordCredentials"
+    "id,appId,uniqueName,displayName,createdDateTime,signInAudience,isFallbackPublicClient,groupMembershipClaims,"
+    "optionalClaims,web,requiredResourceAccess,tags,notes,passwordCredentials"
 )
+NAMESAKE_FIELDS = "id,appId,uniqueName,displayName,createdDateTime,web"  # one tenant may hold thousands of namesakes
+LONGEST_PAGE = 999
 
 
 class GraphClient:
@@ -83,11 +85,21 @@ class GraphClient:
         """The application with that object id, or None."""
         return self._find(f"/applications/{object_id}")
 
+    # https://learn.microsoft.com/graph/api/application-list
+    def find_namesakes(self, display_name: str) -> list[Application]:
+        """Every application with that display name, with `NAMESAKE_FIELDS` alone. Graph ignores upper and lower case."""
+        wanted = f"$filter=displayName eq '{_quoted(display_name)}'&$select={NAMESAKE_FIELDS}&$top={LONGEST_PAGE}"
+        return [_application(entry) for entry in self._pages(f"/applications?{wanted}")]
+
     # https://learn.microsoft.com/graph/api/directory-deleteditems-list
-    def find_deleted(self, unique_name: str) -> DeletedApplication | None:
-        """The deleted application, restorable for 30 days, that still holds the unique name; or None."""
+    def find_deleted(self, unique_name: str, object_id: str = "") -> DeletedApplication | None:
+        """The deleted application, restorable for 30 days, that still holds the unique name; or None.
+
+        One that was made by hand has no unique name: its object id tells it.
+        """
         path = "/directory/deletedItems/microsoft.graph.application?$select=id,appId,uniqueName"
-        found = (entry for entry in self._pages(path) if entry.get("uniqueName") == unique_name)
+        entries = self._pages(path)
+        found = (entry for entry in entries if entry.get("uniqueName") == unique_name or entry["id"] == object_id)
         return next((DeletedApplication(entry["id"], entry["appId"]) for entry in found), None)
 
     def find_deleted_principal(self, app_id: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from registrations.clients.graph import GRAPH_APP_ID
 from registrations.models import AppRegistration, UmpInstance
 
+UNIQUE_NAMES = "syncportal-"  # what every unique name of a sync app begins with
 SECRET_MONTHS = 24  # the procedure's own figure
 USER_READ_ID = (
     "e1fe6dd8-ba31-4d61-89e7-88639da4683d"  # https://learn.microsoft.com/graph/permissions-reference#userread
@@ -24,7 +25,7 @@ REASONS = {
 
 def unique_name(instance: UmpInstance) -> str:
     """The key by which Graph finds the application again, even for a portal that lost its database."""
-    return f"syncportal-{instance.host}"
+    return f"{UNIQUE_NAMES}{instance.host}"
 
 
 def sync_app(instance: UmpInstance) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Provision the sync app of a UMP instance: the 23 manual steps as one operation that may be repeated for ever."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.db.models import F, Q
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from registrations import connections
 from registrations.clients.graph import GraphClient
-from registrations.clients.graph_objects import SecretPolicy
+from registrations.clients.graph_objects import Application, SecretPolicy
 from registrations.errors import NotPermittedError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
 from registrations.services import (
@@ -166,21 +166,41 @@ def _claim_name(operation: Operation, instance: UmpInstance) -> None:
     tenant_id, name = instance.provider.tenant.tenant_id, desired.unique_name(instance)
     if _has_name(instance, tenant_id, name):
         return
-    existing = connections.graph_as_app(instance.provider.tenant).find_application(name)
-    confirmed_by = twins.require_confirmation(operation, existing, instance.host) if existing else ""
+    adopted, confirmed_by = _to_adopt(operation, instance, name)
+    ids = {"app_id": adopted.app_id, "object_id": adopted.object_id} if adopted else {}
 
     def claim() -> None:
         registration = AppRegistration.objects.create(
             instance=instance, tenant_id=tenant_id, unique_name=name, display_name=instance.app_name,
-            adopted=existing is not None,
+            adopted=adopted is not None, made_at=_made_at(adopted) if adopted else None, **ids,
         )  # fmt: skip
-        action = "application.adopted" if existing else "application.intended"
+        action = "application.adopted" if adopted else "application.intended"
+        told = {"confirmed_by": confirmed_by, **ids} if adopted else {}
         audit.record(
             action, actor=audit.WORKER, subject=registration, operation_id=operation.pk,
-            after={"unique_name": name, "confirmed_by": confirmed_by} if existing else {"unique_name": name},
+            after={"unique_name": name, **told},
         )  # fmt: skip
 
     turns.with_the_step(claim)
+
+
+def _to_adopt(operation: Operation, instance: UmpInstance, name: str) -> tuple[Application | None, str]:
+    """The application that is there without a row of ours, and who confirmed taking it over; None where there is none.
+
+    Raises PersonNeededError where nobody has confirmed it.
+    """
+    graph = connections.graph_as_app(instance.provider.tenant)
+    named = graph.find_application(name)
+    if named:
+        return named, twins.require_confirmation(operation, named, instance.host)
+    by_hand = twins.made_by_hand(graph, instance)
+    return twins.require_choice(operation, by_hand, instance) if by_hand else (None, "")
+
+
+def _made_at(application: Application) -> datetime:
+    """When it came into being: what is older than replication takes and not to be seen has been deleted."""
+    created = application.properties.get("createdDateTime")  # Graph has none of the oldest applications
+    return datetime.fromisoformat(created) if created else timezone.now() - registering.FRESH_FOR
 
 
 def _has_name(instance: UmpInstance, tenant_id: str, name: str) -> bool:
@@ -203,7 +223,17 @@ def _has_name(instance: UmpInstance, tenant_id: str, name: str) -> bool:
 
 def _application(operation: Operation) -> str:
     registration, instance, graph = _at_work_on(operation)
-    return registering.ensure_application(graph, registration, desired.sync_app(instance), operation)
+    try:
+        return registering.ensure_application(graph, registration, desired.sync_app(instance), operation)
+    except NotPermittedError as refusal:
+        if not registration.adopted:
+            raise
+        raise NotPermittedError(
+            f"Microsoft lets SyncPortal change only applications that it owns ({refusal.code}). Add SyncPortal's application "
+            f"({instance.provider.tenant.client_id}) to the owners of {registration.app_id}, then resume.",
+            code=refusal.code,
+            request_id=refusal.request_id,
+        ) from refusal
 
 
 def _service_principal(operation: Operation) -> str:

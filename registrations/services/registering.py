@@ -93,7 +93,7 @@ def _look(graph: GraphClient, registration: AppRegistration, operation: Operatio
     if found is None and is_fresh(registration.made_at):
         raise NotYetError("Microsoft does not show the new application everywhere yet.")
     if found is None:
-        twin = graph.find_deleted(registration.unique_name)
+        twin = graph.find_deleted(registration.unique_name, registration.object_id)
         if twin:
             twins.settle(graph, registration, twin, operation)
         found = graph.find_application(registration.unique_name)

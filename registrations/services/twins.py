@@ -1,5 +1,6 @@
 """An application that stands in the way: deleted and restorable, or made by somebody else. A person decides each time."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -7,8 +8,8 @@ from django.utils import timezone
 from registrations.clients.graph import GraphClient
 from registrations.clients.graph_objects import Application, DeletedApplication
 from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, WrongStateError
-from registrations.models import AppRegistration, Operation
-from registrations.services import audit, operations
+from registrations.models import AppRegistration, Operation, UmpInstance
+from registrations.services import audit, desired, operations
 
 DELETED_TWIN = "deleted_twin"
 ADOPTION_NEEDED = "adoption_needed"
@@ -42,8 +43,8 @@ def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedAppli
     if chosen is None:
         operations.keep_notes(operation, twin_id=twin.object_id, twin_app_id=twin.app_id, twin_choice=None)
         raise PersonNeededError(
-            f"The application {twin.app_id} was deleted in tenant {registration.tenant_id} and still holds the name "
-            f"{registration.unique_name}. Restore it, or delete it for good and let another be made.",
+            f"The application {twin.app_id}, known as {registration.unique_name}, was deleted in tenant {registration.tenant_id} "
+            "and can still come back. Restore it, or delete it for good and let another be made.",
             who="staff",
             code=DELETED_TWIN,
         )
@@ -81,16 +82,63 @@ def require_ours(registration: AppRegistration, found: Application, own_tag: str
 
 def require_confirmation(operation: Operation, found: Application, about: str) -> str:
     """Who confirmed that this very application is taken over. Raises PersonNeededError where nobody has."""
+    sentence = (
+        f"An application for {about} is in Entra already ({found.display_name}, {found.app_id}), and SyncPortal "
+        "has no record of making it. Check whose it is, then take it over or delete it."
+    )
+    return _confirmation(operation, found, sentence, in_advance=True)
+
+
+def made_by_hand(graph: GraphClient, instance: UmpInstance) -> list[Application]:
+    """Applications that somebody made for this instance by the manual procedure, which gives them no unique name.
+
+    One that another instance has, or that carries a unique name of ours, is none of them.
+    """
+    wanted, found = instance.redirect_uri.lower(), []
+    for application in graph.find_namesakes(instance.app_name):
+        unique_name = str(application.properties.get("uniqueName") or "").lower()
+        uris = {uri.lower() for uri in _redirect_uris(application)}
+        if wanted in uris and not unique_name.startswith(desired.UNIQUE_NAMES):
+            found.append(application)
+    rows = AppRegistration.objects.filter(
+        tenant_id=instance.provider.tenant.tenant_id, app_id__in=[application.app_id for application in found]
+    )
+    ours = set(rows.values_list("app_id", flat=True)) if found else set()
+    return sorted((app for app in found if app.app_id.lower() not in ours), key=lambda app: app.app_id)
+
+
+def require_choice(
+    operation: Operation, found: Sequence[Application], instance: UmpInstance
+) -> tuple[Application, str]:
+    """Which of the applications made by hand for the instance is taken over, and who confirmed it.
+
+    One is asked about at a time, the same one until it is gone: their order may change from one look to the next.
+    Raises PersonNeededError where nobody has confirmed it.
+    """
+    asked_about = _notes(operation).get("found_app_id")
+    chosen = next((app for app in found if app.app_id == asked_about), found[0])
+    others = [uri for uri in _redirect_uris(chosen) if uri.lower() != instance.redirect_uri.lower()]
+    sentence = (
+        f"An application that was made by hand for {instance.host} is in Entra already ({chosen.display_name}, {chosen.app_id})"
+        f"{f', the first of {len(found)}' if len(found) > 1 else ''}. Check whose it is, then take it over, or delete it or its "
+        "redirect URI in Entra, then resume."
+    )
+    if others:
+        sentence += f" Taking it over removes its other redirect URIs, {len(others)} in number, such as {others[0]}."
+    # A confirmation given before anything was found cannot tell which of several is meant.
+    return chosen, _confirmation(operation, chosen, sentence, in_advance=len(found) == 1)
+
+
+def _redirect_uris(application: Application) -> list[str]:
+    return list((application.properties.get("web") or {}).get("redirectUris") or [])
+
+
+def _confirmation(operation: Operation, found: Application, sentence: str, *, in_advance: bool) -> str:
     notes = _notes(operation)
     confirmed_by = str(notes.get("adoption_confirmed_by") or "")
-    if not confirmed_by or notes.get("found_app_id", found.app_id) != found.app_id:
+    if not confirmed_by or notes.get("found_app_id", found.app_id if in_advance else "") != found.app_id:
         operations.keep_notes(operation, found_app_id=found.app_id, adoption_confirmed_by="")
-        raise PersonNeededError(
-            f"An application for {about} is in Entra already ({found.display_name}, {found.app_id}), and SyncPortal "
-            "has no record of making it. Check whose it is, then take it over or delete it.",
-            who="staff",
-            code=ADOPTION_NEEDED,
-        )
+        raise PersonNeededError(sentence, who="staff", code=ADOPTION_NEEDED)
     return confirmed_by
 
 

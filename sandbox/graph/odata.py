@@ -65,6 +65,12 @@ def many(call: GraphCall, type_name: str, entity_set: str, entities: list[JsonOb
     return Answer(200, body)
 
 
+def wanted(call: GraphCall, name: str) -> str | None:
+    """The value, in lower case, that a $filter of one clause compares this property with; None for any other $filter."""
+    equals = _EQUALS.match(call.query.get("$filter", ""))
+    return equals[2].replace("''", "'").lower() if equals and equals[1] == name and equals[2] is not None else None
+
+
 def _page(call: GraphCall) -> tuple[int, int]:
     """Where this page starts and how long it is; the skip token is opaque to a client, here it is the start."""
     start, size = call.query.get("$skiptoken", "0"), call.query.get("$top", str(PAGE))

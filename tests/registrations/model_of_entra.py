@@ -38,7 +38,7 @@ class ModelOfEntra:
         """By its object id."""
         return self._call(lambda: _shown(self.applications.get(object_id)), stale=None)
 
-    def find_deleted(self, unique_name: str) -> DeletedApplication | None:
+    def find_deleted(self, unique_name: str, object_id: str = "") -> DeletedApplication | None:
         """Nobody deletes anything here."""
         return self._call(lambda: None, stale=None)
 

@@ -53,6 +53,21 @@ def test_a_tenant_that_was_checked_a_moment_ago_is_not_asked_again(
     assert "few minutes ago" in again.steps[0]["note"]
 
 
+def test_a_first_provisioning_reads_twelve_times_and_seven_where_the_tenant_was_checked_a_moment_ago(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox, work: Callable[[], None]
+) -> None:
+    provision()
+    reads = [call for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
+    assert len(reads) == 12  # docs/performance.md says so too
+    another = factories.make_instance(sandbox, app_name="umptoken2")
+    operation = provisioning.request(another, actor=audit.SYSTEM, lane=BULK)
+    work()
+    operation.refresh_from_db()
+    assert operation.steps[1]["status"] == "done", operation.message
+    again = [call for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
+    assert len(again) - len(reads) == 7
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -62,7 +62,8 @@ PORTAL = [
     Row("portal", "GET", "/applications(uniqueName='{uniqueName}')", "/applications(uniqueName='one')", 200),
     Row("portal", "GET", "/applications(appId='{appId}')", "/applications(appId='{app_id}')", 200),
     Row("portal", "GET", "/applications/{application-id}", "/applications/{app}", 200),
-    Row("portal", "GET", "/applications", "/applications?$filter=displayName eq 'Sync App'", 200),
+    Row("portal", "GET", "/applications", "/applications?$filter=displayName eq 'Sync App'"
+        "&$select=id,appId,uniqueName,displayName,createdDateTime,web&$top=999", 200),
     Row("portal", "PATCH", "/applications/{application-id}", "/applications/{app}", 204,
         {"web": {"redirectUris": [CALLBACK]}}),
     Row("portal", "POST", "/servicePrincipals", "/servicePrincipals", 201, {"appId": "{app_id}"}, {"sp": "id"}),

@@ -28,7 +28,8 @@ class Command(ReportingCommand):
         parser.add_argument("--wait", action="store_true", help="follow each operation to its end and print each step")
         parser.add_argument(
             "--adopt", action="store_true",
-            help="take over an application of the same unique name that is in Entra already, without asking",
+            help="take over, without asking, the application that is in Entra already under this unique name, or made by "
+            "hand for this host; where several were made by hand, the operation asks",
         )  # fmt: skip
 
     def act(self, options: dict[str, Any]) -> None:

@@ -194,6 +194,8 @@ def test_redis_is_asked_again_after_a_while(server: str, monkeypatch: pytest.Mon
     ("method", "path", "cost"),
     [
         ("GET", "/applications/1?$select=id", Cost(units=1)),
+        ("GET", "/applications?$filter=displayName eq 'a'", Cost(units=2)),
+        ("GET", "/applications?$filter=displayName eq 'a'&$select=id&$top=999", Cost(units=1)),
         ("GET", "/servicePrincipals/1/appRoleAssignments", Cost(units=2)),
         ("PATCH", "/applications(uniqueName='a')", Cost(writes=1)),
         ("DELETE", "/directory/deletedItems/1", Cost(writes=1)),
