@@ -29,6 +29,7 @@ def ensure_application(
     found = _look(graph, registration, operation)
     if found is None:
         found = _create(graph, registration, wanted, operation)
+        registration.adopted = False  # what is made now is ours
         _keep_ids(registration, found, operation)
         return f"Created with application (client) ID {found.app_id}."
     twins.require_ours(registration, found, str(wanted["tags"][-1]), operation)
@@ -140,7 +141,7 @@ def _keep_ids(registration: AppRegistration, found: Application, operation: Oper
                 before=gone,
             )
         AppRegistration.objects.filter(pk=registration.pk).update(
-            made_at=timezone.now(), service_principal_id="", **ids
+            made_at=timezone.now(), service_principal_id="", adopted=registration.adopted, **ids
         )
         audit.record(
             "application.created", actor=audit.WORKER, subject=registration, operation_id=operation.pk, after=ids

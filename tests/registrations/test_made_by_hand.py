@@ -271,7 +271,9 @@ def test_deleted_for_good_after_it_was_taken_over_it_makes_room_for_one_of_our_o
     tenant.deleted_applications.clear()
     operation = provision()
     assert operation.status == "succeeded", operation.message
-    assert AppRegistration.objects.get().app_id != by_hand.app_id
+    registration = AppRegistration.objects.get()
+    assert registration.app_id != by_hand.app_id
+    assert registration.adopted is False
 
 
 def test_one_that_is_minutes_old_and_hidden_by_a_replica_is_not_taken_for_deleted(
