@@ -188,7 +188,8 @@ def cancel(operation: Operation, *, actor: audit.Actor) -> None:
             pk=operation.pk, status__in=[Operation.Status.QUEUED, Operation.Status.WAITING]
         ).update(
             status=Operation.Status.CANCELLED, ended_at=timezone.now(), next_attempt_at=None, waits_for="",
-            credential_envelope="", credential_expires_at=None, message="Cancelled.",
+            credential_envelope="", credential_expires_at=None, error_code="",
+            message=f"Cancelled by {actor.label}. What was made stays.",
         )  # fmt: skip
         if not changed:
             raise WrongStateError("The operation is at work or has ended: it cannot be cancelled now.")

@@ -322,10 +322,13 @@ def _succeeded(operation: Operation) -> None:
 
 
 def _failed(operation: Operation) -> None:
+    """In the closing transaction. What was cancelled has not failed: where nothing was delivered yet it is a draft again."""
+    if operation.status == Operation.Status.CANCELLED:
+        _move(operation, [UmpInstance.Status.PROVISIONING], UmpInstance.Status.DRAFT, delivered_at=None)
     _move(operation, [UmpInstance.Status.PROVISIONING], UmpInstance.Status.FAILED)
 
 
-def _move(operation: Operation, before: list[str], after: str) -> None:
-    UmpInstance.objects.filter(pk=operation.subject_id, status__in=before).update(
+def _move(operation: Operation, before: list[str], after: str, **only: Any) -> None:
+    UmpInstance.objects.filter(pk=operation.subject_id, status__in=before, **only).update(
         status=after, status_changed_at=timezone.now()
     )

@@ -103,6 +103,36 @@ def test_a_second_request_is_refused_while_one_is_live(instance: UmpInstance) ->
         provisioning.request(instance, actor=OLGA)
 
 
+def test_an_instance_whose_provisioning_was_cancelled_is_a_draft_that_may_be_changed_and_provisioned(
+    provision: Callable[..., Operation], instance: UmpInstance
+) -> None:
+    operations.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
+    instance.refresh_from_db()
+    assert instance.status == "draft"
+    assert not custody.is_fixed(UmpInstance.objects.filter(pk=instance.pk))
+    assert provision().status == "succeeded"
+    assert instance.status == "active"
+
+
+def test_an_instance_that_had_failed_is_a_draft_too_once_the_next_attempt_is_cancelled(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
+) -> None:
+    sandbox.world.tenant(instance.provider.tenant.tenant_id).app_role_assignments = []
+    provision()
+    assert instance.status == "failed"
+    operations.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
+    instance.refresh_from_db()
+    assert instance.status == "draft"
+
+
+@pytest.mark.parametrize(("before", "after"), [("failed", "failed"), ("active", "active")])
+def test_cancelling_does_not_make_a_draft_of_what_was_delivered(instance: UmpInstance, before: str, after: str) -> None:
+    UmpInstance.objects.update(status=before, delivered_at=timezone.now())
+    operations.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
+    instance.refresh_from_db()
+    assert instance.status == after
+
+
 def test_a_missing_permission_is_named_before_anything_is_made(
     provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
 ) -> None:
