@@ -48,13 +48,18 @@ class Button:
 
 def describe(operation: Operation, user: Any) -> dict[str, Any]:
     """What the steps' fragment shows of an operation, for this person."""
-    rows = [_row(step, operation) for step in operation.steps]
+    # While it is queued or at work, these are what an earlier wait left behind.
+    says = operation.status not in (Operation.Status.QUEUED, Operation.Status.RUNNING)
+    message, code = (operation.message, operation.error_code) if says else ("", "")
+    rows = [_row(step, operation, message) for step in operation.steps]
     done = sum(row.state == "done" for row in rows)
     return {
         "operation": operation,
         "operation_title": title_of(operation),
         "operation_address": address(operation, "change"),
         "steps_address": address(operation, "steps"),
+        "operation_message": message,
+        "operation_code": code,
         "rows": rows,
         "is_due": operation.next_attempt_at is not None and operation.next_attempt_at <= timezone.now(),
         "progress": f"{done} of {len(rows)} steps are done",
@@ -95,7 +100,9 @@ def buttons(operation: Operation, user: Any) -> list[Button]:
     if not user.has_perm("registrations.change_operation"):
         return found
     if operation.status in (Operation.Status.FAILED, Operation.Status.WAITING):
-        found.append(Button("Resume", address(operation, "resume"), "default" if found else "primary"))
+        goes_on_by_itself = waits and not operation.waits_for
+        variant = "default" if found or goes_on_by_itself else "primary"
+        found.append(Button("Resume", address(operation, "resume"), variant))
     if operation.status in (Operation.Status.QUEUED, Operation.Status.WAITING):
         found.append(Button("Cancel", address(operation, "cancel")))
     return found
@@ -112,16 +119,18 @@ def _may_go_first(operation: Operation, user: Any) -> bool:
     return in_line and bool(user.has_perm("registrations.change_operation"))
 
 
-def _row(step: dict[str, Any], operation: Operation) -> StepRow:
-    state = str(step["status"])
-    if state == "running" and not operation.is_live:
-        state = "cancelled"
+def _row(step: dict[str, Any], operation: Operation, message: str) -> StepRow:
+    state, note = str(step["status"]), step["note"]
+    if state in ("running", "waiting") and not operation.is_live:
+        state, note = "cancelled", ""  # what it waited for is no longer asked of anybody
+    elif state != "done" and message.startswith(note):
+        note = ""  # it stands above the steps already
     started, ended = _instant(step["started_at"]), _instant(step["ended_at"])
     return StepRow(
         title=step["title"],
         state=state,
         taken=elements.length(_span(started, ended)) if started and state in ("done", "failed", "running") else "",
-        note=step["note"],
+        note=note,
         request_id=step["request_id"],
         attempts=step["attempts"],
     )

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from registrations.models import Operation
 from tests.browser.gallery import CUSTOMER, STAFF, Scene
 from tests.browser.people import SCHEMES, Scheme
 from tests.browser.stage import Stage
@@ -216,6 +217,36 @@ def test_the_keyboards_place_is_always_seen_on_a_page_of_the_staff(
         found.page.set_viewport_size({"width": DESK, "height": 800})
         lost = [stop for stop in walked(found.page, 25) if not (stop["seen"] and stop["marked"])]
         assert not lost, lost
+
+
+def test_what_the_script_says_instead_of_put_first_does_not_touch_the_buttons(
+    stage: Stage, contexts: dict[Scheme, BrowserContext]
+) -> None:
+    scene = next(scene for scene in STAFF if scene.name == "operation-in-line")
+    Operation.objects.filter(pk=stage.operations["in-line"].pk).update(lane=Operation.Lane.BULK)
+    for found in opened(stage, scene, contexts["light"]):
+        said = found.page.get_by_text("You look at it, so it goes before the rest").bounding_box()
+        button = found.page.get_by_role("link", name="Cancel").bounding_box()
+        assert said
+        assert button
+        assert said["y"] - (button["y"] + button["height"]) >= 12
+
+
+def test_the_code_goes_when_the_operation_goes_on_while_somebody_looks(
+    stage: Stage, contexts: dict[Scheme, BrowserContext]
+) -> None:
+    scene = next(scene for scene in STAFF if scene.name == "operation-waiting")
+    waiting = Operation.objects.filter(pk=stage.operations["instance-provisioning"].pk)
+    before = waiting.values("status", "waits_for").get()
+    for found in opened(stage, scene, contexts["light"]):
+        expect(found.page.get_by_text("It waits for staff.")).to_be_visible()
+        expect(found.page.get_by_text("handover", exact=True)).to_be_visible()
+        waiting.update(status="running", waits_for="")
+        try:
+            expect(found.page.get_by_text("handover", exact=True)).to_be_hidden()
+            expect(found.page.get_by_text("It waits for staff.")).to_be_hidden()
+        finally:
+            waiting.update(**before)
 
 
 def test_no_address_of_the_invitations_list_breaks_within_a_word(

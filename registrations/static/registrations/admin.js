@@ -83,7 +83,7 @@
     }
     if (!answer.ok) return;
     const words = document.createElement("p");
-    words.className = "quiet";
+    words.className = "quiet put-first"; // at the form's place, as far from the buttons above
     words.setAttribute("role", "status");
     words.textContent = "You look at it, so it goes before the rest of its bulk job.";
     form.replaceWith(words);

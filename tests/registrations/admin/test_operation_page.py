@@ -1,0 +1,135 @@
+"""An operation's page as whoever is on call reads it: what it waits for, what it says meanwhile, and how it ended."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from registrations.models import Operation, UmpInstance
+from registrations.services import operations, provisioning
+from tests.registrations.admin.conftest import OLGA, page_of
+
+pytestmark = pytest.mark.django_db
+ASKED = "Restore it, or delete it for good and let another be made."
+
+
+@pytest.fixture
+def operation(instance: UmpInstance) -> Operation:
+    """A provisioning that waits for a decision of staff at its second step."""
+    made = provisioning.request(instance, actor=OLGA)
+    made.steps[0].update(status="done", note="Finebak has what it needs.")
+    made.steps[1].update(status="waiting", note=ASKED)
+    stand(
+        made, status="waiting", waits_for="staff", message=ASKED, error_code="deleted_twin", next_attempt_at=None,
+        steps=made.steps,
+    )  # fmt: skip
+    return made
+
+
+def stand(operation: Operation, **values: Any) -> None:
+    """Let the operation stand like this."""
+    Operation.objects.filter(pk=operation.pk).update(**values)
+    operation.refresh_from_db()
+
+
+def live(client: Client, operation: Operation) -> str:
+    """The part of the page that brings itself up to date, as plain as it can be compared."""
+    return shown(client, reverse("admin:registrations_operation_steps", args=[operation.pk]))
+
+
+def shown(client: Client, address: str) -> str:
+    return " ".join(client.get(address).content.decode().split())
+
+
+def test_code_and_end_stand_in_the_part_that_updates_itself(operator_client: Client, operation: Operation) -> None:
+    assert "<dt>Code</dt><dd><code>deleted_twin</code>" in live(operator_client, operation)
+    assert "<dt>Ended</dt>" not in live(operator_client, operation)
+    stand(operation, status="failed", waits_for="", error_code="quota", ended_at=timezone.now())
+    assert "<dt>Code</dt><dd><code>quota</code>" in live(operator_client, operation)
+    assert "<dt>Ended</dt>" in live(operator_client, operation)
+    whole = shown(operator_client, page_of(operation))
+    assert (whole.count("<dt>Code</dt>"), whole.count("<dt>Ended</dt>")) == (1, 1)
+
+
+@pytest.mark.parametrize("status", ["running", "queued"])
+def test_nothing_of_an_earlier_wait_is_shown_once_it_goes_on(
+    operator_client: Client, operation: Operation, status: str
+) -> None:
+    operation.steps[1].update(status="running", note="")
+    stand(operation, status=status, waits_for="", steps=operation.steps)
+    page = shown(operator_client, page_of(operation))
+    assert ASKED not in page
+    assert "deleted_twin" not in page
+
+
+def test_the_page_says_that_it_waits_for_staff_and_when_it_looks_again(
+    operator_client: Client, operation: Operation
+) -> None:
+    assert "It waits for staff." in live(operator_client, operation)
+    assert "looks again" not in live(operator_client, operation)
+    stand(operation, next_attempt_at=timezone.now() + timedelta(minutes=5, seconds=30))
+    assert "It waits for staff. SyncPortal looks again <time" in live(operator_client, operation)
+    assert "in 5 minutes</time>." in live(operator_client, operation)
+    stand(operation, waits_for="customer", next_attempt_at=timezone.now())
+    assert "It waits for the customer. SyncPortal looks again now." in live(operator_client, operation)
+    stand(operation, waits_for="")
+    assert "It waits for" not in live(operator_client, operation)
+    assert "SyncPortal looks again now." in live(operator_client, operation)
+
+
+def test_one_sentence_stands_once_and_the_notes_of_other_steps_stay(
+    operator_client: Client, operation: Operation
+) -> None:
+    assert live(operator_client, operation).count(ASKED) == 1
+    assert "Finebak has what it needs." in live(operator_client, operation)
+    operation.steps[1].update(status="failed")
+    stand(
+        operation, status="failed", waits_for="", message=f"{ASKED} What was lent is given back.", steps=operation.steps
+    )
+    assert live(operator_client, operation).count(ASKED) == 1
+
+
+def test_a_note_that_says_something_else_stays(operator_client: Client, operation: Operation) -> None:
+    operation.steps[1].update(note="Microsoft was asked twice.")
+    stand(operation, steps=operation.steps)
+    assert "Microsoft was asked twice." in live(operator_client, operation)
+
+
+def test_a_cancelled_operation_looks_ended_and_says_by_whom(operator_client: Client, operation: Operation) -> None:
+    assert "step-waiting" in live(operator_client, operation)
+    operator_client.post(page_of(operation, "cancel"))
+    page = live(operator_client, operation)
+    assert "Cancelled by Olga Operator. What was made stays." in page
+    assert "step-cancelled" in page
+    assert "Waiting" not in page
+    assert ASKED not in page
+    assert "<dt>Code</dt>" not in page
+    operation.refresh_from_db()
+    assert (operation.status, operation.error_code) == ("cancelled", "")
+
+
+@pytest.mark.parametrize(("waits_for", "variant"), [("", "default"), ("staff", "primary"), ("customer", "primary")])
+def test_resume_is_the_main_button_only_where_it_does_not_go_on_by_itself(
+    operator_client: Client, operation: Operation, waits_for: str, variant: str
+) -> None:
+    stand(operation, waits_for=waits_for, error_code="service_missing", next_attempt_at=timezone.now())
+    address = page_of(operation, "resume")
+    assert f'<a class="button button-{variant}" href="{address}">Resume</a>' in live(operator_client, operation)
+    stand(operation, status="failed", waits_for="", next_attempt_at=None)
+    assert f'<a class="button button-primary" href="{address}">Resume</a>' in live(operator_client, operation)
+
+
+def test_a_cancelled_provisioning_raises_no_alarm_and_leaves_a_draft(
+    operator_client: Client, instance: UmpInstance, operation: Operation
+) -> None:
+    operations.cancel(operation, actor=OLGA)
+    start = shown(operator_client, "/admin/")
+    assert "Instances whose provisioning failed" not in start
+    assert "Instances that are not provisioned yet" in start
+    page = shown(operator_client, page_of(instance))
+    assert ">Draft<" in page
+    assert 'name="app_name"' in page  # it may be edited,
+    assert reverse("admin:registrations_umpinstance_provision", args=[instance.pk]) in page  # and provisioned
