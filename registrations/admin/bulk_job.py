@@ -17,7 +17,7 @@ from registrations.admin.base import ReadOnlyAdmin, actor_of
 from registrations.models import BulkItem, BulkJob, BulkPart, Operation
 from registrations.services import bulk
 
-SHOWN = 50  # items that need a person, on the job's page
+SHOWN = 50  # items that need a person, and as many that are still at work, on the job's page
 Status = BulkPart.Status
 
 
@@ -40,7 +40,8 @@ ACTS = {
     "resume": Act("Resume", bulk.resume, (Status.PAUSED,), "The job goes on with the next instance.", "It goes on."),
     "cancel": Act(
         "Cancel", bulk.cancel, (Status.RUNNING, Status.PAUSED),
-        "What was not begun is given up, and so is what waits. What is made already stays as it is.", "Cancelled.",
+        "What was not begun is given up, and so is what waits. What a worker is at now ends its turn first, then it is "
+        "cancelled too. What is made already stays as it is.", "Cancelled.",
     ),
 }  # fmt: skip
 
@@ -124,7 +125,9 @@ class BulkJobAdmin(ReadOnlyAdmin):
         """What the page shows of a job."""
         rows = [self._row(request, part) for part in job.parts.all()]
         trouble = Q(operation__status="failed") | Q(status=BulkItem.Status.REFUSED) | Q(operation__waits_for="staff")
-        needy = BulkItem.objects.filter(trouble, part__job=job)
+        items = BulkItem.objects.filter(part__job=job).select_related("instance__provider", "operation")
+        # Of a part that has ended: what a worker had when it was cancelled, or a person has resumed since.
+        left = items.live().filter(part__status__in=(Status.CANCELLED, Status.COMPLETED)).exclude(trouble)
         ended = sum(row.progress.ended for row in rows)
         total = sum(row.progress.total for row in rows)
         return {
@@ -132,9 +135,10 @@ class BulkJobAdmin(ReadOnlyAdmin):
             "rows": rows,
             "ended": ended,
             "total": total,
-            "is_live": any(row.part.status in (Status.RUNNING, Status.PAUSED) for row in rows),
+            "is_live": any(row.part.status in (Status.RUNNING, Status.PAUSED) or row.progress.live for row in rows),
             "parts_address": reverse("admin:registrations_bulkjob_parts", args=[job.pk]),
-            "needy": needy.select_related("instance__provider", "operation").order_by("place")[:SHOWN],
+            "needy": items.filter(trouble).order_by("place")[:SHOWN],
+            "still_at_work": left.order_by("place")[:SHOWN],
         }
 
     def _row(self, request: HttpRequest, part: BulkPart) -> PartRow:

@@ -144,7 +144,7 @@ class UmpInstanceAdmin(AddressAdmin):
         """Many instances become a bulk job, whose page shows how far it is."""
         job = bulk.request(chosen, actor=actor_of(request), user=request.user)
         tasks.feed_on_commit()
-        self.message_user(request, f"{counted(chosen)} will be provisioned one after another.", messages.SUCCESS)
+        self.message_user(request, f"{counted(chosen)} are being provisioned, a few at a time.", messages.SUCCESS)
         return self.back_to(job)
 
     def _provision(self, request: HttpRequest, instance: UmpInstance) -> bool:

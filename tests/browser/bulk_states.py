@@ -1,4 +1,4 @@
-"""Bulk jobs in every state that their pages show: one at work in two tenants, and one that has ended."""
+"""Bulk jobs in every state that their pages show: at work in two tenants, ended, and cancelled while one was at work."""
 
 from datetime import timedelta
 
@@ -27,13 +27,31 @@ def add(actor: audit.Actor) -> dict[str, BulkJob]:
     bulk.feed([part])
     _end(part, 99, "succeeded")
     bulk.feed([part])
+    cancelled = bulk.request(_instances("finebak.localhost", "depot"), actor=actor)
+    (part,) = cancelled.parts.all()
+    bulk.feed([part])
+    _end(part, 2, "succeeded")
+    _end(part, 1, "failed", "Microsoft refused to make the application: the tenant's quota of 250 objects is used up.")
+    _stop_at_the_second_step(part)
+    _work_on_one(part)
+    bulk.cancel(part, actor=actor)
     BulkJob.objects.update(created_at=timezone.now() - SIX_MINUTES)
-    return {"at-work": at_work, "ended": ended}
+    return {"at-work": at_work, "ended": ended, "cancelled": cancelled}
 
 
 def in_line(job: BulkJob) -> Operation:
     """An operation of the job that waits its turn."""
     return Operation.objects.filter(bulk_item__part__job=job, status=Operation.Status.WAITING, waits_for="")[0]
+
+
+def cancelled(job: BulkJob) -> Operation:
+    """An operation of the job that waited for a person when it was cancelled."""
+    return Operation.objects.filter(bulk_item__part__job=job, status=Operation.Status.CANCELLED)[0]
+
+
+def at_work(job: BulkJob) -> Operation:
+    """An operation of the job that a worker has, after it waited for a person."""
+    return Operation.objects.get(bulk_item__part__job=job, status=Operation.Status.RUNNING)
 
 
 def _instances(domain: str, word: str) -> list[UmpInstance]:
@@ -71,3 +89,25 @@ def _wait(part: BulkPart) -> None:
         waits_for="staff", error_code="adoption_needed", next_attempt_at=None,
         message="An application with this unique name is there already, and SyncPortal did not make it.",
     )  # fmt: skip
+
+
+def _stop_at_the_second_step(part: BulkPart) -> None:
+    """What is left waits for a person, as the engine writes it."""
+    note = "An application with this unique name is there already, and SyncPortal did not make it."
+    now = timezone.now()
+    for operation in Operation.objects.filter(bulk_item__part=part, status=Operation.Status.QUEUED):
+        operation.steps[0].update(status="done", started_at=now.isoformat(), ended_at=now.isoformat(), attempts=1)
+        operation.steps[1].update(status="waiting", note=note, attempts=1, request_id="0b54a9d2-6f0c-4ddf")
+        operation.status, operation.waits_for, operation.message = Operation.Status.WAITING, "staff", note
+        operation.error_code, operation.started_at, operation.next_attempt_at = "adoption_needed", now, None
+        operation.save()
+
+
+def _work_on_one(part: BulkPart) -> None:
+    """A worker has one of those that waited: the row still has the words of the wait."""
+    operation = part.items.live()[0].operation
+    assert operation
+    operation.steps[1].update(status="running", note="", started_at=timezone.now().isoformat())
+    operation.status, operation.waits_for, operation.lease = Operation.Status.RUNNING, "", "a worker's"
+    operation.leased_until = timezone.now() + timedelta(hours=1)
+    operation.save()

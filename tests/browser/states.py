@@ -40,6 +40,8 @@ def fill(stage: Stage) -> None:
     _add_neighbours(stage, actor)
     stage.jobs.update(bulk_states.add(actor))
     stage.operations["in-line"] = bulk_states.in_line(stage.jobs["at-work"])
+    stage.operations["cancelled"] = bulk_states.cancelled(stage.jobs["cancelled"])
+    stage.operations["at-work"] = bulk_states.at_work(stage.jobs["cancelled"])
 
 
 def _staff(username: str, first: str, last: str, group: str) -> User:
