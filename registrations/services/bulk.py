@@ -15,7 +15,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from registrations.errors import PortalError, WrongStateError
-from registrations.models import BulkItem, BulkJob, BulkPart, Operation, UmpInstance
+from registrations.models import AuditEvent, BulkItem, BulkJob, BulkPart, Operation, UmpInstance
 from registrations.services import audit, operations, provisioning
 
 logger = logging.getLogger(__name__)
@@ -126,14 +126,21 @@ def settle_cancelled(operation_id: Any = None) -> None:
     marked = BulkItem.objects.filter(status=BulkItem.Status.CANCELLED, operation__isnull=False)
     if operation_id:
         marked = marked.filter(operation=operation_id)
-    for item in marked.exclude(operation__status=Operation.Status.RUNNING).select_related("operation"):
+    for item in marked.exclude(operation__status=Operation.Status.RUNNING).select_related("operation", "part__tenant"):
         operation = cast(Operation, item.operation)
         if operation.is_live:
             try:
-                operations.cancel(operation, actor=audit.WORKER)
+                operations.cancel(operation, actor=_who_cancelled(item.part))
             except WrongStateError:
                 continue  # a worker has it again: after this turn
         BulkItem.objects.filter(pk=item.pk).update(status=BulkItem.Status.BEGUN)  # its operation says how it ended
+
+
+def _who_cancelled(part: BulkPart) -> audit.Actor:
+    told = AuditEvent.objects.filter(
+        action="bulk.cancelled", subject_id=str(part.job_id), after__tenant=str(part.tenant)
+    ).first()
+    return audit.Actor(told.actor_kind, told.actor_label, told.actor_id) if told else audit.WORKER
 
 
 def progress(part: BulkPart) -> Progress:

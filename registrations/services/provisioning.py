@@ -193,6 +193,7 @@ def _to_adopt(operation: Operation, instance: UmpInstance, name: str) -> tuple[A
     named = graph.find_application(name)
     if named:
         return named, twins.require_confirmation(operation, named, instance.host)
+    registering.remember_absent(name)
     by_hand = twins.made_by_hand(graph, instance)
     return twins.require_choice(operation, by_hand, instance) if by_hand else (None, "")
 
@@ -277,6 +278,10 @@ def _validation(operation: Operation) -> str:
 
 
 def _policy(graph: GraphClient) -> SecretPolicy:
+    return turns.once("policy", lambda: _read_policy(graph))
+
+
+def _read_policy(graph: GraphClient) -> SecretPolicy:
     try:
         return graph.secret_policy()
     except NotPermittedError:  # Policy.Read.All is welcome, not needed

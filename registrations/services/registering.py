@@ -65,6 +65,11 @@ def is_fresh(since: datetime | None) -> bool:
     return since is None or timezone.now() - since < FRESH_FOR
 
 
+def remember_absent(unique_name: str) -> None:
+    """Nobody has the name, as an earlier step of this turn has seen: it is not looked for again a moment later."""
+    turns.once(_absence(unique_name), lambda: True)
+
+
 def believe_gone(operation: Operation, id: str, what: str) -> None:
     """Raises NotYetError until what was there was missing for a minute of looks: one of them may have met a replica."""
     since = operation.notes.get("missing", {}).get(id)
@@ -84,10 +89,15 @@ def found_again(operation: Operation, id: str) -> None:
         operations.keep_notes(operation, missing={known: since for known, since in missing.items() if known != id})
 
 
+def _absence(unique_name: str) -> str:
+    return f"nobody has {unique_name}"
+
+
 def _look(graph: GraphClient, registration: AppRegistration, operation: Operation) -> Application | None:
     """The application, or None where one is to be made. Raises NotYetError while what was there may only be hidden."""
     if not registration.object_id:
-        return graph.find_application(registration.unique_name)
+        is_absent = turns.once(_absence(registration.unique_name), lambda: False)
+        return None if is_absent else graph.find_application(registration.unique_name)
     found = graph.read_application(registration.object_id)
     if found:
         found_again(operation, registration.object_id)

@@ -126,7 +126,9 @@ def test_what_was_at_work_when_its_part_was_cancelled_does_not_begin_another_tur
     assert Operation.objects.get(pk=at_work).status == "running"
     Operation.objects.filter(pk=at_work).update(status=then, lease="", leased_until=None)
     tasks.sweep()
-    assert Operation.objects.get(pk=at_work).status == ends
+    operation = Operation.objects.get(pk=at_work)
+    assert operation.status == ends
+    assert ("Cancelled by Olga Operator" in operation.message) is (ends == "cancelled")
     progress = bulk.progress(part)
     assert (progress.total, progress.ended, progress.cancelled) == (12, 12, 12 if ends == "cancelled" else 11)
 

@@ -58,14 +58,14 @@ def test_a_first_provisioning_reads_twelve_times_and_seven_where_the_tenant_was_
 ) -> None:
     provision()
     reads = [call for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
-    assert len(reads) == 12  # docs/performance.md says so too
+    assert len(reads) == 10  # docs/performance.md says so too
     another = factories.make_instance(sandbox, app_name="umptoken2")
     operation = provisioning.request(another, actor=audit.SYSTEM, lane=BULK)
     work()
     operation.refresh_from_db()
     assert operation.steps[1]["status"] == "done", operation.message
     again = [call for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
-    assert len(again) - len(reads) == 7
+    assert len(again) - len(reads) == 6
 
 
 @pytest.mark.parametrize(
