@@ -57,6 +57,7 @@ def hand_work_back(**_: Any) -> None:
 def say_it_is_a_child(**_: Any) -> None:
     """A process of the pool may end itself once its work is given back."""
     _leases().in_pool_child()
+    _leases().end_in_time()
 
 
 @signals.task_prerun.connect

@@ -14,9 +14,12 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
+from time_machine import TimeMachineFixture
 
 from registrations import connections, tasks
 from registrations.clients import entra
+from registrations.models import Operation
 from registrations.services import operations
 from sandbox.app import Sandbox
 from tests import factories, order_of_locks
@@ -121,6 +124,19 @@ def work() -> Callable[[], None]:
         raise AssertionError("Operations stay due for ever.")
 
     return until_idle
+
+
+@pytest.fixture
+def a_minute_of_looks(work: Callable[[], None], time_machine: TimeMachineFixture) -> Callable[[Operation], None]:
+    """Let a waiting operation look once more, and the time come when it may believe what it does not see."""
+
+    def look(operation: Operation) -> None:
+        time_machine.move_to(timezone.now() + timedelta(seconds=31), tick=True)
+        Operation.objects.filter(pk=operation.pk, status="waiting").update(next_attempt_at=timezone.now())
+        work()
+        time_machine.move_to(timezone.now() + timedelta(seconds=31), tick=True)
+
+    return look
 
 
 @pytest.fixture

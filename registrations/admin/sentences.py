@@ -51,6 +51,7 @@ SENTENCES = {
     "secret.entered": "keeps the secret that the customer entered for",
     "secret.forgotten": "forgot the secret that the customer entered for",
     "secret.delivered": "delivered the client secret of",
+    "secret.doubted": "found that the UMP cannot use the client secret of",
     "secret.found_gone": "found ended or gone the client secret of",
     "secret.proven": "proved the client secret of",
     "secret.revealed": "saw the client secret of",

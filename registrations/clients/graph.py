@@ -99,8 +99,9 @@ class GraphClient:
         """
         path = "/directory/deletedItems/microsoft.graph.application?$select=id,appId,uniqueName"
         entries = self._pages(path)
-        found = (entry for entry in entries if entry.get("uniqueName") == unique_name or entry["id"] == object_id)
-        return next((DeletedApplication(entry["id"], entry["appId"]) for entry in found), None)
+        found = [entry for entry in entries if entry.get("uniqueName") == unique_name or entry["id"] == object_id]
+        found.sort(key=lambda entry: entry["id"] != object_id)  # the one that is known first, whatever the list's order
+        return DeletedApplication(found[0]["id"], found[0]["appId"]) if found else None
 
     def find_deleted_principal(self, app_id: str) -> str | None:
         """The object id of the application's deleted service principal, or None."""

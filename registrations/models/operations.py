@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
 
 from registrations.models.fields import EnvelopeField, Sealing
 
@@ -24,12 +24,17 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         return self.filter(status__in=Operation.LIVE)
 
     def claim(self, pk: Any, lease: str, now: datetime, duration: timedelta) -> bool:
-        """Take one due operation for `duration`; False where another worker was faster or it is not due."""
-        taken = (
-            self.filter(pk=pk)
-            .due(now)
-            .update(status=Operation.Status.RUNNING, lease=lease, leased_until=now + duration, waits_for="")
-        )
+        """Take one due operation for `duration`; False where another worker was faster or it is not due.
+
+        `next_attempt_at` then says since when it could be taken: since it was due, or since a dead worker's lease ran out.
+        """
+        of_dead_worker = When(status=Operation.Status.RUNNING, then=F("leased_until"))
+        since_when = Case(of_dead_worker, default=F("next_attempt_at"))
+        mine = self.filter(pk=pk).due(now)
+        taken = mine.update(
+            status=Operation.Status.RUNNING, lease=lease, leased_until=now + duration, waits_for="",
+            next_attempt_at=since_when,
+        )  # fmt: skip
         return taken == 1
 
     def held(self, pk: Any, lease: str) -> Self:

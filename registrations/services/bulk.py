@@ -127,13 +127,24 @@ def settle_cancelled(operation_id: Any = None) -> None:
     if operation_id:
         marked = marked.filter(operation=operation_id)
     for item in marked.exclude(operation__status=Operation.Status.RUNNING).select_related("operation", "part__tenant"):
-        operation = cast(Operation, item.operation)
+        try:
+            _settle(item, cast(Operation, item.operation))
+        except WrongStateError:
+            continue  # a worker has it again, or a person wants it after all
+        except Exception:
+            # The last resort, as in `_feed`.
+            logger.exception("Operation %s of a cancelled part cannot be settled.", item.operation_id)
+
+
+def _settle(item: BulkItem, operation: Operation) -> None:
+    """The operation before the item, as Resume takes them. Raises WrongStateError where the mark is gone."""
+    with audit.atomic():
         if operation.is_live:
-            try:
-                operations.cancel(operation, actor=_who_cancelled(item.part))
-            except WrongStateError:
-                continue  # a worker has it again: after this turn
-        BulkItem.objects.filter(pk=item.pk).update(status=BulkItem.Status.BEGUN)  # its operation says how it ended
+            operations.cancel(operation, actor=_who_cancelled(item.part))
+        # From here on its operation says how it ended.
+        marked = BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.CANCELLED)
+        if not marked.update(status=BulkItem.Status.BEGUN):
+            raise WrongStateError("Somebody wants it after all.")
 
 
 def _who_cancelled(part: BulkPart) -> audit.Actor:

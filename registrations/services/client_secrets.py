@@ -139,6 +139,14 @@ def deliver(registration: AppRegistration, operation: Operation) -> None:
         _tell("secret.delivered", registration, secret.key_id, operation)
 
 
+def doubt(registration: AppRegistration, operation: Operation) -> None:
+    """The consumer cannot use what was delivered, though its hint is right: the next delivery writes it again."""
+    secret = live_secret(registration)
+    with audit.atomic(durable=True):
+        if mark(secret, ClientSecret.Status.DELIVERED, ClientSecret.Status.PROVEN):
+            _tell("secret.doubted", registration, secret.key_id, operation)
+
+
 def replace(registration: AppRegistration, *, actor: audit.Actor, operation: Operation) -> None:
     """Let the next `ensure_secret` make another, in the caller's transaction.
 
@@ -275,6 +283,7 @@ def _sweep_lost(graph: GraphClient, registration: AppRegistration, intent: Clien
 def _look_twice(intent: ClientSecret, operation: Operation) -> None:
     """An attempt before this one may have added the secret, and a replica that lags hides it. Raises NotYetError once."""
     if operation.notes.get("looked_for") == str(intent.pk):
+        operations.keep_notes(operation, looked_for="")  # the answer to the next attempt may be lost too
         return
     operations.keep_notes(operation, looked_for=str(intent.pk))
     raise NotYetError("A secret whose answer was lost may still show up in Entra.", retry_after=PROBE_AGAIN)

@@ -76,7 +76,11 @@ class ApiDelivery:
                 "The UMP does not hold the values that were delivered: somebody changed them. Resume to put them back.",
                 code=UMP_CHANGED,
             )
-        _accept(self._ump.validate_sync_app(), "the client secret", secret)
+        try:
+            _accept(self._ump.validate_sync_app(), "the client secret", secret)
+        except RemoteRejectedError:
+            client_secrets.doubt(registration, operation)
+            raise
         _accept(self._ump.validate_portal_url(), "the portal URL", secret)
         return "The UMP obtained a token with the secret and reached the portal URL."
 

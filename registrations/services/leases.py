@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=settings.OPERATION_LEASE_SECONDS)
 RENEW_AFTER = LEASE / 4  # three renewals may fail before the lease is gone
-CLOCKS_DIFFER = timedelta(seconds=30)  # of two machines at most; more is a clock that was set wrong, or back
+CLOCKS_DIFFER = min(timedelta(seconds=30), LEASE / 2)  # of two machines at most; more is set wrong, or was set back
 LONGEST_STEP = timedelta(minutes=4)  # a step that hangs longer is not renewed: another worker repeats it
 FINISH_WITHIN = timedelta(seconds=6)  # of the ten seconds that a stop may take
 GIVE_BACK_WITHIN = 2.0  # seconds; longer is a database that does not answer
@@ -76,6 +76,21 @@ def in_pool_child() -> None:
     _is_pool_child.set()
 
 
+def end_in_time() -> None:
+    """End this process soon after it was told to stop, whatever its threads wait for. For a pool's processes, once each.
+
+    It asks no database: one that does not answer is what the others may wait for.
+    """
+
+    def watch() -> None:
+        while not is_stopping():
+            _stop_of_process.wait(LOOK_EVERY)
+        threading.Event().wait(FINISH_WITHIN.total_seconds() + GIVE_BACK_WITHIN)
+        os._exit(0)
+
+    threading.Thread(target=watch, name="end in time", daemon=True).start()
+
+
 def is_pool_child() -> bool:
     """Whether this process is one of a pool."""
     return _is_pool_child.is_set()
@@ -102,9 +117,9 @@ class Lease:
         self._done = threading.Event()
         self.began = self._step_began = self._renewed = claimed or time.monotonic()
 
-    def step_begins(self) -> None:
-        """The engine has just written the lease anew."""
-        self._step_began = self._renewed = time.monotonic()
+    def step_begins(self, before: float) -> None:
+        """The engine has written the lease anew, in a commit that began at this time of the monotonic clock."""
+        self._step_began = self._renewed = before
 
     def require(self) -> None:
         """Raises LeaseLostError where the lease is gone or, by this machine's own clock, ran out."""
@@ -139,10 +154,6 @@ class Lease:
 
     def _give_back_in_time(self) -> None:
         """The step hangs in a call: of a pool's process only its end ends it in time, with or without the database."""
-        end = threading.Timer(GIVE_BACK_WITHIN, os._exit, (0,))
-        end.daemon = True
-        if is_pool_child():
-            end.start()
         try:
             self.give_back()
         except (DatabaseError, InterfaceError) as error:
@@ -150,7 +161,6 @@ class Lease:
                 "Operation %s was not given back (%s): its lease runs out.", self.operation_id, type(error).__name__
             )
         finally:
-            end.cancel()
             if is_pool_child():
                 os._exit(0)
 

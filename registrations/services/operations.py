@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from registrations.errors import QuotaSpentError, WrongStateError
-from registrations.models import Operation
+from registrations.models import BulkItem, Operation
 from registrations.services import audit, kinds, leases, outcomes, walking
 
 # The engine's parts, under the names by which the kinds know them.
@@ -159,7 +159,10 @@ def resume(operation: Operation, *, actor: audit.Actor) -> None:
             raise WrongStateError("A newer operation of the same subject has not ended yet.") from None
         if not changed:
             raise WrongStateError("Only a failed or waiting operation can be resumed.")
-        # Somebody waits for it now, even where it began as one of many.
+        # Somebody waits for it now, even where it began as one of many, and those were cancelled meanwhile.
+        BulkItem.objects.filter(operation=operation.pk, status=BulkItem.Status.CANCELLED).update(
+            status=BulkItem.Status.BEGUN
+        )
         Operation.objects.filter(pk=operation.pk, lane=Operation.Lane.BULK).update(lane=Operation.Lane.INTERACTIVE)
         audit.record(
             f"{operation.kind}.resumed", actor=actor, subject=kinds.about(operation), operation_id=operation.pk

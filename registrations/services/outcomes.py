@@ -2,6 +2,8 @@
 
 import copy
 import logging
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -35,16 +37,14 @@ def write(operation: Operation, token: str, /, **values: Any) -> None:
 
 def begin_step(operation: Operation, state: dict[str, Any], lease: Lease) -> None:
     """Commit a step's beginning."""
-    now = timezone.now()
-    if state["status"] == "waiting" and operation.next_attempt_at:
-        _do_not_count(state, now - operation.next_attempt_at)  # no worker came: a night's outage is nobody's attempt
+    now, before = timezone.now(), time.monotonic()
     _mark_begun(state, lease)
     with audit.atomic(durable=True):
         write(
             operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE,
             started_at=operation.started_at or now,
         )  # fmt: skip
-    lease.step_begins()
+    lease.step_begins(before)
 
 
 def end_step(operation: Operation, step: Step, note: str, lease: Lease, *, goes_on: bool) -> None:
@@ -53,7 +53,7 @@ def end_step(operation: Operation, step: Step, note: str, lease: Lease, *, goes_
     Where the turn goes on, the next step begins in the same commit. Raises what a write of the step, or the kind at the
     operation's end, raises; then nothing of it is written.
     """
-    before, now = dict(operation.__dict__), timezone.now()
+    before, now, began = dict(operation.__dict__), timezone.now(), time.monotonic()
     operation.steps = copy.deepcopy(operation.steps)
     state_of(operation, step.name).update(status="done", ended_at=now.isoformat(), note=note)
     operation.message = operation.error_code = ""
@@ -78,7 +78,7 @@ def end_step(operation: Operation, step: Step, note: str, lease: Lease, *, goes_
     except Exception:
         operation.__dict__.update(before)  # as the row still says, the lease above all
         raise
-    lease.step_begins()
+    lease.step_begins(began)
 
 
 def keep_writes(operation: Operation, token: str) -> None:
@@ -153,9 +153,8 @@ def try_later(operation: Operation, token: str, error: Exception) -> None:
 def wait_for_person(operation: Operation, token: str, state: dict[str, Any], needed: PersonNeededError) -> None:
     """Somebody must act; the history says so once."""
     waits_already = operation.message == str(needed)
-    state.update(
-        status="waiting", note=str(needed), waits_since=_now(), started_at=None
-    )  # a person's time does not count as ours
+    # A person's time does not count as ours, and what comes afterwards begins anew.
+    state.update(status="waiting", note=str(needed), waits_since=_now(), started_at=None, refused_at=None, uncounted=0)
     next_attempt_at = timezone.now() + needed.look_again if needed.look_again else None
     with audit.atomic(durable=True):
         write(
@@ -209,24 +208,31 @@ def abandon(operation: Operation, token: str) -> None:
                 operation, token, status=Operation.Status.FAILED, ended_at=timezone.now(), next_attempt_at=None, lease="",
                 leased_until=None, credential_envelope="", credential_expires_at=None, error_code=UNKNOWN, message=message,
             )  # fmt: skip
-            _history(operation, f"{operation.kind}.failed", {"message": message, "code": UNKNOWN})
     except LeaseLostError:
         logger.warning("Operation %s is another worker's now.", operation.pk)
     except Exception:
         logger.exception("Operation %s could not be failed.", operation.pk)
     else:
-        _tell_kind_of_failure(operation)
+        told = {"message": message, "code": UNKNOWN}
+        _try_to_tell(operation, lambda: _history(operation, f"{operation.kind}.failed", told))
+        _try_to_tell(operation, lambda: kind_of(operation).failed(operation))
 
 
-def _tell_kind_of_failure(operation: Operation) -> None:
-    """In a transaction of its own: what the kind does may be what has just broken, and the failed row must stand."""
+def _try_to_tell(operation: Operation, tell: Callable[[], None]) -> None:
+    """In a transaction of its own: history or kind may be what has just broken, and the failed row must stand."""
     try:
         with audit.atomic(durable=True):
             failed = Operation.objects.select_for_update(no_key=True).filter(status=Operation.Status.FAILED)
             if failed.filter(pk=operation.pk).first():  # or somebody was quick to resume it
-                kind_of(operation).failed(operation)
+                tell()
     except Exception:
-        logger.exception("The kind of operation %s could not be told that it failed.", operation.pk)
+        logger.exception("That operation %s failed could not be told.", operation.pk)
+
+
+def do_not_count_idle(operation: Operation, state: dict[str, Any]) -> None:
+    """No worker came since it was due, or since the lease of one that died ran out: a night's outage is nobody's attempt."""
+    if operation.next_attempt_at:
+        _do_not_count(state, timezone.now() - operation.next_attempt_at)
 
 
 def is_overdue(state: dict[str, Any]) -> bool:

@@ -15,6 +15,8 @@ from registrations.services import audit, desired, operations, turns, twins
 
 FRESH_FOR = timedelta(minutes=10)  # how long Microsoft may hide or refuse what was just made
 BELIEVE_GONE_AFTER = timedelta(minutes=1)
+LOOKS = 3  # at least, within that minute
+FORGET_LOOKS_AFTER = timedelta(minutes=3)  # without another: what was missing then says nothing about now
 
 
 def ensure_application(
@@ -72,11 +74,12 @@ def remember_absent(unique_name: str) -> None:
 
 def believe_gone(operation: Operation, id: str, what: str) -> None:
     """Raises NotYetError until what was there was missing for a minute of looks: one of them may have met a replica."""
-    since = operation.notes.get("missing", {}).get(id)
-    if since is None:
-        since = timezone.now().isoformat()
-        operations.keep_notes(operation, missing={**operation.notes.get("missing", {}), id: since})
-    if timezone.now() - datetime.fromisoformat(since) < BELIEVE_GONE_AFTER:
+    now, missing = timezone.now(), operation.notes.get("missing", {})
+    first, last, looks = missing.get(id, (now.isoformat(), now.isoformat(), 0))
+    if now - datetime.fromisoformat(last) > FORGET_LOOKS_AFTER:
+        first, looks = now.isoformat(), 0
+    operations.keep_notes(operation, missing={**missing, id: (first, now.isoformat(), looks + 1)})
+    if now - datetime.fromisoformat(first) < BELIEVE_GONE_AFTER or looks + 1 < LOOKS:
         raise NotYetError(
             f"Microsoft does not show {what} any more. SyncPortal looks again for a minute before it believes that."
         )
@@ -86,7 +89,7 @@ def found_again(operation: Operation, id: str) -> None:
     """It was there after all: the next time that it is missing counts anew."""
     missing = operation.notes.get("missing", {})
     if id in missing:
-        operations.keep_notes(operation, missing={known: since for known, since in missing.items() if known != id})
+        operations.keep_notes(operation, missing={known: looks for known, looks in missing.items() if known != id})
 
 
 def _absence(unique_name: str) -> str:

@@ -14,7 +14,7 @@ from registrations.services import audit, desired, operations
 DELETED_TWIN = "deleted_twin"
 ADOPTION_NEEDED = "adoption_needed"
 RESTORE, PURGE = "restore", "purge"
-LONG_AGO = "1970-01-01T00:00:00+00:00"
+LONG_AGO, MANY = "1970-01-01T00:00:00+00:00", 99
 
 
 def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
@@ -59,9 +59,11 @@ def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedAppli
             code=DELETED_TWIN,
         ) from refusal
     if chosen == PURGE:  # by us: that it is missing needs no second look
-        operations.keep_notes(operation, missing={twin.object_id: LONG_AGO})
+        operations.keep_notes(operation, missing={twin.object_id: (LONG_AGO, timezone.now().isoformat(), MANY)})
     with audit.atomic(durable=True):
-        if chosen == RESTORE:  # as new as one just made: a replica may still hide it
+        if (
+            chosen == RESTORE and twin.object_id == registration.object_id
+        ):  # as new as one just made: a replica may still hide it
             AppRegistration.objects.filter(pk=registration.pk).update(made_at=timezone.now())
         audit.record(
             "application.restored" if chosen == RESTORE else "application.purged", actor=audit.WORKER,

@@ -118,6 +118,8 @@ def _walk(operation: Operation, lease: Lease) -> None:
 def _attempt(operation: Operation, step: Step, lease: Lease) -> bool:
     """Run one step and commit its outcome; False where the operation now waits or has failed."""
     state = outcomes.state_of(operation, step.name)
+    if not lease.begun:  # the first of this turn
+        outcomes.do_not_count_idle(operation, state)
     if lease.begun != step.name:
         if state["status"] == "running" and outcomes.is_overdue(state):  # it kills its worker, again and again
             outcomes.fail(operation, lease.token, PortalError(f'The step "{step.title}" {outcomes.TOO_LONG}'))

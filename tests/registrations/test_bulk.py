@@ -144,6 +144,39 @@ def test_what_a_person_resumes_after_its_part_was_cancelled_goes_on(part: BulkPa
     assert Operation.objects.get(pk=at_work).status == "queued"
 
 
+def test_what_a_person_resumes_before_the_sweep_came_goes_on_too(part: BulkPart, rung: list[str]) -> None:
+    at_work = bulk.feed()[0]
+    Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
+    bulk.cancel(part, actor=OLGA)
+    Operation.objects.filter(pk=at_work).update(status="failed", lease="", leased_until=None)
+    operations.resume(Operation.objects.get(pk=at_work), actor=OLGA)
+    tasks.sweep()
+    assert Operation.objects.get(pk=at_work).status == "queued"
+
+
+def test_one_that_cannot_be_settled_holds_up_no_other_job(
+    part: BulkPart, rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work = bulk.feed()[0]
+    Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
+    bulk.cancel(part, actor=OLGA)
+    Operation.objects.filter(pk=at_work).update(status="waiting", lease="", leased_until=None)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a row that no code of ours writes")
+
+    fed: list[str] = []
+
+    def feed() -> list[str]:
+        fed.append("fed")
+        return []
+
+    monkeypatch.setattr(bulk, "_settle", broken)
+    monkeypatch.setattr(bulk, "feed", feed)
+    tasks.sweep()
+    assert fed == ["fed"]
+
+
 def test_a_part_that_cannot_be_fed_holds_up_neither_another_nor_the_sweep(
     part: BulkPart, instances: list[UmpInstance], rung: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

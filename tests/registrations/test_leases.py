@@ -139,6 +139,19 @@ def test_a_step_that_does_not_end_in_time_is_given_back_and_its_worker_writes_no
     assert operation.steps[0]["status"] == "running"
 
 
+def test_a_pools_process_ends_in_time_whatever_its_threads_wait_for(
+    stopping: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(os, "_exit", lambda _: ended.set())
+    monkeypatch.setattr(leases, "FINISH_WITHIN", timedelta(seconds=0.1))
+    monkeypatch.setattr(leases, "GIVE_BACK_WITHIN", 0.1)
+    leases.end_in_time()
+    assert not ended.wait(0.5)
+    stopping()
+    assert ended.wait(2)
+
+
 def test_a_turn_ends_after_two_minutes_and_others_get_the_worker(
     begin: Callable[..., Operation], monkeypatch: pytest.MonkeyPatch
 ) -> None:

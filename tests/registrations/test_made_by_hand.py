@@ -9,7 +9,6 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from time_machine import TimeMachineFixture
 
 from registrations import connections
 from registrations.clients import graph as graph_client
@@ -263,7 +262,7 @@ def test_deleted_after_it_was_taken_over_it_is_known_by_its_object_id(
 
 
 def test_deleted_for_good_after_it_was_taken_over_it_makes_room_for_one_of_our_own(
-    make: Make, provision: Provision, tenant: Tenant, work: Work, time_machine: TimeMachineFixture
+    make: Make, provision: Provision, tenant: Tenant, work: Work, a_minute_of_looks: Callable[[Operation], None]
 ) -> None:
     by_hand = make()
     taken_over(provision(), work)
@@ -271,7 +270,7 @@ def test_deleted_for_good_after_it_was_taken_over_it_makes_room_for_one_of_our_o
     AppRegistration.objects.update(made_at=timezone.now() - timedelta(hours=1))
     tenant.deleted_applications.clear()
     operation = provision()
-    time_machine.move_to(timezone.now() + timedelta(minutes=2), tick=True)
+    a_minute_of_looks(operation)
     operation = again(operation, work)
     assert operation.status == "succeeded", operation.message
     registration = AppRegistration.objects.get()

@@ -1,5 +1,6 @@
 """The engine: who may take an operation, what each outcome of a step means, and that nothing runs twice."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -147,6 +148,81 @@ def test_a_step_whose_worker_died_before_the_night_is_tried_in_the_morning(begin
         steps=operation.steps, status="running", lease="dead", leased_until=timezone.now() - timedelta(hours=8)
     )
     assert worked_on(operation).status == "succeeded"
+
+
+def power_cut(operation: Operation) -> str:
+    raise PowerCutError
+
+
+def given_back(operation: Operation) -> str:
+    leases.Lease(operation.pk, operation.lease).give_back()
+    raise leases.LeaseLostError
+
+
+class PowerCutError(BaseException):
+    """Nothing that catches errors may catch it."""
+
+
+@pytest.mark.parametrize("ends_by", [power_cut, given_back])
+def test_a_step_that_was_in_hand_before_the_night_is_tried_in_the_morning(
+    begin: Callable[..., Operation], time_machine: Any, ends_by: Behaviour
+) -> None:
+    tries: list[int] = []
+
+    def step(operation: Operation) -> str | None:
+        tries.append(1)
+        if len(tries) <= 12:
+            raise NotYetError("Copying.", retry_after=timedelta(seconds=6))
+        return ends_by(operation) if len(tries) == 13 else "copied"
+
+    operation = begin(step)
+    for _ in range(12):
+        worked_on(operation)
+        time_machine.move_to(operation.next_attempt_at)
+    with contextlib.suppress(PowerCutError):
+        operations.run(operation.pk)
+    time_machine.move_to(timezone.now() + timedelta(hours=9))
+    assert worked_on(operation).status == "succeeded", operation.message
+
+
+def test_a_worker_that_dies_again_and_again_does_not_go_on_for_ever(
+    begin: Callable[..., Operation], time_machine: Any
+) -> None:
+    operation = begin(power_cut)
+    deaths = 0
+    while worked_on_until_death(operation):
+        deaths += 1
+        assert deaths < 200
+        time_machine.move_to(timezone.now() + operations.LEASE + timedelta(seconds=20))
+    assert operation.status == "failed"
+    assert deaths > 100
+
+
+def worked_on_until_death(operation: Operation) -> bool:
+    """Whether its worker died."""
+    try:
+        worked_on(operation)
+    except PowerCutError:
+        return True
+    return False
+
+
+def test_after_a_person_acted_a_refusal_and_the_two_hours_count_anew(
+    begin: Callable[..., Operation], time_machine: Any
+) -> None:
+    answers: list[Exception] = [
+        NotPermittedError("No right."), PersonNeededError("Decide.", who="staff", code="x"), NotPermittedError("No right."),
+    ]  # fmt: skip
+
+    def step(operation: Operation) -> str:
+        raise answers.pop(0)
+
+    operation = worked_on(begin(step))
+    time_machine.move_to(operation.next_attempt_at)
+    worked_on(operation)
+    time_machine.move_to(timezone.now() + timedelta(minutes=30))
+    operations.wake([operation])
+    assert worked_on(operation).status == "waiting"
 
 
 def test_pauses_of_an_hour_that_microsoft_asked_for_give_nothing_up(
@@ -412,7 +488,7 @@ def test_the_row_stays_failed_where_the_kind_breaks_when_it_is_told(
     assert (operation.status, operation.error_code) == ("failed", "unknown")
     assert AuditEvent.objects.filter(action="try.failed").count() == 1
     assert not EntraTenant.objects.filter(name="half done").exists()
-    assert "could not be told that it failed" in caplog.text
+    assert "failed could not be told" in caplog.text
 
 
 def test_the_last_resort_writes_nothing_where_another_worker_has_the_operation(
@@ -426,7 +502,7 @@ def test_the_last_resort_writes_nothing_where_another_worker_has_the_operation(
     assert not AuditEvent.objects.filter(action="try.failed").exists()
 
 
-def test_the_last_resort_does_not_raise_where_the_history_cannot_be_written(
+def test_the_row_fails_and_the_kind_is_told_where_the_history_cannot_be_written(
     begin: Callable[..., Operation], ends: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: Any, **kwargs: Any) -> None:
@@ -437,7 +513,27 @@ def test_the_last_resort_does_not_raise_where_the_history_cannot_be_written(
     monkeypatch.setattr(audit, "record", broken)
     outcomes.abandon(operation, "mine")
     operation.refresh_from_db()
-    assert (operation.status, operation.lease, ends) == ("running", "mine", [])  # its lease runs out
+    assert (operation.status, operation.lease, ends) == ("failed", "", ["failed"])
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_step_is_not_repeated_for_ever_where_the_history_cannot_be_written(
+    begin: Callable[..., Operation], monkeypatch: pytest.MonkeyPatch, repeatable: bool
+) -> None:
+    calls: list[int] = []
+    operation = begin(lambda _: calls.append(1))
+    kind = kinds.known["try"]
+    step = replace(kind.steps[0], repeatable=repeatable)
+    monkeypatch.setitem(kinds.known, "try", replace(kind, steps=(step,)))
+
+    def broken(events: object) -> None:
+        raise EnvelopeError("The key is not in the ring.")
+
+    monkeypatch.setattr(audit, "_chain", broken)
+    for _ in range(3):
+        Operation.objects.filter(status="running").update(leased_until=timezone.now() - timedelta(seconds=1))
+        worked_on(operation)
+    assert (operation.status, calls) == ("failed", [1])
 
 
 def test_what_the_kind_names_is_begun_anew_on_resume_and_nothing_else(

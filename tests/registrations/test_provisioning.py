@@ -369,13 +369,13 @@ def test_a_secret_that_somebody_removed_in_entra_is_replaced_and_delivered(
     instance: UmpInstance,
     sandbox: Sandbox,
     work: Work,
-    time_machine: TimeMachineFixture,
+    a_minute_of_looks: Callable[[Operation], None],
 ) -> None:
     provision()
     made_in(sandbox, instance).passwords.clear()
     ClientSecret.objects.update(stored_at=timezone.now() - timedelta(hours=1))
     operation = provision()
-    time_machine.move_to(timezone.now() + timedelta(minutes=2), tick=True)
+    a_minute_of_looks(operation)
     assert again(operation, work).status == "succeeded"
     (secret,) = made_in(sandbox, instance).passwords
     assert secret.secret == ClientSecret.objects.get(status="delivered").unseal("envelope")
@@ -526,6 +526,7 @@ def test_resume_replaces_a_secret_that_is_gone_when_the_ump_tries_it(
     sandbox: Sandbox,
     work: Work,
     time_machine: TimeMachineFixture,
+    a_minute_of_looks: Callable[[Operation], None],
 ) -> None:
     sandbox.faults.add(service="ump", kind="status", status=503, method="POST", path="sync-app/validate")
     operation = provision()
@@ -536,7 +537,7 @@ def test_resume_replaces_a_secret_that_is_gone_when_the_ump_tries_it(
     assert (operation.status, operation.error_code) == ("failed", "ump_validation")
     operations.resume(operation, actor=OLGA)
     work()
-    time_machine.move_to(timezone.now() + timedelta(minutes=2), tick=True)
+    a_minute_of_looks(operation)
     assert again(operation, work).status == "succeeded", operation.message
     (made,) = made_in(sandbox, instance).passwords
     assert made.key_id != gone.key_id

@@ -9,7 +9,7 @@ from time_machine import TimeMachineFixture
 
 from registrations.clients.graph import GraphClient
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import audit, provisioning, twins
+from registrations.services import audit, operations, provisioning, twins
 from sandbox.app import Sandbox
 from sandbox.model import Application
 from tests import factories
@@ -83,14 +83,18 @@ def test_a_restored_application_that_is_hidden_for_a_while_keeps_its_secret(
 
 
 def test_an_application_that_is_missing_for_a_minute_is_made_anew(
-    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work, time_machine: TimeMachineFixture
+    provisioned: Application,
+    instance: UmpInstance,
+    sandbox: Sandbox,
+    work: Work,
+    a_minute_of_looks: Callable[[Operation], None],
 ) -> None:
     del sandbox.world.tenant(provisioned.tenant_id).applications[provisioned.id]
     operation = ask(instance, work)
     assert operation.status == "waiting"
     assert "does not show the application" in operation.message
     assert ClientSecret.objects.get().status in ClientSecret.LIVE
-    time_machine.move_to(timezone.now() + timedelta(minutes=2), tick=True)
+    a_minute_of_looks(operation)
     operation = again(operation, work)
     assert operation.status == "succeeded", operation.message
     found = sandbox.world.find_application(unique_name=f"syncportal-{instance.host}")
@@ -101,11 +105,15 @@ def test_an_application_that_is_missing_for_a_minute_is_made_anew(
 
 
 def test_a_worker_that_dies_after_making_it_anew_leaves_one_application(
-    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work, time_machine: TimeMachineFixture
+    provisioned: Application,
+    instance: UmpInstance,
+    sandbox: Sandbox,
+    work: Work,
+    a_minute_of_looks: Callable[[Operation], None],
 ) -> None:
     del sandbox.world.tenant(provisioned.tenant_id).applications[provisioned.id]
     operation = ask(instance, work)
-    time_machine.move_to(timezone.now() + timedelta(minutes=2), tick=True)
+    a_minute_of_looks(operation)
     sandbox.faults.add(service="graph", kind="lost_answer", method="PATCH", path="/applications", times=1)
     assert again(operation, work).status == "waiting"
     assert again(operation, work, times=3).status == "succeeded", operation.message
@@ -138,3 +146,30 @@ def test_a_lost_secret_that_reads_hide_for_a_while_is_removed_all_the_same(
     made = sandbox.world.find_application(unique_name=f"syncportal-{instance.host}")
     assert made is not None
     assert [secret.key_id for secret in made.passwords] == [ClientSecret.objects.get(status="delivered").key_id]
+
+
+def test_two_looks_two_days_apart_say_nothing_about_a_secret(
+    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work, time_machine: TimeMachineFixture
+) -> None:
+    (hidden,) = provisioned.passwords
+    provisioned.passwords.clear()
+    operation = ask(instance, work)
+    time_machine.move_to(timezone.now() + timedelta(days=2), tick=True)
+    operation = again(operation, work)
+    assert "does not show the client secret" in operation.message
+    provisioned.passwords.append(hidden)
+    assert again(operation, work).status == "succeeded", operation.message
+    assert provisioned.passwords == [hidden]
+
+
+def test_a_ump_that_cannot_use_a_secret_whose_hint_is_right_gets_it_again(
+    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
+) -> None:
+    ump = sandbox.world.ump("finebak")
+    right = str(ump.client_secret)
+    ump.client_secret = right[:3] + "cut off"
+    operation = ask(instance, work)
+    assert (operation.status, operation.error_code) == ("failed", "ump_validation")
+    operations.resume(operation, actor=OLGA)
+    assert again(operation, work).status == "succeeded", operation.message
+    assert ump.client_secret == right
