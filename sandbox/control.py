@@ -60,6 +60,9 @@ def _look(sandbox: Controlled, name: str) -> Response:
         return _json(dict(sandbox.log.counts))
     if name == "faults":
         return _json(sandbox.faults.listing())
+    if name == "held-back":
+        with sandbox.world.lock:
+            return _json(dict(+sandbox.world.held_back))
     if name == "messages":
         return _json([asdict(message) for message in sandbox.world.messages()])
     if name == "world":
@@ -138,7 +141,7 @@ def _set_lag(world: World, kind: str, seconds: float) -> JsonObject:
 
 
 def _set_alternating_reads(world: World, seconds: float) -> JsonObject:
-    """For so long after a thing was made, every other read does not know it."""
+    """For so long after a thing was made, every other call is answered by a replica that does not know it."""
     world.alternating_seconds = float(seconds)
     return {"seconds": world.alternating_seconds}
 

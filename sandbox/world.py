@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import threading
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,9 @@ class World:
         self.state = State()
         self.memory: JsonObject = {}
         self.alternating_seconds = 0.0  # for so long every other read comes from a replica that lags behind
+        self.held_back: Counter[str] = Counter()  # by kind: how often something young was hidden or refused
         self._old_replica = False
+        self._answers_old: bool | None = None  # which replica answers the call in hand; None where nothing asked yet
         self._seeded = State()
         self._path = path
         self._timer: threading.Timer | None = None
@@ -74,6 +77,7 @@ class World:
         with self.lock:
             self.state = copy.deepcopy(self._seeded)
             self.clock.skew = self.alternating_seconds = 0.0
+            self.held_back.clear()
         self.touch()
 
     def touch(self) -> None:
@@ -110,14 +114,27 @@ class World:
         """Seconds until a new thing is seen, by kind: see `directory.LAG_KINDS`."""
         return self.state.lag
 
+    def begin_call(self) -> None:
+        """Another call is answered: by one replica from its beginning to its end."""
+        self._answers_old = None
+
     def settled(self, kind: str, created_at: float) -> bool:
-        """Whether a thing made at that time has reached the replica that answers."""
-        now = self.clock.now()
-        if now < created_at + self.alternating_seconds:
+        """Whether a thing made at that time has reached the replica that answers, and works there."""
+        if not self.shown(kind, created_at):
+            return False
+        seen = self.clock.now() >= created_at + self.state.lag.get(kind, 0.0)
+        self.held_back[kind] += not seen
+        return seen
+
+    def shown(self, kind: str, created_at: float) -> bool:
+        """Whether the replica that answers lists it: a lag of its kind may still keep it from working."""
+        if self.clock.now() >= created_at + self.alternating_seconds:
+            return True
+        if self._answers_old is None:
             self._old_replica = not self._old_replica
-            if self._old_replica:
-                return False
-        return now >= created_at + self.state.lag.get(kind, 0.0)
+            self._answers_old = self._old_replica
+        self.held_back[kind] += self._answers_old
+        return not self._answers_old
 
     # Looking
 

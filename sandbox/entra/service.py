@@ -51,6 +51,7 @@ class Entra:
             return Response(status=wrong.code or 404)
         try:
             with self.world.lock:
+                self.world.begin_call()
                 answer = self._program(endpoint, values.get("tenant", ""), request)
         except EntraError as error:
             return _json(error.body(self.world.clock), error.known.status)
@@ -76,6 +77,7 @@ class Entra:
             raise NotFound from wrong
         try:
             with self.world.lock:
+                self.world.begin_call()
                 if endpoint == "authorize":
                     return authorize(self.world, self.endpoint, request, values["tenant"])
                 return adminconsent.visit(self.world, request, values["tenant"], 2 if endpoint == "consent2" else 1)

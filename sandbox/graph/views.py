@@ -20,8 +20,13 @@ from sandbox.model import (
 from sandbox.world import World
 
 
-def application(app: Application, tenant: Tenant, *, with_keys: bool = False) -> JsonObject:
-    """An application; secrets never, the keys of certificates only where they were asked for."""
+def application(
+    app: Application, tenant: Tenant, *, with_keys: bool = False, passwords: list[Password] | None = None
+) -> JsonObject:
+    """An application; secrets never, the keys of certificates only where they were asked for.
+
+    `passwords` are those that the replica knows; all where none are given.
+    """
     own = app.properties
     keys = [key if with_keys else {**key, "key": None} for key in own.get("keyCredentials") or []]
     return {
@@ -60,7 +65,7 @@ def application(app: Application, tenant: Tenant, *, with_keys: bool = False) ->
         "spa": {"redirectUris": [], **(own.get("spa") or {})},
         "publicClient": {"redirectUris": [], **(own.get("publicClient") or {})},
         "keyCredentials": keys,
-        "passwordCredentials": [password(p) for p in app.passwords],
+        "passwordCredentials": [password(p) for p in (app.passwords if passwords is None else passwords)],
     }
 
 

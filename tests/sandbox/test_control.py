@@ -121,3 +121,11 @@ def test_the_front_page_leads_everywhere(sandbox: Sandbox, web: requests.Session
     for words in ("/mailbox/", "Contoso", "carla@contoso.example", sandbox.ump_url("finebak"), "contoso1"):
         assert words in page
     assert web.get(f"{sandbox.people_url}/nothing", timeout=20).status_code == 404
+
+
+def test_what_was_hidden_or_refused_is_counted(control: Control, graph: Rest) -> None:
+    control.send("world", {"op": "set_alternating_reads", "seconds": 60})
+    made = graph.new_application()
+    for _ in range(2):
+        graph.get(f"/applications/{made['id']}")
+    assert control.get("held-back") == {"application": 1}

@@ -59,3 +59,36 @@ def test_a_new_secret_is_refused_at_first(sandbox: Sandbox, graph: Rest) -> None
     actors.entra_error(refused, 7000215, "invalid_client", 401)
     sandbox.world.clock.skew = 31
     assert actors.client_credentials(sandbox, "finebak.localhost", made["appId"], secret).status_code == 200
+
+
+def test_every_other_read_hides_a_new_secret(sandbox: Sandbox, graph: Rest) -> None:
+    made = graph.new_application()
+    path = f"/applications/{made['id']}"
+    graph.post("/servicePrincipals", {"appId": made["appId"]})
+    sandbox.world.clock.skew = 60  # the application itself is copied by now
+    sandbox.world.alternating_seconds = 8
+    key_id = graph.post(f"{path}/addPassword").json()["keyId"]
+    reads = [[entry["keyId"] for entry in graph.get(path).json()["passwordCredentials"]] for _ in range(4)]
+    assert reads in ([[], [key_id]] * 2, [[key_id], []] * 2)
+    assert sandbox.world.held_back["password"] == 2
+    sandbox.world.clock.skew = 70
+    assert [entry["keyId"] for entry in graph.get(path).json()["passwordCredentials"]] == [key_id]
+
+
+def test_one_replica_answers_a_whole_call(sandbox: Sandbox, graph: Rest) -> None:
+    sandbox.world.alternating_seconds = 8
+    made = graph.new_application()
+    path = f"/applications/{made['id']}"
+    while graph.post(f"{path}/addPassword").status_code != 200:
+        pass
+    answers = [graph.get(path) for _ in range(4)]
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 404, 404]
+    assert all(answer.json()["passwordCredentials"] for answer in answers if answer.status_code == 200)
+
+
+def test_a_secret_that_is_refused_is_listed(sandbox: Sandbox, graph: Rest) -> None:
+    sandbox.world.lag["secret"] = 30
+    made = graph.new_application()
+    graph.post(f"/applications/{made['id']}/addPassword")
+    assert graph.get(f"/applications/{made['id']}").json()["passwordCredentials"]
+    assert sandbox.world.held_back["password"] == 0
