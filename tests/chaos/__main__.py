@@ -12,15 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from demo.processes import end_with_parent
-from tests.chaos import crowds, faults, kills
+from tests.chaos import crowds, faults, hurts, kills, mixes, writes
 from tests.chaos.laboratory import Laboratory, laboratory
 from tests.chaos.verdict import HEAD, Verdict
 
 # Each part has a laboratory of its own, and all are at work at once: most of the time is spent waiting for the product.
 PARTS: dict[str, Callable[[Laboratory], Iterator[Verdict]]] = {
     "kills": kills.rows,
+    "disturbed": kills.disturbed,
     "answers": faults.answers,
-    "hurts": faults.hurts,
+    "hurts": hurts.rows,
+    "writes": writes.rows,
     "crowds": crowds.rows,
 }
 
@@ -37,7 +39,7 @@ def main() -> int:
     began = time.monotonic()
     if arguments.seconds:
         with laboratory() as made:
-            verdicts = faults.mixes(made, arguments.seconds, arguments.seed, say)
+            verdicts = mixes.rows(made, arguments.seconds, arguments.seed, say)
     elif arguments.part:
         with laboratory() as made:
             verdicts = [told(verdict) for verdict in PARTS[arguments.part](made)]

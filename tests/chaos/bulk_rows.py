@@ -7,21 +7,28 @@ from typing import Any
 from registrations import tasks
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
 from registrations.services import audit, bulk
-from tests.chaos.rows import Control
+from tests.chaos.rows import Control, fixture, pressing_again
 
 
 def request_bulk(count: int, tenants: int) -> Any:
     """One bulk job: so many instances in each of so many tenants. Each quota is emptied at its very beginning. Returns its id."""
     control = Control()
+    with fixture():
+        models, chosen = _made(control, count, tenants)
+    for model in models:
+        control.empty_quota(model.provider.tenant.client_id, model.provider.tenant.tenant_id)
+    job = pressing_again(lambda: bulk.request(chosen, actor=audit.SYSTEM))
+    tasks.feed_bulk_jobs.apply_async()  # as the admin does once the job is committed
+    return job.pk
+
+
+def _made(control: Control, count: int, tenants: int) -> tuple[list[UmpInstance], list[UmpInstance]]:
+    """An instance to copy for each tenant, and all the copies."""
     model = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
     models = [model, *(_another_tenant(control, model) for _ in range(1, tenants))]
     chosen = [instance for model in models for instance in _instances_like(control, model, count)]
     UmpInstance.objects.bulk_create(chosen, batch_size=500)
-    for model in models:
-        control.empty_quota(model.provider.tenant.client_id, model.provider.tenant.tenant_id)
-    job = bulk.request(chosen, actor=audit.SYSTEM)
-    tasks.feed_bulk_jobs.apply_async()  # as the admin does once the job is committed
-    return job.pk
+    return models, chosen
 
 
 def _instances_like(control: Control, model: UmpInstance, count: int) -> list[UmpInstance]:

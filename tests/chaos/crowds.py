@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
-from tests.chaos import faults
+from tests.chaos import faults, hurts
 from tests.chaos.laboratory import Laboratory
 from tests.chaos.subjects import TENANTS
 from tests.chaos.verdict import Verdict, judge
@@ -30,10 +30,8 @@ def rows(laboratory: Laboratory) -> Iterator[Verdict]:
         was_hurt = _wait_for_a_crowd(laboratory, job)
         if was_hurt:
             hurt(laboratory)
-        verdict = _judged(laboratory, name, job)
-        if not was_hurt:
-            verdict.lost += 1
-            verdict.details.append("no crowd stood in line: nothing was hurt")
+        verdict = judged(laboratory, f"a bulk job of two tenants: {name}", job, IN_EACH_TENANT)
+        verdict.did_not_happen([] if was_hurt else ["no crowd stood in line: nothing was hurt"])
         yield verdict
     laboratory.sandbox("faults", {}, method="DELETE")
 
@@ -47,17 +45,16 @@ def _wait_for_a_crowd(laboratory: Laboratory, job: str) -> bool:
     return False
 
 
-def _judged(laboratory: Laboratory, name: str, job: str) -> Verdict:
+def judged(laboratory: Laboratory, name: str, job: str, in_each_tenant: int) -> Verdict:
+    """What became of a job, once it has ended."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while laboratory.query(RUNNING, [job]) and time.monotonic() < deadline:
         time.sleep(0.3)
     operations = [operation for (operation,) in laboratory.query(ITEMS, [job]) if operation]
-    verdict = judge(laboratory, f"a bulk job of two tenants: {name}", operations)
-    verdict.tried = IN_EACH_TENANT * TENANTS
+    verdict = judge(laboratory, name, operations)
+    verdict.tried = in_each_tenant * TENANTS
     verdict.lost += verdict.tried - len(operations)
-    left = laboratory.sandbox("faults")
-    verdict.lost += len(left)
-    verdict.details += [f"did not happen: {fault}" for fault in left]
+    verdict.did_not_happen(laboratory.sandbox("faults"))
     if laboratory.query(RUNNING, [job]):
         verdict.lost += 1
         verdict.details.append("the job did not end")
@@ -72,17 +69,17 @@ def storm(laboratory: Laboratory) -> None:
 
 def flush_redis(laboratory: Laboratory) -> None:
     """The line, every count and every bell are gone, again and again."""
-    faults.flush_redis(laboratory, [])
+    hurts.flush_redis(laboratory, [])
 
 
 def restart_redis(laboratory: Laboratory) -> None:
     """Redis is away for two seconds: each worker counts alone."""
-    faults.restart_redis(laboratory, [])
+    hurts.restart_redis(laboratory, [])
 
 
 def kill_worker(laboratory: Laboratory) -> None:
     """The whole worker dies in the middle of the job."""
-    faults.kill_worker(laboratory, [])
+    hurts.kill_worker(laboratory, [])
 
 
 CROWDS: tuple[tuple[str, Callable[[Laboratory], None]], ...] = (

@@ -1,7 +1,11 @@
-"""kill -9 at every point that provisioning and connecting pass: one operation for each point, many at work at once."""
+"""kill -9 at every point that an operation passes: one operation for each point, many at work at once.
+
+Undisturbed ones of each kind, and disturbed ones: made before and to be renewed, paid by a bulk job, with a deleted twin, put back.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from tests.chaos.laboratory import Laboratory
 from tests.chaos.verdict import Verdict, judge
@@ -10,14 +14,47 @@ PATIENCE_SECONDS = 420.0
 BATCH = 60  # operations at a time: enough to keep the workers busy, few enough for their leases
 
 
+@dataclass(frozen=True)
+class Scene:
+    """A kind of operation (see subjects) and what the sandbox does meanwhile.
+
+    Where most of the way is that of an undisturbed one, `only_new` leaves out the points that it has in common with it.
+    """
+
+    kind: str
+    only_new: bool = False
+    lags: dict[str, float] = field(default_factory=dict)  # seconds
+
+
+UNDISTURBED = (Scene("provision"), Scene("connect"))
+DISTURBED = (
+    Scene("renew"),
+    Scene("prepaid"),
+    Scene("purge", only_new=True),
+    Scene("restore", only_new=True),
+    Scene("put back", only_new=True, lags={"application": 4, "secret": 5}),
+)
+
+
 def rows(laboratory: Laboratory) -> Iterator[Verdict]:
     """A row for each step of each kind, and one for points that no operation came to."""
-    for kind in ("provision", "connect"):
-        yield from _of_kind(laboratory, kind)
+    for scene in UNDISTURBED:
+        yield from _of_scene(laboratory, scene, points_of(laboratory, scene.kind))
+
+
+def disturbed(laboratory: Laboratory) -> Iterator[Verdict]:
+    """The same for operations that do not go the straight way."""
+    usual = set(points_of(laboratory, "provision"))
+    for scene in DISTURBED:
+        _let_lag(laboratory, scene.lags)
+        points = points_of(laboratory, scene.kind)
+        yield from _of_scene(laboratory, scene, [point for point in points if not scene.only_new or point not in usual])
+        _let_lag(laboratory, dict.fromkeys(scene.lags, 0))
+        laboratory.sandbox("faults", {}, method="DELETE")  # of operations that were killed before they met theirs
 
 
 def points_of(laboratory: Laboratory, kind: str) -> list[str]:
-    """Every point that an undisturbed operation of the kind passes, found by watching one."""
+    """Every point that an operation of the kind passes, found by watching one."""
     warm_up = laboratory.request(kind, 1)
     laboratory.finish(warm_up, PATIENCE_SECONDS)  # it makes what the next ones find: the principal of an API
     watched = laboratory.request(kind, 1, record=True)
@@ -25,9 +62,13 @@ def points_of(laboratory: Laboratory, kind: str) -> list[str]:
     return laboratory.recorded(watched[0])
 
 
-def _of_kind(laboratory: Laboratory, kind: str) -> Iterator[Verdict]:
-    points = points_of(laboratory, kind)
-    operations: list[str] = []
+def _let_lag(laboratory: Laboratory, lags: dict[str, float]) -> None:
+    for kind, seconds in lags.items():
+        laboratory.sandbox("world", {"op": "set_lag", "kind": kind, "seconds": seconds})
+
+
+def _of_scene(laboratory: Laboratory, scene: Scene, points: list[str]) -> Iterator[Verdict]:
+    kind, operations = scene.kind, []
     for start in range(0, len(points), BATCH):
         batch = laboratory.request(kind, len(points[start : start + BATCH]), points=points[start : start + BATCH])
         laboratory.finish(batch, PATIENCE_SECONDS)
@@ -41,7 +82,8 @@ def _of_kind(laboratory: Laboratory, kind: str) -> Iterator[Verdict]:
     for step, killed in by_step.items():
         yield judge(laboratory, f"kill -9 in {kind}, {step}: each call and commit, before and after", killed)
     # Not a fault of the product: the suite would say that it tried what it did not.
-    yield Verdict(f"points of {kind} that no operation came to", len(points), lost=len(missed), details=missed)
+    untried = missed or ([] if points else ["no point was found"])
+    yield Verdict(f"points of {kind} that no operation came to", len(points), lost=len(untried), details=untried)
 
 
 def _alone(laboratory: Laboratory, kind: str, point: str, missed: list[str]) -> str:

@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import random
 import secrets
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from demo.processes import Process, Supervisor, free_port
 from demo.seeding import Memory, Seeding
 from demo.services import Layout, Ports
 from tests import ephemeral
+from tests.chaos.subjects import FOLDERS
 from tests.ephemeral import PostgreSQL
 
 IMPATIENT = {"OPERATION_LEASE_SECONDS": "5", "REMOTE_TIMEOUT_SECONDS": "5"}
@@ -37,7 +40,9 @@ class Laboratory:
     directory: Path
     module: str = "tests.chaos.worker"
     processes: int = WORKERS
+    chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  the same in each run
     blamed: set[str] = field(default_factory=set)  # what is left behind and was counted in a row already
+    _held_back: Counter[str] = field(default_factory=Counter)
 
     @property
     def seeding(self) -> Seeding:
@@ -49,7 +54,7 @@ class Laboratory:
         """What the sandbox says it was seeded with."""
         return self.seeding.seed
 
-    def request(self, kind: str, count: int, *, points: list[str] | None = None, record: bool = False) -> list[str]:
+    def request(self, kind: str, count: int, *, points: list[Any] | None = None, record: bool = False) -> list[str]:
         """Ask for operations; with points each is killed at its own. Returns their ids."""
         command = [kind, str(count)]
         if points is not None:
@@ -79,6 +84,20 @@ class Laboratory:
         """Status and message of each operation."""
         statement = "SELECT id::text, status, message FROM registrations_operation WHERE id = ANY(%s::uuid[])"
         return {pk: (status, message) for pk, status, message in self.query(statement, [operations])}
+
+    def at_work(self, operations: list[str], *statuses: str) -> int:
+        """How many of them are in one of these states; in any that is not an end, where none is named."""
+        known = [status for status, _ in self.states(operations).values()]
+        return sum(status in statuses if statuses else status not in ENDED for status in known)
+
+    def wait_until(self, ready: Callable[[], Any], seconds: float) -> bool:
+        """Whether it came about in time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if ready():
+                return True
+            time.sleep(0.05)
+        return False
 
     def recorded(self, operation: str) -> list[str]:
         """The points that a recorded operation passed, in order."""
@@ -116,6 +135,17 @@ class Laboratory:
     def fault(self, **script: Any) -> None:
         """Script a failure of the sandbox."""
         self.sandbox("faults", script)
+
+    def begin_counting_held_back(self) -> None:
+        """Forget what the sandbox has hidden or refused so far because it was young."""
+        self._held_back = self._all_held_back()
+
+    def held_back(self) -> Counter[str]:
+        """How often the sandbox has hidden or refused what was young since the counting began, by kind."""
+        return self._all_held_back() - self._held_back
+
+    def _all_held_back(self) -> Counter[str]:
+        return Counter(self.sandbox("held-back"))
 
     # Processes
 
@@ -194,7 +224,7 @@ def _layout(directory: Path, server: PostgreSQL, processes: int, settings: Mappi
 
 def _start(made: Laboratory) -> None:
     layout, supervisor = made.layout, made.supervisor
-    for folder in ("record", "plan", "met"):
+    for folder in FOLDERS:
         (made.directory / folder).mkdir()
     made.start_broker()
     sandbox = services.sandbox(layout)

@@ -1,7 +1,7 @@
 """Where a worker can die: before and after each call to a remote service and each commit, found while an operation runs.
 
 Nothing lists these points: a run records those it passes, and each later run is killed at one of them. A step that is
-added to the product brings its points along.
+added to the product brings its points along. What is passed after a step was put back has points of its own ("again").
 """
 
 import contextlib
@@ -31,6 +31,7 @@ OWN = (
     (re.compile(r"/tasks?/[^/]+$"), "/task/{id}"),
     (re.compile(r"/oauth2PermissionGrants/[^/]+$"), "/oauth2PermissionGrants/{id}"),
 )
+AGAIN = " again"
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -39,9 +40,16 @@ class Watch:
 
     def __init__(self, directory: Path, operation_id: Any) -> None:
         name = str(operation_id)
-        self.step, self._passed = "claim", Counter[str]()
-        self._record, self._plan, self._met = (directory / folder / name for folder in ("record", "plan", "met"))
+        self._record, self._plan, self._met, self._begun = (
+            directory / folder / name for folder in ("record", "plan", "met", "begun")
+        )
+        self.step, self._passed = "claim" + AGAIN * self._begun.exists(), Counter[str]()
         self._fatal = json.loads(self._plan.read_text()) if self._plan.exists() and not self._met.exists() else None
+
+    def begin(self, step: str, again: bool) -> None:
+        """A step begins; one that was put back passes points of its own."""
+        self.step = step + AGAIN * again
+        self._begun.touch()
 
     def pass_by(self, what: str, when: str, number: int) -> None:
         """Note the point, or die at it."""
@@ -91,7 +99,8 @@ def install(directory: Path) -> None:
 
     def watched_attempt(operation: Any, step: Any, lease: Any) -> bool:
         if _current:
-            _current.step = step.name
+            attempts = outcomes.state_of(operation, step.name)["attempts"]
+            _current.begin(step.name, again=attempts > (lease.begun == step.name))
         return attempt(operation, step, lease)
 
     def watched_close(operation: Any, token: str, status: str) -> None:

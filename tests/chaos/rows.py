@@ -1,14 +1,17 @@
 """Rows for operations to work on, made within the product: instances to provision, customers to connect."""
 
+import contextlib
 import json
 import os
 import secrets
 import uuid
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from onboarding import requirements
@@ -20,20 +23,24 @@ from registrations.models import UmpInstance
 from registrations.services import audit, client_secrets, provisioning
 from tests.stack.customer import Browser
 
+T = TypeVar("T")
+
 
 class Provisionings:
     """Instances with a UMP each, in the seeded provider's tenant."""
 
-    def __init__(self, count: int) -> None:
+    lane = ""
 
+    def __init__(self, count: int) -> None:
         self.model = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
         self.batch = secrets.token_hex(3)
         self.control = Control()
+        self.instances: list[UmpInstance] = []
         for number in range(count):
             self.control.world("add_ump", name=self._name(number), tenant_id=self.model.provider.tenant.tenant_id)
 
-    def request(self, number: int) -> Any:
-        """Another instance like the first one, and its provisioning."""
+    def make(self, number: int) -> None:
+        """Another instance like the first one."""
         model, name = self.model, self._name(number)
         instance = UmpInstance(
             provider=model.provider, app_name=name, ump_url=model.ump_url.replace("/finebak", f"/{name}"),
@@ -41,7 +48,14 @@ class Provisionings:
         )  # fmt: skip
         instance.seal("ump_client_secret_envelope", model.unseal("ump_client_secret_envelope"))
         instance.save()
-        return provisioning.request(instance, actor=audit.SYSTEM)
+        self.instances.append(instance)
+
+    def request(self, number: int) -> Any:
+        """Its provisioning."""
+        return provisioning.request(self.instances[number], actor=audit.SYSTEM, lane=self.lane)
+
+    def attend(self, operations: list[Any]) -> None:
+        """Nobody is asked anything."""
 
     def _name(self, number: int) -> str:
         return f"c{self.batch}-{number}"
@@ -51,21 +65,20 @@ class Connections:
     """Services of Contoso on the seeded instance, each with an administrator who has signed in."""
 
     def __init__(self, count: int) -> None:
-
         self.instance = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
         self.batch = secrets.token_hex(3)
         self.control = Control()
         self.seed = self.control.seed["customer"]
         self.token = administrators_token(self.instance, self.seed)
+        self.connections: list[Connection] = []
         for number in range(count):
             self.control.world(
                 "add_ump_customer", ump="finebak", short_name=self._name(number), full_name="Contoso",
                 tenant_id=self.seed["tenant_id"],
             )  # fmt: skip
 
-    def request(self, number: int) -> Any:
-        """A service, its invitation, its connection, and the connecting."""
-
+    def make(self, number: int) -> None:
+        """A service, its invitation and its connection."""
         service = customers.ensure_service(
             self.instance, tenant_id=self.seed["tenant_id"], customer_name="Contoso", short_name=self._name(number),
             full_name="Contoso", service_type="oc_pro", actor=audit.SYSTEM,
@@ -74,12 +87,19 @@ class Connections:
             service, it_admin_email="it@contoso.example", m365_admin_email=self.seed["admin_upn"], actor=audit.SYSTEM
         )
         Invitation.objects.filter(pk=invitation.pk).update(status=Invitation.Status.STARTED)
-        connection = Connection.objects.create(
+        connected = Connection.objects.create(
             invitation=invitation, admin_object_id=str(uuid.uuid4()), admin_name="Carla", admin_username="carla",
             registration_name=f"chaos-{number}",
         )  # fmt: skip
-        ends_at = timezone.now() + timedelta(minutes=55)
-        return connecting.request(connection, access_token=self.token, token_expires_at=ends_at, actor=audit.SYSTEM)
+        self.connections.append(connected)
+
+    def request(self, number: int) -> Any:
+        """The connecting."""
+        wanted, ends_at = self.connections[number], timezone.now() + timedelta(minutes=55)
+        return connecting.request(wanted, access_token=self.token, token_expires_at=ends_at, actor=audit.SYSTEM)
+
+    def attend(self, operations: list[Any]) -> None:
+        """Nobody is asked anything."""
 
     def _name(self, number: int) -> str:
         return f"s{self.batch}{number}"
@@ -94,6 +114,10 @@ class Control:
     def world(self, op: str, **arguments: Any) -> Any:
         """Change the sandbox's world."""
         return self._post("world", {"op": op, **arguments})
+
+    def fault(self, **script: Any) -> None:
+        """Script a failure."""
+        self._post("faults", script)
 
     def empty_quota(self, app_id: str, tenant_id: str) -> None:
         """Microsoft lets this application write nothing now, and from then on 20 a second."""
@@ -124,6 +148,25 @@ def administrators_token(instance: Any, seed: dict[str, Any]) -> str:
         wanted = [button for button, says in form.buttons.items() if says == "Accept" or seed["admin_upn"] in says]
         page = browser.submit(form, wanted[0])
     raise AssertionError(f"The sandbox's sign-in does not end: {page.heading}")
+
+
+@contextlib.contextmanager
+def fixture() -> Iterator[None]:
+    """A transaction of the suite's own: its writes are not among those that are noted or refused (tests/chaos/writes.py)."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('chaos.fixture', 'on', true)")
+        yield
+
+
+def pressing_again(request: Callable[[], T]) -> T:
+    """What a person does whose request the database refused: the same once more."""
+    try:
+        with transaction.atomic():
+            return request()
+    except DatabaseError:
+        with transaction.atomic():
+            return request()
 
 
 MAKERS: dict[str, Any] = {"provision": Provisionings, "connect": Connections}

@@ -9,11 +9,12 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import django
-from django.db import transaction
 
-KINDS = ("provision", "connect")
+KINDS = ("provision", "connect", "renew", "prepaid", "purge", "restore", "put back")
+FOLDERS = ("record", "plan", "met", "begun")
 BULK, TENANTS = "bulk", 2
 
 
@@ -32,20 +33,29 @@ def main() -> int:
         sys.stdout.write(f"{request_bulk(arguments.count, TENANTS)}\n")
         return 0
     fatal = json.loads(arguments.points.read_text()) if arguments.points else [None] * arguments.count
-    from tests.chaos.rows import MAKERS  # noqa: PLC0415  Django is set up only now
+    from tests.chaos import rows, staged  # noqa: PLC0415  Django is set up only now
 
-    maker = MAKERS[arguments.kind](arguments.count)
+    maker, operations = {**rows.MAKERS, **staged.MAKERS}[arguments.kind](arguments.count), []
     for number in range(arguments.count):
-        with transaction.atomic():
-            operation = maker.request(number)
-            _prepare(str(operation.pk), fatal[number], record=arguments.record)
+        with rows.fixture():
+            maker.make(number)
+    for number in range(arguments.count):
+
+        def request() -> Any:
+            operation = maker.request(number)  # noqa: B023  called at once
+            _prepare(str(operation.pk), fatal[number], record=arguments.record)  # noqa: B023
+            return operation
+
+        operation = rows.pressing_again(request)
+        operations.append(operation)
         sys.stdout.write(json.dumps({"operation": str(operation.pk), "subject": str(operation.subject_id)}) + "\n")
+    maker.attend(operations)
     return 0
 
 
 def _prepare(name: str, point: str | None, *, record: bool) -> None:
     directory = Path(os.environ["CHAOS_DIRECTORY"])
-    for folder in ("record", "plan", "met"):
+    for folder in FOLDERS:
         (directory / folder).mkdir(parents=True, exist_ok=True)
     if record:
         (directory / "record" / name).touch()

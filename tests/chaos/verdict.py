@@ -1,6 +1,7 @@
 """What a fault left behind: operations lost, applications and secrets that nobody knows, things made twice."""
 
 from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -27,6 +28,12 @@ class Verdict:
         """Whether nothing was lost, orphaned or made twice."""
         return not (self.lost or self.applications_orphaned or self.secrets_orphaned or self.duplicated)
 
+    def did_not_happen(self, what: Iterable[Any]) -> None:
+        """Not a fault of the product: the table would say that something was tried which was not."""
+        missed = [f"did not happen: {each}" for each in what]
+        self.lost += len(missed)
+        self.details += missed
+
     def as_json(self) -> dict[str, Any]:
         """For another process."""
         return {**vars(self), "states": dict(self.states)}
@@ -49,16 +56,18 @@ HEAD = (
 )
 
 
-def judge(laboratory: Laboratory, fault: str, operations: list[str], expected: str = "succeeded") -> Verdict:
+def judge(
+    laboratory: Laboratory, fault: str, operations: list[str], expected: Collection[str] = ("succeeded",)
+) -> Verdict:
     """Compare what the product knows with what the sandbox holds.
 
-    An operation is lost where it has not come to the expected end; everything in Entra counts, not only its own, and is blamed
+    An operation is lost where it has not come to an expected end; everything in Entra counts, not only its own, and is blamed
     on the row after which it is first seen.
     """
     verdict = Verdict(fault, len(operations))
     for pk, (status, message) in laboratory.states(operations).items():
         verdict.states[status] += 1
-        if status != expected:
+        if status not in expected:
             verdict.lost += 1
             verdict.details.append(f"{pk} is {status}: {message}")
     verdict.lost += len(operations) - sum(verdict.states.values())

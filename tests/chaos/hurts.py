@@ -1,0 +1,258 @@
+"""What happens to our own servers, to Microsoft's replicas and to the clock while operations are at work, and what people press."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+from celery import Celery
+
+from tests.chaos import clock
+from tests.chaos.faults import EACH, PATIENCE_SECONDS, SECRET, graph, refusing
+from tests.chaos.laboratory import Laboratory
+from tests.chaos.presses import pressed_together
+from tests.chaos.verdict import Verdict, judge
+
+SOON_SECONDS = 20.0  # until operations are where a hurt wants them
+STOP_SECONDS = 10.0  # that a worker may take to end after SIGTERM
+ALTERNATING_SECONDS = 8
+HIDDEN_SECONDS = 20  # longer than the pauses between a lost answer, the look for it and the proof of its successor
+NONE_KILLED: Mapping[str, list[Any]] = MappingProxyType({})
+CLOCK_PATIENCE_SECONDS = 90.0  # less than the hour that the clock is wrong
+
+
+def nothing_missed(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """Nothing to look at."""
+    return []
+
+
+def nothing_before(laboratory: Laboratory) -> None:
+    """Nothing to prepare."""
+
+
+@dataclass(frozen=True)
+class Hurt:
+    """One way to hurt; `during` and `after` (once all is judged) return what should have happened and did not."""
+
+    name: str
+    during: Callable[[Laboratory, list[str]], list[str]] = nothing_missed
+    before: Callable[[Laboratory], None] = nothing_before
+    after: Callable[[Laboratory, list[str]], list[str]] = nothing_missed
+    each: int = EACH  # operations of each kind
+    patience: float = PATIENCE_SECONDS
+
+
+def rows(laboratory: Laboratory) -> Iterator[Verdict]:
+    """Each hurt on operations of its own."""
+    for hurt in HURTS:
+        yield hurting(laboratory, hurt)
+    yield pressed_together(laboratory)
+
+
+def hurting(
+    laboratory: Laboratory, hurt: Hurt, name: str = "", points: Mapping[str, list[Any]] = NONE_KILLED
+) -> Verdict:
+    """Hurt the installation while operations are at work; with `points`, by kind, some are killed there as well.
+
+    What did not happen counts as lost, but not in a mix, which has a `name` of its own: there one fault may hide another.
+    """
+    hurt.before(laboratory)
+    operations = [
+        operation
+        for kind in ("provision", "connect")
+        for operation in laboratory.request(kind, hurt.each, points=points.get(kind))
+    ]
+    missed = hurt.during(laboratory, operations)
+    laboratory.finish(operations, hurt.patience)
+    verdict = judge(laboratory, name or hurt.name, operations)
+    missed += hurt.after(laboratory, operations)
+    verdict.did_not_happen([] if name else missed)
+    laboratory.sandbox("faults", {}, method="DELETE")
+    return verdict
+
+
+def slow_secrets(laboratory: Laboratory) -> None:
+    """A step is in hand for seconds: whatever comes then comes in the middle of it."""
+    laboratory.fault(**graph("POST", SECRET, "slow", seconds=3.5, times=2))
+
+
+def wait_for_a_slow_step(laboratory: Laboratory) -> list[str]:
+    """Return while a worker waits for a slow answer; what is missing where none does."""
+    met = laboratory.wait_until(
+        lambda: len(_left(laboratory, "slow")) < 1 or _left(laboratory, "slow")[0]["times"] < 2, SOON_SECONDS
+    )
+    return [] if met else ["no step was in hand"]
+
+
+def _left(laboratory: Laboratory, kind: str) -> list[dict[str, Any]]:
+    return [fault for fault in laboratory.sandbox("faults") if fault["kind"] == kind]
+
+
+def _idle(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    return [] if laboratory.at_work(operations) else ["every operation had ended before"]
+
+
+def flush_redis(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """Every bell and every count is gone, again and again."""
+    client, lost_keys = Celery(broker=laboratory.layout.redis_url), 0
+    for _ in range(4):
+        at_work = laboratory.at_work(operations) if operations else 1
+        with client.connection_for_write() as connection:
+            channel: Any = connection.default_channel
+            lost_keys += channel.client.dbsize() if at_work else 0
+            channel.client.flushall()
+        time.sleep(0.5)
+    return [] if lost_keys else ["Redis held nothing while operations were at work"]
+
+
+def restart_redis(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """Redis dies and comes back."""
+    missed = _idle(laboratory, operations) if operations else []
+    laboratory.kill("broker")
+    time.sleep(2)
+    laboratory.start_broker()
+    return missed
+
+
+def restart_postgresql(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """PostgreSQL ends every connection, is away for a moment and comes back."""
+    laboratory.wait_until(lambda: laboratory.at_work(operations, "running"), SOON_SECONDS)
+    missed = _idle(laboratory, operations)
+    laboratory.server.restart()
+    return missed
+
+
+def second_scheduler(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """Two schedulers ring for everything."""
+    laboratory.start_scheduler("second-scheduler")
+    laboratory.finish(operations, PATIENCE_SECONDS)
+    rang = laboratory.process("second-scheduler").said("run-due-operations")
+    laboratory.kill("second-scheduler")
+    return [] if rang else ["the second scheduler never rang"]
+
+
+def repeat_messages(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """Every message many times, in any order, in any queue."""
+    client = Celery(broker=laboratory.layout.redis_url)
+    bells = operations * 12
+    laboratory.chance.shuffle(bells)
+    missed = _idle(laboratory, operations)
+    for operation in bells:
+        queue = laboratory.chance.choice(("1-interactive", "2-sweeps", "4-bulk"))
+        client.send_task("registrations.tasks.run", (operation,), queue=queue)
+    return missed
+
+
+def refuse_secrets_for_now(laboratory: Laboratory) -> None:
+    """Operations wait for seconds: the clock is set back in the middle of that."""
+    laboratory.fault(**refusing("POST", SECRET, 429, headers={"Retry-After": "3"}, times=4))
+
+
+def step_clock_back(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """The workers' clock is set back by an hour while operations wait, and one worker dies; the clock stays wrong to the end."""
+    waited = laboratory.wait_until(lambda: laboratory.at_work(operations, "waiting"), SOON_SECONDS)
+    clock.set_back(laboratory.directory, timedelta(hours=1))
+    laboratory.kill("worker")
+    laboratory.start_worker()
+    return [] if waited else ["no operation waited when the clock was set back"]
+
+
+def put_clock_right(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """Judged is what came of it before that."""
+    behind = (
+        "SELECT count(*) FROM registrations_auditevent "
+        "WHERE operation_id = ANY(%s::uuid[]) AND at < now() - interval '50 minutes'"
+    )
+    worked = laboratory.query(behind, [operations])[0][0]
+    clock.set_back(laboratory.directory, timedelta())
+    laboratory.finish(operations, PATIENCE_SECONDS)
+    return [] if worked else ["nobody worked by the wrong clock"]
+
+
+def kill_worker(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """The whole worker, main process and children, dies in the middle of a step."""
+    missed = wait_for_a_slow_step(laboratory) if operations else []
+    laboratory.kill("worker")
+    laboratory.start_worker()
+    return missed
+
+
+def stop_worker(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """The worker is told to stop in the middle of a step, and ends by itself in time."""
+    missed = wait_for_a_slow_step(laboratory)
+    process = laboratory.process("worker")
+    laboratory.supervisor.processes.remove(process)
+    assert process.popen is not None
+    process.popen.send_signal(process.stop_signal)
+    try:
+        process.popen.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        missed.append(f"the worker's end within {STOP_SECONDS:.0f} s of SIGTERM: it had to be killed")
+    process.kill()
+    laboratory.start_worker()
+    return missed
+
+
+def alternate_reads(laboratory: Laboratory) -> None:
+    """Every other call is answered by a replica that does not know yet what was made."""
+    laboratory.begin_counting_held_back()
+    laboratory.sandbox("world", {"op": "set_alternating_reads", "seconds": ALTERNATING_SECONDS})
+
+
+def lose_secrets_and_alternate(laboratory: Laboratory) -> None:
+    """The secret of a lost answer is hidden from every other look for it, in an application that every replica shows by then."""
+    laboratory.begin_counting_held_back()
+    laboratory.sandbox("world", {"op": "set_alternating_reads", "seconds": HIDDEN_SECONDS})
+    later = {"Retry-After": str(HIDDEN_SECONDS + 1)}
+    laboratory.fault(**refusing("POST", SECRET, 503, headers=later, times=2 * LOSERS))
+    laboratory.fault(**graph("POST", SECRET, "lost_answer", times=2 * LOSERS))
+
+
+def refuse_new_secrets(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """A secret is seen at once, and refused for a minute."""
+    laboratory.begin_counting_held_back()
+    laboratory.sandbox("world", {"op": "set_lag", "kind": "secret", "seconds": 60})
+    return []
+
+
+def copy_at_once(*kinds: str, lost: bool = False) -> Callable[[Laboratory, list[str]], list[str]]:
+    """Microsoft's replicas agree again; each of these kinds must have been hidden or refused meanwhile."""
+
+    def after(laboratory: Laboratory, operations: list[str]) -> list[str]:
+        laboratory.sandbox("world", {"op": "set_alternating_reads", "seconds": 0})
+        for kind in ("application", "secret"):
+            laboratory.sandbox("world", {"op": "set_lag", "kind": kind, "seconds": 0})
+        counted = laboratory.held_back()
+        missed = [f"no {kind} was hidden or refused" for kind in kinds if not counted[kind]]
+        return missed + [f"{fault}" for fault in _left(laboratory, "lost_answer")] * lost
+
+    return after
+
+
+LOSERS = 4  # operations of each kind: whether a read is an old one when it matters, is a matter of chance
+# Those with the replicas come late: the seeded application must be older than they lag.
+HURTS: tuple[Hurt, ...] = (
+    Hurt("Redis flushed", flush_redis),
+    Hurt("Redis restarted", restart_redis),
+    Hurt("PostgreSQL restarted", restart_postgresql),
+    Hurt("two schedulers at once", second_scheduler),
+    Hurt("messages duplicated and reordered", repeat_messages),
+    Hurt("a secret that is visible and refused for 60 s", refuse_new_secrets, after=copy_at_once("secret")),
+    Hurt(
+        "reads that alternate between old and new", before=alternate_reads,
+        after=copy_at_once("application", "service_principal", "password"),
+    ),
+    Hurt(
+        "the answer to addPassword is lost, and reads alternate", before=lose_secrets_and_alternate, each=LOSERS,
+        after=copy_at_once("password", lost=True),
+    ),
+    Hurt(
+        "the clock stepping back an hour, for good", step_clock_back, before=refuse_secrets_for_now,
+        after=put_clock_right, patience=CLOCK_PATIENCE_SECONDS,
+    ),
+    Hurt("kill -9 of the whole worker", kill_worker, before=slow_secrets),
+    Hurt("SIGTERM of the worker: it ends by itself within 10 s", stop_worker, before=slow_secrets),
+)  # fmt: skip

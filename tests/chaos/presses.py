@@ -1,0 +1,129 @@
+"""People who press at the same moment: Provision, Resume and Cancel of one instance and its operation.
+
+`python -m tests.chaos.presses HOST OPERATION BUTTON...` presses within the product, each button in a thread of its own, and prints
+what each was told as JSON. The operation is `-` where none is pressed on.
+"""
+
+import json
+import sys
+import threading
+from collections import Counter
+from typing import Any
+
+from tests.chaos.faults import PATIENCE_SECONDS, SYNC_APP, refusing
+from tests.chaos.laboratory import ENDED, Laboratory
+from tests.chaos.verdict import Verdict, judge
+
+FAULT = "people pressing Provision, Resume and Cancel at the same moment"
+DONE = "done"
+PROVISION, RESUME, CANCEL = "provision", "resume", "cancel"
+ALL = (PROVISION, RESUME, CANCEL) * 2
+OF_HOST = "SELECT id::text, status FROM registrations_operation WHERE subject_label = %s ORDER BY created_at"
+
+
+def pressed_together(laboratory: Laboratory) -> Verdict:
+    """Several people press for one instance: while nothing is at work, on a failed operation, and on one that waits."""
+    before = len(_operations(laboratory))
+    complaints = _press(laboratory, "-", (PROVISION,) * 3)
+    for status, headers, ends in ((400, {}, "failed"), (503, {"Retry-After": "30"}, "waiting")):
+        fault = refusing("PUT", SYNC_APP, status, {"error": "chaos"}, headers=headers, times=1)
+        laboratory.fault(**{**fault, "service": "ump"})
+        complaints += _press(laboratory, "-", (PROVISION,))
+        operation = list(_operations(laboratory))[-1]
+        if laboratory.wait_until(lambda: _operations(laboratory)[operation] == ends, PATIENCE_SECONDS):  # noqa: B023
+            complaints += _press(laboratory, operation, ALL)
+        else:
+            complaints.append(f"did not happen: {operation} is not {ends}")
+    complaints += _press(laboratory, "-", (PROVISION,))  # however they ended: one more brings all to its good end
+    made = list(_operations(laboratory))[before:]
+    verdict = judge(laboratory, FAULT, made, ENDED)
+    verdict.tried, last = len(made), _operations(laboratory)[made[-1]]
+    complaints += [f"the last one is {last}"] if last != "succeeded" else []
+    verdict.lost += len(complaints)
+    verdict.details += complaints
+    return verdict
+
+
+def _operations(laboratory: Laboratory) -> dict[str, str]:
+    """Status of each operation of the seeded instance, the oldest first."""
+    return dict(laboratory.query(OF_HOST, [laboratory.seeding.host]))
+
+
+def _press(laboratory: Laboratory, operation: str, buttons: tuple[str, ...]) -> list[str]:
+    """Press at once and wait until all has ended. Returns what is wrong with what people were told and what became of it."""
+    host, before = laboratory.seeding.host, len(_operations(laboratory))
+    told = json.loads(laboratory.run_module("tests.chaos.presses", host, operation, *buttons))
+    complaints = [f"{button} of {operation} met {words}" for button, words in told if words.startswith("broke")]
+
+    def ended() -> bool:
+        live = [pk for pk, status in _operations(laboratory).items() if status not in ENDED]
+        if len(live) > 1:
+            complaints.append(f"two live operations of one instance: {live}")
+        return not live
+
+    if not laboratory.wait_until(ended, PATIENCE_SECONDS):
+        complaints.append(f"not ended after {buttons}")
+    done = Counter(button for button, words in told if words == DONE)
+    begun = len(_operations(laboratory)) - before
+    if begun != done[PROVISION]:
+        complaints.append(f"{done[PROVISION]} were told that they began one, and {begun} began")
+    if done[CANCEL] > 1:
+        complaints.append("two were told that they cancelled the same operation")
+    wanted = "cancelled" if done[CANCEL] else "succeeded" if done[RESUME] else "failed"
+    if operation != "-" and _operations(laboratory)[operation] != wanted:
+        complaints.append(f"{operation} is {_operations(laboratory)[operation]} after {told}")
+    return complaints
+
+
+def main() -> int:
+    """Press, within the product."""
+    import django  # noqa: PLC0415  the laboratory reads this module without it
+
+    django.setup()
+    host, operation, *buttons = sys.argv[1:]
+    together = threading.Barrier(len(buttons))
+    told: list[tuple[str, str]] = []
+
+    def press(button: str) -> None:
+        told.append((button, _pressed(together, host, operation, button)))
+
+    threads = [threading.Thread(target=press, args=(button,)) for button in buttons]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sys.stdout.write(json.dumps(told) + "\n")
+    return 0
+
+
+def _pressed(together: threading.Barrier, host: str, operation_id: str, button: str) -> str:
+    from django.db import connection  # noqa: PLC0415  as above
+
+    from registrations import tasks  # noqa: PLC0415
+    from registrations.errors import WrongStateError  # noqa: PLC0415
+    from registrations.models import Operation, UmpInstance  # noqa: PLC0415
+    from registrations.services import audit, operations, provisioning  # noqa: PLC0415
+
+    app_name, _, domain = host.partition(".")
+    instance = UmpInstance.objects.get(app_name=app_name, provider__domain=domain)
+    operation: Any = Operation.objects.filter(pk=operation_id).first() if operation_id != "-" else None
+    together.wait()
+    try:
+        if button == PROVISION:
+            tasks.ring(provisioning.request(instance, actor=audit.SYSTEM).pk)
+        elif button == RESUME:
+            operations.resume(operation, actor=audit.SYSTEM)
+            tasks.ring(operation.pk)
+        else:
+            operations.cancel(operation, actor=audit.SYSTEM)
+    except WrongStateError as refusal:
+        return f"refused: {refusal}"
+    except Exception as error:  # noqa: BLE001  whatever it is: somebody was told it
+        return f"broke: {type(error).__name__}: {error}"
+    finally:
+        connection.close()
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

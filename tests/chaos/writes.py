@@ -1,0 +1,102 @@
+"""The database refuses exactly one write: each kind of write (an event of a table) that is seen while operations run, in turn.
+
+Nothing lists the tables: triggers note what a request, its operation and a bulk job write, and each of it is refused then, once
+the first write and once one in the middle. What the suite itself writes to have subjects to work on does not count.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.chaos import crowds
+from tests.chaos.faults import PATIENCE_SECONDS
+from tests.chaos.laboratory import Laboratory
+from tests.chaos.verdict import Verdict, judge
+
+OURS = r"^(registrations|onboarding)_"
+OF_A_JOB = 1  # instances in each tenant
+# chaos.fixture is a setting of the transaction in which the suite makes subjects.
+NOTE = (
+    "CREATE TABLE chaos_seen (of_table text, event text)",
+    "CREATE FUNCTION chaos_note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "IF current_setting('chaos.fixture', true) IS DISTINCT FROM 'on' THEN "
+    "INSERT INTO chaos_seen VALUES (TG_TABLE_NAME, TG_OP); END IF; RETURN NULL; END $$",
+)
+SEEN = "SELECT of_table, event, count(*) FROM chaos_seen GROUP BY 1, 2 ORDER BY 1, 2"
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename ~ %s ORDER BY 1"
+
+
+@dataclass(frozen=True, order=True)
+class Write:
+    """An event of a table, how often it was seen, and whether it takes a bulk job."""
+
+    table: str
+    event: str
+    count: int
+    bulk: bool
+
+    @property
+    def numbers(self) -> list[int]:
+        """Which of these writes are refused, each in a row of its own."""
+        return sorted({1, self.count // 2 + 1} if self.count > 3 else {1})
+
+
+def rows(laboratory: Laboratory) -> Iterator[Verdict]:
+    """A row for each write that is refused."""
+    for write in _seen(laboratory):
+        for number in write.numbers:
+            yield refused(laboratory, write, number)
+
+
+def _seen(laboratory: Laboratory) -> list[Write]:
+    """What operations of each kind write, and what a bulk job writes beside that."""
+    for statement in NOTE:
+        laboratory.query(statement)
+    tables = [name for (name,) in laboratory.query(TABLES, [OURS])]
+    for table in tables:
+        laboratory.query(
+            f"CREATE TRIGGER chaos_note AFTER INSERT OR UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION chaos_note()"
+        )
+    _one_by_one(laboratory)
+    single = {(table, event): count for table, event, count in laboratory.query(SEEN)}
+    laboratory.query("TRUNCATE chaos_seen")
+    _in_bulk(laboratory)
+    bulk = {(table, event): count for table, event, count in laboratory.query(SEEN)}
+    for table in tables:
+        laboratory.query(f"DROP TRIGGER chaos_note ON {table}")
+    found = [Write(*key, count, bulk=False) for key, count in single.items()]
+    return sorted(found) + sorted(Write(*key, count, bulk=True) for key, count in bulk.items() if key not in single)
+
+
+def refused(laboratory: Laboratory, write: Write, number: int) -> Verdict:
+    """A trigger refuses exactly one write; a sequence counts, because it is not rolled back."""
+    laboratory.query("DROP SEQUENCE IF EXISTS chaos_writes")
+    laboratory.query("CREATE SEQUENCE chaos_writes")
+    laboratory.query(
+        "CREATE OR REPLACE FUNCTION chaos_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF current_setting('chaos.fixture', true) IS DISTINCT FROM 'on' AND nextval('chaos_writes') = {number} "
+        "THEN RAISE EXCEPTION 'chaos'; END IF; RETURN COALESCE(NEW, OLD); END $$"
+    )
+    laboratory.query(
+        f"CREATE TRIGGER chaos BEFORE {write.event} ON {write.table} FOR EACH ROW EXECUTE FUNCTION chaos_refuse()"
+    )
+    name = f"the database refuses one write: {write.event} of {write.table.partition('_')[2]}, the {number}."
+    try:
+        verdict = _in_bulk(laboratory, name) if write.bulk else judge(laboratory, name, _one_by_one(laboratory))
+    finally:
+        laboratory.query(f"DROP TRIGGER chaos ON {write.table}")
+    ((last, is_called),) = laboratory.query("SELECT last_value, is_called FROM chaos_writes")
+    written = last if is_called else 0
+    verdict.did_not_happen([] if written >= number else [f"there were {written} such writes"])
+    return verdict
+
+
+def _one_by_one(laboratory: Laboratory) -> list[str]:
+    operations = [*laboratory.request("provision", 1), *laboratory.request("connect", 1)]
+    laboratory.finish(operations, PATIENCE_SECONDS)
+    return operations
+
+
+def _in_bulk(laboratory: Laboratory, name: str = "") -> Verdict:
+    job = laboratory.run_module("tests.chaos.subjects", "bulk", str(OF_A_JOB)).strip()
+    return crowds.judged(laboratory, name, job, OF_A_JOB)
