@@ -198,14 +198,19 @@ def stop_worker(laboratory: Laboratory, operations: list[str]) -> list[str]:
 
 def alternate_reads(laboratory: Laboratory) -> None:
     """Every other call is answered by a replica that does not know yet what was made."""
+    _let_alternate(laboratory, ALTERNATING_SECONDS)
+
+
+def _let_alternate(laboratory: Laboratory, seconds: int) -> None:
+    # The seeded application must be older: through it the customer's administrator signs in, which nobody repeats here.
+    time.sleep(max(0.0, laboratory.ready_at + seconds - time.monotonic()))
     laboratory.begin_counting_held_back()
-    laboratory.sandbox("world", {"op": "set_alternating_reads", "seconds": ALTERNATING_SECONDS})
+    laboratory.sandbox("world", {"op": "set_alternating_reads", "seconds": seconds})
 
 
 def lose_secrets_and_alternate(laboratory: Laboratory) -> None:
     """The secret of a lost answer is hidden from every other look for it, in an application that every replica shows by then."""
-    laboratory.begin_counting_held_back()
-    laboratory.sandbox("world", {"op": "set_alternating_reads", "seconds": HIDDEN_SECONDS})
+    _let_alternate(laboratory, HIDDEN_SECONDS)
     later = {"Retry-After": str(HIDDEN_SECONDS + 1)}
     laboratory.fault(**refusing("POST", SECRET, 503, headers=later, times=2 * LOSERS))
     laboratory.fault(**graph("POST", SECRET, "lost_answer", times=2 * LOSERS))
@@ -233,7 +238,6 @@ def copy_at_once(*kinds: str, lost: bool = False) -> Callable[[Laboratory, list[
 
 
 LOSERS = 4  # operations of each kind: whether a read is an old one when it matters, is a matter of chance
-# Those with the replicas come late: the seeded application must be older than they lag.
 HURTS: tuple[Hurt, ...] = (
     Hurt("Redis flushed", flush_redis),
     Hurt("Redis restarted", restart_redis),

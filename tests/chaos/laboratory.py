@@ -42,6 +42,7 @@ class Laboratory:
     processes: int = WORKERS
     chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  the same in each run
     blamed: set[str] = field(default_factory=set)  # what is left behind and was counted in a row already
+    ready_at: float = field(default_factory=time.monotonic)  # by this machine's monotonic clock
     _held_back: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -200,6 +201,7 @@ def laboratory(
             made = Laboratory(layout, supervisor, server, directory, module, processes)
             try:
                 _start(made)
+                made.ready_at = time.monotonic()
                 yield made
             except BaseException:
                 _keep_logs(made)
