@@ -19,7 +19,7 @@ from tests.chaos.verdict import Verdict, judge
 SOON_SECONDS = 20.0  # until operations are where a hurt wants them
 STOP_SECONDS = 10.0  # that a worker may take to end after SIGTERM
 ALTERNATING_SECONDS = 8
-HIDDEN_SECONDS = 20  # longer than the pauses between a lost answer, the look for it and the proof of its successor
+HIDDEN_SECONDS = 25  # longer than the pauses between a lost answer, the look for it and the proof of its successor
 NONE_KILLED: Mapping[str, list[Any]] = MappingProxyType({})
 CLOCK_PATIENCE_SECONDS = 90.0  # less than the hour that the clock is wrong
 
@@ -241,7 +241,7 @@ def copy_at_once(*kinds: str, lost: bool = False) -> Callable[[Laboratory, list[
     return after
 
 
-LOSERS = 4  # operations of each kind: whether a read is an old one when it matters, is a matter of chance
+LOSERS = 6  # operations of each kind: whether a read is an old one when it matters, is a matter of chance
 HURTS: tuple[Hurt, ...] = (
     Hurt("Redis flushed", flush_redis),
     Hurt("Redis restarted", restart_redis),

@@ -1,0 +1,63 @@
+"""The chaos suite's own judgement: what was not tried must not look as if it held."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from demo.processes import Process, Supervisor, clean_environment
+from tests.chaos import hurts
+from tests.chaos.verdict import Verdict
+from tests.chaos.writes import Write
+
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+OBEDIENT = "import time; print('ready', flush=True); time.sleep(60)"
+
+
+def test_a_fault_that_did_not_happen_fails_its_row() -> None:
+    tried, untried = Verdict("a fault", 2), Verdict("a fault", 2)
+    tried.did_not_happen([])
+    untried.did_not_happen(["nobody met it"])
+    assert (tried.holds, untried.holds) == (True, False)
+    assert untried.details == ["did not happen: nobody met it"]
+
+
+@pytest.mark.parametrize(("count", "numbers"), [(1, [1]), (3, [1]), (4, [1, 3]), (40, [1, 21])])
+def test_the_first_write_and_one_in_the_middle_are_refused(count: int, numbers: list[int]) -> None:
+    assert Write("registrations_operation", "UPDATE", count, bulk=False).numbers == numbers
+
+
+@pytest.mark.parametrize(("program", "complaints"), [(OBEDIENT, 0), (DEAF, 1)])
+def test_a_worker_that_has_to_be_killed_after_sigterm_is_a_complaint(
+    program: str, complaints: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hurts, "STOP_SECONDS", 0.5 if program == DEAF else 10.0)
+    with Supervisor() as supervisor:
+        log = tmp_path / "worker.log"
+        worker = supervisor.start(
+            Process("worker", [sys.executable, "-c", program], clean_environment(), tmp_path, log)
+        )
+        worker.wait_until(lambda: bool(log.read_text()))
+        laboratory: Any = _laboratory(supervisor, worker)
+        assert len(hurts.stop_worker(laboratory, [])) == complaints
+        assert not worker.alive
+
+
+def test_reads_that_hid_nothing_are_a_complaint() -> None:
+    laboratory: Any = _laboratory()
+    after = hurts.copy_at_once("application", "password")
+    laboratory.held_back = lambda: {"application": 1, "password": 0}
+    assert after(laboratory, []) == ["no password was hidden or refused"]
+
+
+def _laboratory(supervisor: Supervisor | None = None, worker: Process | None = None) -> SimpleNamespace:
+    """As much of a laboratory as these look at: its sandbox has no faults left."""
+    return SimpleNamespace(
+        supervisor=supervisor,
+        process=lambda _: worker,
+        start_worker=lambda: None,
+        sandbox=lambda *_, **__: [],
+        wait_until=lambda ready, _: ready(),
+    )
