@@ -28,10 +28,9 @@ def rows(laboratory: Laboratory) -> Iterator[Verdict]:
         laboratory.sandbox("faults", {}, method="DELETE")
         job = laboratory.run_module("tests.chaos.subjects", "bulk", str(IN_EACH_TENANT)).strip()
         was_hurt = _wait_for_a_crowd(laboratory, job)
-        if was_hurt:
-            hurt(laboratory)
+        missed = hurt(laboratory) if was_hurt else ["no crowd stood in line: nothing was hurt"]
         verdict = judged(laboratory, f"a bulk job of two tenants: {name}", job, IN_EACH_TENANT)
-        verdict.did_not_happen([] if was_hurt else ["no crowd stood in line: nothing was hurt"])
+        verdict.did_not_happen(missed)
         yield verdict
     laboratory.sandbox("faults", {}, method="DELETE")
 
@@ -61,28 +60,29 @@ def judged(laboratory: Laboratory, name: str, job: str, in_each_tenant: int) -> 
     return verdict
 
 
-def storm(laboratory: Laboratory) -> None:
+def storm(laboratory: Laboratory) -> list[str]:
     """Microsoft refuses writes for a while, in the middle of the job."""
     for method, path in (("PATCH", faults.CREATE), ("POST", "/")):
         laboratory.fault(**faults.refusing(method, path, 429, headers={"Retry-After": "2"}, times=8))
+    return []
 
 
-def flush_redis(laboratory: Laboratory) -> None:
+def flush_redis(laboratory: Laboratory) -> list[str]:
     """The line, every count and every bell are gone, again and again."""
-    hurts.flush_redis(laboratory, [])
+    return hurts.flush_redis(laboratory, [])
 
 
-def restart_redis(laboratory: Laboratory) -> None:
+def restart_redis(laboratory: Laboratory) -> list[str]:
     """Redis is away for two seconds: each worker counts alone."""
-    hurts.restart_redis(laboratory, [])
+    return hurts.restart_redis(laboratory, [])
 
 
-def kill_worker(laboratory: Laboratory) -> None:
+def kill_worker(laboratory: Laboratory) -> list[str]:
     """The whole worker dies in the middle of the job."""
-    hurts.kill_worker(laboratory, [])
+    return hurts.kill_worker(laboratory, [])
 
 
-CROWDS: tuple[tuple[str, Callable[[Laboratory], None]], ...] = (
+CROWDS: tuple[tuple[str, Callable[[Laboratory], list[str]]], ...] = (
     ("a storm of 429", storm),
     ("Redis flushed", flush_redis),
     ("Redis restarted", restart_redis),
