@@ -41,7 +41,8 @@ def test_a_worker_that_has_to_be_killed_after_sigterm_is_a_complaint(
         )
         worker.wait_until(lambda: bool(log.read_text()))
         laboratory: Any = _laboratory(supervisor, worker)
-        assert len(hurts.stop_worker(laboratory, [])) == complaints
+        assert not hurts.stop_worker(laboratory, [])
+        assert len(laboratory.complaints) == complaints
         assert not worker.alive
 
 
@@ -58,6 +59,7 @@ def _laboratory(supervisor: Supervisor | None = None, worker: Process | None = N
         supervisor=supervisor,
         process=lambda _: worker,
         start_worker=lambda: None,
+        complaints=[],
         sandbox=lambda *_, **__: [],
         wait_until=lambda ready, _: ready(),
     )

@@ -70,6 +70,9 @@ def hurting(
     verdict = judge(laboratory, name or hurt.name, operations)
     missed += hurt.after(laboratory, operations)
     verdict.did_not_happen([] if name else missed)
+    verdict.lost += len(laboratory.complaints)
+    verdict.details += laboratory.complaints
+    laboratory.complaints = []
     laboratory.sandbox("faults", {}, method="DELETE")
     return verdict
 
@@ -194,7 +197,7 @@ def stop_worker(laboratory: Laboratory, operations: list[str]) -> list[str]:
     try:
         process.popen.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        missed.append(f"the worker's end within {STOP_SECONDS:.0f} s of SIGTERM: it had to be killed")
+        laboratory.complaints.append(f"{STOP_SECONDS:.0f} s after SIGTERM the worker had to be killed")
     process.kill()
     laboratory.start_worker()
     return missed

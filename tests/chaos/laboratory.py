@@ -43,6 +43,7 @@ class Laboratory:
     chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  the same in each run
     blamed: set[str] = field(default_factory=set)  # what is left behind and was counted in a row already
     ready_at: float = field(default_factory=time.monotonic)  # by this machine's monotonic clock
+    complaints: list[str] = field(default_factory=list)  # what a hurt found wrong by itself, until a row counts it
     _held_back: Counter[str] = field(default_factory=Counter)
 
     @property
