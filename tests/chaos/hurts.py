@@ -259,7 +259,7 @@ HURTS: tuple[Hurt, ...] = (
     Hurt("messages duplicated and reordered", repeat_messages),
     Hurt("a secret that is visible and refused for 60 s", refuse_new_secrets, after=copy_at_once("secret")),
     Hurt(
-        "reads that alternate between old and new", before=alternate_reads,
+        "reads that alternate between old and new", before=alternate_reads, each=LOSERS,
         after=copy_at_once("application", "service_principal", "password"),
     ),
     Hurt(
