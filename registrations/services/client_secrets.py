@@ -142,7 +142,9 @@ def deliver(registration: AppRegistration, operation: Operation) -> None:
 def doubt(registration: AppRegistration, operation: Operation) -> None:
     """The consumer cannot use what was delivered, though its hint is right: the next delivery writes it again."""
     secret = live_secret(registration)
+    operations.keep_notes(operation, doubted=True)
     with audit.atomic(durable=True):
+        operations.require_lease(operation)
         if mark(secret, ClientSecret.Status.DELIVERED, ClientSecret.Status.PROVEN):
             _tell("secret.doubted", registration, secret.key_id, operation)
 
@@ -155,7 +157,9 @@ def replace(registration: AppRegistration, *, actor: audit.Actor, operation: Ope
     """
     require_managed(registration)
     secret = live_secret(registration)
-    delivered = secret.status == ClientSecret.Status.DELIVERED
+    # One that was doubted may be in use all the same: removed late it does no harm, removed early it locks out.
+    is_doubted = bool(registration.instance and registration.instance.delivered_at) and secret.revealed_at is None
+    delivered = secret.status == ClientSecret.Status.DELIVERED or is_doubted
     after = ClientSecret.Status.SUPERSEDED if delivered else ClientSecret.Status.DISCARDED
     if not mark(secret, secret.status, after):
         raise WrongStateError("The secret was changed at the same moment. Look again.")

@@ -76,8 +76,9 @@ class ApiDelivery:
                 "The UMP does not hold the values that were delivered: somebody changed them. Resume to put them back.",
                 code=UMP_CHANGED,
             )
+        outcome = self._ump.validate_sync_app()
         try:
-            _accept(self._ump.validate_sync_app(), "the client secret", secret)
+            _accept(outcome, "the client secret", secret)
         except RemoteRejectedError:
             client_secrets.doubt(registration, operation)
             raise

@@ -68,14 +68,18 @@ def is_fresh(since: datetime | None) -> bool:
 
 
 def remember_absent(unique_name: str) -> None:
-    """Nobody has the name, as an earlier step of this turn has seen: it is not looked for again a moment later."""
+    """Nobody has the name, as an earlier step of this turn has seen: it is not looked for again a moment later.
+
+    An application of that very name that a replica hid from it was made by another SyncPortal: nobody else can give one.
+    """
     turns.once(_absence(unique_name), lambda: True)
 
 
 def believe_gone(operation: Operation, id: str, what: str) -> None:
     """Raises NotYetError until what was there was missing for a minute of looks: one of them may have met a replica."""
     now, missing = timezone.now(), operation.notes.get("missing", {})
-    first, last, looks = missing.get(id, (now.isoformat(), now.isoformat(), 0))
+    known = missing.get(id)
+    first, last, looks = known if isinstance(known, (list, tuple)) else (now.isoformat(), now.isoformat(), 0)
     if now - datetime.fromisoformat(last) > FORGET_LOOKS_AFTER:
         first, looks = now.isoformat(), 0
     operations.keep_notes(operation, missing={**missing, id: (first, now.isoformat(), looks + 1)})

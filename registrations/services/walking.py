@@ -97,6 +97,8 @@ def _walk(operation: Operation, lease: Lease) -> None:
         # An update may have brought a step that the row does not know yet.
         known = {state["name"]: state for state in operation.steps}
         operation.steps = [known.get(step.name) or fresh(step) for step in kind.steps]
+        if operation.current_step:
+            outcomes.do_not_count_idle(operation, operation.current_step)
         if kind.before_bulk_turn and budget.is_bulk.get():
             kind.before_bulk_turn(operation)
         for step in kind.steps:
@@ -118,8 +120,6 @@ def _walk(operation: Operation, lease: Lease) -> None:
 def _attempt(operation: Operation, step: Step, lease: Lease) -> bool:
     """Run one step and commit its outcome; False where the operation now waits or has failed."""
     state = outcomes.state_of(operation, step.name)
-    if not lease.begun:  # the first of this turn
-        outcomes.do_not_count_idle(operation, state)
     if lease.begun != step.name:
         if state["status"] == "running" and outcomes.is_overdue(state):  # it kills its worker, again and again
             outcomes.fail(operation, lease.token, PortalError(f'The step "{step.title}" {outcomes.TOO_LONG}'))

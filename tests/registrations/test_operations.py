@@ -185,6 +185,35 @@ def test_a_step_that_was_in_hand_before_the_night_is_tried_in_the_morning(
     assert worked_on(operation).status == "succeeded", operation.message
 
 
+def test_the_night_does_not_count_where_the_morning_begins_with_a_wait_for_quota(
+    begin: Callable[..., Operation], monkeypatch: pytest.MonkeyPatch, time_machine: Any
+) -> None:
+    tries: list[int] = []
+    short: list[Exception] = []
+
+    def later(operation: Operation) -> str:
+        tries.append(1)
+        if len(tries) <= 13:
+            raise NotYetError("Copying.")
+        return "copied"
+
+    def pays(operation: Operation) -> None:
+        if short:
+            raise short.pop()
+
+    operation = begin(later, lane=Operation.Lane.BULK)
+    monkeypatch.setitem(kinds.known, "try", replace(kinds.known["try"], before_bulk_turn=pays))
+    for _ in range(12):
+        worked_on(operation)
+        time_machine.move_to(operation.next_attempt_at)
+    time_machine.move_to(timezone.now() + timedelta(hours=12))
+    short.append(QuotaSpentError("Waits for its turn.", retry_after=timedelta(seconds=30)))
+    for _ in range(3):
+        assert worked_on(operation).status != "failed"
+        time_machine.move_to(operation.next_attempt_at or timezone.now())
+    assert operation.status == "succeeded"
+
+
 def test_a_worker_that_dies_again_and_again_does_not_go_on_for_ever(
     begin: Callable[..., Operation], time_machine: Any
 ) -> None:

@@ -173,3 +173,41 @@ def test_a_ump_that_cannot_use_a_secret_whose_hint_is_right_gets_it_again(
     operations.resume(operation, actor=OLGA)
     assert again(operation, work).status == "succeeded", operation.message
     assert ump.client_secret == right
+
+
+def test_a_ump_that_refuses_the_question_casts_no_doubt_on_the_secret(
+    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
+) -> None:
+    sandbox.faults.add(service="ump", kind="status", status=400, method="POST", path="sync-app/validate", times=1)
+    operation = ask(instance, work)
+    assert operation.status == "failed"
+    operations.resume(operation, actor=OLGA)
+    assert again(operation, work).status == "succeeded", operation.message
+    assert ClientSecret.objects.get().status == "delivered"
+    assert not AuditEvent.objects.filter(action="secret.doubted").exists()
+
+
+def test_a_secret_that_was_doubted_in_vain_counts_as_delivered_again(
+    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
+) -> None:
+    body = {"valid": False, "checkedAt": timezone.now().isoformat(), "error": "The proxy is down."}
+    sandbox.faults.add(
+        service="ump", kind="status", status=200, body=body, method="POST", path="sync-app/validate", times=1
+    )
+    operation = ask(instance, work)
+    assert (operation.status, ClientSecret.objects.get().status) == ("failed", "proven")
+    steps = [{**step, "status": "waiting"} if step["status"] == "failed" else step for step in operation.steps]
+    # As after a worker that died before it could fail the operation.
+    Operation.objects.filter(pk=operation.pk).update(status="waiting", next_attempt_at=timezone.now(), steps=steps)
+    assert again(operation, work).status == "succeeded", operation.message
+    assert ClientSecret.objects.get().status == "delivered"
+
+
+def test_looks_noted_by_the_version_before_count_anew(
+    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
+) -> None:
+    hide(sandbox, provisioned)
+    operation = provisioning.request(instance, actor=OLGA)
+    noted = {provisioned.id: timezone.now().isoformat()}
+    Operation.objects.filter(pk=operation.pk).update(notes={"missing": noted})
+    assert again(operation, work, times=2).status == "succeeded", operation.message
