@@ -89,10 +89,12 @@ class StaffMember(Person):
         self.page.reload()
 
     def open(self, menu: str, row: str = "") -> None:
-        """Open a list by its name in the menu, and one of its rows."""
-        self.page.get_by_role("navigation").get_by_role("link", name=menu).click()
+        """Open a list by its name in the menu, and one of its rows; the page is there when it returns."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("navigation").get_by_role("link", name=menu).click()
         if row:
-            self.page.get_by_role("row", name=row).get_by_role("rowheader").get_by_role("link").click()
+            with self.page.expect_navigation():
+                self.page.get_by_role("row", name=row).get_by_role("rowheader").get_by_role("link").click()
 
     def add(self, menu: str, fill: Callable[[Page], Any]) -> None:
         """Add a row to a list: fill the form and save it."""
