@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
 
 import redis
 from django.conf import settings
@@ -36,20 +37,26 @@ RENEW_BEFORE = timedelta(minutes=5)
 LONGEST_IDLE = 60.0  # seconds; something on the way may drop a quiet connection without a word
 MOST_SESSIONS = 16  # that one thread keeps: Entra, Graph, and the UMPs it met last
 
-KEEP_TOKENS = 300.0  # seconds; Microsoft's last an hour
+KEEP_FOR_BULK = 300.0  # seconds; Microsoft's tokens last an hour
 
+T = TypeVar("T")
 Tokens = dict[tuple[str, ...], AppToken]
 _turn: ContextVar[Tokens | None] = ContextVar("turn", default=None)
 _keeps_own_tokens: ContextVar[bool] = ContextVar("keeps_own_tokens", default=False)
 
 
 class _Kept(threading.local):
-    """What one thread keeps from turn to turn: open connections, which no two may share, and tokens for bulk jobs."""
+    """What one thread keeps from turn to turn: open connections, which no two may share; for bulk jobs tokens and answers."""
 
     def __init__(self) -> None:
         self.sessions: OrderedDict[tuple[str, str, float], tuple[RemoteSession, float]] = OrderedDict()
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing is known about tenants any more."""
         self.tokens: Tokens = {}
-        self.tokens_since = time.monotonic()
+        self.answers: dict[tuple[str, ...], Any] = {}
+        self.since = time.monotonic()
 
 
 _kept = _Kept()
@@ -59,9 +66,9 @@ _kept = _Kept()
 def turn(*, keeps_own_tokens: bool = False) -> Iterator[None]:
     """Keep application tokens for the length of a with block and no longer, and its connections for the next turn too.
 
-    `keeps_own_tokens`: one of many operations; the portal's own tokens serve the next ones too, for minutes. A token says
-    what was granted when it was issued; the next turn sees what was granted since. A connection says nothing: sessions keep
-    neither cookies nor credentials.
+    `keeps_own_tokens`: one of many operations; the portal's own tokens, and what was asked with `asked_lately`, serve the
+    next ones too, for minutes. A token says what was granted when it was issued; the next turn sees what was granted since.
+    A connection says nothing: sessions keep neither cookies nor credentials.
     """
     before, kept_before = _turn.set({}), _keeps_own_tokens.set(keeps_own_tokens)
     try:
@@ -205,15 +212,29 @@ def _tokens_of_turn() -> Tokens:
 def _own_tokens() -> Tokens:
     if not _keeps_own_tokens.get():
         return _tokens_of_turn()
-    # A bulk job would ask for the same token a thousand times. Each is used for minutes, and none after a refusal.
-    if time.monotonic() - _kept.tokens_since > KEEP_TOKENS:
-        forget_tokens()
-    return _kept.tokens
+    return _kept_for_bulk().tokens
+
+
+def asked_lately(about: tuple[str, ...], ask: Callable[[], T]) -> T:
+    """What a tenant said to the operation before, in a bulk job; otherwise it is asked. For what changes once in months."""
+    if not _keeps_own_tokens.get():
+        return ask()
+    answers = _kept_for_bulk().answers
+    if about not in answers:
+        answers[about] = ask()
+    return cast(T, answers[about])
+
+
+def _kept_for_bulk() -> _Kept:
+    """A bulk job would ask for the same a thousand times. Each answer is used for minutes, and none after a refusal."""
+    if time.monotonic() - _kept.since > KEEP_FOR_BULK:
+        _kept.forget()
+    return _kept
 
 
 def forget_tokens() -> None:
-    """Ask for new ones: a token says what was granted when it was issued."""
-    _kept.tokens, _kept.tokens_since = {}, time.monotonic()
+    """Ask for new ones, and anew for what was asked lately: they say what was granted when they were issued."""
+    _kept.forget()
 
 
 def _session(origin: str) -> RemoteSession:

@@ -134,9 +134,12 @@ class GraphClient:
         self._act("PATCH", f"/applications/{object_id}", changes)
 
     # https://learn.microsoft.com/graph/api/serviceprincipal-upsert
-    def ensure_service_principal(self, app_id: str) -> str:
-        """The object id of the application's service principal in this tenant, created where it is missing."""
-        found = self._service_principal(app_id, "id")
+    def ensure_service_principal(self, app_id: str, *, is_new: bool = False) -> str:
+        """The object id of the application's service principal in this tenant, created where it is missing.
+
+        `is_new`: the application was made a moment ago, so there is none to look for.
+        """
+        found = None if is_new else self._service_principal(app_id, "id")
         if found:
             return str(found["id"])
         try:

@@ -14,7 +14,7 @@ from registrations.clients.graph_objects import NewSecret
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
 from registrations.services import audit, desired, operations, turns
-from registrations.services.registering import believe_gone, found_again, is_fresh, require_managed
+from registrations.services.registering import believe_gone, found_again, is_fresh, made_in_this_turn, require_managed
 
 OUR_PREFIX = "syncportal:"
 LONGEST_WORDS = 300  # of a remote service, in a sentence for people
@@ -37,8 +37,8 @@ def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: 
         _give_up(live, operation)
     intended = _of_status(secrets, ClientSecret.Status.INTENDED)
     intent = intended[0] if intended else _intend(registration, operation)
-    _sweep_lost(graph, registration, intent)
-    if intended:
+    if intended:  # nobody has added a secret of a name that came into being a moment ago
+        _sweep_lost(graph, registration, intent)
         _look_twice(intent, operation)
     made = _add(graph, registration, intent, longest)
     if not _keep(intent, made, operation):
@@ -91,9 +91,12 @@ def remove_strays(graph: GraphClient, registration: AppRegistration, operation: 
     """Remove secrets of ours that nobody has: a read that lagged behind may have hidden one from the first sweep.
 
     Call it once the live secret is proven. Secrets without our prefix are never touched. Raises NotYetError until Microsoft
-    shows the live secret: who shows the newest one hides none that is older.
+    shows the live secret: who shows the newest one hides none that is older. An application that this very turn has made
+    holds none but the live one.
     """
     require_managed(registration)
+    if made_in_this_turn(registration):
+        return
     wanted = [*ClientSecret.LIVE, ClientSecret.Status.SUPERSEDED]
     rows = dict(registration.secrets.filter(status__in=wanted).values_list("key_id", "status"))
     shown = graph.credentials(registration.object_id)
@@ -173,8 +176,10 @@ def replace(registration: AppRegistration, *, actor: audit.Actor, operation: Ope
 
 
 def remove_superseded(graph: GraphClient, registration: AppRegistration, operation: Operation) -> None:
-    """Remove secrets whose successor is delivered now."""
+    """Remove secrets whose successor is delivered now: an application that this very turn has made has none."""
     require_managed(registration)
+    if made_in_this_turn(registration):
+        return
     # Marked before Entra is asked: a worker that is killed in between leaves one that is known to go.
     old = [ClientSecret.Status.SUPERSEDED, ClientSecret.Status.DISCARDED]
     going = list(registration.secrets.filter(status__in=old))

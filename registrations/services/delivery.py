@@ -10,7 +10,7 @@ from registrations import connections
 from registrations.clients.ump import SystemSettings, Validation
 from registrations.errors import NotFoundError, PersonNeededError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
-from registrations.services import audit, client_secrets, operations
+from registrations.services import audit, client_secrets, operations, turns
 
 SYNC_APP = "sync_app"
 AUTHENTICATION_PORTAL = "authentication_portal"
@@ -51,17 +51,19 @@ class ApiDelivery:
         if self._holds_sync_app(held, registration, secret) and secret.status == ClientSecret.Status.DELIVERED:
             return "The UMP holds these values already."
         _refuse_ump_of_another(held.client_id, self._instance)
-        self._ump.apply_sync_app(
+        saved = self._ump.apply_sync_app(
             client_id=registration.app_id,
             client_secret=secret.unseal("envelope"),
             redirect_uri=self._instance.redirect_uri,
             etag=held.etag,
         )
+        # The UMP's own word of a moment ago: the next group is saved on top of it, unless somebody saves in between.
+        turns.remember(self._answer_of_save, saved if saved.etag else None)
         return f"Applied to UMP {held.version}."
 
     def deliver_portal_url(self, operation: Operation) -> str:
         """Apply the second group unless the UMP holds it already."""
-        held = self._read()
+        held = turns.recall(self._answer_of_save) or self._read()
         if held.portal_url == self._instance.portal_url:
             return "The UMP holds this URL already."
         self._ump.apply_portal_url(self._instance.portal_url, etag=held.etag)
@@ -94,6 +96,10 @@ class ApiDelivery:
                 "then resume.",
                 code="no_contract",
             ) from missing
+
+    @property
+    def _answer_of_save(self) -> str:
+        return f"settings of {self._instance.ump_url}"
 
     def _holds_sync_app(self, held: SystemSettings, registration: AppRegistration, secret: ClientSecret) -> bool:
         return (held.client_id.lower(), held.redirect_uri, held.secret_hint) == (

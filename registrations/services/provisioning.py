@@ -3,14 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from registrations import connections
 from registrations.clients.graph import GraphClient
 from registrations.clients.graph_objects import Application, SecretPolicy
 from registrations.errors import NotPermittedError, RemoteRejectedError, WrongStateError
-from registrations.models import AppRegistration, Operation, UmpInstance
+from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
 from registrations.services import (
     audit,
     checking,
@@ -156,7 +156,7 @@ def _preflight(operation: Operation) -> str:
     if known:
         return f"{found.sentence} The tenant was checked a few minutes ago."
     # An exception for this application cannot be seen from here: Entra decides.
-    if _policy(connections.graph_as_app(tenant)).forbidden:
+    if _policy(connections.graph_as_app(tenant), tenant).forbidden:
         return f"{found.sentence} A policy of {tenant.name} forbids client secrets unless it makes an exception."
     return found.sentence
 
@@ -210,7 +210,7 @@ def _has_name(instance: UmpInstance, tenant_id: str, name: str) -> bool:
     An instance that was renamed keeps its application, and so the name that comes from its former host.
     """
     ours = Q(instance=instance) | Q(unique_name=name)
-    found = list(AppRegistration.objects.select_related("instance__provider").filter(ours, tenant_id=tenant_id))
+    found = list(AppRegistration.objects.filter(ours, tenant_id=tenant_id))
     if any(registration.instance_id == instance.pk for registration in found):
         return True
     if found:
@@ -243,8 +243,9 @@ def _service_principal(operation: Operation) -> str:
 
 
 def _secret(operation: Operation) -> str:
-    registration, _, graph = _at_work_on(operation)
-    return client_secrets.ensure_secret(graph, registration, operation, longest=_policy(graph).longest)
+    registration, instance, graph = _at_work_on(operation)
+    policy = _policy(graph, instance.provider.tenant)
+    return client_secrets.ensure_secret(graph, registration, operation, longest=policy.longest)
 
 
 def _proof(operation: Operation) -> str:
@@ -279,8 +280,9 @@ def _validation(operation: Operation) -> str:
     return note
 
 
-def _policy(graph: GraphClient) -> SecretPolicy:
-    return turns.once("policy", lambda: _read_policy(graph))
+def _policy(graph: GraphClient, tenant: EntraTenant) -> SecretPolicy:
+    whose = ("policy", tenant.tenant_id, tenant.client_id)
+    return turns.once("policy", lambda: connections.asked_lately(whose, lambda: _read_policy(graph)))
 
 
 def _read_policy(graph: GraphClient) -> SecretPolicy:
@@ -302,13 +304,10 @@ def _read_instance(operation: Operation) -> UmpInstance:
 
 
 def _registration(operation: Operation) -> AppRegistration:
-    """With instance, provider and tenant, in one query."""
-    ours = AppRegistration.objects.filter(
-        instance=operation.subject_id, tenant_id=F("instance__provider__tenant__tenant_id")
-    )
-    registration = ours.select_related("instance__provider__tenant").first()
+    """The registration in the provider's tenant, with the turn's instance, provider and tenant."""
+    instance = _instance(operation)
+    registration = instance.registrations.filter(tenant_id=instance.provider.tenant.tenant_id).first()
     if registration is None:
-        _instance(operation)
         raise WrongStateError("The provider's tenant was changed meanwhile. Provision the instance again.")
     return registration
 
@@ -316,7 +315,7 @@ def _registration(operation: Operation) -> AppRegistration:
 def _at_work_on(operation: Operation) -> tuple[AppRegistration, UmpInstance, GraphClient]:
     """What a step works on: the registration, its instance, and Graph in the provider's tenant."""
     registration = turns.once("registration", lambda: _registration(operation))
-    instance = cast(UmpInstance, registration.instance)  # the query joins it
+    instance = cast(UmpInstance, registration.instance)  # the very object that it was found by
     return registration, instance, connections.graph_as_app(instance.provider.tenant)
 
 

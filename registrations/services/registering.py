@@ -31,6 +31,7 @@ def ensure_application(
     found = _look(graph, registration, operation)
     if found is None:
         found = _create(graph, registration, wanted, operation)
+        turns.remember(_making(registration))
         registration.adopted = False  # what is made now is ours
         _keep_ids(registration, found, operation)
         return f"Created with application (client) ID {found.app_id}."
@@ -46,7 +47,7 @@ def ensure_application(
 def ensure_service_principal(graph: GraphClient, registration: AppRegistration) -> str:
     """The application's service principal exists in its tenant; returns a note for people."""
     require_managed(registration)
-    principal = graph.ensure_service_principal(registration.app_id)
+    principal = graph.ensure_service_principal(registration.app_id, is_new=made_in_this_turn(registration))
     if registration.service_principal_id != principal:
         registration.service_principal_id = principal
         row = AppRegistration.objects.filter(pk=registration.pk)
@@ -72,7 +73,15 @@ def remember_absent(unique_name: str) -> None:
 
     An application of that very name that a replica hid from it was made by another SyncPortal: nobody else can give one.
     """
-    turns.once(_absence(unique_name), lambda: True)
+    turns.remember(_absence(unique_name))
+
+
+def made_in_this_turn(registration: AppRegistration) -> bool:
+    """Whether Graph answered to this very turn that it created the application.
+
+    Then there is nothing in it but what this turn has put there, and nothing of that was lost: a turn ends where an answer is.
+    """
+    return bool(turns.recall(_making(registration)))
 
 
 def believe_gone(operation: Operation, id: str, what: str) -> None:
@@ -100,10 +109,14 @@ def _absence(unique_name: str) -> str:
     return f"nobody has {unique_name}"
 
 
+def _making(registration: AppRegistration) -> str:
+    return f"application of {registration.pk} was made"
+
+
 def _look(graph: GraphClient, registration: AppRegistration, operation: Operation) -> Application | None:
     """The application, or None where one is to be made. Raises NotYetError while what was there may only be hidden."""
     if not registration.object_id:
-        is_absent = turns.once(_absence(registration.unique_name), lambda: False)
+        is_absent = turns.recall(_absence(registration.unique_name))
         return None if is_absent else graph.find_application(registration.unique_name)
     found = graph.read_application(registration.object_id)
     if found:

@@ -1,4 +1,4 @@
-"""What a worker keeps in mind during its turn with one operation: rows that its steps need again and again.
+"""What a worker keeps in mind during its turn with one operation: rows that its steps need again and again, and what it made.
 
 A turn is seconds long, two minutes at most, and while an operation lives its subject's address cannot be edited. What a step
 decides by (the client secret's state, notes, the lease) is read afresh all the same, and so are credentials when a token
@@ -38,6 +38,18 @@ def once(name: str, read: Callable[[], T]) -> T:
     if name not in kept:
         kept[name] = read()
     return cast(T, kept[name])
+
+
+def remember(name: str, value: Any = True) -> None:
+    """Keep what a step has found or made for the later steps of its turn; outside a turn nothing is kept."""
+    kept = _kept.get()
+    if kept is not None:
+        kept[name] = value
+
+
+def recall(name: str) -> Any:
+    """What was kept under that name in this turn, or None."""
+    return (_kept.get() or {}).get(name)
 
 
 def with_the_step(write: Callable[[], object]) -> None:

@@ -63,8 +63,10 @@ class ModelOfEntra:
         """Change properties."""
         self._call(lambda: self.applications[object_id].update(changes))
 
-    def ensure_service_principal(self, app_id: str) -> str:
-        """Look, then make."""
+    def ensure_service_principal(self, app_id: str, *, is_new: bool = False) -> str:
+        """Look, then make; one that is new is not looked for."""
+        if is_new and app_id in self.principals:
+            self.broken.append("a service principal was there that was said to be new")
         return self._call(lambda: self.principals.setdefault(app_id, str(uuid4())))
 
     def credentials(self, object_id: str) -> list[Credential]:
