@@ -24,11 +24,11 @@ def run(operation_id: str) -> None:
     """Work on one operation until it ends or must wait; ring again if it must wait only shortly."""
     if not operations.run(operation_id):
         return  # another worker has it, and rings for it: bells must not multiply
-    bulk.settle_cancelled(operation_id)
+    begun = bulk.after_turn(operation_id)
     pause = operations.pause_of(operation_id)
     if pause is not None and pause <= SOON:
         ring(operation_id, after=pause)
-    _ring_in_line(bulk.feed_after(operation_id))
+    _ring_in_line(begun)
 
 
 @shared_task

@@ -1,7 +1,7 @@
 """Bulk jobs: provision many instances at the pace that Microsoft allows, with a few operations at work at a time.
 
 An item gets its operation in the transaction that marks it begun, so a job that is fed twice at once begins nothing
-twice. Whoever ends an operation feeds the next; the sweep feeds what was forgotten.
+twice. Whoever ends an operation feeds the next few; the sweep feeds what was forgotten.
 """
 
 import logging
@@ -20,7 +20,8 @@ from registrations.services import audit, operations, provisioning
 
 logger = logging.getLogger(__name__)
 
-AT_WORK = 40  # operations of one part that are live at a time: enough to use up the quota, few enough to pause soon
+AT_WORK = 48  # operations of one part that are live at a time: enough to use up the quota, few enough to pause soon
+AT_ONCE = 8  # are begun in one transaction, once there is room for so many
 RATE_OVER = timedelta(minutes=3)  # the rate is counted over this long
 Status = BulkPart.Status
 
@@ -82,18 +83,30 @@ def _feed(parts: QuerySet[BulkPart]) -> list[Any]:
 
 
 def _feed_part(part: BulkPart) -> list[Any]:
-    free = AT_WORK - part.items.live().filter(operation__waits_for="").count()
-    waiting = part.items.pending().select_related("instance__provider__tenant")[: max(free, 0)]
-    begun = [pk for item in waiting if (pk := _begin(item, part)) is not None]
+    if not _room_in(part):
+        return []
+    begun: list[Any] = []
+    while (some := _begin_some(part)) is not None:
+        begun += some
     if not begun:
         _close_when_done(part)
     return begun
 
 
-def feed_after(operation_id: Any) -> list[Any]:
-    """An operation has ended or waits for a person: begin what follows it in its job, if it is part of one."""
-    makes_room = Q(items__operation__status__in=Operation.ENDED) | Q(items__operation__waits_for__gt="")
-    return _feed(BulkPart.objects.filter(makes_room, items__operation=operation_id, status=Status.RUNNING))
+def after_turn(operation_id: Any) -> list[Any]:
+    """What a turn with an operation of a job means for the job. Returns the ids of the operations that it begins.
+
+    One whose part was cancelled meanwhile is cancelled. One that has ended, or waits for a person, makes room for others.
+    """
+    known = BulkItem.objects.filter(operation=operation_id).order_by().values_list(
+        "status", "part", "operation__status", "operation__waits_for"
+    )  # fmt: skip
+    for item_status, part, status, waits_for in known:
+        if item_status == BulkItem.Status.CANCELLED:
+            settle_cancelled(operation_id)
+        elif status in Operation.ENDED or waits_for:
+            return _feed(BulkPart.objects.filter(pk=part, status=Status.RUNNING))
+    return []
 
 
 def pause(part: BulkPart, *, actor: audit.Actor) -> None:
@@ -180,28 +193,45 @@ def progress(part: BulkPart) -> Progress:
     return Progress(**counts, rate=rate, ends_at=now + timedelta(minutes=left / rate) if runs else None)
 
 
-def _begin(item: BulkItem, part: BulkPart) -> Any:
-    """One item's operation, committed with the item; None where another was faster or it was refused."""
+def _begin_some(part: BulkPart) -> list[Any] | None:
+    """Begin the next few and return the ids of their operations: [] where all are refused, None where there is no next."""
+    with audit.atomic():
+        chosen = _next_of(part)
+        begun = [(item.instance, operation) for item in chosen if (operation := _requested(item, part))]
+    for instance, operation in begun:
+        # A place in the line only for what has begun, and Redis is asked between the commits.
+        operations.delay(operation, provisioning.turn_of_bulk(instance))
+    return [operation.pk for _, operation in begun] if chosen else None
+
+
+def _next_of(part: BulkPart) -> list[BulkItem]:
+    """The items to begin in the caller's transaction, in which nobody else begins, pauses or cancels anything of the part."""
+    mine = BulkPart.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=part.pk, status=Status.RUNNING)
+    if not mine.first():  # or somebody is at it
+        return []
+    return list(part.items.pending().select_related("instance__provider__tenant")[: _room_in(part)])
+
+
+def _room_in(part: BulkPart) -> int:
+    """How many may begin at once now. Fewer than AT_ONCE only where nothing is at work: each one that is feeds again at its end."""
+    live = part.items.live().filter(operation__waits_for="").count()
+    room = min(AT_WORK - live, AT_ONCE)
+    return room if room == AT_ONCE or not live else 0
+
+
+def _requested(item: BulkItem, part: BulkPart) -> Operation | None:
+    """The operation of an item, in the caller's transaction; None where it is refused."""
     actor = audit.Actor("staff" if part.job.requested_by_id else "system", part.job.requested_by_label)
+    mine = BulkItem.objects.filter(pk=item.pk)
     try:
-        with audit.atomic():
-            # The part's row is locked as well: nothing begins any more once pause or cancel has returned.
-            running = BulkPart.objects.select_for_update(no_key=True).filter(pk=part.pk, status=Status.RUNNING).first()
-            pending = BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.PENDING)
-            if running is None or not pending.update(status=BulkItem.Status.BEGUN):
-                return None
-            operation = provisioning.request(
-                item.instance, actor=actor, user=part.job.requested_by, lane=Operation.Lane.BULK
-            )
-            BulkItem.objects.filter(pk=item.pk).update(operation=operation)
-    except PortalError as refusal:
-        BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.PENDING).update(
-            status=BulkItem.Status.REFUSED, message=str(refusal)
+        operation = provisioning.request(
+            item.instance, actor=actor, user=part.job.requested_by, lane=Operation.Lane.BULK
         )
+    except PortalError as refusal:
+        mine.update(status=BulkItem.Status.REFUSED, message=str(refusal))
         return None
-    # A place in the line only for what has begun, and Redis is asked between the commits.
-    operations.delay(operation, provisioning.turn_of_bulk(item.instance))
-    return operation.pk
+    mine.update(status=BulkItem.Status.BEGUN, operation=operation)
+    return operation
 
 
 def _close_when_done(part: BulkPart) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from registrations import tasks
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, BulkItem, BulkJob, BulkPart, Operation, UmpInstance
-from registrations.services import audit, bulk, operations
+from registrations.services import audit, bulk, operations, provisioning
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -31,6 +31,7 @@ def instances() -> list[UmpInstance]:
 def part(instances: list[UmpInstance], monkeypatch: pytest.MonkeyPatch) -> BulkPart:
     """A job of twelve instances in one tenant, of which five may be at work."""
     monkeypatch.setattr(bulk, "AT_WORK", 5)
+    monkeypatch.setattr(bulk, "AT_ONCE", 1)
     return bulk.request(instances, actor=OLGA).parts.get()
 
 
@@ -48,21 +49,50 @@ def test_only_so_many_are_at_work_and_the_next_begins_when_one_ends(part: BulkPa
     assert operation.lane == "bulk"
     end(part, 1)
     ended = Operation.objects.get(status="succeeded")
-    assert len(bulk.feed_after(ended.pk)) == 1
+    assert len(bulk.after_turn(ended.pk)) == 1
     assert part.items.live().count() == 5
 
 
 def test_an_operation_that_waits_for_a_person_holds_nobody_up(part: BulkPart) -> None:
     first = bulk.feed()
     Operation.objects.filter(pk__in=first).update(status="waiting", waits_for="staff", next_attempt_at=None)
-    assert len(bulk.feed_after(first[0])) == 5
+    assert len(bulk.after_turn(first[0])) == 5
     assert bulk.progress(part).waiting == 5
+
+
+def test_a_few_begin_at_once_when_there_is_room_for_them_or_nothing_is_at_work(
+    part: BulkPart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 3)
+    assert len(bulk.feed()) == 3  # there is no room for three more
+    end(part, 1)
+    assert len(bulk.feed()) == 3  # two are at work
+    end(part, 2)
+    assert len(bulk.feed()) == 0  # three are at work
+    end(part, 1)
+    assert len(bulk.feed()) == 3
+    end(part, 4)
+    assert len(bulk.feed()) == 3  # the last ones
+    end(part, 4)
+    bulk.feed()
+    part.refresh_from_db()
+    assert part.status == "completed"
+
+
+def test_those_that_are_refused_hold_up_none_of_those_behind_them(
+    part: BulkPart, instances: list[UmpInstance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 3)
+    for instance in instances[:4]:
+        provisioning.request(instance, actor=OLGA)
+    assert len(bulk.feed()) == 5  # two beside the fourth refusal, then three
+    assert BulkItem.objects.filter(status="refused").count() == 4
 
 
 def test_an_operation_of_no_job_feeds_none(part: BulkPart) -> None:
     operation = operations.request("check_tenant", part.tenant, actor=OLGA)
     operations.cancel(operation, actor=OLGA)
-    assert bulk.feed_after(operation.pk) == []
+    assert bulk.after_turn(operation.pk) == []
 
 
 def test_a_job_is_completed_when_all_have_ended(part: BulkPart) -> None:
