@@ -19,6 +19,7 @@ from typing import Any
 import redis
 from redis.commands.core import Script
 
+from registrations.clients import budget_scripts as scripts
 from registrations.clients.processes import COUNTED_FOR, Processes
 from registrations.clients.quota import READ_UNITS, WRITES, Cost, Rate, cost_of
 from registrations.errors import QuotaSpentError
@@ -38,78 +39,6 @@ PROCESSES = "syncportal:processes"  # in Redis: who counts there, and when each 
 is_bulk: ContextVar[bool] = ContextVar("is_bulk", default=False)
 # Writes that the turn in hand has taken already and not made yet, by budget. What is left at its end is not given back.
 prepaid: ContextVar[dict[str, int] | None] = ContextVar("prepaid", default=None)
-
-# w and u: tokens; at: when they were counted; b: blocked until; l: when the next in the line may come. All in milliseconds.
-# Every script says first how long the pause still is, and how many processes there are.
-READ = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local row = redis.call('HMGET', KEYS[1], 'w', 'u', 'at', 'b', 'l')
-local passed = math.max(0, now - (tonumber(row[3]) or now))
-local w = math.min(tonumber(ARGV[1]), (tonumber(row[1]) or tonumber(ARGV[1])) + passed * tonumber(ARGV[2]))
-local u = math.min(tonumber(ARGV[3]), (tonumber(row[2]) or tonumber(ARGV[3])) + passed * tonumber(ARGV[4]))
-local b = math.min(tonumber(row[4]) or 0, now + 3600000)
-local l = math.min(tonumber(row[5]) or 0, now + 60000)
-local function keep()
-  redis.call('HSET', KEYS[1], 'w', tostring(w), 'u', tostring(u), 'at', now, 'b', b, 'l', tostring(l))
-  redis.call('EXPIRE', KEYS[1], math.max(ARGV[5], math.ceil((b - now) / 1000)))
-end
-if ARGV[7] ~= '' then
-  redis.call('ZADD', KEYS[2], now, ARGV[7])
-  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[6])
-  redis.call('EXPIRE', KEYS[2], ARGV[5])
-end
-local function answer(...)
-  return {math.max(0, b - now), redis.call('ZCARD', KEYS[2]), ...}
-end
-"""
-TAKE = (
-    READ
-    + """
-local writes, units, spare = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local wait = math.max(0, b - now)
-local short_w, short_u = writes - w + spare * ARGV[1], units - u + spare * ARGV[3]
-if writes > 0 and short_w > 0 then wait = math.max(wait, short_w / ARGV[2]) end
-if units > 0 and short_u > 0 then wait = math.max(wait, short_u / ARGV[4]) end
-if wait == 0 then
-  w, u = w - writes, u - units
-elseif spare > 0 and (writes > 0 or units > 0) then
-  l = math.max(l, now + wait) + writes / ARGV[2] + units / ARGV[4]
-  wait = l - now
-end
-keep()
-return answer(math.ceil(wait))
-"""
-)
-STAND_IN_LINE = (
-    READ
-    + """
-local writes, spare = tonumber(ARGV[8]), tonumber(ARGV[9])
-local short = writes - w + spare * ARGV[1]
-local wait = math.max(0, b - now, short / ARGV[2])
-if wait > 0 or l > now then
-  l = math.max(l, now + wait) + writes / ARGV[2]
-  wait = l - now
-end
-keep()
-return answer(math.ceil(wait))
-"""
-)
-HEED = (
-    READ
-    + """
-w, u = math.min(w, ARGV[8] * ARGV[1]), math.min(u, ARGV[9] * ARGV[3])
-b = math.max(b, now + ARGV[10])
-keep()
-return answer()
-"""
-)
-LOOK = (
-    READ
-    + """
-return answer(tostring(w), tostring(u))
-"""
-)
 
 
 @dataclass(frozen=True)
@@ -192,9 +121,10 @@ class Budgets:
 
     def __init__(self, client: "redis.Redis", parts: int) -> None:
         self._client, self._processes = client, Processes(parts)
-        scripts = (TAKE, STAND_IN_LINE, HEED, LOOK)
-        self._take, self._line, self._heed, self._look = (client.register_script(text) for text in scripts)
+        self._take, self._line = client.register_script(scripts.TAKE), client.register_script(scripts.STAND_IN_LINE)
+        self._heed, self._look = client.register_script(scripts.HEED), client.register_script(scripts.LOOK)
         self._own: dict[str, Counter] = {}
+        self._left: dict[str, tuple[float, float, float]] = {}  # writes, units, and when Redis said so
         self._lock = threading.Lock()
         self._is_alone = False
         self._ask_again_at = 0.0
@@ -205,6 +135,7 @@ class Budgets:
         said = self._ask(self._take, key, cost.writes, cost.units, spare)
         if said is None:
             return timedelta(seconds=self._counter(key).take(cost, spare))
+        self._left[key] = (float(said[1]), float(said[2]), time.monotonic())
         return timedelta(milliseconds=int(said[0]))
 
     def stand_in_line(self, key: str, writes: int) -> timedelta:
@@ -218,7 +149,17 @@ class Budgets:
         """Lower the buckets to these parts of their sizes at most, and let nothing go out for a pause."""
         seconds = pause.total_seconds()
         self._counter(key).heed(writes, units, seconds)  # in any case: Redis may be away, or forget
-        self._ask(self._heed, key, writes, units, seconds * 1000)
+        if seconds or not self._is_known(key, writes, units):
+            self._ask(self._heed, key, writes, units, seconds * 1000)
+
+    def _is_known(self, key: str, writes: float, units: float) -> bool:
+        """Whether Redis counts no more than that already, by its last answer and what can have come since."""
+        left = self._left.get(key)
+        if left is None:
+            return False
+        passed = time.monotonic() - left[2]
+        rates = ((_careful(WRITES), writes, left[0]), (_careful(READ_UNITS), units, left[1]))
+        return all(part >= 1 or had + passed * rate.per_second <= part * rate.size for rate, part, had in rates)
 
     def look(self, key: str) -> Level:
         """What is left now."""

@@ -17,7 +17,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from registrations import encryption
-from registrations.models import AuditEvent
+from registrations.models import AuditEvent, statements
 
 CHAIN_LOCK = 0x53594E43  # "SYNC": any number will do, it only has to be ours alone
 GENESIS = "0" * 64
@@ -151,7 +151,7 @@ def _chain(events: list[AuditEvent]) -> None:
         event.at = timezone.now()  # under the lock: times run with the chain
         said["at"] = _plain(event.at)
         event.digest = newest = _digest(said, event.key_id)
-    AuditEvent.objects.bulk_create(events)
+    statements.insert(events)
 
 
 def digest_of(event: AuditEvent) -> str:

@@ -29,7 +29,7 @@ TOO_LONG = "was tried for two hours. Look at what it needs, then resume."
 
 def write(operation: Operation, token: str, /, **values: Any) -> None:
     """Write under the lease. Raises LeaseLostError where another worker has it, or a person ended the operation."""
-    if Operation.objects.held(operation.pk, token).update(**values) != 1:
+    if not Operation.objects.write_held(operation.pk, token, values):
         raise LeaseLostError
     for name, value in values.items():
         setattr(operation, name, value)

@@ -36,10 +36,11 @@ def test_an_action_reads_as_a_sentence(action: str, subject: str, sentence: str)
 @pytest.fixture
 def event(instance: UmpInstance) -> AuditEvent:
     with audit.atomic():
-        return audit.record(
+        audit.record(
             "instance.address_changed", actor=OLGA, subject=instance, before={"ump_url": "https://old.example"},
             after={"ump_url": "https://new.example"}, reason="The UMP moved",
         )  # fmt: skip
+    return AuditEvent.objects.latest("id")
 
 
 def test_the_list_tells_who_did_what_and_why(auditor_client: Client, event: AuditEvent) -> None:

@@ -1,0 +1,73 @@
+"""What Redis does with a budget, in Lua: each script runs as one step, by Redis' own clock."""
+
+# w and u: tokens; at: when they were counted; b: blocked until; l: when the next in the line may come. All in milliseconds.
+# Every script says first how long the pause still is, and how many processes there are.
+READ = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local row = redis.call('HMGET', KEYS[1], 'w', 'u', 'at', 'b', 'l')
+local passed = math.max(0, now - (tonumber(row[3]) or now))
+local w = math.min(tonumber(ARGV[1]), (tonumber(row[1]) or tonumber(ARGV[1])) + passed * tonumber(ARGV[2]))
+local u = math.min(tonumber(ARGV[3]), (tonumber(row[2]) or tonumber(ARGV[3])) + passed * tonumber(ARGV[4]))
+local b = math.min(tonumber(row[4]) or 0, now + 3600000)
+local l = math.min(tonumber(row[5]) or 0, now + 60000)
+local function keep()
+  redis.call('HSET', KEYS[1], 'w', tostring(w), 'u', tostring(u), 'at', now, 'b', b, 'l', tostring(l))
+  redis.call('EXPIRE', KEYS[1], math.max(ARGV[5], math.ceil((b - now) / 1000)))
+end
+if ARGV[7] ~= '' then
+  redis.call('ZADD', KEYS[2], now, ARGV[7])
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[6])
+  redis.call('EXPIRE', KEYS[2], ARGV[5])
+end
+local function answer(...)
+  return {math.max(0, b - now), redis.call('ZCARD', KEYS[2]), ...}
+end
+"""
+TAKE = (
+    READ
+    + """
+local writes, units, spare = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local wait = math.max(0, b - now)
+local short_w, short_u = writes - w + spare * ARGV[1], units - u + spare * ARGV[3]
+if writes > 0 and short_w > 0 then wait = math.max(wait, short_w / ARGV[2]) end
+if units > 0 and short_u > 0 then wait = math.max(wait, short_u / ARGV[4]) end
+if wait == 0 then
+  w, u = w - writes, u - units
+elseif spare > 0 and (writes > 0 or units > 0) then
+  l = math.max(l, now + wait) + writes / ARGV[2] + units / ARGV[4]
+  wait = l - now
+end
+keep()
+return answer(math.ceil(wait), tostring(w), tostring(u))
+"""
+)
+STAND_IN_LINE = (
+    READ
+    + """
+local writes, spare = tonumber(ARGV[8]), tonumber(ARGV[9])
+local short = writes - w + spare * ARGV[1]
+local wait = math.max(0, b - now, short / ARGV[2])
+if wait > 0 or l > now then
+  l = math.max(l, now + wait) + writes / ARGV[2]
+  wait = l - now
+end
+keep()
+return answer(math.ceil(wait))
+"""
+)
+HEED = (
+    READ
+    + """
+w, u = math.min(w, ARGV[8] * ARGV[1]), math.min(u, ARGV[9] * ARGV[3])
+b = math.max(b, now + ARGV[10])
+keep()
+return answer()
+"""
+)
+LOOK = (
+    READ
+    + """
+return answer(tostring(w), tostring(u))
+"""
+)

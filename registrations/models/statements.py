@@ -1,0 +1,51 @@
+"""Two statements, written out: those that the engine sends again and again, ten times and more for each registration.
+
+Django builds each anew from a queryset, and that took longer than the database needs to carry it out. Columns and values still
+come from the models. For plain values only: whoever needs an expression uses a queryset.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from django.db import connection, models
+
+
+def insert(rows: Sequence[models.Model]) -> None:
+    """Insert rows of one model in one statement; the database chooses their keys, and the rows do not learn them."""
+    fields = [field for field in rows[0]._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(_quoted(field.column) for field in fields)
+    places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * len(rows))
+    values = [_value(field, getattr(row, field.attname)) for row in rows for field in fields]
+    _execute(f"INSERT INTO {_quoted(rows[0]._meta.db_table)} ({columns}) VALUES {places}", values)  # noqa: S608
+
+
+def update(model: type[models.Model], where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+    """Set these values where all of those hold; the number of rows."""
+    changed, asked = _columns(model, values), _columns(model, where)
+    return _execute(
+        f"UPDATE {_quoted(model._meta.db_table)} SET {', '.join(changed)} WHERE {' AND '.join(asked)}",  # noqa: S608
+        [*changed.values(), *asked.values()],
+    )
+
+
+def _columns(model: type[models.Model], named: Mapping[str, Any]) -> dict[str, Any]:
+    """`"column" = %s` and the value in the database's form."""
+    found: dict[str, Any] = {}
+    for name, value in named.items():
+        field = cast("models.Field[Any, Any]", model._meta.get_field(name))
+        found[f"{_quoted(field.column)} = %s"] = _value(field, value)
+    return found
+
+
+def _value(field: "models.Field[Any, Any]", value: Any) -> Any:
+    return field.get_db_prep_save(value, connection)
+
+
+def _quoted(name: str | None) -> str:
+    return connection.ops.quote_name(str(name))
+
+
+def _execute(statement: str, values: Sequence[Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return int(cursor.rowcount)
