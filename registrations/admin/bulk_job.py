@@ -26,20 +26,34 @@ class Act:
     """What may be done with a part: its service, the states that allow it, and what the page says before."""
 
     title: str
+    heading: str
     run: Callable[..., None]
     states: tuple[str, ...]
     intro: str
     done: str
+    needs_failures: bool = False
+
+    def fits(self, part: BulkPart, progress: bulk.Progress) -> bool:
+        """Whether it may be done now."""
+        return part.status in self.states and bool(not self.needs_failures or progress.failed or progress.refused)
 
 
 ACTS = {
     "pause": Act(
-        "Pause", bulk.pause, (Status.RUNNING,), "Nothing more is begun in this tenant. What is at work goes on to its end.",
-        "Paused.",
+        "Pause", "Pause the job in", bulk.pause, (Status.RUNNING,),
+        "Nothing more is begun in this tenant. What is at work goes on to its end.", "Paused.",
     ),
-    "resume": Act("Resume", bulk.resume, (Status.PAUSED,), "The job goes on with the next instance.", "It goes on."),
+    "resume": Act(
+        "Resume", "Resume the job in", bulk.resume, (Status.PAUSED,), "The job goes on with the next instance.",
+        "It goes on.",
+    ),
+    "try-again": Act(
+        "Try again what failed", "Try again what failed in", bulk.try_again, (Status.RUNNING, Status.PAUSED, Status.COMPLETED),
+        "Mend first what stopped them. Each instance that failed or was refused is provisioned once more, at the job's pace. "
+        "What is there already is found: nothing is made twice.", "They are to do again.", needs_failures=True,
+    ),
     "cancel": Act(
-        "Cancel", bulk.cancel, (Status.RUNNING, Status.PAUSED),
+        "Cancel", "Cancel the job in", bulk.cancel, (Status.RUNNING, Status.PAUSED),
         "What was not begun is given up, and so is what waits. What a worker is at now ends its turn first, then it is "
         "cancelled too. What is made already stays as it is.", "Cancelled.",
     ),
@@ -117,14 +131,14 @@ class BulkJobAdmin(ReadOnlyAdmin):
                 tasks.feed_on_commit()
             return self.back_to(part.job)
         return self.confirmation(
-            request, subject=part.job, title=f"{act.title} the job in {part.tenant}", button=act.title,
+            request, subject=part.job, title=f"{act.heading} {part.tenant}", button=act.title,
             intro=[act.intro], danger=name == "cancel",
         )  # fmt: skip
 
     def describe(self, request: HttpRequest, job: BulkJob) -> dict[str, Any]:
         """What the page shows of a job."""
         rows = [self._row(request, part) for part in job.parts.all()]
-        trouble = Q(operation__status="failed") | Q(status=BulkItem.Status.REFUSED) | Q(operation__waits_for="staff")
+        trouble = bulk.STOPPED | Q(operation__waits_for="staff")
         items = BulkItem.objects.filter(part__job=job).select_related("instance__provider", "operation")
         # Of a part that has ended: what a worker had when it was cancelled, or a person has resumed since.
         left = items.live().filter(part__status__in=(Status.CANCELLED, Status.COMPLETED)).exclude(trouble)
@@ -138,20 +152,18 @@ class BulkJobAdmin(ReadOnlyAdmin):
             "is_live": any(row.part.status in (Status.RUNNING, Status.PAUSED) or row.progress.live for row in rows),
             "parts_address": reverse("admin:registrations_bulkjob_parts", args=[job.pk]),
             "needy": items.filter(trouble).order_by("place")[:SHOWN],
+            "needy_count": items.filter(trouble).count(),
             "still_at_work": left.order_by("place")[:SHOWN],
         }
 
     def _row(self, request: HttpRequest, part: BulkPart) -> PartRow:
-        allowed = (
-            [name for name, act in ACTS.items() if part.status in act.states]
-            if self.has_act_permission(request)
-            else []
-        )
+        progress, may = bulk.progress(part), self.has_act_permission(request)
+        allowed = [name for name, act in ACTS.items() if may and act.fits(part, progress)]
         buttons = [
             (ACTS[name].title, reverse("admin:registrations_bulkjob_act", args=[part.pk, name])) for name in allowed
         ]
         left = elements.level(connections.budget_of(part.tenant).look())
-        return PartRow(part, bulk.progress(part), left, buttons)
+        return PartRow(part, progress, left, buttons)
 
     @admin.display(description="Job")
     def what(self, job: BulkJob) -> str:

@@ -45,8 +45,18 @@ SENTENCES = {
     "application.created": "made, or found, the application",
     "application.entered": "took note of the customer's own application",
     "application.found_gone": "found deleted for good the application",
+    "application.restored": "brought back the deleted application",
+    "application.restore_confirmed": "decided to bring back the deleted application of",
+    "application.purged": "deleted for good the application",
+    "application.purge_confirmed": "decided to delete for good the application of",
     "application.adopted": "took over the application",
     "application.adoption_confirmed": "confirmed taking over the application of",
+    "bulk.requested": "began the bulk job: {subject}",
+    "bulk.paused": "paused the bulk job: {subject}",
+    "bulk.resumed": "resumed the bulk job: {subject}",
+    "bulk.cancelled": "cancelled the bulk job: {subject}",
+    "bulk.tried_again": "let what failed be tried again in the bulk job: {subject}",
+    "bulk.completed": "completed the bulk job: {subject}",
     "secret.added": "added a client secret to",
     "secret.entered": "keeps the secret that the customer entered for",
     "secret.forgotten": "forgot the secret that the customer entered for",
@@ -79,6 +89,7 @@ MOVES = {
     "requested": "requested", "resumed": "resumed", "cancelled": "cancelled", "waiting": "paused",
     "succeeded": "completed", "failed": "could not complete",
 }  # fmt: skip
+OF_WHAT = ("Invitation of", "Connection of", "Provisioning asked for")  # how a subject begins that is no name
 STEP = re.compile(r"^(?P<kind>\w+)\.(?P<step>\w+)\.done$")
 
 
@@ -116,7 +127,7 @@ def _with_subject(template: str, subject: str) -> str:
 
 
 def _lower_first(subject: str) -> str:
-    return subject[:1].lower() + subject[1:] if subject.startswith(("Invitation of", "Connection of")) else subject
+    return subject[:1].lower() + subject[1:] if subject.startswith(OF_WHAT) else subject
 
 
 def words(name: str) -> str:

@@ -61,6 +61,7 @@ def describe(operation: Operation, user: Any) -> dict[str, Any]:
         "operation_message": message,
         "operation_code": code,
         "rows": rows,
+        "is_decided": is_decided(operation),
         "is_due": operation.next_attempt_at is not None and operation.next_attempt_at <= timezone.now(),
         "progress": f"{done} of {len(rows)} steps are done",
         "taken": elements.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",
@@ -91,7 +92,7 @@ def buttons(operation: Operation, user: Any) -> list[Button]:
     waits = operation.status == Operation.Status.WAITING
     if waits and operation.error_code.startswith("handover") and user.has_perm("registrations.view_umpinstance"):
         found.append(Button("Open the hand-over sheet", address(operation, "hand_over"), "primary"))
-    if waits and user.has_perm("registrations.provision_umpinstance"):
+    if waits and user.has_perm("registrations.provision_umpinstance") and not is_decided(operation):
         found += [
             Button(title, address(operation, name), variant)
             for code, title, name, variant in DECISIONS
@@ -106,6 +107,14 @@ def buttons(operation: Operation, user: Any) -> list[Button]:
     if operation.status in (Operation.Status.QUEUED, Operation.Status.WAITING):
         found.append(Button("Cancel", address(operation, "cancel")))
     return found
+
+
+def is_decided(operation: Operation) -> bool:
+    """Whether a person has said what becomes of the application, and a worker has yet to carry it out."""
+    if operation.status != Operation.Status.WAITING or operation.next_attempt_at is None:
+        return False  # while it asks, it waits for nothing but a person
+    note = {twins.ADOPTION_NEEDED: "adoption_confirmed_by", twins.DELETED_TWIN: "twin_choice"}.get(operation.error_code)
+    return bool(note and operation.notes.get(note))
 
 
 def address(operation: Operation, name: str) -> str:

@@ -24,6 +24,9 @@ AT_WORK = 48  # operations of one part that are live at a time: enough to use up
 AT_ONCE = 8  # are begun in one transaction, once there is room for so many
 RATE_OVER = timedelta(minutes=3)  # the rate is counted over this long
 Status = BulkPart.Status
+STOPPED = Q(operation__status=Operation.Status.FAILED) | Q(
+    status=BulkItem.Status.REFUSED
+)  # items that may be tried again
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,26 @@ def cancel(part: BulkPart, *, actor: audit.Actor) -> None:
         except WrongStateError:  # at work: once its turn ends
             part.items.live().filter(pk=item.pk).update(status=BulkItem.Status.CANCELLED)
     settle_cancelled()
+
+
+def try_again(part: BulkPart, *, actor: audit.Actor) -> None:
+    """Let what failed or was refused begin once more, at the job's pace, each by an operation that finds what is there.
+
+    Raises WrongStateError where nothing has, or the part was cancelled.
+    """
+    with audit.atomic():
+        current = BulkPart.objects.select_for_update(no_key=True).get(pk=part.pk)
+        if current.status == Status.CANCELLED:
+            raise WrongStateError("The job was cancelled in this tenant. Choose the instances anew.")
+        stopped = current.items.filter(STOPPED).values("pk")
+        number = BulkItem.objects.filter(pk__in=stopped).update(
+            status=BulkItem.Status.PENDING, operation=None, message=""
+        )
+        if not number:
+            raise WrongStateError("Nothing has failed here.")
+        BulkPart.objects.filter(pk=part.pk, status=Status.COMPLETED).update(status=Status.RUNNING, ended_at=None)
+        told = {"tenant": str(part.tenant), "instances": number}
+        audit.record("bulk.tried_again", actor=actor, subject=part.job, after=told)
 
 
 def settle_cancelled(operation_id: Any = None) -> None:

@@ -201,6 +201,7 @@ STAFF = [
     Scene("bulk-job-cancelled", staff(f"{BULK}_change", job("cancelled"))),
     Scene("bulk-job-as-auditor", staff(f"{BULK}_change", job("at-work"), name="arthur")),
     Scene("bulk-job-cancel", staff(f"{BULK}_act", part("at-work"), "cancel")),
+    Scene("bulk-job-try-again", staff(f"{BULK}_act", part("at-work"), "try-again")),
     Scene("history", staff("registrations_auditevent_changelist")),
     Scene("history-entry", staff("registrations_auditevent_change", first(AuditEvent))),
     Scene("own-password", staff("password_change")),

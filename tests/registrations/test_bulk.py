@@ -233,6 +233,53 @@ def test_each_tenant_is_a_part_of_its_own(instances: list[UmpInstance]) -> None:
     assert len(begun) == 1
 
 
+def test_what_failed_or_was_refused_is_tried_again_at_the_jobs_pace(
+    part: BulkPart, instances: list[UmpInstance]
+) -> None:
+    by_a_person = provisioning.request(instances[0], actor=OLGA)
+    while begun := bulk.feed():
+        Operation.objects.filter(pk__in=begun).update(status="failed", ended_at=timezone.now(), next_attempt_at=None)
+    Operation.objects.filter(pk=by_a_person.pk).update(status="succeeded", next_attempt_at=None)
+    part.refresh_from_db()
+    assert (part.status, bulk.progress(part).failed, bulk.progress(part).refused) == ("completed", 11, 1)
+    bulk.try_again(part, actor=OLGA)
+    part.refresh_from_db()
+    progress = bulk.progress(part)
+    assert (part.status, part.ended_at, progress.pending, progress.ended) == ("running", None, 12, 0)
+    assert len(bulk.feed()) == 5
+    assert AuditEvent.objects.get(action="bulk.tried_again").after["instances"] == 12
+
+
+def test_nothing_is_tried_again_where_nothing_failed_or_the_part_was_cancelled(part: BulkPart) -> None:
+    bulk.feed()
+    with pytest.raises(WrongStateError, match="Nothing has failed"):
+        bulk.try_again(part, actor=OLGA)
+    end(part, 2, "failed")
+    bulk.cancel(part, actor=OLGA)
+    with pytest.raises(WrongStateError, match="Choose the instances anew"):
+        bulk.try_again(part, actor=OLGA)
+
+
+def test_the_job_s_page_counts_what_needs_a_person_and_lets_it_be_tried_again(
+    part: BulkPart, operator_client: Client, auditor_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = reverse("admin:registrations_bulkjob_change", args=[part.job_id])
+    address = reverse("admin:registrations_bulkjob_act", args=[part.pk, "try-again"])
+    bulk.feed()
+    assert address not in operator_client.get(page).content.decode()
+    end(part, 3, "failed")
+    monkeypatch.setattr("registrations.admin.bulk_job.SHOWN", 2)
+    text = operator_client.get(page).content.decode()
+    assert "What needs you: 3" in text
+    assert "The first 2 are shown." in text
+    assert address in text
+    assert address not in auditor_client.get(page).content.decode()
+    assert b"nothing is made twice" in operator_client.get(address).content
+    assert BulkItem.objects.filter(operation__status="failed").count() == 3
+    operator_client.post(address)
+    assert BulkItem.objects.filter(operation__status="failed").count() == 0
+
+
 def test_the_expected_end_follows_from_the_rate(part: BulkPart) -> None:
     bulk.feed()
     BulkJob.objects.update(created_at=timezone.now() - timedelta(minutes=3))

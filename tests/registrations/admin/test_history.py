@@ -1,6 +1,9 @@
 """The history reads as sentences, for everybody, and cannot be written."""
 
+import re
+
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -11,6 +14,8 @@ from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:registrations_auditevent_changelist"
+SUBJECTS = "|".join({action.partition(".")[0] for action in sentences.SENTENCES})
+RECORDED = re.compile(rf'"((?:{SUBJECTS})\.[a-z_]+)"')
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,16 @@ LIST = "admin:registrations_auditevent_changelist"
 )  # fmt: skip
 def test_an_action_reads_as_a_sentence(action: str, subject: str, sentence: str) -> None:
     assert sentences.phrase(action, subject) == sentence
+
+
+def test_every_action_that_the_product_writes_reads_as_a_sentence() -> None:
+    written: set[str] = set()
+    for folder in ("registrations", "onboarding"):
+        for file in (settings.BASE_DIR / folder).rglob("*.py"):
+            written |= set(RECORDED.findall(file.read_text()))
+    assert {"bulk.requested", "application.restored", "secret.found_gone", "bulk.paused"} <= written
+    unread = {action for action in written if sentences.phrase(action, "x").startswith("did ")}
+    assert unread == set()
 
 
 @pytest.fixture

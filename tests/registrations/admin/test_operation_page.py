@@ -133,3 +133,23 @@ def test_a_cancelled_provisioning_raises_no_alarm_and_leaves_a_draft(
     assert ">Draft<" in page
     assert 'name="app_name"' in page  # it may be edited,
     assert reverse("admin:registrations_umpinstance_provision", args=[instance.pk]) in page  # and provisioned
+
+
+@pytest.mark.parametrize(
+    ("code", "decided", "button"),
+    [
+        ("deleted_twin", {"twin_choice": "restore"}, "Restore"),
+        ("adoption_needed", {"adoption_confirmed_by": "Olga Operator"}, "Take over"),
+    ],
+)
+def test_once_a_person_has_decided_the_page_says_so_and_asks_no_more(
+    operator_client: Client, operation: Operation, code: str, decided: dict[str, str], button: str
+) -> None:
+    stand(operation, error_code=code)
+    assert f">{button}</a>" in live(operator_client, operation)
+    stand(operation, notes=decided, next_attempt_at=timezone.now())
+    page = live(operator_client, operation)
+    assert f">{button}</a>" not in page
+    assert "Decided: a worker carries it out." in page
+    stand(operation, next_attempt_at=None)  # it was refused, and asks again
+    assert f">{button}</a>" in live(operator_client, operation)
