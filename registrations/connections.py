@@ -19,7 +19,7 @@ from registrations.clients.entra import AppToken, EntraClient, EntraRefusedError
 from registrations.clients.graph import GraphClient
 from registrations.clients.http import RemoteSession, origin_of
 from registrations.clients.ump import UmpClient
-from registrations.errors import PersonNeededError, RemoteRejectedError
+from registrations.errors import PersonNeededError, RemoteRejectedError, RemoteUnavailableError
 from registrations.models import EntraTenant, UmpInstance
 from registrations.models.tenants import validate_ump_url
 
@@ -37,12 +37,13 @@ RENEW_BEFORE = timedelta(minutes=5)
 LONGEST_IDLE = 60.0  # seconds; something on the way may drop a quiet connection without a word
 MOST_SESSIONS = 16  # that one thread keeps: Entra, Graph, and the UMPs it met last
 
+TOO_MANY = "429"  # the code of a busy answer that asks for fewer calls
 KEEP_FOR_BULK = 300.0  # seconds; Microsoft's tokens last an hour
 
 T = TypeVar("T")
 Tokens = dict[tuple[str, ...], AppToken]
 _turn: ContextVar[Tokens | None] = ContextVar("turn", default=None)
-_keeps_own_tokens: ContextVar[bool] = ContextVar("keeps_own_tokens", default=False)
+_is_one_of_many: ContextVar[bool] = ContextVar("is_one_of_many", default=False)
 
 
 class _Kept(threading.local):
@@ -63,19 +64,19 @@ _kept = _Kept()
 
 
 @contextlib.contextmanager
-def turn(*, keeps_own_tokens: bool = False) -> Iterator[None]:
+def turn(*, is_one_of_many: bool = False) -> Iterator[None]:
     """Keep application tokens for the length of a with block and no longer, and its connections for the next turn too.
 
-    `keeps_own_tokens`: one of many operations; the portal's own tokens, and what was asked with `asked_lately`, serve the
+    `is_one_of_many`: one of many operations; the portal's own tokens, and what was asked with `asked_lately`, serve the
     next ones too, for minutes. A token says what was granted when it was issued; the next turn sees what was granted since.
     A connection says nothing: sessions keep neither cookies nor credentials.
     """
-    before, kept_before = _turn.set({}), _keeps_own_tokens.set(keeps_own_tokens)
+    before, kept_before = _turn.set({}), _is_one_of_many.set(is_one_of_many)
     try:
         yield
     finally:
         _turn.reset(before)
-        _keeps_own_tokens.reset(kept_before)
+        _is_one_of_many.reset(kept_before)
 
 
 def entra() -> EntraClient:
@@ -132,16 +133,28 @@ def ump(instance: UmpInstance) -> UmpClient:
                 who="staff",
                 code="ump_credential_needed",
             )
-        return entra().app_token(
-            tenant_id=instance.ump_tenant_id or instance.provider.tenant.tenant_id,
-            app_id=instance.ump_client_id,
-            client_secret=secret,
-            scope=instance.ump_scope,
-        )
+        with pausing(instance.provider.tenant):
+            return entra().app_token(
+                tenant_id=instance.ump_tenant_id or instance.provider.tenant.tenant_id,
+                app_id=instance.ump_client_id,
+                client_secret=secret,
+                scope=instance.ump_scope,
+            )
 
     whose = ("ump", str(instance.pk), instance.ump_client_id, instance.ump_scope)
     token = _renewing(_explained(obtain, instance.host), whose, _tokens_of_turn())
     return UmpClient(_session(origin_of(instance.ump_url)), instance.ump_url, lambda: token(False))
+
+
+@contextlib.contextmanager
+def pausing(tenant: EntraTenant) -> Iterator[None]:
+    """A token is asked for within: a 429 of Microsoft's sign-in service makes all workers pause for this tenant."""
+    try:
+        yield
+    except RemoteUnavailableError as busy:
+        if busy.code == TOO_MANY:
+            budget_of(tenant).pause(busy.retry_after)
+        raise
 
 
 def require_ump_url(instance: UmpInstance) -> None:
@@ -166,9 +179,10 @@ def own_token(tenant: EntraTenant, client_secret: str | None = None) -> AppToken
             who="staff",
         )
     try:
-        return entra().app_token(
-            tenant_id=tenant.tenant_id, app_id=tenant.client_id, client_secret=secret, scope=GRAPH_SCOPE
-        )
+        with pausing(tenant):
+            return entra().app_token(
+                tenant_id=tenant.tenant_id, app_id=tenant.client_id, client_secret=secret, scope=GRAPH_SCOPE
+            )
     except EntraRefusedError as refusal:
         raise RemoteRejectedError(
             f"Microsoft does not accept SyncPortal's credential in {tenant.name} ({refusal.code}). Check its tenant ID, "
@@ -210,14 +224,14 @@ def _tokens_of_turn() -> Tokens:
 
 
 def _own_tokens() -> Tokens:
-    if not _keeps_own_tokens.get():
+    if not _is_one_of_many.get():
         return _tokens_of_turn()
     return _kept_for_bulk().tokens
 
 
 def asked_lately(about: tuple[str, ...], ask: Callable[[], T]) -> T:
     """What a tenant said to the operation before, in a bulk job; otherwise it is asked. For what changes once in months."""
-    if not _keeps_own_tokens.get():
+    if not _is_one_of_many.get():
         return ask()
     answers = _kept_for_bulk().answers
     if about not in answers:
@@ -232,7 +246,7 @@ def _kept_for_bulk() -> _Kept:
     return _kept
 
 
-def forget_tokens() -> None:
+def forget_what_was_asked() -> None:
     """Ask for new ones, and anew for what was asked lately: they say what was granted when they were issued."""
     _kept.forget()
 

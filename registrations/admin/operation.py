@@ -89,7 +89,8 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         """End it; what was done stays."""
         if request.method == "POST":
             done = "The operation is cancelled."
-            self.attempt(request, lambda: operations.cancel(operation, actor=actor_of(request)), done)
+            if self.attempt(request, lambda: operations.cancel(operation, actor=actor_of(request)), done):
+                tasks.feed_on_commit()  # it may have made room in a bulk job
             return self.back_to(operation)
         return self._ask(request, operation, "Cancel operation", CANCEL, danger=True)
 

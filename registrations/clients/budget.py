@@ -33,7 +33,8 @@ NEAR_LIMIT = 0.8  # from here on Microsoft says how much of the quota is used
 LOOK_FOR_REDIS_AGAIN = 5.0  # seconds
 FORGET_AFTER = 900  # seconds without a call, once no pause lasts: by then every bucket is full
 CLOCKS_DIFFER = 0.2  # seconds that two clocks may drift apart during a pause
-PROCESSES = "syncportal:processes"  # in Redis: who counts there, and when each gave a sign of life
+# In Redis: who counts there, and when each gave a sign of life; and since when it has been counting.
+PROCESSES, COUNTING = "syncportal:processes", "syncportal:counting"
 
 # Whether the work in hand may wait behind a person's.
 is_bulk: ContextVar[bool] = ContextVar("is_bulk", default=False)
@@ -104,6 +105,12 @@ class Counter:
             self._refill()
             return Level(self._left["w"], self._left["u"], timedelta(seconds=self.pause()), shared=False)
 
+    def parts_left(self) -> tuple[float, float]:
+        """Writes and units that are left, as parts of this process's share."""
+        with self._lock:
+            _, rates = self._refill()
+            return self._left["w"] / rates["w"].size, self._left["u"] / rates["u"].size
+
     def _rates(self) -> dict[str, Rate]:
         parts = self._parts()
         return {"w": _careful(WRITES.share(parts)), "u": _careful(READ_UNITS.share(parts))}
@@ -127,6 +134,7 @@ class Budgets:
         self._left: dict[str, tuple[float, float, float]] = {}  # writes, units, and when Redis said so
         self._lock = threading.Lock()
         self._is_alone = False
+        self._untold: set[str] = set()  # budgets from which this process took while it was alone
         self._ask_again_at = 0.0
 
     def take(self, key: str, cost: Cost, *, bulk: bool) -> timedelta:
@@ -134,6 +142,7 @@ class Budgets:
         spare = RESERVE if bulk else 0.0
         said = self._ask(self._take, key, cost.writes, cost.units, spare)
         if said is None:
+            self._untold.add(key)
             return timedelta(seconds=self._counter(key).take(cost, spare))
         self._left[key] = (float(said[1]), float(said[2]), time.monotonic())
         return timedelta(milliseconds=int(said[0]))
@@ -173,6 +182,10 @@ class Budgets:
         if time.monotonic() < self._ask_again_at:
             return None
         try:
+            if key in self._untold:
+                # Redis filled its bucket meanwhile. What is left of our share says how full it may be at most.
+                self._run(self._heed, key, *self._counter(key).parts_left(), 0.0)
+                self._untold.discard(key)
             pause, said = self._run(script, key, *arguments)
             missed = self._counter(key).pause()
             if missed > pause + CLOCKS_DIFFER:
@@ -192,7 +205,7 @@ class Budgets:
     def _run(self, script: Script, key: str, *arguments: float) -> tuple[float, list[Any]]:
         name, asked_at = self._processes.sign_of_life(), time.monotonic()
         words: list[str | float] = [*_figures(), COUNTED_FOR * 1000, name, *arguments]
-        pause, number, *said = script(keys=[_name(key), PROCESSES], args=words)
+        pause, number, *said = script(keys=[_name(key), PROCESSES, COUNTING], args=words)
         self._processes.heard(name, number)
         # By the time of asking: ours never ends after Redis' own, or the pause would grow each time it is told.
         self._counter(key).pause_until(asked_at + pause / 1000)
@@ -259,6 +272,10 @@ class Budget:
         """Microsoft answered 429: all workers pause for this tenant, and the bucket is empty."""
         writes, units = (1.0, 0.0) if method == "GET" else (0.0, 1.0)
         self._budgets.heed(self._key, writes=writes, units=units, pause=retry_after or UNTOLD)
+
+    def pause(self, retry_after: timedelta | None) -> None:
+        """Microsoft's sign-in service answered 429 for this tenant: all workers pause there."""
+        self._budgets.heed(self._key, pause=retry_after or UNTOLD)
 
     def heed(self, method: str, used: str | None) -> None:
         """An answer's x-ms-throttle-limit-percentage: how much of the quota is used, from 0.8 on."""

@@ -1,14 +1,23 @@
 """What Redis does with a budget, in Lua: each script runs as one step, by Redis' own clock."""
 
 # w and u: tokens; at: when they were counted; b: blocked until; l: when the next in the line may come. All in milliseconds.
-# Every script says first how long the pause still is, and how many processes there are.
+# Every script says first how long the pause still is, and how many processes there are. A Redis that began to count a moment
+# ago, or was emptied, does not know what was used before: a bucket that it does not know holds a tenth, and what came since.
 READ = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local row = redis.call('HMGET', KEYS[1], 'w', 'u', 'at', 'b', 'l')
 local passed = math.max(0, now - (tonumber(row[3]) or now))
-local w = math.min(tonumber(ARGV[1]), (tonumber(row[1]) or tonumber(ARGV[1])) + passed * tonumber(ARGV[2]))
-local u = math.min(tonumber(ARGV[3]), (tonumber(row[2]) or tonumber(ARGV[3])) + passed * tonumber(ARGV[4]))
+local since = tonumber(redis.call('GET', KEYS[3]))
+if not since then
+  since = now
+  redis.call('SET', KEYS[3], now)
+end
+local counted = math.max(0, now - since)
+local w = tonumber(row[1]) or ARGV[1] / 10 + counted * ARGV[2]
+local u = tonumber(row[2]) or ARGV[3] / 10 + counted * ARGV[4]
+w = math.min(tonumber(ARGV[1]), w + passed * ARGV[2])
+u = math.min(tonumber(ARGV[3]), u + passed * ARGV[4])
 local b = math.min(tonumber(row[4]) or 0, now + 3600000)
 local l = math.min(tonumber(row[5]) or 0, now + 60000)
 local function keep()

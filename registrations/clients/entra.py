@@ -19,7 +19,7 @@ from msal import ConfidentialClientApplication
 from msal import SerializableTokenCache as TokenCache
 from msal.exceptions import MsalServiceError
 
-from registrations.clients.http import RemoteSession, exchange, json_of
+from registrations.clients.http import RemoteSession, busy_of, exchange, json_of
 from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavailableError
 
 SERVICE = "Microsoft's sign-in service"
@@ -120,7 +120,7 @@ class DiscoveryMemory:
         ends_at, document = self._kept.get(url, (0.0, None))
         if document and ends_at > time.monotonic():
             return document
-        answer = self._session.get(url, **kwargs)
+        answer = _not_busy(self._session.get(url, **kwargs))
         if url.endswith(DISCOVERY_PATH) and _is_discovery(answer):
             if len(self._kept) >= MOST_DOCUMENTS:
                 self.forget()
@@ -128,8 +128,8 @@ class DiscoveryMemory:
         return answer
 
     def post(self, url: str, **kwargs: Any) -> requests.Response:
-        """As the session does it."""
-        return self._session.post(url, **kwargs)
+        """As the session does it. Raises RemoteUnavailableError where Entra is busy: MSAL drops the Retry-After."""
+        return _not_busy(self._session.post(url, **kwargs))
 
     def close(self) -> None:
         """The session is not ours to close."""
@@ -332,6 +332,14 @@ class EntraClient:
             return question(app)
         except UNAVAILABLE as error:
             raise RemoteUnavailableError(f"{SERVICE} did not answer.") from error
+
+
+def _not_busy(response: requests.Response) -> requests.Response:
+    """The answer. Raises RemoteUnavailableError with Entra's Retry-After where it says that it is busy."""
+    busy = busy_of(response, SERVICE)
+    if busy:
+        raise busy
+    return response
 
 
 def refresh_token_in(cache: str) -> str:

@@ -88,14 +88,22 @@ def exchange(session: RemoteSession, service: str, method: str, url: str, **kwar
         response = session.request(method, url, **kwargs)
     except requests.RequestException as error:
         raise RemoteUnavailableError(f"{service} did not answer ({_reason(error)}).") from error
-    if response.status_code in BUSY:
-        raise RemoteUnavailableError(
-            f"{service} is busy (HTTP {response.status_code}).",
-            retry_after=retry_after(response.headers.get("Retry-After")),
-            code=str(response.status_code),
-            request_id=response.headers.get("request-id", ""),
-        )
+    busy = busy_of(response, service)
+    if busy:
+        raise busy
     return response
+
+
+def busy_of(response: requests.Response, service: str) -> RemoteUnavailableError | None:
+    """What an answer means that says "come back later", with its Retry-After; None for any other."""
+    if response.status_code not in BUSY:
+        return None
+    return RemoteUnavailableError(
+        f"{service} is busy (HTTP {response.status_code}).",
+        retry_after=retry_after(response.headers.get("Retry-After")),
+        code=str(response.status_code),
+        request_id=response.headers.get("request-id", ""),
+    )
 
 
 def json_of(response: requests.Response, service: str) -> dict[str, Any]:

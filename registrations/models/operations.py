@@ -1,6 +1,5 @@
 """The operation: a row that is both the queue and the record of one piece of remote work."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -8,7 +7,6 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, When
 
-from registrations.models import statements
 from registrations.models.fields import EnvelopeField, Sealing
 
 
@@ -38,13 +36,6 @@ class OperationQuerySet(models.QuerySet["Operation"]):
             next_attempt_at=since_when,
         )  # fmt: skip
         return taken == 1
-
-    def write_held(self, pk: Any, lease: str, values: Mapping[str, Any]) -> bool:
-        """Write to the operation as long as this lease holds it; False where it does not any more. One guarded UPDATE."""
-        if any(hasattr(value, "resolve_expression") for value in values.values()):
-            return self.held(pk, lease).update(**values) == 1
-        guard = {"id": pk, "status": Operation.Status.RUNNING, "lease": lease}
-        return statements.update(Operation, guard, values) == 1
 
     def held(self, pk: Any, lease: str) -> Self:
         """The operation as long as this lease holds it: every write of a worker goes through this guard."""

@@ -9,9 +9,18 @@ from typing import Any, cast
 
 from django.db import connection, models
 
+MOST_ROWS = 500  # of one statement: SQLite may take no more than 32,766 values
+
 
 def insert(rows: Sequence[models.Model]) -> None:
-    """Insert rows of one model in one statement; the database chooses their keys, and the rows do not learn them."""
+    """Insert rows of one model whose keys the database chooses; the rows do not learn them."""
+    if not isinstance(rows[0]._meta.pk, models.AutoField):
+        raise TypeError(f"The keys of {rows[0]._meta.label} are not the database's to choose.")
+    for first in range(0, len(rows), MOST_ROWS):
+        _insert(rows[first : first + MOST_ROWS])
+
+
+def _insert(rows: Sequence[models.Model]) -> None:
     fields = [field for field in rows[0]._meta.concrete_fields if not field.primary_key]
     columns = ", ".join(_quoted(field.column) for field in fields)
     places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * len(rows))
@@ -20,7 +29,9 @@ def insert(rows: Sequence[models.Model]) -> None:
 
 
 def update(model: type[models.Model], where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    """Set these values where all of those hold; the number of rows."""
+    """Set these values where all of those hold, of which none may be None; the number of rows."""
+    if None in where.values():
+        raise TypeError("Nothing equals NULL.")
     changed, asked = _columns(model, values), _columns(model, where)
     return _execute(
         f"UPDATE {_quoted(model._meta.db_table)} SET {', '.join(changed)} WHERE {' AND '.join(asked)}",  # noqa: S608

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, cast
 
+from django.db import DataError, IntegrityError
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
@@ -24,6 +25,7 @@ AT_WORK = 48  # operations of one part that are live at a time: enough to use up
 AT_ONCE = 8  # are begun in one transaction, once there is room for so many
 RATE_OVER = timedelta(minutes=3)  # the rate is counted over this long
 Status = BulkPart.Status
+UNKNOWN = "SyncPortal met an error it does not know."
 STOPPED = Q(operation__status=Operation.Status.FAILED) | Q(
     status=BulkItem.Status.REFUSED
 )  # items that may be tried again
@@ -78,22 +80,22 @@ def _feed(parts: QuerySet[BulkPart]) -> list[Any]:
     begun: list[Any] = []
     for part in parts.select_related("job"):
         try:
-            begun += _feed_part(part)
+            _feed_part(part, begun)
         except Exception:
             # The last resort: what is wrong with one part holds up no other, and the sweep tries it again.
             logger.exception("Part %s of bulk job %s cannot be fed.", part.pk, part.job_id)
     return begun
 
 
-def _feed_part(part: BulkPart) -> list[Any]:
+def _feed_part(part: BulkPart, begun: list[Any]) -> None:
+    """Begin as many as there is room for. What has begun is added to the list at once: it is rung for whatever comes next."""
+    before = len(begun)
     if not _room_in(part):
-        return []
-    begun: list[Any] = []
+        return
     while (some := _begin_some(part)) is not None:
         begun += some
-    if not begun:
+    if len(begun) == before:
         _close_when_done(part)
-    return begun
 
 
 def after_turn(operation_id: Any) -> list[Any]:
@@ -232,7 +234,9 @@ def _next_of(part: BulkPart) -> list[BulkItem]:
     mine = BulkPart.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=part.pk, status=Status.RUNNING)
     if not mine.first():  # or somebody is at it
         return []
-    return list(part.items.pending().select_related("instance__provider__tenant")[: _room_in(part)])
+    chosen = part.items.pending().select_related("instance__provider__tenant")[: _room_in(part)]
+    # Each one's instance is locked as it is begun: in the order of `custody.lock`, or two could wait for each other.
+    return sorted(chosen, key=lambda item: item.instance_id)
 
 
 def _room_in(part: BulkPart) -> int:
@@ -252,6 +256,11 @@ def _requested(item: BulkItem, part: BulkPart) -> Operation | None:
         )
     except PortalError as refusal:
         mine.update(status=BulkItem.Status.REFUSED, message=str(refusal))
+        return None
+    except (DataError, IntegrityError):
+        # A mistake of ours, or a row that does not fit: the next feed would meet it again, and all beside it.
+        logger.exception("Item %s of bulk job %s cannot be begun.", item.pk, part.job_id)
+        mine.update(status=BulkItem.Status.REFUSED, message=f"{UNKNOWN} The log has it under {item.pk}.")
         return None
     mine.update(status=BulkItem.Status.BEGUN, operation=operation)
     return operation

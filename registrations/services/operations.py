@@ -25,6 +25,7 @@ LEASE, AGAIN = leases.LEASE, walking.AGAIN
 BULK = Operation.Lane.BULK
 LONGEST_LINE = timedelta(minutes=1)  # that a queued row waits for its turn; longer than a stopped worker's work settles
 LONGEST_WAIT = timedelta(hours=1)  # of a row that waits for time: what Retry-After may ask for
+LONGEST_LABEL = 255  # the width of the column; a host may be longer
 INSTANCE_NOTE = "instance"  # a note: the UMP instance whose address must not change while the operation lives
 
 
@@ -49,7 +50,7 @@ def request(
         lane=lane or kind.lane,
         subject_type=subject._meta.model_name or "",
         subject_id=subject.pk,
-        subject_label=str(subject),
+        subject_label=str(subject)[:LONGEST_LABEL],
         steps=[walking.fresh(step) for step in kind.steps],
         notes=notes or {},
         next_attempt_at=timezone.now(),

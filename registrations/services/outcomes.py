@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError
-from registrations.models import Operation
-from registrations.services import audit, leases, turns
+from registrations.models import Operation, statements
+from registrations.services import audit, kinds, leases, turns
 from registrations.services.kinds import Step, about, kind_of
 from registrations.services.leases import Lease, LeaseLostError
 
@@ -29,7 +29,12 @@ TOO_LONG = "was tried for two hours. Look at what it needs, then resume."
 
 def write(operation: Operation, token: str, /, **values: Any) -> None:
     """Write under the lease. Raises LeaseLostError where another worker has it, or a person ended the operation."""
-    if not Operation.objects.write_held(operation.pk, token, values):
+    if any(hasattr(value, "resolve_expression") for value in values.values()):
+        written = Operation.objects.held(operation.pk, token).update(**values)
+    else:  # the same guard, written out
+        guard = {"id": operation.pk, "status": Operation.Status.RUNNING, "lease": token}
+        written = statements.update(Operation, guard, values)
+    if written != 1:
         raise LeaseLostError
     for name, value in values.items():
         setattr(operation, name, value)
@@ -110,6 +115,17 @@ def put_back(operation: Operation, token: str, state: dict[str, Any], error: Not
         )  # fmt: skip
 
 
+def leave_to_others(operation: Operation, token: str) -> None:
+    """This worker's version does not know the kind: during an update another one does. It fails after two hours."""
+    state = operation.current_step
+    sentence = f"A worker's version does not know operations of kind {operation.kind!r}. Update all workers."
+    if state is None:
+        fail(operation, token, PortalError(sentence, code="unknown_kind"))
+        return
+    state.update(attempts=state["attempts"] + 1, started_at=state["started_at"] or _now())
+    put_back(operation, token, state, NotYetError(sentence, code="unknown_kind"))
+
+
 def wait_for_turn(operation: Operation, token: str, wait: QuotaSpentError) -> None:
     """Before the first call: nothing is begun, and the worker is free for another."""
     pause = wait.retry_after or FIRST_PAUSE
@@ -172,8 +188,8 @@ def fail(operation: Operation, token: str, error: PortalError) -> None:
         current.update(
             status="failed", ended_at=timezone.now().isoformat(), note=str(error), request_id=error.request_id
         )
-    parting = kind_of(operation).before_failing
-    said = parting(operation) if parting else ""
+    kind = kinds.known.get(operation.kind)
+    said = kind.before_failing(operation) if kind and kind.before_failing else ""
     operation.message, operation.error_code = f"{error} {said}".strip(), error.code
     close(operation, token, Operation.Status.FAILED)
 
@@ -289,8 +305,9 @@ def _write_end(operation: Operation, token: str, status: str) -> None:
 
 def _tell_end(operation: Operation, status: str) -> None:
     """What the outcome means for the subject, and the history."""
-    kind = kind_of(operation)
-    (kind.succeeded if status == Operation.Status.SUCCEEDED else kind.failed)(operation)
+    kind = kinds.known.get(operation.kind)
+    if kind:  # one that this version does not know means nothing that this version could write
+        (kind.succeeded if status == Operation.Status.SUCCEEDED else kind.failed)(operation)
     told = {"message": operation.message, "code": operation.error_code}
     _history(operation, f"{operation.kind}.{status}", {name: value for name, value in told.items() if value})
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from registrations import connections
 from registrations.clients.graph import GraphClient
 from registrations.clients.graph_objects import Application, SecretPolicy
-from registrations.errors import NotPermittedError, RemoteRejectedError, WrongStateError
+from registrations.errors import NotPermittedError, NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
 from registrations.services import (
     audit,
@@ -245,12 +245,22 @@ def _service_principal(operation: Operation) -> str:
 def _secret(operation: Operation) -> str:
     registration, instance, graph = _at_work_on(operation)
     policy = _policy(graph, instance.provider.tenant)
-    return client_secrets.ensure_secret(graph, registration, operation, longest=policy.longest)
+    try:
+        return client_secrets.ensure_secret(graph, registration, operation, longest=policy.longest)
+    except RemoteRejectedError:
+        # In a bulk job the policy may be minutes old. A refusal makes no secret, and the next attempt asks anew.
+        if operation.lane == Operation.Lane.BULK and _read_policy(graph) != policy:
+            connections.forget_what_was_asked()
+            raise NotYetError(
+                "The organisation has changed its policy for client secrets: SyncPortal reads it again."
+            ) from None
+        raise
 
 
 def _proof(operation: Operation) -> str:
-    registration, _, graph = _at_work_on(operation)
-    client_secrets.prove_secret(registration, operation)
+    registration, instance, graph = _at_work_on(operation)
+    with connections.pausing(instance.provider.tenant):
+        client_secrets.prove_secret(registration, operation)
     client_secrets.remove_strays(graph, registration, operation)
     return "Microsoft issued a token for it."
 
@@ -282,12 +292,12 @@ def _validation(operation: Operation) -> str:
 
 def _policy(graph: GraphClient, tenant: EntraTenant) -> SecretPolicy:
     whose = ("policy", tenant.tenant_id, tenant.client_id)
-    return turns.once("policy", lambda: connections.asked_lately(whose, lambda: _read_policy(graph)))
+    return turns.once("policy", lambda: _read_policy(graph, whose))
 
 
-def _read_policy(graph: GraphClient) -> SecretPolicy:
+def _read_policy(graph: GraphClient, kept_as: tuple[str, ...] = ()) -> SecretPolicy:
     try:
-        return graph.secret_policy()
+        return connections.asked_lately(kept_as, graph.secret_policy) if kept_as else graph.secret_policy()
     except NotPermittedError:  # Policy.Read.All is welcome, not needed
         return SecretPolicy(forbidden=False, longest="")
 

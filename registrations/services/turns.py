@@ -2,8 +2,9 @@
 
 A turn is seconds long, two minutes at most, and while an operation lives its subject's address cannot be edited. What a step
 decides by (the client secret's state, notes, the lease) is read afresh all the same, and so are credentials when a token
-is asked for. What a step writes and a repeated step would find out again may wait here for the commit that ends the step: one
-commit in place of two, and the history's chain is locked once.
+is asked for; but what this turn has made in Entra or saved in a UMP it knows from the answer. What a step writes and a repeated
+step would find out again may wait here for the commit that ends the step: one commit in place of two, and the history's chain
+is locked once.
 """
 
 import contextlib

@@ -27,8 +27,8 @@ from registrations.errors import (
     WrongStateError,
 )
 from registrations.models import Operation
-from registrations.services import leases, outcomes, turns
-from registrations.services.kinds import Step, kind_of
+from registrations.services import kinds, leases, outcomes, turns
+from registrations.services.kinds import Step
 from registrations.services.leases import Lease, LeaseLostError
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def _connections(operation: Operation) -> contextlib.AbstractContextManager[None
     """One of many may use the token of the one before; a step that is tried again wants one that knows the newest grants."""
     step = operation.current_step
     is_first_try = step is None or step["attempts"] == 0
-    return connections.turn(keeps_own_tokens=operation.lane == Operation.Lane.BULK and is_first_try)
+    return connections.turn(is_one_of_many=operation.lane == Operation.Lane.BULK and is_first_try)
 
 
 def fresh(step: Step) -> dict[str, Any]:
@@ -92,8 +92,11 @@ def fresh(step: Step) -> dict[str, Any]:
 
 
 def _walk(operation: Operation, lease: Lease) -> None:
+    kind = kinds.known.get(operation.kind)
+    if kind is None:
+        outcomes.leave_to_others(operation, lease.token)
+        return
     try:
-        kind = kind_of(operation)
         # An update may have brought a step that the row does not know yet.
         known = {state["name"]: state for state in operation.steps}
         operation.steps = [known.get(step.name) or fresh(step) for step in kind.steps]
@@ -168,7 +171,7 @@ def _must_stop(lease: Lease) -> bool:
 def _bear(operation: Operation, token: str, state: dict[str, Any], error: PortalError) -> None:
     """What each refusal of a step means for the operation."""
     if isinstance(error, RemoteRejectedError):
-        connections.forget_tokens()  # what is missing may be granted soon: the next turn needs a token that knows
+        connections.forget_what_was_asked()  # what is missing may be granted soon: the next turn needs a token that knows
     if isinstance(error, PersonNeededError):
         outcomes.wait_for_person(operation, token, state, error)
     elif isinstance(error, NotYetError):

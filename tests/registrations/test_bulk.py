@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import DataError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -87,6 +88,47 @@ def test_those_that_are_refused_hold_up_none_of_those_behind_them(
         provisioning.request(instance, actor=OLGA)
     assert len(bulk.feed()) == 5  # two beside the fourth refusal, then three
     assert BulkItem.objects.filter(status="refused").count() == 4
+
+
+def test_one_that_cannot_be_begun_is_refused_and_holds_up_none_beside_it(
+    part: BulkPart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 3)
+    request = provisioning.request
+
+    def breaks_for_the_second(instance: UmpInstance, **values: Any) -> Operation:
+        if instance.app_name == "ump1":
+            raise DataError("value too long")
+        return request(instance, **values)
+
+    monkeypatch.setattr(provisioning, "request", breaks_for_the_second)
+    assert len(bulk.feed()) == 5
+    (refused,) = part.items.filter(status="refused")
+    assert str(refused.pk) in refused.message
+    assert "ump1" in refused.instance.host
+
+
+def test_what_was_begun_is_rung_for_even_where_the_next_few_break(
+    part: BulkPart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 2)
+    begin, rounds = bulk._begin_some, iter([True])
+
+    def once(part: BulkPart) -> Any:
+        next(rounds)
+        return begin(part)
+
+    monkeypatch.setattr(bulk, "_begin_some", once)
+    assert len(bulk.feed()) == 2
+
+
+def test_a_host_that_is_longer_than_its_label_is_provisioned_all_the_same() -> None:
+    domain = ".".join(["a" * 60] * 3 + ["b" * 49, "example"])
+    instance = factories.make_instance(
+        app_name="u" * 63, provider=factories.make_provider(domain=domain), ump_url=f"https://ump.{domain}"
+    )
+    operation = provisioning.request(instance, actor=OLGA)
+    assert len(instance.host) > 255 == len(operation.subject_label)
 
 
 def test_an_operation_of_no_job_feeds_none(part: BulkPart) -> None:

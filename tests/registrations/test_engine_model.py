@@ -156,3 +156,16 @@ def test_the_engine_keeps_its_promises_whatever_happens() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("fate", FATES)
+def test_each_fate_of_each_call_leaves_what_it_should(fate: str) -> None:
+    """What chance may not reach: whatever a turn has kept in mind must end with it."""
+    for at in range(7):
+        engine = Engine()
+        engine.begin()
+        engine.work([*["fine"] * at, fate])
+        engine.there_is_one_application_at_most()
+        engine.teardown()

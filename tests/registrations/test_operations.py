@@ -472,16 +472,6 @@ def test_the_history_tells_request_steps_and_end_in_order(begin: Callable[..., O
     assert told == ["try.requested", "try.step0.done", "try.step1.done", "try.succeeded"]
 
 
-def test_a_kind_that_this_version_does_not_know_fails_once_and_can_be_resumed(begin: Callable[..., Operation]) -> None:
-    operation = begin(fine)
-    kind = kinds.known.pop("try")
-    operation = worked_on(operation)
-    assert (operation.status, operation.error_code) == ("failed", "unknown")
-    operations.register(kind)
-    operations.resume(operation, actor=ACTOR)
-    assert worked_on(operation).status == "succeeded"
-
-
 def breaks_where_an_end_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake of ours that meets even the commit of a failure."""
 
@@ -616,3 +606,25 @@ def test_resuming_from_an_old_page_does_not_undo_what_was_done_since(begin: Call
     operations.resume(old_page, actor=ACTOR)
     operation.refresh_from_db()
     assert [step["status"] for step in operation.steps] == ["done", "pending"]
+
+
+def test_a_kind_that_a_workers_version_does_not_know_is_left_to_others(begin: Callable[..., Operation]) -> None:
+    operation = begin(fine)
+    known = kinds.known.pop("try")
+    waits = worked_on(operation)
+    assert (waits.status, waits.error_code) == ("waiting", "unknown_kind")
+    assert "Update all workers" in waits.message
+    kinds.known["try"] = known
+    Operation.objects.update(next_attempt_at=timezone.now())
+    assert worked_on(operation).status == "succeeded"
+
+
+def test_a_kind_that_no_worker_knows_fails_with_its_sentence_after_two_hours(begin: Callable[..., Operation]) -> None:
+    operation = begin(fine)
+    kinds.known.pop("try")
+    worked_on(operation)
+    operation.steps[0].update(attempts=10, started_at=(timezone.now() - timedelta(hours=3)).isoformat(), uncounted=0)
+    Operation.objects.update(steps=operation.steps, next_attempt_at=timezone.now())
+    failed = worked_on(operation)
+    assert (failed.status, failed.error_code) == ("failed", "unknown_kind")
+    assert "Update all workers" in failed.message

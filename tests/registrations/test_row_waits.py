@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 
 from registrations.errors import WrongStateError
-from registrations.models import BulkItem, UmpInstance
+from registrations.models import BulkItem, BulkPart, UmpInstance
 from registrations.services import audit, bulk, custody, provisioning
 from tests import factories
 
@@ -84,3 +85,44 @@ def test_an_address_is_not_edited_past_an_operation_that_has_just_begun() -> Non
     assert "has not ended" in another.refusal
     instance.refresh_from_db()
     assert instance.ump_url == before
+
+
+def test_a_bulk_job_locks_its_instances_in_the_order_of_those_who_edit_addresses() -> None:
+    low, high = (UUID(int=number) for number in (1, 2))
+    # By name, and so by place in the job, the higher one comes first.
+    instances = [factories.make_instance(pk=high, app_name="a"), factories.make_instance(pk=low, app_name="b")]
+    part = bulk.request(instances, actor=audit.SYSTEM).parts.get()
+    with transaction.atomic():
+        UmpInstance.objects.select_for_update(no_key=True).get(pk=low)
+        another = begin_and_wait(bulk.feed)
+        UmpInstance.objects.select_for_update(no_key=True).get(pk=high)  # whoever has it would wait for ours
+    another.join(10)
+    assert part.items.live().count() == 2
+
+
+def test_a_part_that_somebody_feeds_is_left_to_them() -> None:
+    part = bulk.request([factories.make_instance()], actor=audit.SYSTEM).parts.get()
+    with transaction.atomic():
+        BulkPart.objects.select_for_update(no_key=True).get(pk=part.pk)
+        found: list[object] = []
+        another = Another(lambda: found.append(bulk.feed()))
+        another.start()
+        another.join(10)
+        assert found == [[]]
+    assert len(bulk.feed()) == 1
+
+
+def test_nothing_begins_any_more_once_pause_has_returned() -> None:
+    instances = [factories.make_instance(app_name=f"ump{number}") for number in range(3)]
+    part = bulk.request(instances, actor=audit.SYSTEM).parts.get()
+    with transaction.atomic():
+        UmpInstance.objects.select_for_update(no_key=True).get(pk=instances[0].pk)
+        feeding = begin_and_wait(bulk.feed)  # it has the part, and waits for the instance
+        pausing = Another(lambda: bulk.pause(part, actor=audit.SYSTEM))
+        pausing.start()
+        pausing.join(0.5)
+        assert pausing.is_alive()
+    feeding.join(10)
+    pausing.join(10)
+    part.refresh_from_db()
+    assert (part.status, part.items.live().count(), bulk.feed()) == ("paused", 3, [])

@@ -77,13 +77,34 @@ def test_a_first_provisioning_reads_seven_times_and_one_of_many_only_whether_the
 def test_what_a_policy_says_is_asked_again_after_a_refusal(
     provision: Callable[..., Operation], sandbox: Sandbox
 ) -> None:
-    connections.forget_tokens()
+    connections.forget_what_was_asked()
     for _ in range(2):
         provision(lane=BULK)
     assert asked(sandbox, "graph", "/policies/") == 1
-    connections.forget_tokens()  # as a refusal does
+    connections.forget_what_was_asked()  # as a refusal does
     provision(lane=BULK)
     assert asked(sandbox, "graph", "/policies/") == 2
+
+
+def test_a_policy_that_is_tightened_during_a_bulk_job_is_read_again(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox, work: Callable[[], None]
+) -> None:
+    connections.forget_what_was_asked()
+    provision(lane=BULK)
+    tenant = sandbox.world.tenant(instance.provider.tenant.tenant_id)
+    with sandbox.world.lock:
+        tenant.secret_policy.max_lifetime_days = 90
+    another = factories.make_instance(sandbox, app_name="umptoken2")
+    operation = provisioning.request(another, actor=audit.SYSTEM, lane=BULK)
+    work()
+    operation.refresh_from_db()
+    assert (operation.status, operation.steps[3]["name"]) == ("waiting", "secret")
+    assert "changed its policy" in operation.message
+    for _ in range(3):
+        operations.wake([operation])
+        work()
+    operation.refresh_from_db()
+    assert operation.steps[3]["status"] == "done", operation.message
 
 
 def test_the_second_group_of_a_ump_is_saved_on_top_of_the_answer_to_the_first(
@@ -185,19 +206,19 @@ def test_a_step_whose_worker_died_is_not_said_to_run_while_its_operation_waits_f
 def test_a_bulk_job_asks_once_for_its_own_token_and_anew_after_a_refusal(
     provision: Callable[..., Operation], sandbox: Sandbox
 ) -> None:
-    connections.forget_tokens()
+    connections.forget_what_was_asked()
     provision(lane=BULK)
     first = asked(sandbox, "entra", "/token")
     provision(lane=BULK)
     without_own = asked(sandbox, "entra", "/token") - first
-    connections.forget_tokens()
+    connections.forget_what_was_asked()
     provision(lane=BULK)
     assert asked(sandbox, "entra", "/token") - first - without_own == without_own + 1
 
 
 def test_a_new_credential_is_used_at_once(instance: UmpInstance) -> None:
     tenant = instance.provider.tenant
-    with connections.turn(keeps_own_tokens=True):
+    with connections.turn(is_one_of_many=True):
         connections.graph_as_app(tenant).organization()
         tenant.seal("client_secret_envelope", "a-wrong-secret")
         tenant.save()
@@ -283,3 +304,38 @@ def test_connections_are_kept_between_turns_and_no_cookie_is(sandbox: Sandbox) -
     answers = [first.get(f"{sandbox.graph_url}/v1.0/organization") for _ in range(2)]
     assert "Set-Cookie" in answers[0].headers
     assert "Cookie" not in answers[1].request.headers
+
+
+BUSY_ANSWERS = [
+    (429, "", "429"), (429, {"error": "too_many_requests"}, "429"), (503, "<html>Busy</html>", "503"),
+    (429, {"error": "invalid_request", "error_codes": [50196]}, "429"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "body", "code"), BUSY_ANSWERS)
+def test_a_busy_sign_in_service_is_asked_again_when_it_says(
+    provision: Callable[..., Operation], sandbox: Sandbox, status: int, body: Any, code: str
+) -> None:
+    connections.forget_what_was_asked()
+    sandbox.faults.add(
+        service="entra", method="POST", path="/token", kind="status", status=status, body=body,
+        headers={"Retry-After": "120"},
+    )  # fmt: skip
+    operation = provision()
+    assert (operation.status, operation.error_code) == ("waiting", code)
+    assert "is busy" in operation.message
+    due = operation.next_attempt_at
+    assert due is not None
+    assert timedelta(seconds=110) < due - timezone.now() <= timedelta(seconds=120)
+
+
+def test_a_429_of_the_sign_in_service_makes_all_wait_in_this_tenant(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
+) -> None:
+    connections.forget_what_was_asked()
+    sandbox.faults.add(
+        service="entra", method="POST", path="/token", kind="status", status=429, headers={"Retry-After": "60"}
+    )
+    provision()
+    blocked = connections.budget_of(instance.provider.tenant).look().blocked
+    assert timedelta(seconds=50) < blocked <= timedelta(seconds=60)

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from registrations.clients import budget
-from registrations.clients.budget import Budget, Budgets
+from registrations.clients.budget import COUNTING, Budget, Budgets
 from registrations.clients.quota import Cost, cost_of
 from registrations.errors import QuotaSpentError
 
@@ -26,6 +26,7 @@ def budgets(request: pytest.FixtureRequest) -> Iterator[Budgets]:
     with contextlib.closing(redis.Redis.from_url(address)) as client:
         if request.param == "redis":
             client.flushall()
+            client.set(COUNTING, 0)  # Redis has been counting for long
         yield Budgets(client, parts=1)
 
 
@@ -34,6 +35,7 @@ def shared(server: str) -> Iterator[Budgets]:
     """Counted in Redis, where the line is."""
     with contextlib.closing(redis.Redis.from_url(server)) as client:
         client.flushall()
+        client.set(COUNTING, 0)
         yield Budgets(client, parts=1)
 
 
@@ -203,3 +205,40 @@ def test_redis_is_asked_again_after_a_while(server: str, monkeypatch: pytest.Mon
 )
 def test_a_call_costs_what_microsoft_publishes(method: str, path: str, cost: Cost) -> None:
     assert cost_of(method, path) == cost
+
+
+def test_a_redis_that_was_emptied_gives_a_tenth_and_what_came_since(shared: Budgets) -> None:
+    spend(shared, 3)
+    shared._client.flushall()
+    left = shared.look("app:tenant")
+    assert left.writes == pytest.approx(294, abs=2)
+    assert left.units == pytest.approx(343, abs=40)
+    minute_ago = int(shared._client.get(COUNTING)) - 60_000  # type: ignore[arg-type]
+    shared._client.flushall()
+    shared._client.set(COUNTING, minute_ago)
+    assert shared.look("another:tenant").writes == pytest.approx(294 + 60 * 19.6, abs=5)
+
+
+def test_redis_is_not_told_what_it_knows(shared: Budgets, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[float, float]] = []
+    run = shared._run
+
+    def watched(script: Any, key: str, *arguments: float) -> Any:
+        if script is shared._heed:
+            told.append((arguments[0], arguments[1]))
+        return run(script, key, *arguments)
+
+    monkeypatch.setattr(shared, "_run", watched)
+    budget = Budget(shared, "app", "tenant")
+    shared.heed("app:tenant", writes=0.05)
+    told.clear()
+    budget.spend("POST", "/applications")
+    budget.heed("POST", "0.9")  # a tenth is left, says Microsoft; Redis counts a twentieth
+    assert told == []
+    budget.heed("POST", "0.99")
+    ((writes, units),) = told
+    assert (round(writes, 3), units) == (0.01, 1.0)
+    shared._client.flushall()
+    budget.spend("POST", "/applications")  # a tenth again
+    budget.heed("POST", "0.95")
+    assert len(told) == 2

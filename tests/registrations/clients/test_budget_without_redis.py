@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from registrations.clients import budget, processes
-from registrations.clients.budget import PROCESSES, Budget, Budgets
+from registrations.clients.budget import COUNTING, PROCESSES, Budget, Budgets
 from registrations.clients.quota import Cost
 
 ONE_WRITE = Cost(writes=1)
@@ -27,7 +27,9 @@ def several(server: str) -> Iterator[Callable[[], Budgets]]:
         def make() -> Budgets:
             return Budgets(stack.enter_context(contextlib.closing(redis.Redis.from_url(server))), parts=8)
 
-        make()._client.flushall()
+        first = make()._client
+        first.flushall()
+        first.set(COUNTING, 0)  # Redis has been counting for long
         yield make
 
 
@@ -249,3 +251,16 @@ def test_each_absence_of_redis_begins_with_a_tenth(
             assert ours.look("app:tenant").writes > 36  # still the same absence
         later(1000)
         spend(ours, 1)
+
+
+def test_what_was_used_alone_is_told_to_a_redis_that_filled_its_bucket_meanwhile(
+    several: Callable[[], Budgets], later: Callable[[float], None]
+) -> None:
+    ours, other = several(), several()
+    assert other.look("app:tenant").writes > 2900
+    with without_redis(ours):
+        taken = sum(not ours.take("app:tenant", ONE_WRITE, bulk=False) for _ in range(60))
+        assert 30 <= taken < 60  # a tenth of an eighth
+    later(6)
+    ours.take("app:tenant", ONE_WRITE, bulk=False)
+    assert other.look("app:tenant").writes < 1000

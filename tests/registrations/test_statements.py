@@ -1,0 +1,67 @@
+"""The statements that are written out: the same rows as by Django, or a refusal."""
+
+import uuid
+
+import pytest
+from django.utils import timezone
+
+from registrations.models import AuditEvent, Operation, statements
+from registrations.services import audit, leases, operations, outcomes
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def operation() -> Operation:
+    """At work, under a lease."""
+    made = operations.request("check_tenant", factories.make_tenant(), actor=audit.SYSTEM)
+    Operation.objects.filter(pk=made.pk).update(status="running", lease="mine")
+    made.refresh_from_db()
+    return made
+
+
+def test_all_that_a_column_can_hold_comes_back_as_it_was(operation: Operation) -> None:
+    now, steps = timezone.now(), [{"name": "a", "note": "“quoted” \\ % %s", "attempts": 1}]
+    outcomes.write(operation, "mine", steps=steps, message="it's 100 % done", leased_until=now, next_attempt_at=None)
+    found = Operation.objects.get(pk=operation.pk)
+    assert (found.steps, found.message, found.leased_until) == (steps, "it's 100 % done", now)
+    assert found.next_attempt_at is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"lease": "another's"}, {"status": "cancelled"}, {"status": "queued"}], ids=["lease", "ended", "queued"]
+)
+def test_a_worker_that_does_not_hold_the_row_any_more_writes_nothing(
+    operation: Operation, change: dict[str, str]
+) -> None:
+    Operation.objects.filter(pk=operation.pk).update(**change)
+    with pytest.raises(leases.LeaseLostError):
+        outcomes.write(operation, "mine", message="mine")
+    assert Operation.objects.get(pk=operation.pk).message == ""
+
+
+def test_nothing_equals_null(operation: Operation) -> None:
+    with pytest.raises(TypeError):
+        statements.update(Operation, {"started_at": None}, {"message": "x"})
+
+
+def test_rows_that_choose_their_own_keys_are_refused(operation: Operation) -> None:
+    with pytest.raises(TypeError):
+        statements.insert([operation])
+
+
+def test_a_long_transaction_is_chained_in_several_statements() -> None:
+    with audit.atomic():
+        for number in range(statements.MOST_ROWS + 2):
+            operation_id = uuid.UUID(int=number)
+            audit.record("tenant.changed", actor=audit.SYSTEM, operation_id=operation_id, after={"n": number})
+    assert AuditEvent.objects.count() == statements.MOST_ROWS + 2
+    assert audit.first_broken() is None
+
+
+@pytest.mark.parametrize("address", [None, "192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"])
+def test_an_entry_keeps_the_address_that_its_digest_covers(address: str | None) -> None:
+    with audit.atomic():
+        audit.record("staff.signed_in", actor=audit.Actor("staff", "Olga", "1", address))
+    assert audit.first_broken() is None
