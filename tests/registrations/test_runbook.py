@@ -1,4 +1,4 @@
-"""The runbook says what to look at and what to press for each code that an operation can end or wait with."""
+"""The runbook says what to look at and what to press for each code and sentence that an operation can end or wait with."""
 
 import ast
 import importlib
@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
+from typing import NamedTuple
 
 from demo.services import PROJECT
 from registrations.clients.graph_answers import KNOWN_ANSWERS, Meaning
-from registrations.errors import QuotaSpentError
+from registrations.encryption import EnvelopeError
+from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError
 from registrations.services import delivery
 
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
@@ -18,6 +20,28 @@ RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 NO_END = {"ValidationError", "RefusedError", "KnownAnswer"}
 # What comes back from a sign-in is judged in the request, and the wizard answers with a page. No operation reads it.
 OF_A_SIGN_IN = {"state_mismatch", "id_token"}
+# Whoever presses a button or gives a command reads these at once, on a page or a terminal, and nothing was done: no operation
+# ends or waits with them. `_settle` says it to its caller alone; `require_usable` to the request that begins or resumes.
+OF_AN_ACT = {
+    "bulk._move", "bulk._settle", "bulk.request", "bulk.try_again", "client_secrets.replace", "custody._need_reason",
+    "custody._readdress", "custody.change_provider_address", "custody.hold_address", "customers._refuse_difference",
+    "customers.ensure_service", "delivery._require_waiting", "delivery.reveal_secret", "delivery.tick",
+    "invitations.copy_link", "invitations.create", "invitations.new_link", "invitations.refuse_second", "invitations.revoke",
+    "naming.choose", "operations.cancel", "operations.resume", "provisioning.adopt", "provisioning.new_secret",
+    "sign_in.confirm_password", "subjects.require_usable", "twins.decide",
+}  # fmt: skip
+# A kind that this version does not know cannot say what its failing means either: the operation ends as `unknown`, and this
+# sentence stands in the log alone.
+OF_THE_LOG = {"kinds.kind_of"}
+OF_MICROSOFT = {"EntraRefusedError"}  # it takes Microsoft's answer, and makes sentence and code of it by itself
+# Where the tables tell of an error, by its class; what is no other ends the operation, or keeps a bulk job from beginning it.
+TABLES = {
+    NotYetError: ("It waits for time",),
+    PersonNeededError: ("It waits for a person",),
+    EnvelopeError: ("It waits for a person",),
+    PortalError: ("It has failed", "A bulk job did not begin it"),
+}
+GIVEN_LATER = {EnvelopeError: "`key_missing`", QuotaSpentError: f"`{QuotaSpentError.CODE}`"}
 ANY = "..."  # in a sentence or code: what stands there is known at run time only
 
 
@@ -80,6 +104,45 @@ def sentences() -> set[str]:
     return found
 
 
+class Said(NamedTuple):
+    """A sentence that the product gives to an error without a code."""
+
+    place: str  # its module's last name and its function
+    error: type[Exception]
+    sentence: str
+
+
+def said_without_a_code() -> list[Said]:
+    """All of them, those that no operation reads too."""
+    found = []
+    for module, tree in modules():
+        last_name = module.__name__.rpartition(".")[2]
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef):
+                for error, call in refusals_in(function, module):
+                    texts = [text_of(choice, vars(module)) for choice in choices(call.args[0])]
+                    found += [Said(f"{last_name}.{function.name}", error, text) for text in texts]
+    return found
+
+
+def refusals_in(function: ast.FunctionDef, module: ModuleType) -> Iterator[tuple[type[Exception], ast.Call]]:
+    """Where it makes an error that an operation may end or wait with, and gives no code."""
+    for call in ast.walk(function):
+        if isinstance(call, ast.Call) and called(call) not in NO_END | OF_MICROSOFT:
+            error = vars(module).get(called(call))
+            has_code = any(word.arg == "code" for word in call.keywords)
+            if isinstance(error, type) and issubclass(error, (PortalError, EnvelopeError)) and not has_code:
+                yield error, call
+
+
+def has_row(said: Said) -> bool:
+    """A row of the table for such an error quotes the sentence, or a part of it, and tells that it has no code."""
+    tables = next(tables for error, tables in TABLES.items() if issubclass(said.error, error))
+    code = GIVEN_LATER.get(said.error, "none|Refused")
+    told = [row for table in tables for row in rows(table) if re.search(code, row[0])]
+    return any(is_said(quote, {said.sentence}) for row in told for quote in quotes(row))
+
+
 def buttons() -> set[str]:
     """What the admin writes on its buttons and pages of acts."""
     found = set()
@@ -92,15 +155,22 @@ def buttons() -> set[str]:
     return found
 
 
-def rows() -> list[list[str]]:
-    """The cells of the tables about operations, without their heads."""
+def rows(table: str = "") -> list[list[str]]:
+    """The cells of the tables about operations, or of the one under this title, without their heads."""
     about = RUNBOOK.partition("## How an operation ends")[2].partition("## When something is wrong")[0]
+    if table:
+        about = about.partition(f"### {table}\n")[2].partition("\n### ")[0]
     lines = [
         line
         for line in about.splitlines()
         if line.startswith("|") and not line.startswith(("|---", "| state | ", "| code | "))
     ]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def quotes(row: list[str]) -> list[str]:
+    """What the row says that the screen says."""
+    return re.findall(r'"([^"]+)"', row[1])
 
 
 def named() -> set[str]:
@@ -126,6 +196,26 @@ def test_what_the_rule_leaves_out_is_still_given_and_the_collection_sees_every_f
     assert named() >= {f"{delivery.HANDOVER_CODE}_{group}" for group in groups}
 
 
+def test_every_sentence_without_a_code_that_an_operation_can_show_has_its_row() -> None:
+    read = [said for said in said_without_a_code() if said.place not in OF_AN_ACT | OF_THE_LOG]
+    assert len(read) > 35
+    assert [said for said in read if not without_gaps(said.sentence)] == []  # nobody finds a row for it
+    assert [said for said in read if not has_row(said)] == []
+
+
+def test_what_no_operation_reads_is_still_said() -> None:
+    assert {said.place for said in said_without_a_code()} >= OF_AN_ACT | OF_THE_LOG
+
+
+def test_a_row_for_another_error_or_a_code_is_none_for_a_sentence_without() -> None:
+    """The same words in another table would send people to the wrong button."""
+    sentence = "The phone service is taking the registration over."
+    assert has_row(Said("the job in the UMP", NotYetError, sentence))
+    assert not has_row(Said("the job in the UMP", PersonNeededError, sentence))
+    assert not has_row(Said("its row has a code", PortalError, "The UMP took the token over and shows other values."))
+    assert not has_row(Said("invented", NotYetError, "Microsoft is closed today."))
+
+
 def is_said(quote: str, texts: set[str]) -> bool:
     """It is a part of one of the product's texts, or one of these says it once what is known at run time is filled in."""
     if any(without_gaps(quote) in without_gaps(text) for text in texts):
@@ -140,7 +230,7 @@ def without_gaps(text: str) -> str:
 
 def test_a_row_repeats_the_real_words_of_the_screen() -> None:
     known = sentences()
-    quoted = {quote for row in rows() for quote in re.findall(r'"([^"]+)"', row[1])}
+    quoted = {quote for row in rows() for quote in quotes(row)}
     assert len(quoted) > 50
     assert {quote for quote in quoted if not is_said(quote, known)} == set()
 
