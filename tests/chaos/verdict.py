@@ -1,10 +1,11 @@
-"""What a fault left behind: operations lost, applications and secrets that nobody knows, things made twice."""
+"""What a fault left behind: operations or their work lost, applications and secrets that nobody knows, things made twice."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from tests.chaos import promises
 from tests.chaos.laboratory import Laboratory
 
 OURS = "syncportal"
@@ -59,10 +60,10 @@ HEAD = (
 def judge(
     laboratory: Laboratory, fault: str, operations: list[str], expected: Collection[str] = ("succeeded",)
 ) -> Verdict:
-    """Compare what the product knows with what the sandbox holds.
+    """Compare what the product knows with what the sandbox holds, both ways.
 
-    An operation is lost where it has not come to an expected end; everything in Entra counts, not only its own, and is blamed
-    on the row after which it is first seen.
+    An operation is lost where it has not come to an expected end, or succeeded and what it promised is not there. Everything
+    in Entra counts, not only its own, and is blamed on the row after which it is first seen.
     """
     verdict = Verdict(fault, len(operations))
     for pk, (status, message) in laboratory.states(operations).items():
@@ -71,16 +72,16 @@ def judge(
             verdict.lost += 1
             verdict.details.append(f"{pk} is {status}: {message}")
     verdict.lost += len(operations) - sum(verdict.states.values())
-    world = laboratory.sandbox("world")
-    known = _known(laboratory)
-    names: Counter[str] = Counter()
-    for tenant in world["tenants"].values():
-        for application in tenant["applications"].values():
-            unique_name = str(application["properties"].get("uniqueName") or "")
-            if unique_name.startswith(OURS):
-                names[unique_name] += 1
-                _judge_application(verdict, application, unique_name, known, laboratory.blamed)
-    verdict.duplicated += sum(count - 1 for count in names.values())
+    world, known = laboratory.sandbox("world"), _known(laboratory)
+    for promise in promises.of(laboratory, operations):
+        missing = promises.missing(promise, world)
+        verdict.lost += bool(missing)
+        verdict.details += [f"{promise.operation} succeeded: {each}" for each in missing]
+    applications = [each for tenant in world["tenants"].values() for each in tenant["applications"].values()]
+    for application in applications:
+        if any(mark.startswith(OURS) for mark in _marks(application)):
+            _judge_application(verdict, application, known, laboratory.blamed)
+    _judge_twins(verdict, applications, known, laboratory.blamed)
     return verdict
 
 
@@ -99,18 +100,51 @@ def _known(laboratory: Laboratory) -> dict[str, set[str]]:
 
 
 def _judge_application(
-    verdict: Verdict, application: dict[str, Any], name: str, known: dict[str, set[str]], blamed: set[str]
+    verdict: Verdict, application: dict[str, Any], known: dict[str, set[str]], blamed: set[str]
 ) -> None:
-    if application["app_id"] not in known:
-        if name not in blamed:
+    app_id, name = application["app_id"], _name(application)
+    if app_id not in known:
+        if app_id not in blamed:
             verdict.applications_orphaned += 1
             verdict.details.append(f"application {name} has no row")
-        blamed.add(name)
+        blamed.add(app_id)
         return
     keys = [str(password["key_id"]) for password in application["passwords"]]
-    strangers = [key for key in keys if key not in known[application["app_id"]] and key not in blamed]
+    strangers = [key for key in keys if key not in known[app_id] and key not in blamed]
     blamed.update(strangers)
     verdict.secrets_orphaned += len(strangers)
-    verdict.duplicated += max(0, len([key for key in keys if key not in blamed]) - 1)
+    surplus = max(0, len([key for key in keys if key not in blamed]) - 1)
+    verdict.duplicated += surplus
     if strangers:
         verdict.details.append(f"application {name} has secrets that nobody holds: {strangers}")
+    if surplus:
+        verdict.details.append(f"application {name} has more than one live secret of ours")
+
+
+def _judge_twins(
+    verdict: Verdict, applications: list[dict[str, Any]], known: dict[str, set[str]], blamed: set[str]
+) -> None:
+    """Two applications of one thing: that of a row is the first, and each other one is made twice, by whatever it is known."""
+    by_mark: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for application in applications:
+        for mark in _marks(application):
+            by_mark[mark].append(application)
+    for mark, bearers in by_mark.items():
+        for twin in sorted(bearers, key=lambda each: each["app_id"] not in known)[1:]:
+            twice = f"twice: {twin['id']}"
+            if twice not in blamed:
+                verdict.duplicated += 1
+                verdict.details.append(f"application {_name(twin)} is there twice, by {mark}")
+            blamed.add(twice)
+
+
+def _marks(application: dict[str, Any]) -> list[str]:
+    """What no two applications may have in common: unique name, tag of ours, redirect URI."""
+    properties = application["properties"]
+    web, name = properties.get("web") or {}, str(properties.get("uniqueName") or "")
+    tags = [str(tag) for tag in properties.get("tags") or [] if str(tag).startswith(f"{OURS}-")]
+    return list(dict.fromkeys([*filter(None, [name]), *tags, *(web.get("redirectUris") or [])]))
+
+
+def _name(application: dict[str, Any]) -> str:
+    return str(application["properties"].get("uniqueName") or f"{application['app_id']} without a unique name")
