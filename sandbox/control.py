@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from werkzeug import Request, Response
 
+from sandbox import directory
 from sandbox.calls import Call, CallLog
 from sandbox.directory import LAG_KINDS
 from sandbox.faults import Faults
@@ -169,6 +170,20 @@ def _add_tenant(world: World, name: str, tenant_id: str | None = None) -> JsonOb
     return asdict(world.add_tenant(name, tenant_id))
 
 
+def _add_granted_application(
+    world: World, tenant: str, name: str, permissions: dict[str, list[str]], roles: list[str]
+) -> JsonObject:
+    """A registration as a customer makes it by hand: a secret, permissions by the API's id, directory roles by template id."""
+    owner = world.tenant(tenant)
+    application = world.add_application(owner, name)
+    for api, values in permissions.items():
+        world.grant_application_permissions(owner, application.app_id, values, api)
+    principal = owner.service_principal_of(application.app_id) or world.add_service_principal(owner, application.app_id)
+    for role in roles:
+        directory.assign_role(owner, principal.id, role, created_at=0.0)
+    return {"app_id": application.app_id, "secret": world.add_secret(application, "made by hand").secret}
+
+
 def _add_user(world: World, tenant: str, **user: Any) -> JsonObject:
     return asdict(world.add_user(world.tenant(tenant), **user))
 
@@ -217,6 +232,7 @@ OPERATIONS: dict[str, Callable[..., JsonObject]] = {
     "expire_secret": _expire_secret,
     "add_tenant": _add_tenant,
     "add_provider": plant_provider,
+    "add_granted_application": _add_granted_application,
     "add_user": _add_user,
     "add_ump": _add_ump,
     "add_ump_customer": _add_ump_customer,

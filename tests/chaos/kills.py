@@ -27,6 +27,7 @@ class Scene:
 
 
 UNDISTURBED = (Scene("provision"), Scene("connect"))
+OTHER_WAYS = (Scene("connect_existing"), Scene("connect_token"))
 DISTURBED = (
     Scene("renew"),
     Scene("prepaid"),
@@ -38,7 +39,16 @@ DISTURBED = (
 
 def rows(laboratory: Laboratory) -> Iterator[Verdict]:
     """A row for each step of each kind, and one for points that no operation came to."""
-    for scene in UNDISTURBED:
+    yield from _straight(laboratory, UNDISTURBED)
+
+
+def other_ways(laboratory: Laboratory) -> Iterator[Verdict]:
+    """The same for the other ways to connect a customer: by what the customer made, and by a token."""
+    yield from _straight(laboratory, OTHER_WAYS)
+
+
+def _straight(laboratory: Laboratory, scenes: tuple[Scene, ...]) -> Iterator[Verdict]:
+    for scene in scenes:
         yield from _of_scene(laboratory, scene, points_of(laboratory, scene.kind))
 
 

@@ -14,11 +14,11 @@ import requests
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from onboarding import requirements
-from onboarding.models import Connection, Invitation
-from onboarding.services import connecting, customers, invitations
+from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
+from onboarding.services import connecting, customers, invitations, sign_ins
 from onboarding.services.subjects import sync_app_of
 from registrations import connections
+from registrations.clients.entra import SignInAnswer
 from registrations.models import UmpInstance
 from registrations.services import audit, client_secrets, provisioning
 from tests.stack.customer import Browser
@@ -64,21 +64,27 @@ class Provisionings:
 class Connections:
     """Services of Contoso on the seeded instance, each with an administrator who has signed in."""
 
+    username = "carla"
+
     def __init__(self, count: int) -> None:
         self.instance = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
         self.batch = secrets.token_hex(3)
         self.control = Control()
         self.seed = self.control.seed["customer"]
-        self.token = administrators_token(self.instance, self.seed)
         self.connections: list[Connection] = []
         for number in range(count):
             self.control.world(
                 "add_ump_customer", ump="finebak", short_name=self._name(number), full_name="Contoso",
                 tenant_id=self.seed["tenant_id"],
             )  # fmt: skip
+        self.prepare()
 
-    def make(self, number: int) -> None:
-        """A service, its invitation and its connection."""
+    def prepare(self) -> None:
+        """What all of them need from Microsoft."""
+        self.token = signed_in(self.instance, self.seed["tenant_id"], self.seed["admin_upn"]).access_token
+
+    def invite(self, number: int) -> Invitation:
+        """A service and its invitation, whose link was opened."""
         service = customers.ensure_service(
             self.instance, tenant_id=self.seed["tenant_id"], customer_name="Contoso", short_name=self._name(number),
             full_name="Contoso", service_type="oc_pro", actor=audit.SYSTEM,
@@ -87,9 +93,13 @@ class Connections:
             service, it_admin_email="it@contoso.example", m365_admin_email=self.seed["admin_upn"], actor=audit.SYSTEM
         )
         Invitation.objects.filter(pk=invitation.pk).update(status=Invitation.Status.STARTED)
+        return invitation
+
+    def make(self, number: int) -> None:
+        """A service, its invitation and its connection."""
         connected = Connection.objects.create(
-            invitation=invitation, admin_object_id=str(uuid.uuid4()), admin_name="Carla", admin_username="carla",
-            registration_name=f"chaos-{number}",
+            invitation=self.invite(number), admin_object_id=str(uuid.uuid4()), admin_name="Carla",
+            admin_username=self.username, registration_name=f"chaos-{number}",
         )  # fmt: skip
         self.connections.append(connected)
 
@@ -129,23 +139,28 @@ class Control:
         return answer.json()
 
 
-def administrators_token(instance: Any, seed: dict[str, Any]) -> str:
-    """The token that Carla's second sign-in brings: with the sandbox's own pages, and a browser without scripts."""
+def signed_in(instance: Any, tenant_id: str, person: str, *, keeps: bool = False) -> SignInAnswer:
+    """What a person's second sign-in brings: with the sandbox's own pages, and a browser without scripts.
 
+    `keeps`: on the way of a delegated token, which is to outlive the sign-in.
+    """
     registration = sync_app_of(instance)
     asked = {
-        "authority": seed["tenant_id"],
+        "authority": tenant_id,
         "app_id": registration.app_id,
         "client_secret": client_secrets.live_secret(registration).unseal("envelope"),
     }
+    purpose, way = SignIn.Purpose.AUTHORISE, ConnectionWay.TOKEN if keeps else ConnectionWay.NEW
+    scopes = sign_ins.scopes_of(purpose, way)
     entra, browser = connections.entra(), Browser()
-    flow = entra.begin_sign_in(**asked, scopes=list(requirements.SCOPES_AUTHORISE), redirect_uri=instance.redirect_uri)
+    flow = entra.begin_sign_in(**asked, scopes=scopes, redirect_uri=instance.redirect_uri, keeps=keeps)
     page = browser.open(flow["auth_uri"])
     for _ in range(4):
         form = page.forms[0]
         if form.action == instance.redirect_uri:
-            return str(entra.finish_sign_in(**asked, flow=flow, answer=dict(form.fields)).access_token)
-        wanted = [button for button, says in form.buttons.items() if says == "Accept" or seed["admin_upn"] in says]
+            of_graph = sign_ins.graph_scopes_of(purpose, way) if keeps else None
+            return entra.finish_sign_in(**asked, flow=flow, answer=dict(form.fields), scopes=of_graph, keeps=keeps)
+        wanted = [button for button, says in form.buttons.items() if says == "Accept" or person in says]
         page = browser.submit(form, wanted[0])
     raise AssertionError(f"The sandbox's sign-in does not end: {page.heading}")
 

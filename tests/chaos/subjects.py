@@ -13,7 +13,9 @@ from typing import Any
 
 import django
 
-KINDS = ("provision", "connect", "renew", "prepaid", "purge", "restore", "put back")
+KINDS = (
+    "provision", "connect", "connect_existing", "connect_token", "renew", "prepaid", "purge", "restore", "put back",
+)  # fmt: skip
 FOLDERS = ("record", "plan", "met", "begun")
 BULK, TENANTS = "bulk", 2
 
@@ -33,9 +35,9 @@ def main() -> int:
         sys.stdout.write(f"{request_bulk(arguments.count, TENANTS)}\n")
         return 0
     fatal = json.loads(arguments.points.read_text()) if arguments.points else [None] * arguments.count
-    from tests.chaos import rows, staged  # noqa: PLC0415  Django is set up only now
+    from tests.chaos import rows, staged, ways  # noqa: PLC0415  Django is set up only now
 
-    maker, operations = {**rows.MAKERS, **staged.MAKERS}[arguments.kind](arguments.count), []
+    maker, operations = {**rows.MAKERS, **ways.MAKERS, **staged.MAKERS}[arguments.kind](arguments.count), []
     for number in range(arguments.count):
         with rows.fixture():
             maker.make(number)

@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from sandbox.app import Sandbox
+from sandbox.catalogue import GLOBAL_ADMINISTRATOR, GRAPH_APP_ID
 from tests.sandbox.actors import Rest
 
 
@@ -129,3 +130,18 @@ def test_what_was_hidden_or_refused_is_counted(control: Control, graph: Rest) ->
     for _ in range(2):
         graph.get(f"/applications/{made['id']}")
     assert control.get("held-back") == {"application": 1}
+
+
+def test_a_registration_that_a_customer_made_by_hand_can_be_added(control: Control, sandbox: Sandbox) -> None:
+    asked = {
+        "op": "add_granted_application", "tenant": "Contoso", "name": "Contoso telephony",
+        "permissions": {GRAPH_APP_ID: ["User.Read.All"]}, "roles": [GLOBAL_ADMINISTRATOR],
+    }  # fmt: skip
+    made = control.send("world", asked).json()
+    tenant, application = sandbox.world.tenant("Contoso"), sandbox.world.find_application(app_id=made["app_id"])
+    principal = tenant.service_principal_of(made["app_id"])
+    assert application
+    assert principal
+    assert [password.secret for password in application.passwords] == [made["secret"]]
+    assert [each.principal_id for each in tenant.app_role_assignments] == [principal.id]
+    assert tenant.roles_of(principal.id) == [GLOBAL_ADMINISTRATOR]
