@@ -46,6 +46,18 @@ def test_a_worker_that_has_to_be_killed_after_sigterm_is_a_complaint(
         assert not worker.alive
 
 
+@pytest.mark.parametrize(("given_back", "missed"), [(1, []), (0, ["no step in hand was given back"])])
+def test_a_step_that_no_stopped_worker_gave_back_is_a_complaint(
+    given_back: int, missed: list[str], tmp_path: Path
+) -> None:
+    with Supervisor() as supervisor:
+        command = [sys.executable, "-c", OBEDIENT]
+        worker = supervisor.start(Process("worker", command, clean_environment(), tmp_path, tmp_path / "worker.log"))
+        laboratory: Any = _laboratory(supervisor, worker)
+        laboratory.query = lambda *_: [(given_back,)]
+        assert hurts.stop_worker_in_a_long_step(laboratory, ["an operation"]) == missed
+
+
 def test_reads_that_hid_nothing_are_a_complaint() -> None:
     laboratory: Any = _laboratory()
     after = hurts.copy_at_once("application", "password")

@@ -18,6 +18,13 @@ from tests.chaos.verdict import Verdict, judge
 
 SOON_SECONDS = 20.0  # until operations are where a hurt wants them
 STOP_SECONDS = 10.0  # that a worker may take to end after SIGTERM
+TOO_SLOW_SECONDS = 9.0  # more than the six that a stopped worker lets a step take, and than its last eight
+PATIENT_TIMEOUT_SECONDS = "20"  # as without a setting
+# Queued again with the step that was in hand still begun; between two steps, no step is.
+GIVEN_BACK = (
+    "SELECT count(*) FROM registrations_operation "
+    """WHERE id = ANY(%s::uuid[]) AND status = 'queued' AND steps @> '[{"status": "running"}]'"""
+)
 ALTERNATING_SECONDS = 8
 HIDDEN_SECONDS = 12  # longer than the pause between a lost answer, the look for it and the proof of its successor
 NONE_KILLED: Mapping[str, list[Any]] = MappingProxyType({})
@@ -190,6 +197,28 @@ def kill_worker(laboratory: Laboratory, operations: list[str]) -> list[str]:
 def stop_worker(laboratory: Laboratory, operations: list[str]) -> list[str]:
     """The worker is told to stop in the middle of a step, and ends by itself in time."""
     missed = wait_for_a_slow_step(laboratory)
+    _end_by_itself(laboratory)
+    laboratory.start_worker()
+    return missed
+
+
+def slow_secrets_for_a_patient_worker(laboratory: Laboratory) -> None:
+    """A step is in hand for longer than a stopped worker may take, and the worker waits for its answer."""
+    laboratory.kill("worker")
+    laboratory.start_worker(REMOTE_TIMEOUT_SECONDS=PATIENT_TIMEOUT_SECONDS)
+    laboratory.fault(**graph("POST", SECRET, "slow", seconds=TOO_SLOW_SECONDS, times=2))
+
+
+def stop_worker_in_a_long_step(laboratory: Laboratory, operations: list[str]) -> list[str]:
+    """The step cannot end in time: it is given back before the worker ends, and what it had sent arrives later."""
+    missed = wait_for_a_slow_step(laboratory)
+    _end_by_itself(laboratory)
+    given_back = laboratory.query(GIVEN_BACK, [operations])[0][0]
+    laboratory.start_worker()
+    return missed if given_back else [*missed, "no step in hand was given back"]
+
+
+def _end_by_itself(laboratory: Laboratory) -> None:
     process = laboratory.process("worker")
     laboratory.supervisor.processes.remove(process)
     assert process.popen is not None
@@ -199,8 +228,6 @@ def stop_worker(laboratory: Laboratory, operations: list[str]) -> list[str]:
     except subprocess.TimeoutExpired:
         laboratory.complaints.append(f"{STOP_SECONDS:.0f} s after SIGTERM the worker had to be killed")
     process.kill()
-    laboratory.start_worker()
-    return missed
 
 
 def alternate_reads(laboratory: Laboratory) -> None:
@@ -272,4 +299,8 @@ HURTS: tuple[Hurt, ...] = (
     ),
     Hurt("kill -9 of the whole worker", kill_worker, before=slow_secrets),
     Hurt("SIGTERM of the worker: it ends by itself within 10 s", stop_worker, before=slow_secrets),
+    Hurt(
+        "SIGTERM of the worker: a step that takes longer is handed back", stop_worker_in_a_long_step,
+        before=slow_secrets_for_a_patient_worker,
+    ),
 )  # fmt: skip

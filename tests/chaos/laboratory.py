@@ -161,11 +161,11 @@ class Laboratory:
         self.supervisor.processes.remove(process)
         process.kill()
 
-    def start_worker(self) -> Process:
-        """Start a worker whose processes are watched for points to die at."""
+    def start_worker(self, **settings: str) -> Process:
+        """Start a worker whose processes are watched for points to die at; `settings` are its own, in place of the others'."""
         command = ["worker", "--concurrency", str(self.processes), "--loglevel", "INFO"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-        worker = self._celery("worker", *command, *quiet)
+        worker = self._celery("worker", *command, *quiet, **settings)
         worker.wait_until(lambda: worker.said(" ready."), seconds=90)
         return worker
 
@@ -181,10 +181,11 @@ class Laboratory:
         process.wait_until(lambda: services.answers(self.layout.ports.broker), seconds=60)
         return process
 
-    def _celery(self, name: str, *arguments: str) -> Process:
+    def _celery(self, name: str, *arguments: str, **settings: str) -> Process:
         command = [sys.executable, "-m", self.module, *arguments]
         log = self.layout.directory / "logs" / f"{name}.log"
-        return self.supervisor.start(Process(name, command, self.layout.environment(), services.PROJECT, log))
+        environment = {**self.layout.environment(), **settings}
+        return self.supervisor.start(Process(name, command, environment, services.PROJECT, log))
 
 
 @contextlib.contextmanager
