@@ -7,13 +7,22 @@ import threading
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-KINDS = ("status", "lost_answer", "cut", "slow", "truncated")
+KINDS = {
+    "status": "answers with `status`, `headers` and `body`, and does nothing",
+    "cut": "closes the connection (FIN) before anything is done",
+    "reset": "breaks the connection off (RST) before anything is done",
+    "lost_answer": "does it, and closes the connection in place of an answer",
+    "slow": "does it `seconds` later, and then answers at once",
+    "drip": "does it and sends the headers at once, then the body byte by byte with `seconds` between two",
+    "truncated": "does it, and sends the first half of the body",
+}
+PACED = ("slow", "drip")  # those that need `seconds`
 SERVICES = ("entra", "graph", "ump", "people")
 
 
 @dataclass
 class Fault:
-    """One scripted failure; `path` is a regular expression that is searched in the request's path."""
+    """One scripted failure (see KINDS); `path` is a regular expression that is searched in the request's path."""
 
     service: str
     kind: str
@@ -54,6 +63,8 @@ class Faults:
             raise ValueError(f"path is no regular expression: {problem}") from None
         if not all(isinstance(number, int) for number in (fault.times, fault.skip, fault.status)):
             raise ValueError("times, skip and status must be whole numbers")
+        if kind in PACED and not (isinstance(fault.seconds, (int, float)) and fault.seconds > 0):
+            raise ValueError(f"{kind} needs seconds, more than 0")
         with self._lock:
             self._queue.append(fault)
         return fault

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +19,15 @@ from sandbox.calls import CallLog
 from sandbox.faults import Fault, Faults
 
 Service = Callable[[Request], Response]
+MANNER = "sandbox.manner"  # where a request's environment holds it
 LARGEST_BODY = 4 * 1024 * 1024
+
+
+@dataclass
+class Manner:
+    """How the listener is to send the answer: with so many seconds between two bytes of the body."""
+
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,9 @@ class Gateway:
             self._log.ended(call, lost.status)
             cut(request)
             raise ConnectionAbortedError("scripted") from None
+        except ConnectionResetError:
+            reset(request)
+            raise ConnectionAbortedError("scripted") from None
         except ConnectionAbortedError:
             cut(request)
             raise
@@ -99,6 +112,8 @@ def _guarded(service: Service, request: Request) -> Response:
 def _failing(fault: Fault, service: Service, request: Request) -> Response:
     if fault.kind == "cut":
         raise ConnectionAbortedError("scripted")
+    if fault.kind == "reset":
+        raise ConnectionResetError("scripted")
     if fault.kind == "status":
         return _scripted(fault)
     if fault.kind == "slow":
@@ -109,6 +124,8 @@ def _failing(fault: Fault, service: Service, request: Request) -> Response:
     if fault.kind == "truncated":
         whole = response.get_data()
         response.set_data(whole[: len(whole) // 2])
+    if fault.kind == "drip":
+        request.environ.get(MANNER, Manner()).pause = fault.seconds
     return response
 
 
@@ -134,6 +151,16 @@ def cut(request: Request) -> None:
     except OSError:
         # The other side was faster.
         return
+
+
+def reset(request: Request) -> None:
+    """Break the connection off as a crashed machine or a firewall does: with RST, and nothing that was on its way arrives."""
+    connection = request.environ.get("werkzeug.socket")
+    if connection is None:
+        return
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # Its files hold the socket open beyond its own close, and TLS would say goodbye first.
+    os.close(connection.detach())
 
 
 def _is_local(host: str) -> bool:

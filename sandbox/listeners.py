@@ -6,13 +6,14 @@ import io
 import socket
 import ssl
 import sys
+import time
 from http import HTTPStatus
 from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
-from sandbox.gateway import LARGEST_BODY, Gateway
+from sandbox.gateway import LARGEST_BODY, MANNER, Gateway, Manner
 
 IDLE_SECONDS = 30
 
@@ -35,15 +36,16 @@ class _Handler(WSGIRequestHandler):
             self.close_connection = True
             self._say(f"{HTTPStatus.REQUEST_ENTITY_TOO_LARGE} Content Too Large", [], b"")
             return
-        environ = self.make_environ() | {"wsgi.input": io.BytesIO(self.rfile.read(length))}
+        manner = Manner()
+        environ = self.make_environ() | {"wsgi.input": io.BytesIO(self.rfile.read(length)), MANNER: manner}
         try:
             parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
-        except ConnectionAbortedError:  # scripted: the socket is shut down already
+        except ConnectionAbortedError:  # scripted: the socket is shut down or closed already
             self.close_connection = True
             return
-        self._say(status, list(headers), b"".join(parts))
+        self._say(status, list(headers), b"".join(parts), manner.pause)
 
-    def _say(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _say(self, status: str, headers: list[tuple[str, str]], body: bytes, pause: float = 0.0) -> None:
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         for name, value in headers:
@@ -54,8 +56,19 @@ class _Handler(WSGIRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command == "HEAD":
+            return
+        if pause:
+            self._drip(body, pause)
+        else:
             self.wfile.write(body)
+
+    def _drip(self, body: bytes, pause: float) -> None:
+        self.wfile.flush()
+        for place in range(len(body)):
+            time.sleep(pause)
+            self.wfile.write(body[place : place + 1])
+            self.wfile.flush()
 
     def log(self, type: str, message: str, *args: Any) -> None:
         return

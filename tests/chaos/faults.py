@@ -9,6 +9,7 @@ from tests.chaos.verdict import Verdict, judge
 
 EACH = 2  # operations for each row
 PATIENCE_SECONDS = 240.0
+DRIP_SECONDS = 0.2  # between two bytes: an answer of 200 takes 40 s, and the product's patience with a body is ten here
 AT_ONCE = {"headers": {"Retry-After": "1"}, "times": 4}
 DENIED = {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges."}}
 NOT_FOUND = {"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist."}}
@@ -79,12 +80,19 @@ SCRIPTED = (
         for status in (500, 502, 503, 504)
     ),
     Scripted(
-        "slow bodies, later than our patience",
+        "late answers, later than our patience",
         (graph("POST", SECRET, "slow", seconds=7), graph("PATCH", CREATE, "slow", seconds=7)),
     ),
     Scripted(
-        "reset connections",
-        (graph("PATCH", CREATE, "cut"), graph("POST", SECRET, "cut"), graph("GET", "/", "cut", times=4)),
+        "slow bodies, later than our patience",
+        (graph("POST", SECRET, "drip", seconds=DRIP_SECONDS), graph("PATCH", CREATE, "drip", seconds=DRIP_SECONDS)),
+    ),
+    *(
+        Scripted(
+            name,
+            (graph("PATCH", CREATE, kind), graph("POST", SECRET, kind), graph("GET", "/", kind, times=4)),
+        )
+        for name, kind in (("closed connections", "cut"), ("reset connections", "reset"))
     ),
     Scripted("truncated JSON", (graph("PATCH", CREATE, "truncated"), graph("POST", SECRET, "truncated"))),
     Scripted(

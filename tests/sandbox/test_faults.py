@@ -1,6 +1,9 @@
 """Scripted failures."""
 
+import errno
+import socket
 import time
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -46,6 +49,47 @@ def test_a_slow_answer_comes_late(sandbox: Sandbox, graph: Rest) -> None:
     started = time.monotonic()
     assert graph.get("/organization").status_code == 200
     assert time.monotonic() - started >= 0.3
+
+
+def test_a_reset_connection_did_nothing(sandbox: Sandbox, graph: Rest) -> None:
+    sandbox.faults.add(service="graph", kind="reset", path="^/applications")
+    with pytest.raises(requests.ConnectionError):
+        graph.upsert("one")
+    assert not sandbox.world.find_application(unique_name="one")
+    assert sandbox.calls[-1].status == 0
+    assert graph.get("/organization").status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "goodbye"), [("reset", errno.ECONNRESET), ("cut", 0)])
+def test_a_reset_connection_ends_with_rst_and_a_cut_one_with_fin(sandbox: Sandbox, kind: str, goodbye: int) -> None:
+    # Without TLS, whose library may tell both as an early end.
+    sandbox.faults.add(service="people", kind=kind)
+    with socket.create_connection(("127.0.0.1", urlsplit(sandbox.people_url).port or 0), timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        try:
+            assert (connection.recv(1), goodbye) == (b"", 0)
+        except ConnectionResetError as broken:
+            assert broken.errno == goodbye  # noqa: PT017  which of both ends it is, is the question
+
+
+def test_a_dripping_answer_is_carried_out_and_begins_at_once(sandbox: Sandbox, graph: Rest) -> None:
+    pause = 0.002
+    sandbox.faults.add(service="graph", kind="drip", method="PATCH", seconds=pause)
+    answer = graph.upsert("one")
+    took = answer.elapsed.total_seconds()  # until the headers were there
+    assert answer.status_code == 201
+    assert answer.json()["uniqueName"] == "one"
+    assert sandbox.world.find_application(unique_name="one")
+    sandbox.faults.add(service="graph", kind="drip", method="GET", seconds=pause)
+    started = time.monotonic()
+    body = graph.get("/organization").content
+    assert time.monotonic() - started >= len(body) * pause > took
+
+
+@pytest.mark.parametrize("kind", ["slow", "drip"])
+def test_what_takes_time_needs_a_time(sandbox: Sandbox, kind: str) -> None:
+    with pytest.raises(ValueError, match="needs seconds"):
+        sandbox.faults.add("graph", kind)
 
 
 def test_skip_and_times_count_matching_calls(sandbox: Sandbox, graph: Rest) -> None:
