@@ -1,11 +1,12 @@
 """Bulk jobs of two tenants, hurt while most of their operations stand in line for Microsoft's quota."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 
 from tests.chaos import faults, hurts
 from tests.chaos.laboratory import Laboratory
-from tests.chaos.subjects import TENANTS
+from tests.chaos.subjects import AFTER_TURN, TENANTS
 from tests.chaos.verdict import Verdict, judge
 
 IN_EACH_TENANT = 12
@@ -19,6 +20,7 @@ IN_LINE = (
     "SELECT count(*) FROM registrations_operation o JOIN registrations_bulkitem i ON i.operation_id = o.id "
     "JOIN registrations_bulkpart p ON p.id = i.part_id WHERE p.job_id = %s AND o.status IN ('queued', 'waiting')"
 )
+REPEATED = re.compile(r" \(\d+\)$")  # how many operations one turn begins is a matter of chance
 A_CROWD = IN_EACH_TENANT  # half of the job
 
 
@@ -33,6 +35,31 @@ def rows(laboratory: Laboratory) -> Iterator[Verdict]:
         verdict.did_not_happen(missed)
         yield verdict
     laboratory.sandbox("faults", {}, method="DELETE")
+    yield from killed_after_turns(laboratory)
+
+
+def killed_after_turns(laboratory: Laboratory) -> Iterator[Verdict]:
+    """kill -9 where a turn has ended and its end begins others, or ends the job: each call and commit, before and after."""
+    laboratory.plan(AFTER_TURN, record=True)
+    yield _whole_job(
+        laboratory, "a bulk job of two tenants: nothing hurts it, and the points after its turns are noted"
+    )
+    points = [point for point in laboratory.recorded(AFTER_TURN) if not REPEATED.search(point)]
+    for point in points:
+        laboratory.plan(AFTER_TURN, point)
+        verdict = _whole_job(laboratory, f"a bulk job of two tenants: kill -9 {point}")
+        if verdict.holds and not laboratory.was_killed(AFTER_TURN):  # a sweep was there before every turn: once more
+            verdict = _whole_job(laboratory, verdict.fault)
+        verdict.did_not_happen([] if laboratory.was_killed(AFTER_TURN) else ["no turn came to this point"])
+        yield verdict
+    laboratory.plan(AFTER_TURN)
+    untried = [] if points else ["no point was found"]
+    yield Verdict("points after a turn that were found", len(points), lost=len(untried), details=untried)
+
+
+def _whole_job(laboratory: Laboratory, name: str) -> Verdict:
+    job = laboratory.run_module("tests.chaos.subjects", "bulk", str(IN_EACH_TENANT)).strip()
+    return judged(laboratory, name, job, IN_EACH_TENANT)
 
 
 def _wait_for_a_crowd(laboratory: Laboratory, job: str) -> bool:

@@ -106,6 +106,15 @@ class Laboratory:
         lines = (self.directory / "record" / operation).read_text().splitlines()
         return list(dict.fromkeys(json.loads(line) for line in lines))
 
+    def plan(self, name: str, point: str = "", *, record: bool = False) -> None:
+        """For what has no operation of its own: kill whoever comes to the point first, or note the points, or neither."""
+        for folder in FOLDERS:
+            (self.directory / folder / name).unlink(missing_ok=True)
+        if record:
+            (self.directory / "record" / name).touch()
+        if point:
+            (self.directory / "plan" / name).write_text(json.dumps(point))
+
     def was_killed(self, operation: str) -> bool:
         """Whether its worker died at the planned point."""
         return (self.directory / "met" / operation).exists()

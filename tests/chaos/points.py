@@ -20,7 +20,8 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from registrations.clients.http import RemoteSession
-from registrations.services import operations, outcomes, walking
+from registrations.services import bulk, operations, outcomes, walking
+from tests.chaos.subjects import AFTER_TURN
 
 DIRECTORY = "CHAOS_DIRECTORY"
 # What differs from one operation to the next in the path of the same call.
@@ -38,12 +39,13 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 class Watch:
     """The points of one turn with one operation: noted in the record, or deadly once."""
 
-    def __init__(self, directory: Path, operation_id: Any) -> None:
-        name = str(operation_id)
+    def __init__(self, directory: Path, name: str) -> None:
         self._record, self._plan, self._met, self._begun = (
             directory / folder / name for folder in ("record", "plan", "met", "begun")
         )
-        self.step, self._passed = "claim" + AGAIN * self._begun.exists(), Counter[str]()
+        self.step, self._passed = name, Counter[str]()
+        if name != AFTER_TURN:
+            self.step = "claim" + AGAIN * self._begun.exists()
         self._fatal = json.loads(self._plan.read_text()) if self._plan.exists() and not self._met.exists() else None
 
     def begin(self, step: str, again: bool) -> None:
@@ -85,17 +87,9 @@ _current: Watch | None = None
 
 def install(directory: Path) -> None:
     """Watch every turn of this process from now on."""
-    run, attempt, close = walking.run, walking._attempt, outcomes.close
+    _watch_turns(directory)
+    attempt, close = walking._attempt, outcomes.close
     send, commit = RemoteSession.send, BaseDatabaseWrapper.commit
-
-    def watched_run(operation_id: Any) -> bool:
-        global _current  # noqa: PLW0603  one turn at a time in a process
-        _current = Watch(directory, uuid.UUID(str(operation_id)))
-        try:
-            with connection.execute_wrapper(_current.write_of_its_own):
-                return run(operation_id)
-        finally:
-            _current = None
 
     def watched_attempt(operation: Any, step: Any, lease: Any) -> bool:
         if _current:
@@ -121,9 +115,40 @@ def install(directory: Path) -> None:
             return commit(self)
 
     walking._attempt, outcomes.close = watched_attempt, watched_close
-    walking.run = operations.run = watched_run
     RemoteSession.send = watched_send  # type: ignore[method-assign]
     BaseDatabaseWrapper.commit = watched_commit  # type: ignore[method-assign]
+
+
+def _watch_turns(directory: Path) -> None:
+    """Each turn by the name of its operation; what a turn means for a bulk job (it begins others) by one name for all."""
+    run, after_turn, close_when_done = walking.run, bulk.after_turn, bulk._close_when_done
+
+    def watched_run(operation_id: Any) -> bool:
+        with _watching(directory, str(uuid.UUID(str(operation_id)))):
+            return run(operation_id)
+
+    def watched_after_turn(operation_id: Any) -> list[Any]:
+        with _watching(directory, AFTER_TURN):
+            return after_turn(operation_id)
+
+    def watched_close_when_done(part: Any) -> None:
+        if _current:
+            _current.step = f"{AFTER_TURN}, the last one"
+        close_when_done(part)
+
+    walking.run = operations.run = watched_run
+    bulk.after_turn, bulk._close_when_done = watched_after_turn, watched_close_when_done
+
+
+@contextlib.contextmanager
+def _watching(directory: Path, name: str) -> Iterator[None]:
+    global _current  # noqa: PLW0603  one turn at a time in a process
+    _current = Watch(directory, name)
+    try:
+        with connection.execute_wrapper(_current.write_of_its_own):
+            yield
+    finally:
+        _current = None
 
 
 def _common(url: str) -> str:

@@ -18,6 +18,8 @@ KINDS = (
 )  # fmt: skip
 FOLDERS = ("record", "plan", "met", "begun")
 BULK, TENANTS = "bulk", 2
+# What follows the turn of a bulk job's operation, in place of an operation's id: whoever comes to its point first dies for all.
+AFTER_TURN = "after a turn"
 
 
 def main() -> int:

@@ -14,19 +14,21 @@ from celery import signals
 from syncportal.celery import app
 
 SWEEP_SECONDS = 1.0
+AT_WORK, AT_ONCE = 9, 2  # in place of 48 and 8: so small jobs are fed while they run as well
 BELIEVE_GONE_AFTER = timedelta(seconds=8)  # in place of a minute, and with as many looks
 
 
 @signals.worker_process_init.connect
 def watch(**_: Any) -> None:
     """Django is ready and the child is forked."""
-    from registrations.services import registering  # noqa: PLC0415  they need Django
+    from registrations.services import bulk, registering  # noqa: PLC0415  they need Django
     from tests.chaos import clock, points  # noqa: PLC0415
 
     directory = Path(os.environ[points.DIRECTORY])
     points.install(directory)
     clock.install(directory)
     registering.BELIEVE_GONE_AFTER = BELIEVE_GONE_AFTER
+    bulk.AT_WORK, bulk.AT_ONCE = AT_WORK, AT_ONCE
 
 
 if __name__ == "__main__":
