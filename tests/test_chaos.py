@@ -72,6 +72,7 @@ def _laboratory(supervisor: Supervisor | None = None, worker: Process | None = N
         process=lambda _: worker,
         start_worker=lambda: None,
         complaints=[],
+        fault=lambda **_: None,
         sandbox=lambda *_, **__: [],
         wait_until=lambda ready, _: ready(),
     )

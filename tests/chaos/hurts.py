@@ -18,6 +18,7 @@ from tests.chaos.verdict import Verdict, judge
 
 SOON_SECONDS = 20.0  # until operations are where a hurt wants them
 STOP_SECONDS = 10.0  # that a worker may take to end after SIGTERM
+SLOW_SECONDS = 3.5  # whatever comes in the meantime comes in the middle of a step
 TOO_SLOW_SECONDS = 9.0  # more than the six that a stopped worker lets a step take, and than its last eight
 PATIENT_TIMEOUT_SECONDS = "20"  # as without a setting
 # Queued again with the step that was in hand still begun; between two steps, no step is.
@@ -84,13 +85,17 @@ def hurting(
     return verdict
 
 
-def slow_secrets(laboratory: Laboratory) -> None:
-    """A step is in hand for seconds: whatever comes then comes in the middle of it."""
-    laboratory.fault(**graph("POST", SECRET, "slow", seconds=3.5, times=2))
+def put_secrets_off(laboratory: Laboratory) -> None:
+    """Each operation asks for its secret again once all are requested, however long the requests take."""
+    laboratory.fault(**refusing("POST", SECRET, 503, headers={"Retry-After": "3"}, times=2 * EACH))
 
 
-def wait_for_a_slow_step(laboratory: Laboratory) -> list[str]:
-    """Return while a worker waits for a slow answer; what is missing where none does."""
+def wait_for_a_slow_step(laboratory: Laboratory, seconds: float = SLOW_SECONDS) -> list[str]:
+    """Slow secrets down and return once a worker waits for one; what is missing where none does.
+
+    Not before the requests: a step that began while others were still asked for would be over.
+    """
+    laboratory.fault(**graph("POST", SECRET, "slow", seconds=seconds, times=2))
     met = laboratory.wait_until(
         lambda: len(_left(laboratory, "slow")) < 1 or _left(laboratory, "slow")[0]["times"] < 2, SOON_SECONDS
     )
@@ -202,16 +207,16 @@ def stop_worker(laboratory: Laboratory, operations: list[str]) -> list[str]:
     return missed
 
 
-def slow_secrets_for_a_patient_worker(laboratory: Laboratory) -> None:
-    """A step is in hand for longer than a stopped worker may take, and the worker waits for its answer."""
+def put_secrets_off_for_a_patient_worker(laboratory: Laboratory) -> None:
+    """The same, with a worker that waits longer for an answer than a stopped one may take."""
     laboratory.kill("worker")
     laboratory.start_worker(REMOTE_TIMEOUT_SECONDS=PATIENT_TIMEOUT_SECONDS)
-    laboratory.fault(**graph("POST", SECRET, "slow", seconds=TOO_SLOW_SECONDS, times=2))
+    put_secrets_off(laboratory)
 
 
 def stop_worker_in_a_long_step(laboratory: Laboratory, operations: list[str]) -> list[str]:
     """The step cannot end in time: it is given back before the worker ends, and what it had sent arrives later."""
-    missed = wait_for_a_slow_step(laboratory)
+    missed = wait_for_a_slow_step(laboratory, TOO_SLOW_SECONDS)
     _end_by_itself(laboratory)
     given_back = laboratory.query(GIVEN_BACK, [operations])[0][0]
     laboratory.start_worker()
@@ -297,10 +302,10 @@ HURTS: tuple[Hurt, ...] = (
         "the clock stepping back an hour, for good", step_clock_back, before=refuse_secrets_for_now,
         after=put_clock_right, patience=CLOCK_PATIENCE_SECONDS,
     ),
-    Hurt("kill -9 of the whole worker", kill_worker, before=slow_secrets),
-    Hurt("SIGTERM of the worker: it ends by itself within 10 s", stop_worker, before=slow_secrets),
+    Hurt("kill -9 of the whole worker", kill_worker, before=put_secrets_off),
+    Hurt("SIGTERM of the worker: it ends by itself within 10 s", stop_worker, before=put_secrets_off),
     Hurt(
         "SIGTERM of the worker: a step that takes longer is handed back", stop_worker_in_a_long_step,
-        before=slow_secrets_for_a_patient_worker,
+        before=put_secrets_off_for_a_patient_worker,
     ),
 )  # fmt: skip
