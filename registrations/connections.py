@@ -133,13 +133,9 @@ def ump(instance: UmpInstance) -> UmpClient:
                 who="staff",
                 code="ump_credential_needed",
             )
-        with pausing(instance.provider.tenant):
-            return entra().app_token(
-                tenant_id=instance.ump_tenant_id or instance.provider.tenant.tenant_id,
-                app_id=instance.ump_client_id,
-                client_secret=secret,
-                scope=instance.ump_scope,
-            )
+        app_id, tenant_id = instance.ump_client_id, instance.ump_tenant_id or instance.provider.tenant.tenant_id
+        with pausing(app_id, tenant_id):
+            return entra().app_token(tenant_id=tenant_id, app_id=app_id, client_secret=secret, scope=instance.ump_scope)
 
     whose = ("ump", str(instance.pk), instance.ump_client_id, instance.ump_scope)
     token = _renewing(_explained(obtain, instance.host), whose, _tokens_of_turn())
@@ -147,13 +143,18 @@ def ump(instance: UmpInstance) -> UmpClient:
 
 
 @contextlib.contextmanager
-def pausing(tenant: EntraTenant) -> Iterator[None]:
-    """A token is asked for within: a 429 of Microsoft's sign-in service makes all workers pause for this tenant."""
+def pausing(app_id: str, tenant_id: str) -> Iterator[None]:
+    """This application's token is asked for within: a 429 of the sign-in service makes all workers pause for it in that tenant.
+
+    Raises QuotaSpentError while such a pause, or one of Graph's, lasts.
+    """
+    budget = Budget(budgets(), app_id, tenant_id)
+    budget.require_no_pause()
     try:
         yield
     except RemoteUnavailableError as busy:
         if busy.code == TOO_MANY:
-            budget_of(tenant).pause(busy.retry_after)
+            budget.pause(busy.retry_after)
         raise
 
 
@@ -179,7 +180,7 @@ def own_token(tenant: EntraTenant, client_secret: str | None = None) -> AppToken
             who="staff",
         )
     try:
-        with pausing(tenant):
+        with pausing(tenant.client_id, tenant.tenant_id):
             return entra().app_token(
                 tenant_id=tenant.tenant_id, app_id=tenant.client_id, client_secret=secret, scope=GRAPH_SCOPE
             )

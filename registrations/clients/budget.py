@@ -264,9 +264,7 @@ class Budget:
     def _take(self, cost: Cost) -> None:
         wait = self._budgets.take(self._key, cost, bulk=is_bulk.get())
         if wait:
-            raise QuotaSpentError(
-                "Waits for its turn: Microsoft's quota for this tenant is used up for now.", retry_after=wait
-            )
+            raise _not_now(wait)
 
     def refused(self, method: str, retry_after: timedelta | None) -> None:
         """Microsoft answered 429: all workers pause for this tenant, and the bucket is empty."""
@@ -274,8 +272,14 @@ class Budget:
         self._budgets.heed(self._key, writes=writes, units=units, pause=retry_after or UNTOLD)
 
     def pause(self, retry_after: timedelta | None) -> None:
-        """Microsoft's sign-in service answered 429 for this tenant: all workers pause there."""
+        """Microsoft's sign-in service answered 429 for this application and tenant: all workers pause there."""
         self._budgets.heed(self._key, pause=retry_after or UNTOLD)
+
+    def require_no_pause(self) -> None:
+        """Before a token is asked for, which costs nothing. Raises QuotaSpentError while Microsoft wants no calls."""
+        blocked = self.look().blocked
+        if blocked:
+            raise _not_now(blocked)
 
     def heed(self, method: str, used: str | None) -> None:
         """An answer's x-ms-throttle-limit-percentage: how much of the quota is used, from 0.8 on."""
@@ -291,6 +295,12 @@ class Budget:
     def look(self) -> Level:
         """What is left now."""
         return self._budgets.look(self._key)
+
+
+def _not_now(wait: timedelta) -> QuotaSpentError:
+    return QuotaSpentError(
+        "Waits for its turn: Microsoft's quota for this tenant is used up for now.", retry_after=wait
+    )
 
 
 def _figures() -> list[float]:

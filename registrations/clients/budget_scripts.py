@@ -9,7 +9,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local row = redis.call('HMGET', KEYS[1], 'w', 'u', 'at', 'b', 'l')
 local passed = math.max(0, now - (tonumber(row[3]) or now))
 local since = tonumber(redis.call('GET', KEYS[3]))
-if not since then
+if not since or since > now then
   since = now
   redis.call('SET', KEYS[3], now)
 end

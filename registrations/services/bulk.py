@@ -270,9 +270,12 @@ def _close_when_done(part: BulkPart) -> None:
     if part.items.pending().exists() or part.items.live().exists():
         return
     with audit.atomic():
-        running = BulkPart.objects.filter(pk=part.pk, status=Status.RUNNING)
-        if running.update(status=Status.COMPLETED, ended_at=timezone.now()):
-            audit.record("bulk.completed", actor=audit.WORKER, subject=part.job, after={"tenant": str(part.tenant)})
+        # Looked at again under the lock: somebody may have just let what failed be tried again.
+        running = BulkPart.objects.select_for_update(no_key=True).filter(pk=part.pk, status=Status.RUNNING).first()
+        if running is None or part.items.pending().exists() or part.items.live().exists():
+            return
+        BulkPart.objects.filter(pk=part.pk).update(status=Status.COMPLETED, ended_at=timezone.now())
+        audit.record("bulk.completed", actor=audit.WORKER, subject=part.job, after={"tenant": str(part.tenant)})
 
 
 def _move(part: BulkPart, before: list[str], after: str, action: str, actor: audit.Actor) -> None:

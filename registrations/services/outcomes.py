@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 
 from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError
 from registrations.models import Operation, statements
-from registrations.services import audit, kinds, leases, turns
+from registrations.services import audit, leases, turns
 from registrations.services.kinds import Step, about, kind_of
 from registrations.services.leases import Lease, LeaseLostError
 
@@ -116,14 +116,10 @@ def put_back(operation: Operation, token: str, state: dict[str, Any], error: Not
 
 
 def leave_to_others(operation: Operation, token: str) -> None:
-    """This worker's version does not know the kind: during an update another one does. It fails after two hours."""
-    state = operation.current_step
+    """This worker's version does not know the kind, so it must not end it: during an update another one does know it."""
     sentence = f"A worker's version does not know operations of kind {operation.kind!r}. Update all workers."
-    if state is None:
-        fail(operation, token, PortalError(sentence, code="unknown_kind"))
-        return
-    state.update(attempts=state["attempts"] + 1, started_at=state["started_at"] or _now())
-    put_back(operation, token, state, NotYetError(sentence, code="unknown_kind"))
+    needed = PersonNeededError(sentence, who="staff", code="unknown_kind", look_again=LONGEST_PAUSE)
+    wait_for_person(operation, token, operation.current_step or {}, needed)
 
 
 def wait_for_turn(operation: Operation, token: str, wait: QuotaSpentError) -> None:
@@ -188,8 +184,8 @@ def fail(operation: Operation, token: str, error: PortalError) -> None:
         current.update(
             status="failed", ended_at=timezone.now().isoformat(), note=str(error), request_id=error.request_id
         )
-    kind = kinds.known.get(operation.kind)
-    said = kind.before_failing(operation) if kind and kind.before_failing else ""
+    parting = kind_of(operation).before_failing
+    said = parting(operation) if parting else ""
     operation.message, operation.error_code = f"{error} {said}".strip(), error.code
     close(operation, token, Operation.Status.FAILED)
 
@@ -305,9 +301,8 @@ def _write_end(operation: Operation, token: str, status: str) -> None:
 
 def _tell_end(operation: Operation, status: str) -> None:
     """What the outcome means for the subject, and the history."""
-    kind = kinds.known.get(operation.kind)
-    if kind:  # one that this version does not know means nothing that this version could write
-        (kind.succeeded if status == Operation.Status.SUCCEEDED else kind.failed)(operation)
+    kind = kind_of(operation)
+    (kind.succeeded if status == Operation.Status.SUCCEEDED else kind.failed)(operation)
     told = {"message": operation.message, "code": operation.error_code}
     _history(operation, f"{operation.kind}.{status}", {name: value for name, value in told.items() if value})
 

@@ -258,9 +258,8 @@ def _secret(operation: Operation) -> str:
 
 
 def _proof(operation: Operation) -> str:
-    registration, instance, graph = _at_work_on(operation)
-    with connections.pausing(instance.provider.tenant):
-        client_secrets.prove_secret(registration, operation)
+    registration, _, graph = _at_work_on(operation)
+    client_secrets.prove_secret(registration, operation)
     client_secrets.remove_strays(graph, registration, operation)
     return "Microsoft issued a token for it."
 

@@ -1,6 +1,7 @@
 """Whatever happens to workers and calls, in whatever order: one application, one secret, and it is the one we keep."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
@@ -19,6 +20,13 @@ from tests.registrations.model_of_entra import FATES, KilledError, ModelOfEntra
 NAME = "syncportal-model.example"
 WANTED = {"displayName": "model", "tags": ["syncportal", "syncportal-model"]}
 FOREIGN = {"keyId": "f0000000-0000-4000-8000-000000000000", "displayName": "by hand", "secretText": "not ours"}
+
+
+@pytest.fixture(autouse=True)
+def forget_the_kind() -> Iterator[None]:
+    """Other tests ask which kinds there are."""
+    yield
+    kinds.known.pop("model", None)
 
 
 class Engine(RuleBasedStateMachine):

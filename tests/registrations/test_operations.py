@@ -612,19 +612,10 @@ def test_a_kind_that_a_workers_version_does_not_know_is_left_to_others(begin: Ca
     operation = begin(fine)
     known = kinds.known.pop("try")
     waits = worked_on(operation)
-    assert (waits.status, waits.error_code) == ("waiting", "unknown_kind")
+    assert (waits.status, waits.error_code, waits.waits_for) == ("waiting", "unknown_kind", "staff")
     assert "Update all workers" in waits.message
+    assert waits.next_attempt_at is not None  # an update ends by itself
+    assert waits.steps[0]["attempts"] == 0
     kinds.known["try"] = known
     Operation.objects.update(next_attempt_at=timezone.now())
     assert worked_on(operation).status == "succeeded"
-
-
-def test_a_kind_that_no_worker_knows_fails_with_its_sentence_after_two_hours(begin: Callable[..., Operation]) -> None:
-    operation = begin(fine)
-    kinds.known.pop("try")
-    worked_on(operation)
-    operation.steps[0].update(attempts=10, started_at=(timezone.now() - timedelta(hours=3)).isoformat(), uncounted=0)
-    Operation.objects.update(steps=operation.steps, next_attempt_at=timezone.now())
-    failed = worked_on(operation)
-    assert (failed.status, failed.error_code) == ("failed", "unknown_kind")
-    assert "Update all workers" in failed.message

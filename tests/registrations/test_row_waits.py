@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from registrations.errors import WrongStateError
-from registrations.models import BulkItem, BulkPart, UmpInstance
+from registrations.models import BulkItem, BulkPart, Operation, UmpInstance
 from registrations.services import audit, bulk, custody, provisioning
 from tests import factories
 
@@ -126,3 +126,15 @@ def test_nothing_begins_any_more_once_pause_has_returned() -> None:
     pausing.join(10)
     part.refresh_from_db()
     assert (part.status, part.items.live().count(), bulk.feed()) == ("paused", 3, [])
+
+
+def test_a_part_is_not_completed_over_somebody_who_lets_what_failed_be_tried_again() -> None:
+    part = bulk.request([factories.make_instance()], actor=audit.SYSTEM).parts.get()
+    Operation.objects.filter(pk__in=bulk.feed()).update(status="failed", next_attempt_at=None)
+    with audit.atomic():
+        bulk.try_again(part, actor=audit.SYSTEM)
+        closing = begin_and_wait(bulk.feed)  # sees nothing to do yet, and wants to complete the part
+    closing.join(10)
+    part.refresh_from_db()
+    assert part.status == "running"
+    assert len(bulk.feed()) == 1

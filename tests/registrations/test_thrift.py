@@ -339,3 +339,28 @@ def test_a_429_of_the_sign_in_service_makes_all_wait_in_this_tenant(
     provision()
     blocked = connections.budget_of(instance.provider.tenant).look().blocked
     assert timedelta(seconds=50) < blocked <= timedelta(seconds=60)
+
+
+def test_while_the_sign_in_service_wants_no_calls_none_is_made(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
+) -> None:
+    connections.forget_what_was_asked()
+    connections.budget_of(instance.provider.tenant).pause(timedelta(seconds=60))
+    operation = provision()
+    assert (operation.status, operation.error_code) == ("waiting", "quota_spent")
+    assert asked(sandbox, "entra", "/token") == 0
+    assert connections.budget_of(instance.provider.tenant).look().blocked <= timedelta(seconds=60)
+
+
+def test_a_429_of_a_umps_own_application_stops_nobody_elses(
+    provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
+) -> None:
+    tenant = instance.provider.tenant
+    with pytest.raises(RemoteUnavailableError), connections.pausing(instance.ump_client_id, tenant.tenant_id):
+        raise RemoteUnavailableError("Busy.", code="429", retry_after=timedelta(seconds=60))
+    assert connections.budget_of(tenant).look().blocked == timedelta()
+    operation = provision()
+    assert (operation.status, operation.error_code) == ("waiting", "quota_spent")
+    current = operation.current_step
+    assert current is not None
+    assert current["name"] == "sync_app"
