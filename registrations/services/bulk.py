@@ -25,10 +25,9 @@ AT_WORK = 48  # operations of one part that are live at a time: enough to use up
 AT_ONCE = 8  # are begun in one transaction, once there is room for so many
 RATE_OVER = timedelta(minutes=3)  # the rate is counted over this long
 Status = BulkPart.Status
-UNKNOWN = "SyncPortal met an error it does not know."
-STOPPED = Q(operation__status=Operation.Status.FAILED) | Q(
-    status=BulkItem.Status.REFUSED
-)  # items that may be tried again
+CANNOT_BEGIN = "SyncPortal met an error it does not know."
+# Items that may be tried again.
+STOPPED = Q(operation__status=Operation.Status.FAILED) | Q(status=BulkItem.Status.REFUSED)
 
 
 @dataclass(frozen=True)
@@ -260,7 +259,7 @@ def _requested(item: BulkItem, part: BulkPart) -> Operation | None:
     except (DataError, IntegrityError):
         # A mistake of ours, or a row that does not fit: the next feed would meet it again, and all beside it.
         logger.exception("Item %s of bulk job %s cannot be begun.", item.pk, part.job_id)
-        mine.update(status=BulkItem.Status.REFUSED, message=f"{UNKNOWN} The log has it under {item.pk}.")
+        mine.update(status=BulkItem.Status.REFUSED, message=f"{CANNOT_BEGIN} The log has it under {item.pk}.")
         return None
     mine.update(status=BulkItem.Status.BEGUN, operation=operation)
     return operation
