@@ -80,21 +80,35 @@ class Seeding:
         self.say(f"Connect the tenant of {provider['name']}")
         with _temporary(self.layout.directory / "client-secret.txt", provider["client_secret"]) as path:
             self._manage(
-                "connect_tenant", provider["tenant_id"], "--name", provider["name"],
-                "--subscription", "service_provider", "--client-id", provider["client_id"],
-                "--client-secret-file", str(path),
-            )  # fmt: skip
+                "connect_tenant",
+                provider["tenant_id"],
+                "--name",
+                provider["name"],
+                "--subscription",
+                "service_provider",
+                "--client-id",
+                provider["client_id"],
+                "--client-secret-file",
+                str(path),
+            )
 
     def import_instance(self) -> None:
         """Import the one UMP instance, with the UMP's credential."""
         self.say(f"Import {self.host}")
         provider, ump = self.seed["provider"], self.seed["ump"]
         row = {
-            "service_provider": provider["name"], "domain": provider["domain"], "subscription": "service_provider",
-            "tenant_id": provider["tenant_id"], "app_name": APP_NAME, "ump_url": ump["url"],
-            "ump_client_id": ump["client_id"], "ump_client_secret": ump["client_secret"], "ump_scope": ump["scope"],
-            "ump_tenant_id": ump["tenant_id"], "delivery": "api",
-        }  # fmt: skip
+            "service_provider": provider["name"],
+            "domain": provider["domain"],
+            "subscription": "service_provider",
+            "tenant_id": provider["tenant_id"],
+            "app_name": APP_NAME,
+            "ump_url": ump["url"],
+            "ump_client_id": ump["client_id"],
+            "ump_client_secret": ump["client_secret"],
+            "ump_scope": ump["scope"],
+            "ump_tenant_id": ump["tenant_id"],
+            "delivery": "api",
+        }
         table = io.StringIO()
         writer = csv.DictWriter(table, list(row))
         writer.writeheader()
@@ -123,11 +137,25 @@ class Seeding:
         customer = self.seed["customer"]
         self.say(f"Invite {customer['name']}, by mail")
         answer = self._manage(
-            "invite", self.host, "--short-name", customer["short_name"], "--full-name", customer["full_name"],
-            "--service-type", "oc_pro", "--tenant-id", customer["tenant_id"],
-            "--customer-name", customer["name"], "--email", customer["it_admin_email"],
-            "--m365-admin", customer["admin_upn"], "--send", "--json",
-        )  # fmt: skip
+            "invite",
+            self.host,
+            "--short-name",
+            customer["short_name"],
+            "--full-name",
+            customer["full_name"],
+            "--service-type",
+            "oc_pro",
+            "--tenant-id",
+            customer["tenant_id"],
+            "--customer-name",
+            customer["name"],
+            "--email",
+            customer["it_admin_email"],
+            "--m365-admin",
+            customer["admin_upn"],
+            "--send",
+            "--json",
+        )
         self.memory.keep(link=json.loads(answer.strip().splitlines()[-1])["link"])
 
     def _manage(self, *arguments: str, hear: Callable[[str], None] | None = None) -> str:

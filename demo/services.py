@@ -93,10 +93,19 @@ def sandbox(layout: Layout) -> Process:
     """Entra ID, Microsoft Graph, a UMP-365 and a mailbox."""
     ports = layout.ports
     command = [
-        sys.executable, "-m", "sandbox", "--directory", str(layout.sandbox_directory), "--allow-localhost-redirects",
-        "--https-port", str(ports.sandbox_https), "--http-port", str(ports.sandbox_http),
-        "--smtp-port", str(ports.smtp),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "sandbox",
+        "--directory",
+        str(layout.sandbox_directory),
+        "--allow-localhost-redirects",
+        "--https-port",
+        str(ports.sandbox_https),
+        "--http-port",
+        str(ports.sandbox_http),
+        "--smtp-port",
+        str(ports.smtp),
+    ]
     return _process("sandbox", command, layout)
 
 
@@ -105,9 +114,14 @@ def broker(layout: Layout) -> Process:
     directory = layout.directory / "broker"
     directory.mkdir(parents=True, exist_ok=True)
     configuration = [
-        f"port {layout.ports.broker}", "bind 127.0.0.1", f"requirepass {layout.broker_password}", f'dir "{directory}"',
-        "appendonly yes", "maxmemory-policy noeviction", 'save ""',
-    ]  # fmt: skip
+        f"port {layout.ports.broker}",
+        "bind 127.0.0.1",
+        f"requirepass {layout.broker_password}",
+        f'dir "{directory}"',
+        "appendonly yes",
+        "maxmemory-policy noeviction",
+        'save ""',
+    ]
     process = _process("broker", [str(valkey_server()), "-"], layout)
     process.stdin = "\n".join(configuration) + "\n"
     return process
@@ -128,9 +142,20 @@ def valkey_server() -> Path:
 def worker(layout: Layout) -> Process:
     """The Celery worker that carries operations out."""
     command = [
-        sys.executable, "-m", "celery", "--app", "syncportal", "worker", "--concurrency", "2", "--loglevel", "INFO",
-        "--without-gossip", "--without-mingle", "--without-heartbeat",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "celery",
+        "--app",
+        "syncportal",
+        "worker",
+        "--concurrency",
+        "2",
+        "--loglevel",
+        "INFO",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
     return _process("worker", command, layout)
 
 
@@ -138,8 +163,17 @@ def scheduler(layout: Layout) -> Process:
     """Celery's clock: it looks for rows whose time has come."""
     schedule = str(layout.directory / "schedule")
     command = [
-        sys.executable, "-m", "celery", "--app", "syncportal", "beat", "--schedule", schedule, "--loglevel", "INFO",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "celery",
+        "--app",
+        "syncportal",
+        "beat",
+        "--schedule",
+        schedule,
+        "--loglevel",
+        "INFO",
+    ]
     return _process("scheduler", command, layout)
 
 
@@ -150,10 +184,22 @@ def portal(layout: Layout) -> Process:
         address = f"[{host}]" if family == socket.AF_INET6 else host
         binds += ["--bind", f"{address}:{layout.ports.portal}"]
     command = [
-        sys.executable, "-m", "gunicorn", "syncportal.wsgi", *binds, "--workers", "2", "--threads", "4",
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "syncportal.wsgi",
+        *binds,
+        "--workers",
+        "2",
+        "--threads",
+        "4",
         # The portal decides itself which proxy it believes.
-        "--forwarded-allow-ips", "", "--graceful-timeout", "3", "--no-control-socket",
-    ]  # fmt: skip
+        "--forwarded-allow-ips",
+        "",
+        "--graceful-timeout",
+        "3",
+        "--no-control-socket",
+    ]
     return _process("portal", command, layout)
 
 

@@ -13,8 +13,14 @@ def invitation_mail(invitation: Invitation, link: str) -> EmailMultiAlternatives
     """The mail that carries the link to the customer's IT administrator."""
     service = invitation.service
     provider = service.instance.provider
-    context = {"invitation": invitation, "service": service, "customer": service.customer, "provider": provider,
-               "instance": service.instance, "link": link}  # fmt: skip
+    context = {
+        "invitation": invitation,
+        "service": service,
+        "customer": service.customer,
+        "provider": provider,
+        "instance": service.instance,
+        "link": link,
+    }
     subject = " ".join(render_to_string("emails/invitation_subject.txt", context).split())
     mail = EmailMultiAlternatives(
         subject=subject,

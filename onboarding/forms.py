@@ -66,10 +66,11 @@ class _Secret(_Typed):
     def __init__(self) -> None:
         attrs = {"autocomplete": "off", "class": "wide"}
         super().__init__(
-            "Client secret (value)", "Enter the secret's value.",
+            "Client secret (value)",
+            "Enter the secret's value.",
             help_text="Under Certificates & secrets, the column Value. Make a secret for this service alone.",
             widget=forms.PasswordInput(attrs=attrs, render_value=False),
-        )  # fmt: skip
+        )
 
     def clean(self, value: Any) -> Any:
         """Recognise a secret's ID, and what is too short to be a value."""
@@ -87,13 +88,16 @@ class ExistingForm(forms.Form):
     """The three values of a registration that exists. What is typed is never shown again."""
 
     tenant = _Typed(
-        "Tenant ID or domain", "Enter the tenant ID, or a domain of your organisation.",
+        "Tenant ID or domain",
+        "Enter the tenant ID, or a domain of your organisation.",
         help_text="The directory (tenant) ID on the registration's Overview page, or a verified domain.",
-    )  # fmt: skip
+    )
     client_id = _Typed(
-        "Application (client) ID", "Enter the application (client) ID.", validators=[validate_guid],
+        "Application (client) ID",
+        "Enter the application (client) ID.",
+        validators=[validate_guid],
         help_text="On the registration's Overview page.",
-    )  # fmt: skip
+    )
     client_secret = _Secret()
 
     def __init__(self, *args: Any, tenant_id: str, customer: str, **kwargs: Any) -> None:

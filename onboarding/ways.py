@@ -34,22 +34,25 @@ class Choice:
 
 CHOICES = (
     Choice(
-        ConnectionWay.NEW, "Create a new app registration",
+        ConnectionWay.NEW,
+        "Create a new app registration",
         "Recommended. For most organisations: it is made for you now.",
         "Leaves one registration in your Microsoft Entra, with the permissions and roles that the invitation lists.",
     ),
     Choice(
-        ConnectionWay.EXISTING, "Use an existing app registration",
+        ConnectionWay.EXISTING,
+        "Use an existing app registration",
         "For organisations that make every registration themselves. You enter its values; nobody has to sign in.",
         "Leaves nothing new: the registration and its secret stay yours to renew.",
     ),
     Choice(
-        ConnectionWay.TOKEN, "Use a delegated token",
+        ConnectionWay.TOKEN,
+        "Use a delegated token",
         "For organisations that cannot use a registration. Best with a service account that nobody signs in with.",
         "Leaves an enterprise application with wide permissions in the name of one account.",
         CONDITIONAL_ACCESS,
     ),
-)  # fmt: skip
+)
 
 # The pages on each way, for "Step 2 of 5".
 STAGES: dict[str, tuple[str, ...]] = {

@@ -61,8 +61,10 @@ def badge(state: str, word: str = "") -> SafeString:
     colour, icon, usual = STATES.get(state, ("neutral", "help", state.capitalize()))
     return format_html(
         '<span class="state state-{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
-        colour, icon, word or usual,
-    )  # fmt: skip
+        colour,
+        icon,
+        word or usual,
+    )
 
 
 def level(left: Level) -> str:

@@ -153,8 +153,13 @@ def _set_clock_skew(world: World, seconds: float) -> JsonObject:
 
 
 USER_FLAGS = (
-    "enabled", "mfa_setup_needed", "blocked_by_conditional_access", "user_type", "refused_with", "refused_where",
-)  # fmt: skip
+    "enabled",
+    "mfa_setup_needed",
+    "blocked_by_conditional_access",
+    "user_type",
+    "refused_with",
+    "refused_where",
+)
 
 
 def _set_user(world: World, tenant: str, upn: str, **flags: Any) -> JsonObject:

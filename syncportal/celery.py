@@ -40,8 +40,10 @@ def warn_of_too_few_shares(instance: Any, **_: Any) -> None:
             "This worker runs %d processes, and GRAPH_BUDGET_SHARES is %d. Set GRAPH_BUDGET_SHARES to the number of "
             "processes of all workers together (%d or more): otherwise they may exceed Microsoft's quota while Redis does "
             "not answer.",
-            processes, settings.GRAPH_BUDGET_SHARES, processes,
-        )  # fmt: skip
+            processes,
+            settings.GRAPH_BUDGET_SHARES,
+            processes,
+        )
 
 
 _usual: dict[str, Any] = {}  # what the pool's own child does on SIGTERM

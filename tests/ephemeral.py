@@ -73,15 +73,45 @@ def postgresql() -> Iterator[PostgreSQL]:
         if user:
             shutil.chown(password, user)
         subprocess.run(
-            [str(folder / "initdb"), "--pgdata", str(data), "--username", "portal", "--pwfile", str(password),
-             "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"],
-            env=clean_environment(), cwd=directory, user=user, check=True, capture_output=True,
-        )  # fmt: skip
+            [
+                str(folder / "initdb"),
+                "--pgdata",
+                str(data),
+                "--username",
+                "portal",
+                "--pwfile",
+                str(password),
+                "--auth",
+                "scram-sha-256",
+                "--encoding",
+                "UTF8",
+                "--locale",
+                "C",
+                "--no-sync",
+            ],
+            env=clean_environment(),
+            cwd=directory,
+            user=user,
+            check=True,
+            capture_output=True,
+        )
         command = [
-            str(folder / "postgres"), "-D", str(data), "-p", str(port), "-k", str(directory),
-            "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off",
-            "-c", "max_connections=50",
-        ]  # fmt: skip
+            str(folder / "postgres"),
+            "-D",
+            str(data),
+            "-p",
+            str(port),
+            "-k",
+            str(directory),
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "fsync=off",
+            "-c",
+            "full_page_writes=off",
+            "-c",
+            "max_connections=50",
+        ]
         log = directory / "log"
         stop = signal.SIGINT
         process = Process("PostgreSQL", command, clean_environment(), directory, log, user=user, stop_signal=stop)
@@ -109,9 +139,14 @@ def redis_process(directory: Path, port: int) -> Process:
     """A Redis server, not started yet. It keeps every command it ever got, for tests that look for secrets."""
     directory.mkdir(parents=True, exist_ok=True)
     configuration = [
-        f"port {port}", "bind 127.0.0.1", f"requirepass {PASSWORD}", f'dir "{directory}"', 'save ""', "appendonly yes",
+        f"port {port}",
+        "bind 127.0.0.1",
+        f"requirepass {PASSWORD}",
+        f'dir "{directory}"',
+        'save ""',
+        "appendonly yes",
         "auto-aof-rewrite-percentage 0",
-    ]  # fmt: skip
+    ]
     command = [str(programs.needed(programs.redis_server())), "-"]
     log = directory / "redis.log"
     return Process("broker", command, clean_environment(), directory, log, stdin="\n".join(configuration) + "\n")

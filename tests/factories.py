@@ -64,9 +64,12 @@ def make_registration(instance: UmpInstance, *, secret: str = "", **values: Any)
     registration = AppRegistration.objects.create(instance=instance, **{**defaults, **values})
     if secret:
         row = ClientSecret(
-            registration=registration, display_name="syncportal:test", hint=secret[:3],
-            status=ClientSecret.Status.DELIVERED, expires_at=timezone.now() + timedelta(days=700),
-        )  # fmt: skip
+            registration=registration,
+            display_name="syncportal:test",
+            hint=secret[:3],
+            status=ClientSecret.Status.DELIVERED,
+            expires_at=timezone.now() + timedelta(days=700),
+        )
         row.seal("envelope", secret)
         row.save()
     return registration

@@ -62,9 +62,19 @@ class Planted:
         envelope = "" if status == "removed" else encryption.seal(ring, self.password.secret, context)
         ump_url, guid = "https://localhost/ump/finebak/tenantui", self.customer.id
         return (
-            "an operation", self.by_api, ump_url, self.is_connection, guid, self.managed, app_id, key_id, SECRET_ID, envelope,
-            None, "",
-        )  # fmt: skip
+            "an operation",
+            self.by_api,
+            ump_url,
+            self.is_connection,
+            guid,
+            self.managed,
+            app_id,
+            key_id,
+            SECRET_ID,
+            envelope,
+            None,
+            "",
+        )
 
 
 def remove_secret(planted: Planted) -> None:
@@ -185,7 +195,15 @@ def test_a_delegated_token_is_the_one_that_the_ump_holds(held: str, complaints: 
     planted = Planted()
     planted.customer.connection = UmpConnection("delegated_token", "tilda", refresh_token=held)
     promise = promises.Promise(
-        "an operation", True, "finebak", True, planted.customer.id, False, app_id="", key_id="", secret="",
+        "an operation",
+        True,
+        "finebak",
+        True,
+        planted.customer.id,
+        False,
+        app_id="",
+        key_id="",
+        secret="",
         refresh_token="kept",
-    )  # fmt: skip
+    )
     assert len(promises.missing(promise, asdict(planted.world.state))) == complaints

@@ -21,9 +21,17 @@ class ConnectionAdmin(ReadOnlyAdmin):
     list_filter = ("status", "way")
     search_fields = ("invitation__service__full_name", "invitation__service__short_name", "admin_username")
     fields = (
-        "invitation", "state", "way", "admin_name", "admin_username", "registration_name", "registration",
-        "application", "connected", "grant",
-    )  # fmt: skip
+        "invitation",
+        "state",
+        "way",
+        "admin_name",
+        "admin_username",
+        "registration_name",
+        "registration",
+        "application",
+        "connected",
+        "grant",
+    )
     readonly_fields = ("state", "application", "connected", "grant")
     change_form_outer_before_template = "admin/registrations/newest_operation.html"
 

@@ -32,9 +32,18 @@ class InvitationAdmin(PortalAdmin):
 
     form = InvitationForm
     list_display = (
-        "short_name", "state", "full_name", "invitation_email", "m365_email", "was_sent", "sent_count", "created",
-        "expires", "device_authenticated", "auth_url",
-    )  # fmt: skip
+        "short_name",
+        "state",
+        "full_name",
+        "invitation_email",
+        "m365_email",
+        "was_sent",
+        "sent_count",
+        "created",
+        "expires",
+        "device_authenticated",
+        "auth_url",
+    )
     list_display_links = ("short_name",)
     list_filter = (attention.need_filter(needs.INVITATIONS), "status", "email_sent", "service__instance__provider")
     list_select_related = ("service__customer", "service__instance__provider")
@@ -95,10 +104,14 @@ class InvitationAdmin(PortalAdmin):
             return super().save_model(request, obj, form, change)
         values = form.cleaned_data
         made = invitations.create(
-            values["service"], it_admin_email=values["it_admin_email"], m365_admin_email=values["m365_admin_email"],
-            tenant_id=values["tenant_id"], expires_at=values["expires_at"], again=values.get("again", False),
+            values["service"],
+            it_admin_email=values["it_admin_email"],
+            m365_admin_email=values["m365_admin_email"],
+            tenant_id=values["tenant_id"],
+            expires_at=values["expires_at"],
+            again=values.get("again", False),
             actor=actor_of(request),
-        )  # fmt: skip
+        )
         obj.pk = made.pk
         obj.refresh_from_db()
         if not obj.service.instance.has_ump_credential:
@@ -124,9 +137,13 @@ class InvitationAdmin(PortalAdmin):
             self.message_user(request, str(refusal), messages.ERROR)
             return self.back_to(invitation)
         return self.plain_page(
-            request, "admin/onboarding/invitation/link.html", title="Invitation link", original=invitation, link=link,
+            request,
+            "admin/onboarding/invitation/link.html",
+            title="Invitation link",
+            original=invitation,
+            link=link,
             back=self.list_address(),
-        )  # fmt: skip
+        )
 
     @page("New link", permission="send", icon="autorenew")
     def new_link(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
@@ -149,19 +166,32 @@ class InvitationAdmin(PortalAdmin):
         return self._ask(request, invitation, "Revoke", "invitation", revoke_intro(left), facts, danger=True)
 
     def _ask(
-        self, request: HttpRequest, invitation: Invitation, verb: str, what: str, intro: list[str],
-        more: Sequence[tuple[str, str]] = (), danger: bool = False,
-    ) -> HttpResponse:  # fmt: skip
+        self,
+        request: HttpRequest,
+        invitation: Invitation,
+        verb: str,
+        what: str,
+        intro: list[str],
+        more: Sequence[tuple[str, str]] = (),
+        danger: bool = False,
+    ) -> HttpResponse:
         article, preposition = ("a", "for") if what == "new link" else ("the", "of")
         facts = [
-            ("Service", str(invitation.service)), ("Invitation e-mail", invitation.it_admin_email),
-            ("M365 admin e-mail", invitation.m365_admin_email), ("Host", invitation.service.instance.host),
+            ("Service", str(invitation.service)),
+            ("Invitation e-mail", invitation.it_admin_email),
+            ("M365 admin e-mail", invitation.m365_admin_email),
+            ("Host", invitation.service.instance.host),
             *more,
-        ]  # fmt: skip
+        ]
         return self.confirmation(
-            request, subject=invitation, title=f"{verb} {article} {what} {preposition} {invitation.service}", button=f"{verb} {what}",
-            intro=intro, facts=facts, danger=danger,
-        )  # fmt: skip
+            request,
+            subject=invitation,
+            title=f"{verb} {article} {what} {preposition} {invitation.service}",
+            button=f"{verb} {what}",
+            intro=intro,
+            facts=facts,
+            danger=danger,
+        )
 
     def _send(self, request: HttpRequest, invitation: Invitation) -> bool:
         try:
@@ -191,9 +221,15 @@ class InvitationAdmin(PortalAdmin):
         return self._each(request, queryset, "revoke_selected", "Revoke", revoke, intro, danger=True)
 
     def _each(
-        self, request: HttpRequest, queryset: QuerySet[Invitation], action: str, verb: str,
-        act: Callable[[HttpRequest, Invitation], bool], intro: list[str], danger: bool = False,
-    ) -> HttpResponse | None:  # fmt: skip
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Invitation],
+        action: str,
+        verb: str,
+        act: Callable[[HttpRequest, Invitation], bool],
+        intro: list[str],
+        danger: bool = False,
+    ) -> HttpResponse | None:
         chosen = list(queryset)
         if request.POST.get("confirmed"):
             for invitation in chosen:
@@ -206,9 +242,14 @@ class InvitationAdmin(PortalAdmin):
             *((helpers.ACTION_CHECKBOX_NAME, each.pk) for each in chosen),
         ]
         return self.confirmation(
-            request, title=f"{verb} {count}", button=f"{verb} {count}", intro=intro, hidden=hidden, danger=danger,
+            request,
+            title=f"{verb} {count}",
+            button=f"{verb} {count}",
+            intro=intro,
+            hidden=hidden,
+            danger=danger,
             facts=[(str(each.service), _whom(each, danger)) for each in chosen],
-        )  # fmt: skip
+        )
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None

@@ -12,13 +12,31 @@ EXPIRING_WITHIN = timedelta(days=7)
 INVITATIONS = Watch(
     Invitation,
     (
-        Need("expired", "Invitations that expired before they were used", "expired", "Open", "expires_at",
-             lambda now: Q(status__in=Invitation.UNBEGUN, expires_at__lte=now)),
-        Need("expiring", "Invitations that expire within 7 days", "expiring", "Open", "expires_at",
-             lambda now: Q(status__in=Invitation.UNBEGUN, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN)),
-        Need("unsent", "Invitations that are not sent yet", "draft", "Send", "created_at",
-             lambda now: Q(status__in=Invitation.UNBEGUN, email_sent=False, expires_at__gt=now)),
+        Need(
+            "expired",
+            "Invitations that expired before they were used",
+            "expired",
+            "Open",
+            "expires_at",
+            lambda now: Q(status__in=Invitation.UNBEGUN, expires_at__lte=now),
+        ),
+        Need(
+            "expiring",
+            "Invitations that expire within 7 days",
+            "expiring",
+            "Open",
+            "expires_at",
+            lambda now: Q(status__in=Invitation.UNBEGUN, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN),
+        ),
+        Need(
+            "unsent",
+            "Invitations that are not sent yet",
+            "draft",
+            "Send",
+            "created_at",
+            lambda now: Q(status__in=Invitation.UNBEGUN, email_sent=False, expires_at__gt=now),
+        ),
     ),
     related=("service",),
     named=lambda invitation: str(invitation.service),
-)  # fmt: skip
+)

@@ -19,8 +19,12 @@ from registrations.admin.attention import Need, Watch
 from registrations.models import Operation, UmpInstance
 
 WATCHED = (
-    attention.OPERATIONS, attention.INSTANCES, attention.SECRETS, attention.TENANTS, needs.INVITATIONS,
-)  # fmt: skip
+    attention.OPERATIONS,
+    attention.INSTANCES,
+    attention.SECRETS,
+    attention.TENANTS,
+    needs.INVITATIONS,
+)
 SEVERITY = ["late", "failed", "missing", "expired", "waiting", "expiring", "unchecked", "draft"]
 SHOWN = 3
 DAYS = 14

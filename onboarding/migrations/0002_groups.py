@@ -11,8 +11,10 @@ SEEN = ("connection", "signin")
 OPERATORS = [
     *(f"{verb}_{model}" for model in WRITTEN for verb in ("view", "add", "change")),
     *(f"view_{model}" for model in SEEN),
-    "send_invitation", "copy_link_invitation", "revoke_invitation",
-]  # fmt: skip
+    "send_invitation",
+    "copy_link_invitation",
+    "revoke_invitation",
+]
 AUDITORS = [f"view_{model}" for model in (*WRITTEN, *SEEN)]
 
 

@@ -51,22 +51,34 @@ class Permission:
 
 PERMISSIONS = [
     Permission(
-        GRAPH_APP_ID, "Microsoft Graph", "Organization.Read.All",
-        "Read the name and domains of your organisation.", "Teams administration by an application needs it.",
+        GRAPH_APP_ID,
+        "Microsoft Graph",
+        "Organization.Read.All",
+        "Read the name and domains of your organisation.",
+        "Teams administration by an application needs it.",
     ),
     Permission(
-        GRAPH_APP_ID, "Microsoft Graph", "User.Read.All",
-        "Read the profiles of all users.", "The phone service shows which users have a number.",
+        GRAPH_APP_ID,
+        "Microsoft Graph",
+        "User.Read.All",
+        "Read the profiles of all users.",
+        "The phone service shows which users have a number.",
     ),
     Permission(
-        GRAPH_APP_ID, "Microsoft Graph", "Group.Read.All",
-        "Read groups and their members.", "Numbers and policies can be given to groups.",
+        GRAPH_APP_ID,
+        "Microsoft Graph",
+        "Group.Read.All",
+        "Read groups and their members.",
+        "Numbers and policies can be given to groups.",
     ),
     Permission(
-        TEAMS_ADMIN_API_APP_ID, "Skype and Teams Tenant Admin API", "application_access",
-        "Administer Teams calling as an application.", "Sets numbers, voice routes and policies in Teams.",
+        TEAMS_ADMIN_API_APP_ID,
+        "Skype and Teams Tenant Admin API",
+        "application_access",
+        "Administer Teams calling as an application.",
+        "Sets numbers, voice routes and policies in Teams.",
     ),
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True)
@@ -82,10 +94,12 @@ class Role:
 ROLES = [
     Role(TEAMS_ADMINISTRATOR, "Teams Administrator", "Set up calling in Teams and keep it in step.", None),
     Role(
-        SKYPE_FOR_BUSINESS_ADMINISTRATOR, "Skype for Business Administrator",
-        "Some calling settings are still behind the older Skype administration.", None,
+        SKYPE_FOR_BUSINESS_ADMINISTRATOR,
+        "Skype for Business Administrator",
+        "Some calling settings are still behind the older Skype administration.",
+        None,
     ),
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True)
@@ -99,13 +113,13 @@ class AdministratorRole:
 
 ADMINISTRATOR_ROLES = [
     AdministratorRole(
-        GLOBAL_ADMINISTRATOR, "Global Administrator", "Needed only for this set-up. Deactivate it if it was activated for today."
+        GLOBAL_ADMINISTRATOR,
+        "Global Administrator",
+        "Needed only for this set-up. Deactivate it if it was activated for today.",
     ),
-    AdministratorRole(
-        PRIVILEGED_ROLE_ADMINISTRATOR, "Privileged Role Administrator", "Needed only for this set-up."
-    ),
+    AdministratorRole(PRIVILEGED_ROLE_ADMINISTRATOR, "Privileged Role Administrator", "Needed only for this set-up."),
     AdministratorRole(APPLICATION_ADMINISTRATOR, "Application Administrator", "Needed only for this set-up."),
-]  # fmt: skip
+]
 
 # The delegated token (AudioCodes: "Secure Connection using Delegated Token", "Create Delegated Token", "Upgrading M365
 # Connection to Delegated Token Authentication"). Microsoft adds openid, profile and offline_access.
@@ -126,14 +140,18 @@ SCOPES_TOKEN = [scope.value for scope in TOKEN_SCOPES]
 # mandatory there for every account, a Global Administrator's too.
 TOKEN_ROLES = [
     Role(
-        SKYPE_FOR_BUSINESS_ADMINISTRATOR, "Skype for Business Administrator",
-        "Runs the Teams administration in your organisation.", None,
+        SKYPE_FOR_BUSINESS_ADMINISTRATOR,
+        "Skype for Business Administrator",
+        "Runs the Teams administration in your organisation.",
+        None,
     ),
     Role(
-        TEAMS_COMMUNICATIONS_ADMINISTRATOR, "Teams Communications Administrator",
-        "Sets numbers, voice routes and policies, and keeps them in step.", None,
+        TEAMS_COMMUNICATIONS_ADMINISTRATOR,
+        "Teams Communications Administrator",
+        "Sets numbers, voice routes and policies, and keeps them in step.",
+        None,
     ),
-]  # fmt: skip
+]
 
 
 def lacking_for_token(role_template_ids: Collection[str]) -> list[str]:

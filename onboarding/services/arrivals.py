@@ -141,9 +141,11 @@ def _keep_identity(sign_in: SignIn, person: Identity, ip_address: str | None) ->
         connection = _used(sign_in) or _taken_up(sign_in, person)
         sign_ins.succeed(sign_in)
         audit.record(
-            "invitation.authenticated", actor=audit.Actor.customer(person.label, person.object_id, ip_address),
-            subject=sign_in.invitation, after=_known(person),
-        )  # fmt: skip
+            "invitation.authenticated",
+            actor=audit.Actor.customer(person.label, person.object_id, ip_address),
+            subject=sign_in.invitation,
+            after=_known(person),
+        )
     return connection
 
 

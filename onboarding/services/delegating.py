@@ -131,16 +131,18 @@ def _renewed(operation: Operation, scopes: list[str]) -> RenewedToken:
         operations.require_lease(operation)  # a worker that was overtaken must stop, not write over a newer cache
         DelegatedToken.objects.filter(pk=token.pk).update(
             cache_envelope=token.cache_envelope, renewed_at=timezone.now()
-        )  # fmt: skip
+        )
     return renewed
 
 
 def _explained(refusal: EntraRefusedError, operation: Operation, connection: Connection) -> Exception:
     if refusal.code == CONSENT_UNKNOWN and timezone.now() - operation.created_at < FRESH_CONSENT:
         return NotYetError(
-            "Microsoft is still copying the consent.", retry_after=CONSENT_AGAIN, code=refusal.code,
+            "Microsoft is still copying the consent.",
+            retry_after=CONSENT_AGAIN,
+            code=refusal.code,
             request_id=refusal.correlation_id,
-        )  # fmt: skip
+        )
     known = explain(refusal.code)
     names = {"{provider}": connection.invitation.service.instance.provider.name}
     names["{customer}"] = connection.invitation.service.customer.name

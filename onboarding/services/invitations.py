@@ -142,9 +142,12 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
             raise WrongStateError("The invitation is used up or revoked already.")
         forgetting.forget(DelegatedToken.objects.filter(connection__invitation=invitation), actor=actor)
         audit.record(
-            "invitation.revoked", actor=actor, subject=invitation,
-            before={"status": before}, after={"status": Invitation.Status.REVOKED.value},
-        )  # fmt: skip
+            "invitation.revoked",
+            actor=actor,
+            subject=invitation,
+            before={"status": before},
+            after={"status": Invitation.Status.REVOKED.value},
+        )
     invitation.refresh_from_db()
 
 

@@ -34,7 +34,10 @@ def choose(connection: Connection, name: str, *, actor: audit.Actor) -> None:
             raise WrongStateError("The registration has its name already.")
         if before != name:
             audit.record(
-                "connection.named", actor=actor, subject=connection,
-                before={"registration_name": before}, after={"registration_name": name},
-            )  # fmt: skip
+                "connection.named",
+                actor=actor,
+                subject=connection,
+                before={"registration_name": before},
+                after={"registration_name": name},
+            )
     connection.registration_name = name

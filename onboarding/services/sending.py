@@ -79,9 +79,12 @@ def _succeeded(operation: Operation) -> None:
     Invitation.objects.filter(pk=invitation.pk).update(email_sent=True, sent_at=now)
     Invitation.objects.filter(pk=invitation.pk, status=Invitation.Status.DRAFT).update(status=Invitation.Status.SENT)
     audit.record(
-        "invitation.sent", actor=audit.WORKER, subject=invitation, operation_id=operation.pk,
+        "invitation.sent",
+        actor=audit.WORKER,
+        subject=invitation,
+        operation_id=operation.pk,
         after={"to": invitation.it_admin_email},
-    )  # fmt: skip
+    )
 
 
 def _failed(operation: Operation) -> None:

@@ -113,9 +113,11 @@ def redeem(state: str, browser: str, instance: UmpInstance, *, actor: audit.Acto
     known = SignIn.objects.filter(state_hash=tokens.state_hash(state), invitation__service__instance=instance)
     with audit.atomic():
         taken = known.filter(
-            browser_hash=tokens.browser_hash(browser), redeemed_at=None, expires_at__gt=now,
+            browser_hash=tokens.browser_hash(browser),
+            redeemed_at=None,
+            expires_at__gt=now,
             outcome=SignIn.Outcome.STARTED,
-        ).update(redeemed_at=now)  # fmt: skip
+        ).update(redeemed_at=now)
     sign_in = known.select_related(
         "invitation__service__customer", "invitation__service__instance__provider__tenant"
     ).first()
@@ -134,9 +136,12 @@ def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> Non
     """Write down how the sign-in ended, in its row and in the history."""
     with audit.atomic():
         _close(
-            sign_in, SignIn.Outcome.REFUSED, refusal=refusal.refusal.key, microsoft_code=refusal.code,
+            sign_in,
+            SignIn.Outcome.REFUSED,
+            refusal=refusal.refusal.key,
+            microsoft_code=refusal.code,
             correlation_id=refusal.correlation_id,
-        )  # fmt: skip
+        )
         _record_refusal(sign_in, refusal, actor)
 
 
@@ -145,9 +150,11 @@ def refuse_at_the_link(invitation: Invitation, refusal: RefusedError, *, actor: 
     with audit.atomic():
         after = {"refusal": refusal.refusal.key, "code": refusal.code}
         audit.record(
-            "invitation.refused", actor=actor, subject=invitation,
+            "invitation.refused",
+            actor=actor,
+            subject=invitation,
             after={name: value for name, value in after.items() if value},
-        )  # fmt: skip
+        )
     refusal.recorded = True
 
 
@@ -288,6 +295,8 @@ def _record_refusal(sign_in: SignIn, refusal: RefusedError, actor: audit.Actor) 
         "correlation_id": refusal.correlation_id,
     }
     audit.record(
-        "invitation.sign_in_refused", actor=actor, subject=sign_in.invitation,
+        "invitation.sign_in_refused",
+        actor=actor,
+        subject=sign_in.invitation,
         after={name: value for name, value in {**facts, **refusal.known}.items() if value},
-    )  # fmt: skip
+    )

@@ -136,11 +136,17 @@ def missing_of(operation: Operation) -> list[Missing]:
     names = set(operation.notes.get("missing", []))
     grants, roles = operation.notes.get("grants_page", ""), requirements.ROLES_PAGE
     return [
-        *(Missing(p.value, f"{p.sentence} A permission of {p.resource_name}.", grants)
-          for p in requirements.PERMISSIONS if p.value in names),
-        *(Missing(r.name, f"{r.sentence} A role in Microsoft Entra.", roles)
-          for r in requirements.ROLES if r.name in names),
-    ]  # fmt: skip
+        *(
+            Missing(p.value, f"{p.sentence} A permission of {p.resource_name}.", grants)
+            for p in requirements.PERMISSIONS
+            if p.value in names
+        ),
+        *(
+            Missing(r.name, f"{r.sentence} A role in Microsoft Entra.", roles)
+            for r in requirements.ROLES
+            if r.name in names
+        ),
+    ]
 
 
 def look_again(operation: Operation) -> None:
@@ -197,8 +203,14 @@ def _proof(operation: Operation) -> str:
     consent = connections.entra().admin_consent_url(
         tenant_id=connection.invitation.tenant_id, client_id=typed.client_id
     )
-    operations.keep_notes(operation, missing=missing, grants_page=page, consent_page=consent, found=graph.name[:120],
-                          principal=graph.object_id)  # fmt: skip
+    operations.keep_notes(
+        operation,
+        missing=missing,
+        grants_page=page,
+        consent_page=consent,
+        found=graph.name[:120],
+        principal=graph.object_id,
+    )
     if missing:
         raise PersonNeededError(
             f"The registration works, and lacks: {', '.join(missing)}. Grant what is missing.",
@@ -267,18 +279,24 @@ def _keep(operation: Operation) -> str:
     values: dict[str, Any] = {"status": Connection.Status.CONNECTING, "way": ConnectionWay.EXISTING}
     with audit.atomic(durable=True):
         operations.drop_credential(operation)  # also the guard: nothing below is written without the lease
-        usable = Invitation.objects.usable(now).filter(
-            pk=connection.invitation_id, token_hash=notes.get(LINK_NOTE, "")
-        )  # fmt: skip
+        usable = Invitation.objects.usable(now).filter(pk=connection.invitation_id, token_hash=notes.get(LINK_NOTE, ""))
         if not usable.update(status=Invitation.Status.CONNECTING, authenticated_at=now):
             raise WrongStateError("The invitation can no longer be used, or its link was replaced meanwhile.")
         registration.save()
-        audit.record("application.entered", actor=audit.WORKER, subject=registration, operation_id=operation.pk,
-                     after={"app_id": registration.app_id, "tenant_id": registration.tenant_id})  # fmt: skip
+        audit.record(
+            "application.entered",
+            actor=audit.WORKER,
+            subject=registration,
+            operation_id=operation.pk,
+            after={"app_id": registration.app_id, "tenant_id": registration.tenant_id},
+        )
         client_secrets.keep_entered(
-            registration, typed.client_secret, actor=audit.WORKER, operation=operation,
+            registration,
+            typed.client_secret,
+            actor=audit.WORKER,
+            operation=operation,
             display_name="Entered by the customer",
-        )  # fmt: skip
+        )
         Connection.objects.filter(pk=connection.pk).update(
             registration=registration, customer_part_done_at=now, **values
         )

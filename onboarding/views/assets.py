@@ -41,7 +41,5 @@ def asset(request: InstanceRequest, name: str) -> HttpResponseBase:
     body, version = content(name)
     # Without the right hash in the address a cache must ask again, or an old page would keep a new file's name.
     caching = A_YEAR if request.GET.get("v") == version else "no-cache"
-    response = HttpResponse(
-        body, content_type=TYPES[name], headers={"ETag": f'"{version}"', "Cache-Control": caching}
-    )  # fmt: skip
+    response = HttpResponse(body, content_type=TYPES[name], headers={"ETag": f'"{version}"', "Cache-Control": caching})
     return get_conditional_response(request, etag=f'"{version}"', response=response) or response

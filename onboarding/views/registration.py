@@ -52,8 +52,11 @@ def _page(request: InstanceRequest, connection: Connection, form: RegistrationFo
         "form": form,
         "rules": names.rule_results(name),
         "name_rules": {
-            "min": names.MIN_LENGTH, "max": names.MAX_LENGTH, "forbidden": names.FORBIDDEN, "reserved": names.RESERVED,
+            "min": names.MIN_LENGTH,
+            "max": names.MAX_LENGTH,
+            "forbidden": names.FORBIDDEN,
+            "reserved": names.RESERVED,
         },
         "scopes": requirements.SCOPES,
-    }  # fmt: skip
+    }
     return pages.page(request, "registration.html", context, status=422 if form.errors else 200)

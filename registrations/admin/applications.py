@@ -20,9 +20,16 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
     search_fields = ("display_name", "unique_name", "app_id", "tenant_id")
     search_help_text = "Name, application ID or tenant ID"
     fields = (
-        "display_name", "unique_name", "instance", "tenant", "application", "object_id", "service_principal_id",
-        "origin", "made",
-    )  # fmt: skip
+        "display_name",
+        "unique_name",
+        "instance",
+        "tenant",
+        "application",
+        "object_id",
+        "service_principal_id",
+        "origin",
+        "made",
+    )
     readonly_fields = ("tenant", "application", "origin", "made")
 
     @admin.display(description="Origin", ordering="adopted")

@@ -66,45 +66,93 @@ def _is_late(now: datetime) -> Q:
 INSTANCES = Watch(
     UmpInstance,
     (
-        Need("failed", "Instances whose provisioning failed", "failed", "Open", "status_changed_at",
-             lambda now: Q(status=UmpInstance.Status.FAILED)),
-        Need("draft", "Instances that are not provisioned yet", "draft", "Provision", "created_at",
-             lambda now: Q(status=UmpInstance.Status.DRAFT)),
+        Need(
+            "failed",
+            "Instances whose provisioning failed",
+            "failed",
+            "Open",
+            "status_changed_at",
+            lambda now: Q(status=UmpInstance.Status.FAILED),
+        ),
+        Need(
+            "draft",
+            "Instances that are not provisioned yet",
+            "draft",
+            "Provision",
+            "created_at",
+            lambda now: Q(status=UmpInstance.Status.DRAFT),
+        ),
     ),
     related=("provider",),
-)  # fmt: skip
+)
 OPERATIONS = Watch(
     Operation,
     (
-        Need("failed", "Operations that failed", "failed", "Open", "ended_at",
-             lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation()) & ~_told_elsewhere()),
+        Need(
+            "failed",
+            "Operations that failed",
+            "failed",
+            "Open",
+            "ended_at",
+            lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation()) & ~_told_elsewhere(),
+        ),
         Need("late", "Operations that no worker takes up", "late", "Open", "created_at", _is_late),
-        Need("staff", "Operations that wait for you", "waiting", "Open", "created_at",
-             lambda now: Q(status=Operation.Status.WAITING, waits_for="staff")),
+        Need(
+            "staff",
+            "Operations that wait for you",
+            "waiting",
+            "Open",
+            "created_at",
+            lambda now: Q(status=Operation.Status.WAITING, waits_for="staff"),
+        ),
     ),
     named=lambda operation: str(operation.subject_label),
-)  # fmt: skip
+)
 SECRETS = Watch(
     ClientSecret,
     (
-        Need("expired", "Client secrets that have expired", "expired", "Open", "expires_at",
-             lambda now: Q(status__in=ClientSecret.LIVE, expires_at__lte=now)),
-        Need("expiring", "Client secrets that expire within 60 days", "expiring", "Open", "expires_at",
-             lambda now: Q(status__in=ClientSecret.LIVE, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN)),
+        Need(
+            "expired",
+            "Client secrets that have expired",
+            "expired",
+            "Open",
+            "expires_at",
+            lambda now: Q(status__in=ClientSecret.LIVE, expires_at__lte=now),
+        ),
+        Need(
+            "expiring",
+            "Client secrets that expire within 60 days",
+            "expiring",
+            "Open",
+            "expires_at",
+            lambda now: Q(status__in=ClientSecret.LIVE, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN),
+        ),
     ),
     related=("registration",),
     named=lambda secret: str(secret.registration.unique_name.removeprefix("syncportal-")),
-)  # fmt: skip
+)
 TENANTS = Watch(
     EntraTenant,
     (
         Need("failed", "Entra tenants whose check failed", "failed", "Open", "", lambda now: Q(_failed_last())),
-        Need("missing", "Entra tenants that lack permissions", "missing", "Open", "checked_at",
-             lambda now: Q(checked_at__isnull=False) & ~Q(missing_permissions=[]) & ~Q(_failed_last())),
-        Need("unchecked", "Entra tenants that were never checked", "unchecked", "Check", "",
-             lambda now: Q(checked_at__isnull=True) & ~Q(_failed_last())),
+        Need(
+            "missing",
+            "Entra tenants that lack permissions",
+            "missing",
+            "Open",
+            "checked_at",
+            lambda now: Q(checked_at__isnull=False) & ~Q(missing_permissions=[]) & ~Q(_failed_last()),
+        ),
+        Need(
+            "unchecked",
+            "Entra tenants that were never checked",
+            "unchecked",
+            "Check",
+            "",
+            lambda now: Q(checked_at__isnull=True) & ~Q(_failed_last()),
+        ),
     ),
-)  # fmt: skip
+)
 
 
 class NeedFilter(admin.SimpleListFilter):

@@ -54,10 +54,14 @@ def page(
             return view(self, request, subject)
 
         attributes = {
-            "short_description": title, "allowed_permissions": [permission], "icon": icon, "attrs": {},
-            "variant": ActionVariant(variant), "original_function_name": view.__name__,
+            "short_description": title,
+            "allowed_permissions": [permission],
+            "icon": icon,
+            "attrs": {},
+            "variant": ActionVariant(variant),
+            "original_function_name": view.__name__,
             "url_path": path or view.__name__.replace("_", "-"),
-        }  # fmt: skip
+        }
         vars(guarded).update(attributes)
         return guarded
 
@@ -97,10 +101,12 @@ class PortalAdmin(StyledAdmin):
             # A worker may have written other columns since the form was opened: those are not ours.
             obj.save(update_fields=names)
             audit.record(
-                f"{word}.changed", actor=actor_of(request), subject=obj,
+                f"{word}.changed",
+                actor=actor_of(request),
+                subject=obj,
                 before={name: shown(stored, name) for name in names},
                 after={name: shown(obj, name) for name in names},
-            )  # fmt: skip
+            )
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None

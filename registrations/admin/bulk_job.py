@@ -40,24 +40,41 @@ class Act:
 
 ACTS = {
     "pause": Act(
-        "Pause", "Pause the job in", bulk.pause, (Status.RUNNING,),
-        "Nothing more is begun in this tenant. What is at work goes on to its end.", "Paused.",
+        "Pause",
+        "Pause the job in",
+        bulk.pause,
+        (Status.RUNNING,),
+        "Nothing more is begun in this tenant. What is at work goes on to its end.",
+        "Paused.",
     ),
     "resume": Act(
-        "Resume", "Resume the job in", bulk.resume, (Status.PAUSED,), "The job goes on with the next instance.",
+        "Resume",
+        "Resume the job in",
+        bulk.resume,
+        (Status.PAUSED,),
+        "The job goes on with the next instance.",
         "It goes on.",
     ),
     "try-again": Act(
-        "Try again what failed", "Try again what failed in", bulk.try_again, (Status.RUNNING, Status.PAUSED, Status.COMPLETED),
+        "Try again what failed",
+        "Try again what failed in",
+        bulk.try_again,
+        (Status.RUNNING, Status.PAUSED, Status.COMPLETED),
         "Mend first what stopped them. Each instance that failed or was refused is provisioned once more, at the job's pace. "
-        "What is there already is found: nothing is made twice.", "They are to do again.", needs_failures=True,
+        "What is there already is found: nothing is made twice.",
+        "They are to do again.",
+        needs_failures=True,
     ),
     "cancel": Act(
-        "Cancel", "Cancel the job in", bulk.cancel, (Status.RUNNING, Status.PAUSED),
+        "Cancel",
+        "Cancel the job in",
+        bulk.cancel,
+        (Status.RUNNING, Status.PAUSED),
         "What was not begun is given up, and so is what waits. What a worker is at now ends its turn first, then it is "
-        "cancelled too. What is made already stays as it is.", "Cancelled.",
+        "cancelled too. What is made already stays as it is.",
+        "Cancelled.",
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -131,9 +148,13 @@ class BulkJobAdmin(ReadOnlyAdmin):
                 tasks.feed_on_commit()
             return self.back_to(part.job)
         return self.confirmation(
-            request, subject=part.job, title=f"{act.heading} {part.tenant}", button=act.title,
-            intro=[act.intro], danger=name == "cancel",
-        )  # fmt: skip
+            request,
+            subject=part.job,
+            title=f"{act.heading} {part.tenant}",
+            button=act.title,
+            intro=[act.intro],
+            danger=name == "cancel",
+        )
 
     def describe(self, request: HttpRequest, job: BulkJob) -> dict[str, Any]:
         """What the page shows of a job."""

@@ -122,11 +122,16 @@ class EntraTenantAdmin(AddressAdmin):
                 self.message_user(request, "The check has begun.", messages.SUCCESS)
             return self.back_to(tenant)
         return self.confirmation(
-            request, subject=tenant, title=f"Check the credential of {tenant}", button="Check credential",
-            intro=["SyncPortal signs in to the tenant with the kept secret and reads which permissions it has.",
-                   "Nothing is changed in the tenant."],
+            request,
+            subject=tenant,
+            title=f"Check the credential of {tenant}",
+            button="Check credential",
+            intro=[
+                "SyncPortal signs in to the tenant with the kept secret and reads which permissions it has.",
+                "Nothing is changed in the tenant.",
+            ],
             facts=[("Tenant ID", tenant.tenant_id), ("Application (client) ID", tenant.client_id)],
-        )  # fmt: skip
+        )
 
     @admin.action(description="Check credential", permissions=["check"])
     def check_selected(self, request: HttpRequest, queryset: QuerySet[EntraTenant]) -> None:

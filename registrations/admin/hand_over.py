@@ -76,9 +76,14 @@ class HandOverPages(Pages):
             if secret:
                 return self.sheet_page(request, operation, secret=secret)
         return self.confirmation(
-            request, subject=operation, title=f"Reveal the client secret of {operation.subject_label}", intro=REVEAL,
-            button="Reveal", form=form, back=steps.address(operation, "hand_over"),
-        )  # fmt: skip
+            request,
+            subject=operation,
+            title=f"Reveal the client secret of {operation.subject_label}",
+            intro=REVEAL,
+            button="Reveal",
+            form=form,
+            back=steps.address(operation, "hand_over"),
+        )
 
     def _revealed(self, request: HttpRequest, operation: Operation, form: PasswordForm) -> str:
         if not isinstance(request.user, User):
@@ -121,9 +126,14 @@ class HandOverPages(Pages):
                 tasks.ring_on_commit(operation.pk)
             return self.back_to(operation)
         return self.confirmation(
-            request, subject=operation, title=f"Make another secret for {operation.subject_label}", intro=NEW_SECRET,
-            button="Make another secret", danger=True, back=steps.address(operation, "hand_over"),
-        )  # fmt: skip
+            request,
+            subject=operation,
+            title=f"Make another secret for {operation.subject_label}",
+            intro=NEW_SECRET,
+            button="Make another secret",
+            danger=True,
+            back=steps.address(operation, "hand_over"),
+        )
 
     def sheet_page(self, request: HttpRequest, operation: Operation, secret: str = "") -> HttpResponse:
         """The sheet; `secret` stands in this one answer and nowhere else."""
@@ -133,10 +143,17 @@ class HandOverPages(Pages):
             self.message_user(request, str(refusal), messages.WARNING)
             return self.back_to(operation)
         return self.plain_page(
-            request, "admin/registrations/operation/hand_over.html", title="Hand-over sheet", original=operation,
-            operation=operation, sheet=sheet, secret=secret, back=elements.change_url(operation),
-            may_reveal=self.has_reveal_permission(request), may_tick=self.has_tick_permission(request),
-        )  # fmt: skip
+            request,
+            "admin/registrations/operation/hand_over.html",
+            title="Hand-over sheet",
+            original=operation,
+            operation=operation,
+            sheet=sheet,
+            secret=secret,
+            back=elements.change_url(operation),
+            may_reveal=self.has_reveal_permission(request),
+            may_tick=self.has_tick_permission(request),
+        )
 
 
 REVEAL = [

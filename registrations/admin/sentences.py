@@ -86,9 +86,13 @@ WORK = {
     "connect_existing": "the {subject} by an existing registration",
 }
 MOVES = {
-    "requested": "requested", "resumed": "resumed", "cancelled": "cancelled", "waiting": "paused",
-    "succeeded": "completed", "failed": "could not complete",
-}  # fmt: skip
+    "requested": "requested",
+    "resumed": "resumed",
+    "cancelled": "cancelled",
+    "waiting": "paused",
+    "succeeded": "completed",
+    "failed": "could not complete",
+}
 OF_WHAT = ("Invitation of", "Connection of", "Provisioning asked for")  # how a subject begins that is no name
 STEP = re.compile(r"^(?P<kind>\w+)\.(?P<step>\w+)\.done$")
 

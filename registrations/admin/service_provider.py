@@ -80,9 +80,14 @@ class ServiceProviderAdmin(AddressAdmin):
         if request.method == "POST" and form.is_valid() and self._change(request, provider, form):
             return self.back_to(provider)
         return self.confirmation(
-            request, subject=provider, title=f"Change the address of {provider}", button="Change address",
-            form=form, danger=True, intro=what_follows(provider),
-        )  # fmt: skip
+            request,
+            subject=provider,
+            title=f"Change the address of {provider}",
+            button="Change address",
+            form=form,
+            danger=True,
+            intro=what_follows(provider),
+        )
 
     def _change(self, request: HttpRequest, provider: ServiceProvider, form: ChangeDomainForm) -> bool:
         values = form.cleaned_data

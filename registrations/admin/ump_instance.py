@@ -165,9 +165,14 @@ class UmpInstanceAdmin(AddressAdmin):
         if request.method == "POST" and form.is_valid() and self._change_address(request, instance, form):
             return self.back_to(instance)
         return self.confirmation(
-            request, subject=instance, title=f"Change the address of {instance.host}", button="Change address",
-            form=form, danger=True, intro=FOLLOWS,
-        )  # fmt: skip
+            request,
+            subject=instance,
+            title=f"Change the address of {instance.host}",
+            button="Change address",
+            form=form,
+            danger=True,
+            intro=FOLLOWS,
+        )
 
     def _change_address(self, request: HttpRequest, instance: UmpInstance, form: ChangeAddressForm) -> bool:
         values = form.cleaned_data

@@ -44,9 +44,16 @@ class RemoteSession(requests.Session):
         # paid from the budget of calls: a failed connection reached nobody, and after a broken answer there is one repeat
         # at most. It costs three units of 350 a second at most, and an answer, 429 too, is never repeated.
         retry = Retry(
-            total=2, connect=2, read=1, status=0, redirect=0, other=0, backoff_factor=0, allowed_methods={"GET"},
+            total=2,
+            connect=2,
+            read=1,
+            status=0,
+            redirect=0,
+            other=0,
+            backoff_factor=0,
+            allowed_methods={"GET"},
             respect_retry_after_header=False,
-        )  # fmt: skip
+        )
         self.mount("https://", HTTPAdapter(max_retries=retry))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:

@@ -11,8 +11,11 @@ SEEN = ("appregistration", "clientsecret", "operation", "auditevent")
 OPERATORS = [
     *(f"{verb}_{model}" for model in WRITTEN for verb in ("view", "add", "change")),
     *(f"view_{model}" for model in SEEN),
-    "change_operation", "provision_umpinstance", "change_address_umpinstance", "reveal_secret_umpinstance",
-]  # fmt: skip
+    "change_operation",
+    "provision_umpinstance",
+    "change_address_umpinstance",
+    "reveal_secret_umpinstance",
+]
 AUDITORS = [f"view_{model}" for model in (*WRITTEN, *SEEN)]
 
 

@@ -32,9 +32,12 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         since_when = Case(of_dead_worker, default=F("next_attempt_at"))
         mine = self.filter(pk=pk).due(now)
         taken = mine.update(
-            status=Operation.Status.RUNNING, lease=lease, leased_until=now + duration, waits_for="",
+            status=Operation.Status.RUNNING,
+            lease=lease,
+            leased_until=now + duration,
+            waits_for="",
             next_attempt_at=since_when,
-        )  # fmt: skip
+        )
         return taken == 1
 
     def held(self, pk: Any, lease: str) -> Self:

@@ -22,9 +22,22 @@ from registrations.models import AuditEvent, statements
 CHAIN_LOCK = 0x53594E43  # "SYNC": any number will do, it only has to be ours alone
 GENESIS = "0" * 64
 CHAINED = (
-    "at", "actor_kind", "actor_id", "actor_label", "ip_address", "action", "subject_type", "subject_id",
-    "subject_label", "operation_id", "before", "after", "reason", "key_id", "previous_digest",
-)  # fmt: skip
+    "at",
+    "actor_kind",
+    "actor_id",
+    "actor_label",
+    "ip_address",
+    "action",
+    "subject_type",
+    "subject_id",
+    "subject_label",
+    "operation_id",
+    "before",
+    "after",
+    "reason",
+    "key_id",
+    "previous_digest",
+)
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,11 @@ def after_turn(operation_id: Any) -> list[Any]:
 
     One whose part was cancelled meanwhile is cancelled. One that has ended, or waits for a person, makes room for others.
     """
-    known = BulkItem.objects.filter(operation=operation_id).order_by().values_list(
-        "status", "part", "operation__status", "operation__waits_for"
-    )  # fmt: skip
+    known = (
+        BulkItem.objects.filter(operation=operation_id)
+        .order_by()
+        .values_list("status", "part", "operation__status", "operation__waits_for")
+    )
     for item_status, part, status, waits_for in known:
         if item_status == BulkItem.Status.CANCELLED:
             settle_cancelled(operation_id)

@@ -40,9 +40,11 @@ def keep_outcome(
 ) -> None:
     """Write what a check found on the tenant's row, with its history entry; nothing where the credential is another now."""
     checked = EntraTenant.objects.filter(
-        pk=tenant.pk, tenant_id=tenant.tenant_id, client_id=tenant.client_id,
+        pk=tenant.pk,
+        tenant_id=tenant.tenant_id,
+        client_id=tenant.client_id,
         client_secret_envelope=tenant.client_secret_envelope,
-    )  # fmt: skip
+    )
     with audit.atomic():
         if not checked.update(
             checked_at=timezone.now(), missing_permissions=found.missing, excess_permissions=found.excess

@@ -118,9 +118,12 @@ def keep_entered(
     Only its value is known: key ID and end are told to those alone who may read the registration.
     """
     secret = ClientSecret(
-        registration=registration, display_name=display_name, hint=value[:3], stored_at=timezone.now(),
+        registration=registration,
+        display_name=display_name,
+        hint=value[:3],
+        stored_at=timezone.now(),
         status=ClientSecret.Status.PROVEN,
-    )  # fmt: skip
+    )
     secret.seal("envelope", value)
     secret.save(force_insert=True)
     audit.record("secret.entered", actor=actor, subject=registration, operation_id=operation.pk)
@@ -216,8 +219,9 @@ def refusal_by_ump(sentence: str, words: str, secret: ClientSecret, *, code: str
         said = ", ".join(sorted(replicating))
         return NotYetError(
             f"The UMP meets a Microsoft server that does not know the new secret yet ({said}).",
-            retry_after=PROBE_AGAIN, code=said,
-        )  # fmt: skip
+            retry_after=PROBE_AGAIN,
+            code=said,
+        )
     return RemoteRejectedError(f"{sentence}: {without_secret(words, secret) or 'it gives no reason'}.", code=code)
 
 
@@ -256,14 +260,21 @@ def _keep(intent: ClientSecret, made: NewSecret, operation: Operation) -> bool:
     intent.key_id, intent.hint, intent.expires_at = made.key_id, made.hint, made.ends_at
     with audit.atomic(durable=True):
         kept = ClientSecret.objects.filter(pk=intent.pk, status=ClientSecret.Status.INTENDED).update(
-            envelope=intent.envelope, key_id=made.key_id, hint=made.hint, expires_at=made.ends_at,
-            stored_at=timezone.now(), status=ClientSecret.Status.STORED,
-        )  # fmt: skip
+            envelope=intent.envelope,
+            key_id=made.key_id,
+            hint=made.hint,
+            expires_at=made.ends_at,
+            stored_at=timezone.now(),
+            status=ClientSecret.Status.STORED,
+        )
         if kept:
             audit.record(
-                "secret.added", actor=audit.WORKER, subject=intent.registration, operation_id=operation.pk,
+                "secret.added",
+                actor=audit.WORKER,
+                subject=intent.registration,
+                operation_id=operation.pk,
                 after={"key_id": made.key_id, "hint": made.hint, "expires_at": made.ends_at.isoformat()},
-            )  # fmt: skip
+            )
     return bool(kept)
 
 

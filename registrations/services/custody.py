@@ -131,9 +131,13 @@ def _follow_provider(instance: UmpInstance, domain: str, reason: str, actor: aud
     _readdress(UmpInstance.objects.filter(pk=instance.pk), ump_url=old_url if _allowed(old_url, domain) else "")
     instance = UmpInstance.objects.select_related("provider").get(pk=instance.pk)
     audit.record(
-        "instance.address_changed", actor=actor, subject=instance, reason=reason,
-        before={"ump_url": old_url}, after={"ump_url": instance.ump_url, "domain": domain},
-    )  # fmt: skip
+        "instance.address_changed",
+        actor=actor,
+        subject=instance,
+        reason=reason,
+        before={"ump_url": old_url},
+        after={"ump_url": instance.ump_url, "domain": domain},
+    )
 
 
 def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:

@@ -194,9 +194,12 @@ def reveal_secret(operation: Operation, *, actor: audit.Actor) -> str:
         if not ClientSecret.objects.filter(pk=secret.pk, revealed_at=None).update(revealed_at=timezone.now()):
             raise WrongStateError("The secret was revealed before. Make another secret if its value was lost.")
         audit.record(
-            "secret.revealed", actor=actor, subject=registration.instance, operation_id=operation.pk,
+            "secret.revealed",
+            actor=actor,
+            subject=registration.instance,
+            operation_id=operation.pk,
             after={"key_id": secret.key_id, "hint": secret.hint},
-        )  # fmt: skip
+        )
     return value
 
 

@@ -13,9 +13,16 @@ from registrations.models.tenants import validate_ump_url
 from registrations.services import audit, custody
 
 REQUIRED = (
-    "service_provider", "domain", "subscription", "tenant_id", "app_name", "ump_url", "ump_client_id",
-    "ump_client_secret", "ump_scope",
-)  # fmt: skip
+    "service_provider",
+    "domain",
+    "subscription",
+    "tenant_id",
+    "app_name",
+    "ump_url",
+    "ump_client_id",
+    "ump_client_secret",
+    "ump_scope",
+)
 OPTIONAL = ("ump_tenant_id", "delivery")
 SURPLUS = "(surplus)"
 MAY_BE_EMPTY = {"ump_client_id", "ump_client_secret", "ump_scope", *OPTIONAL}  # a UMP without an API has no credential
@@ -197,9 +204,11 @@ def _provider(row: dict[str, str], tenant: EntraTenant, actor: audit.Actor) -> S
         provider.full_clean()
         provider.save()
         audit.record(
-            "provider.added", actor=actor, subject=provider,
+            "provider.added",
+            actor=actor,
+            subject=provider,
             after={"name": provider.name, "domain": provider.domain, "tenant": tenant.tenant_id},
-        )  # fmt: skip
+        )
     if provider.name != row["service_provider"]:
         raise ValidationError({"service_provider": f"{provider.domain} belongs to {provider.name}."})
     if provider.tenant_id != tenant.pk:

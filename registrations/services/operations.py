@@ -153,9 +153,14 @@ def resume(operation: Operation, *, actor: audit.Actor) -> None:
                 changed = Operation.objects.filter(
                     pk=operation.pk, status__in=[Operation.Status.FAILED, Operation.Status.WAITING]
                 ).update(
-                    status=Operation.Status.QUEUED, next_attempt_at=timezone.now(), message="", error_code="",
-                    waits_for="", ended_at=None, steps=steps,
-                )  # fmt: skip
+                    status=Operation.Status.QUEUED,
+                    next_attempt_at=timezone.now(),
+                    message="",
+                    error_code="",
+                    waits_for="",
+                    ended_at=None,
+                    steps=steps,
+                )
         except IntegrityError:
             raise WrongStateError("A newer operation of the same subject has not ended yet.") from None
         if not changed:
@@ -191,10 +196,15 @@ def cancel(operation: Operation, *, actor: audit.Actor) -> None:
         changed = Operation.objects.filter(
             pk=operation.pk, status__in=[Operation.Status.QUEUED, Operation.Status.WAITING]
         ).update(
-            status=Operation.Status.CANCELLED, ended_at=timezone.now(), next_attempt_at=None, waits_for="",
-            credential_envelope="", credential_expires_at=None, error_code="",
+            status=Operation.Status.CANCELLED,
+            ended_at=timezone.now(),
+            next_attempt_at=None,
+            waits_for="",
+            credential_envelope="",
+            credential_expires_at=None,
+            error_code="",
             message=f"Cancelled by {actor.label}. What was made stays.",
-        )  # fmt: skip
+        )
         if not changed:
             raise WrongStateError("The operation is at work or has ended: it cannot be cancelled now.")
         operation.refresh_from_db()

@@ -46,9 +46,12 @@ def begin_step(operation: Operation, state: dict[str, Any], lease: Lease) -> Non
     _mark_begun(state, lease)
     with audit.atomic(durable=True):
         write(
-            operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE,
+            operation,
+            lease.token,
+            steps=operation.steps,
+            leased_until=now + leases.LEASE,
             started_at=operation.started_at or now,
-        )  # fmt: skip
+        )
     lease.step_begins(before)
 
 
@@ -72,9 +75,13 @@ def end_step(operation: Operation, step: Step, note: str, lease: Lease, *, goes_
                 _write_end(operation, lease.token, Operation.Status.SUCCEEDED)
             else:
                 write(
-                    operation, lease.token, steps=operation.steps, leased_until=now + leases.LEASE, message="",
+                    operation,
+                    lease.token,
+                    steps=operation.steps,
+                    leased_until=now + leases.LEASE,
+                    message="",
                     error_code="",
-                )  # fmt: skip
+                )
             for each in turns.writes_of_step():
                 each()
             _history(operation, f"{operation.kind}.{step.name}.done", {"note": note} if note else {})
@@ -110,9 +117,16 @@ def put_back(operation: Operation, token: str, state: dict[str, Any], error: Not
     state.update(status="waiting", note=str(error), request_id=error.request_id, waits_since=_now())
     with audit.atomic(durable=True):
         write(
-            operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(error),
-            error_code=error.code, next_attempt_at=_due(operation, error, pause), lease="", leased_until=None,
-        )  # fmt: skip
+            operation,
+            token,
+            steps=operation.steps,
+            status=Operation.Status.WAITING,
+            message=str(error),
+            error_code=error.code,
+            next_attempt_at=_due(operation, error, pause),
+            lease="",
+            leased_until=None,
+        )
 
 
 def leave_to_others(operation: Operation, token: str) -> None:
@@ -131,9 +145,16 @@ def wait_for_turn(operation: Operation, token: str, wait: QuotaSpentError) -> No
         _do_not_count(state, pause)
     with audit.atomic(durable=True):
         write(
-            operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(wait),
-            error_code=wait.code, next_attempt_at=_due(operation, wait, pause), lease="", leased_until=None,
-        )  # fmt: skip
+            operation,
+            token,
+            steps=operation.steps,
+            status=Operation.Status.WAITING,
+            message=str(wait),
+            error_code=wait.code,
+            next_attempt_at=_due(operation, wait, pause),
+            lease="",
+            leased_until=None,
+        )
 
 
 def hand_back(operation: Operation, lease: Lease) -> None:
@@ -145,9 +166,14 @@ def hand_back(operation: Operation, lease: Lease) -> None:
         following["started_at"] = following["started_at"] if attempts else None
     with audit.atomic(durable=True):
         write(
-            operation, lease.token, steps=operation.steps, status=Operation.Status.QUEUED, next_attempt_at=timezone.now(), lease="",
+            operation,
+            lease.token,
+            steps=operation.steps,
+            status=Operation.Status.QUEUED,
+            next_attempt_at=timezone.now(),
+            lease="",
             leased_until=None,
-        )  # fmt: skip
+        )
 
 
 def try_later(operation: Operation, token: str, error: Exception) -> None:
@@ -157,9 +183,13 @@ def try_later(operation: Operation, token: str, error: Exception) -> None:
     pause = min(FIRST_PAUSE * 2 ** min(current["attempts"] if current else 0, 10), LONGEST_PAUSE)
     with audit.atomic(durable=True):
         Operation.objects.held(operation.pk, token).update(
-            status=Operation.Status.WAITING, next_attempt_at=timezone.now() + pause, lease="", leased_until=None,
-            message="The database did not take a write. SyncPortal tries again by itself.", error_code="database",
-        )  # fmt: skip
+            status=Operation.Status.WAITING,
+            next_attempt_at=timezone.now() + pause,
+            lease="",
+            leased_until=None,
+            message="The database did not take a write. SyncPortal tries again by itself.",
+            error_code="database",
+        )
 
 
 def wait_for_person(operation: Operation, token: str, state: dict[str, Any], needed: PersonNeededError) -> None:
@@ -170,9 +200,17 @@ def wait_for_person(operation: Operation, token: str, state: dict[str, Any], nee
     next_attempt_at = timezone.now() + needed.look_again if needed.look_again else None
     with audit.atomic(durable=True):
         write(
-            operation, token, steps=operation.steps, status=Operation.Status.WAITING, message=str(needed),
-            error_code=needed.code, waits_for=needed.who, next_attempt_at=next_attempt_at, lease="", leased_until=None,
-        )  # fmt: skip
+            operation,
+            token,
+            steps=operation.steps,
+            status=Operation.Status.WAITING,
+            message=str(needed),
+            error_code=needed.code,
+            waits_for=needed.who,
+            next_attempt_at=next_attempt_at,
+            lease="",
+            leased_until=None,
+        )
         if not waits_already:
             _history(operation, f"{operation.kind}.waiting", {"waits_for": needed.who, "reason": str(needed)})
 
@@ -217,9 +255,18 @@ def abandon(operation: Operation, token: str) -> None:
     try:
         with audit.atomic(durable=True):
             write(
-                operation, token, status=Operation.Status.FAILED, ended_at=timezone.now(), next_attempt_at=None, lease="",
-                leased_until=None, credential_envelope="", credential_expires_at=None, error_code=UNKNOWN, message=message,
-            )  # fmt: skip
+                operation,
+                token,
+                status=Operation.Status.FAILED,
+                ended_at=timezone.now(),
+                next_attempt_at=None,
+                lease="",
+                leased_until=None,
+                credential_envelope="",
+                credential_expires_at=None,
+                error_code=UNKNOWN,
+                message=message,
+            )
     except LeaseLostError:
         logger.warning("Operation %s is another worker's now.", operation.pk)
     except Exception:
@@ -293,10 +340,19 @@ def _due(operation: Operation, error: NotYetError, pause: timedelta) -> Any:
 def _write_end(operation: Operation, token: str, status: str) -> None:
     """The row's outcome; and the person's token is gone."""
     write(
-        operation, token, steps=operation.steps, status=status, message=operation.message,
-        error_code=operation.error_code, ended_at=timezone.now(), next_attempt_at=None, lease="",
-        leased_until=None, credential_envelope="", credential_expires_at=None,
-    )  # fmt: skip
+        operation,
+        token,
+        steps=operation.steps,
+        status=status,
+        message=operation.message,
+        error_code=operation.error_code,
+        ended_at=timezone.now(),
+        next_attempt_at=None,
+        lease="",
+        leased_until=None,
+        credential_envelope="",
+        credential_expires_at=None,
+    )
 
 
 def _tell_end(operation: Operation, status: str) -> None:

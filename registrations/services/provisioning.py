@@ -109,9 +109,12 @@ def adopt(operation: Operation, *, actor: audit.Actor) -> None:
             raise WrongStateError("This operation does not wait for such a confirmation.")
         Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "adoption_confirmed_by": actor.label})
         audit.record(
-            "application.adoption_confirmed", actor=actor, subject=operations.about(current),
-            operation_id=current.pk, after={"app_id": current.notes.get("found_app_id", "")},
-        )  # fmt: skip
+            "application.adoption_confirmed",
+            actor=actor,
+            subject=operations.about(current),
+            operation_id=current.pk,
+            after={"app_id": current.notes.get("found_app_id", "")},
+        )
         operations.wake([current])
 
 
@@ -171,15 +174,23 @@ def _claim_name(operation: Operation, instance: UmpInstance) -> None:
 
     def claim() -> None:
         registration = AppRegistration.objects.create(
-            instance=instance, tenant_id=tenant_id, unique_name=name, display_name=instance.app_name,
-            adopted=adopted is not None, made_at=_made_at(adopted) if adopted else None, **ids,
-        )  # fmt: skip
+            instance=instance,
+            tenant_id=tenant_id,
+            unique_name=name,
+            display_name=instance.app_name,
+            adopted=adopted is not None,
+            made_at=_made_at(adopted) if adopted else None,
+            **ids,
+        )
         action = "application.adopted" if adopted else "application.intended"
         told = {"confirmed_by": confirmed_by, **ids} if adopted else {}
         audit.record(
-            action, actor=audit.WORKER, subject=registration, operation_id=operation.pk,
+            action,
+            actor=audit.WORKER,
+            subject=registration,
+            operation_id=operation.pk,
             after={"unique_name": name, **told},
-        )  # fmt: skip
+        )
 
     turns.with_the_step(claim)
 

@@ -30,9 +30,12 @@ def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
             raise WrongStateError("This operation does not wait for such a decision.")
         Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "twin_choice": choice})
         audit.record(
-            f"application.{choice}_confirmed", actor=actor, subject=operations.about(current),
-            operation_id=current.pk, after={"app_id": current.notes.get("twin_app_id", "")},
-        )  # fmt: skip
+            f"application.{choice}_confirmed",
+            actor=actor,
+            subject=operations.about(current),
+            operation_id=current.pk,
+            after={"app_id": current.notes.get("twin_app_id", "")},
+        )
         operations.wake([current])
 
 
@@ -66,9 +69,12 @@ def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedAppli
         ):  # as new as one just made: a replica may still hide it
             AppRegistration.objects.filter(pk=registration.pk).update(made_at=timezone.now())
         audit.record(
-            "application.restored" if chosen == RESTORE else "application.purged", actor=audit.WORKER,
-            subject=registration, operation_id=operation.pk, after={"app_id": twin.app_id},
-        )  # fmt: skip
+            "application.restored" if chosen == RESTORE else "application.purged",
+            actor=audit.WORKER,
+            subject=registration,
+            operation_id=operation.pk,
+            after={"app_id": twin.app_id},
+        )
     raise NotYetError("Microsoft is copying the decision about the deleted application.")
 
 

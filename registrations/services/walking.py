@@ -36,9 +36,15 @@ logger = logging.getLogger(__name__)
 FRESH_GRANT = timedelta(minutes=5)  # from the first refusal: a grant, or a new object, is still being copied
 LONGEST_TURN = timedelta(minutes=2)  # then others get the worker; far below Celery's time limit
 AGAIN = {
-    "status": "pending", "attempts": 0, "started_at": None, "ended_at": None, "note": "", "uncounted": 0,
-    "refused_at": None, "waits_since": None,
-}  # fmt: skip
+    "status": "pending",
+    "attempts": 0,
+    "started_at": None,
+    "ended_at": None,
+    "note": "",
+    "uncounted": 0,
+    "refused_at": None,
+    "waits_since": None,
+}
 
 MISTAKES = (DataError, IntegrityError)  # of ours: another attempt would meet them again
 DATABASE_TROUBLE = (DatabaseError, InterfaceError)  # all others: away, restarted, a write that was refused

@@ -98,8 +98,14 @@ class TokenEndpoint:
         code.used = True
         home = self.issuer.world.state.tenants[code.tenant_id]
         refuse_scripted(home.users[code.user_id], application, "token")
-        return self._person(home, home.users[code.user_id], application, form.get("scope") or code.scope, code.nonce,
-                            form.get("client_info") == "1")  # fmt: skip
+        return self._person(
+            home,
+            home.users[code.user_id],
+            application,
+            form.get("scope") or code.scope,
+            code.nonce,
+            form.get("client_info") == "1",
+        )
 
     def _refresh(self, tenant: Tenant | None, application: Application, form: Mapping[str, str]) -> JsonObject:
         world = self.issuer.world

@@ -57,8 +57,9 @@ def change(call: GraphCall) -> Answer:
     """Change an application or, addressed by uniqueName with `Prefer: create-if-missing`, make it."""
     values = validation.body("application", call.body)
     if "passwordCredentials" in values:
-        raise bad_request("Invalid property 'passwordCredentials'. New password credentials must be generated with"
-                          " service actions.")  # fmt: skip
+        raise bad_request(
+            "Invalid property 'passwordCredentials'. New password credentials must be generated with service actions."
+        )
     application = find(call, call.params["key"])
     name, value = key_of(call.params["key"])
     if application is None:
@@ -178,8 +179,9 @@ def add_owner(call: GraphCall) -> Answer:
     if owner not in call.tenant.users and owner not in call.tenant.service_principals:
         raise not_found(owner)
     if owner in application.owners:
-        raise bad_request("One or more added object references already exist for the following modified properties:"
-                          " 'owners'.")  # fmt: skip
+        raise bad_request(
+            "One or more added object references already exist for the following modified properties: 'owners'."
+        )
     application.owners.append(owner)
     return Answer(204)
 

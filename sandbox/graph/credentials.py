@@ -29,8 +29,9 @@ def add(call: GraphCall, application: Application, wanted: JsonObject) -> JsonOb
         raise bad_request("The end date of the credential must be later than its start date and must not have passed.")
     _check_policy(call, end - start)
     if len(application.passwords) >= MOST_SECRETS:
-        raise bad_request("The size of the object has exceeded its limit. Please reduce the number of values and retry"
-                          " your request.")  # fmt: skip
+        raise bad_request(
+            "The size of the object has exceeded its limit. Please reduce the number of values and retry your request."
+        )
     password = new_password(wanted.get("displayName"), as_text(start), as_text(end), clock.now())
     application.passwords.append(password)
     return {**views.password(password), "secretText": password.secret}

@@ -75,8 +75,11 @@ def _page(call: GraphCall) -> tuple[int, int]:
     """Where this page starts and how long it is; the skip token is opaque to a client, here it is the start."""
     start, size = call.query.get("$skiptoken", "0"), call.query.get("$top", str(PAGE))
     if not size.isdigit() or not 1 <= int(size) <= LARGEST_PAGE or not start.isdigit():
-        raise GraphError(400, "Request_UnsupportedQuery", f"Invalid page size specified: '{size}'. Must be between 1"
-                         f" and {LARGEST_PAGE} inclusive.")  # fmt: skip
+        raise GraphError(
+            400,
+            "Request_UnsupportedQuery",
+            f"Invalid page size specified: '{size}'. Must be between 1 and {LARGEST_PAGE} inclusive.",
+        )
     return int(start), int(size)
 
 

@@ -133,7 +133,8 @@ def add_member(call: GraphCall) -> Answer:
     member = str(call.body.get("@odata.id", "")).rstrip("/").rpartition("/")[2]
     _check_principal(call, member)
     if role_id in call.tenant.roles_of(member):
-        raise bad_request("One or more added object references already exist for the following modified properties:"
-                          " 'members'.")  # fmt: skip
+        raise bad_request(
+            "One or more added object references already exist for the following modified properties: 'members'."
+        )
     directory.assign_role(call.tenant, member, role_id, call.world.clock.now())
     return Answer(204)

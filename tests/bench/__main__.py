@@ -47,9 +47,13 @@ def machine() -> dict[str, Any]:
     )
     memory = next((line.split()[1] for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), "0")
     return {
-        "cores": os.cpu_count(), "processor": model, "memory_mib": int(memory) // 1024, "system": platform.platform(),
-        "python": platform.python_version(), "load_average": os.getloadavg(),
-    }  # fmt: skip
+        "cores": os.cpu_count(),
+        "processor": model,
+        "memory_mib": int(memory) // 1024,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "load_average": os.getloadavg(),
+    }
 
 
 def _lines(path: str) -> list[str]:

@@ -45,13 +45,19 @@ def _bulk_job(count: int, processes: int, tenants: int) -> dict[str, Any]:
         parts = [float(seconds) for (seconds,) in made.query(SPANS)]
         ideal = count * WRITES_EACH / WRITES_A_SECOND
         return {
-            "instances_in_each_tenant": count, "tenants": tenants, "worker_processes": processes,
-            "seconds": round(max(parts), 1), "seconds_of_each_tenant": [round(part, 1) for part in parts],
-            "seconds_that_the_quota_needs": ideal, "ratio": round(max(parts) / ideal, 2),
+            "instances_in_each_tenant": count,
+            "tenants": tenants,
+            "worker_processes": processes,
+            "seconds": round(max(parts), 1),
+            "seconds_of_each_tenant": [round(part, 1) for part in parts],
+            "seconds_that_the_quota_needs": ideal,
+            "ratio": round(max(parts) / ideal, 2),
             "states": dict(made.query(STATES)),
-            "refused_with_429": refusals.total, "of_them_after_10_s": refusals.late,
-            "peak_mib_of_one_worker_process": peak // 1024, "calls_of_each": calls_by_service(made, count * tenants),
-        }  # fmt: skip
+            "refused_with_429": refusals.total,
+            "of_them_after_10_s": refusals.late,
+            "peak_mib_of_one_worker_process": peak // 1024,
+            "calls_of_each": calls_by_service(made, count * tenants),
+        }
 
 
 AGE_OF_JOB = "SELECT extract(epoch FROM now() - created_at) FROM registrations_bulkjob"

@@ -82,13 +82,17 @@ def _wait(part: BulkPart) -> None:
     live = list(part.items.live().values_list("operation", flat=True))
     waiting = Operation.objects.filter(pk__in=live)
     waiting.update(
-        status="waiting", error_code="quota_spent", next_attempt_at=timezone.now() + timedelta(hours=1),
+        status="waiting",
+        error_code="quota_spent",
+        next_attempt_at=timezone.now() + timedelta(hours=1),
         message="Waits for its turn: Microsoft's quota for this tenant is used up for now.",
-    )  # fmt: skip
+    )
     waiting.filter(pk=live[0]).update(
-        waits_for="staff", error_code="adoption_needed", next_attempt_at=None,
+        waits_for="staff",
+        error_code="adoption_needed",
+        next_attempt_at=None,
         message="An application with this unique name is there already, and SyncPortal did not make it.",
-    )  # fmt: skip
+    )
 
 
 def _stop_at_the_second_step(part: BulkPart) -> None:

@@ -13,10 +13,14 @@ from tests.browser import states
 from tests.stack.stack import Stack, on_embedded_defaults
 
 FLAGS = [
-    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
     "--no-sandbox",  # Chromium refuses its sandbox to root, and in most containers
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="session")

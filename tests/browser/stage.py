@@ -113,10 +113,14 @@ def served(sandbox: Sandbox) -> Iterator[Stage]:
     server = LiveServer("127.0.0.1")
     port = int(server.url.rpartition(":")[2])
     with override_settings(
-        ENTRA_URL=sandbox.entra_url, GRAPH_URL=sandbox.graph_url, REMOTE_CA_BUNDLE=str(sandbox.ca_bundle),
-        UMP_ALLOWED_HOSTS=["localhost"], PORTAL_LOCALHOST_PORT=port, INSTANCE_URLCONF="tests.browser.urls",
+        ENTRA_URL=sandbox.entra_url,
+        GRAPH_URL=sandbox.graph_url,
+        REMOTE_CA_BUNDLE=str(sandbox.ca_bundle),
+        UMP_ALLOWED_HOSTS=["localhost"],
+        PORTAL_LOCALHOST_PORT=port,
+        INSTANCE_URLCONF="tests.browser.urls",
         ALLOWED_HOSTS=["*"],
-    ):  # fmt: skip
+    ):
         try:
             yield Stage(sandbox, port)
         finally:

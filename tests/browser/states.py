@@ -98,9 +98,13 @@ def _connected_with_rest(stage: Stage, state: str) -> None:
     whole = Connection.objects.get(invitation=stage.invitations["connected"]).registration
     assert whole
     twin = AppRegistration.objects.create(
-        tenant_id=whole.tenant_id, app_id=whole.app_id, object_id=whole.object_id, unique_name="twin",
-        service_principal_id=whole.service_principal_id, display_name="Contoso-sync",
-    )  # fmt: skip
+        tenant_id=whole.tenant_id,
+        app_id=whole.app_id,
+        object_id=whole.object_id,
+        unique_name="twin",
+        service_principal_id=whole.service_principal_id,
+        display_name="Contoso-sync",
+    )
     Connection.objects.filter(invitation=stage.invitations[state]).update(
         registration=twin, status=Connection.Status.CONNECTED, connected_at=timezone.now(), grant_removed=False
     )
@@ -115,8 +119,10 @@ def _entered(*, granted: bool = True, secret: str = "", work: bool = True) -> Ca
         application = world.add_application(contoso, "Contoso telephony")
         password = world.add_secret(application, "made by hand")
         values = {
-            "tenant": contoso.id, "client_id": application.app_id, "client_secret": secret or password.secret,
-        }  # fmt: skip
+            "tenant": contoso.id,
+            "client_id": application.app_id,
+            "client_secret": secret or password.secret,
+        }
         if granted:
             existing.grant(stage.sandbox, existing.Own(contoso, application, password.key_id, values))
         world.add_ump_customer("finebak", invitation.service.short_name, "Contoso Ltd", contoso.id)
@@ -219,11 +225,17 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
     "running": _at_step("permissions", "running", "running"),
     "waiting": _at_step("roles", "waiting", "waiting", note=REPLICATION),
     "sign-in-again": _at_step(
-        "secret", "waiting", "waiting", waits_for="customer",
+        "secret",
+        "waiting",
+        "waiting",
+        waits_for="customer",
         note="The permission that you gave for the set-up has run out. Sign in again to go on.",
     ),
     "failed": _at_step(
-        "secret", "failed", "failed", error_code="Authorization_RequestDenied",
+        "secret",
+        "failed",
+        "failed",
+        error_code="Authorization_RequestDenied",
         note="Microsoft refused to make a secret: a policy of your organisation forbids secrets for applications "
         "(credential creation is blocked by appManagementPolicy).",
     ),
@@ -238,26 +250,32 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
     "token-connected": _token_connected,
     "revoked": _ended(Invitation.Status.REVOKED, revoked_at=timezone.now()),
     "expired": _ended(Invitation.Status.SENT, expires_at=timezone.now() - timedelta(days=1)),
-}  # fmt: skip
+}
 
 
 # --- What else a list of a real provider shows ------------------------------------------------------------------------
 def _add_neighbours(stage: Stage, actor: audit.Actor) -> None:
     tenant = EntraTenant.objects.create(
-        name=LONG_PROVIDER, tenant_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f001",
-        client_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f002", checked_at=timezone.now(),
+        name=LONG_PROVIDER,
+        tenant_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f001",
+        client_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f002",
+        checked_at=timezone.now(),
         missing_permissions=["Application.ReadWrite.OwnedBy", "Organization.Read.All"],
         excess_permissions=["Directory.ReadWrite.All"],
-    )  # fmt: skip
+    )
     provider = factories.make_provider(
         name=f"{LONG_PROVIDER} AG", domain="telekommunikation-elektrizitaetswerke.example", tenant=tenant
     )
     for number, status in enumerate(UmpInstance.Status):
         instance = factories.make_instance(
-            provider=provider, app_name=f"umptoken-{number}", status=status, status_changed_at=timezone.now(),
+            provider=provider,
+            app_name=f"umptoken-{number}",
+            status=status,
+            status_changed_at=timezone.now(),
             ump_url=f"https://ump{number}.telekommunikation-elektrizitaetswerke.example/tenantui",
-            delivery=UmpInstance.Delivery.HANDOVER, delivered_at=timezone.now() if status == "active" else None,
-        )  # fmt: skip
+            delivery=UmpInstance.Delivery.HANDOVER,
+            delivered_at=timezone.now() if status == "active" else None,
+        )
         stage.operations[f"instance-{status}"] = _operation_of(instance, status, actor)
     long = factories.make_customer(
         name=LONG_CUSTOMER.replace("Ober", "Nieder"), tenant_id="c0a70500-0000-4000-8000-00000000000f"
@@ -285,9 +303,13 @@ def _operation_of(instance: UmpInstance, status: str, actor: audit.Actor) -> Ope
                 status="failed" if status == "failed" else "waiting", note=note, request_id="6a0c5e2f-1b2c-4d3e"
             )
     Operation.objects.filter(pk=operation.pk).update(
-        status=ends.get(status, "waiting"), steps=operation.steps, message=note, started_at=timezone.now(),
-        waits_for="staff" if status == "provisioning" else "", next_attempt_at=None,
+        status=ends.get(status, "waiting"),
+        steps=operation.steps,
+        message=note,
+        started_at=timezone.now(),
+        waits_for="staff" if status == "provisioning" else "",
+        next_attempt_at=None,
         ended_at=timezone.now() if status in ends else None,
         error_code="handover" if status == "provisioning" else "",
-    )  # fmt: skip
+    )
     return Operation.objects.get(pk=operation.pk)

@@ -67,8 +67,11 @@ def customer_page(request: Any, stage: Stage, contexts: dict[Scheme, BrowserCont
     yield from opened(stage, request.param, contexts["light"])
 
 
-@pytest.fixture(scope="module", params=[(scene, scheme) for scene in STAFF for scheme in SCHEMES],
-                ids=lambda pair: f"{pair[0].name}-{pair[1]}")  # fmt: skip
+@pytest.fixture(
+    scope="module",
+    params=[(scene, scheme) for scene in STAFF for scheme in SCHEMES],
+    ids=lambda pair: f"{pair[0].name}-{pair[1]}",
+)
 def staff_page(request: Any, stage: Stage, contexts: dict[Scheme, BrowserContext]) -> Iterator[Opened]:
     """Each page that staff see; the admin looks at the system's scheme when a page is loaded."""
     scene, scheme = request.param
@@ -84,9 +87,17 @@ def violations(page: Page) -> list[dict[str, Any]]:
 def told(found: list[dict[str, Any]]) -> str:
     """The findings for whoever has to mend them."""
     return json.dumps(
-        [{"rule": each["id"], "impact": each["impact"], "nodes": [node["html"][:200] for node in each["nodes"]],
-          "why": [node["failureSummary"][:300] for node in each["nodes"]][:3]} for each in found], indent=1,
-    )  # fmt: skip
+        [
+            {
+                "rule": each["id"],
+                "impact": each["impact"],
+                "nodes": [node["html"][:200] for node in each["nodes"]],
+                "why": [node["failureSummary"][:300] for node in each["nodes"]][:3],
+            }
+            for each in found
+        ],
+        indent=1,
+    )
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -137,8 +148,9 @@ def overhanging(page: Page, width: int) -> list[str]:
     return found[-3:] or ["the page itself"]
 
 
-@pytest.mark.parametrize("scene", [scene for scene in CUSTOMER if not scene.name.startswith("refusal-")],
-                         ids=lambda scene: str(scene.name))  # fmt: skip
+@pytest.mark.parametrize(
+    "scene", [scene for scene in CUSTOMER if not scene.name.startswith("refusal-")], ids=lambda scene: str(scene.name)
+)
 def test_long_names_do_not_push_a_customers_page_sideways(
     scene: Scene, stage: Stage, contexts: dict[Scheme, BrowserContext]
 ) -> None:

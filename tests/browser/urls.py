@@ -15,9 +15,13 @@ FACTS = "carla@contoso.example"
 def refusal(request: InstanceRequest, key: str, code: str = "") -> HttpResponse:
     """The page of a refusal with everything that it can show."""
     refused = RefusedError(
-        key, facts=FACTS, explanation=explain(code) if code else None, code=f"AADSTS{code}" if code else "",
-        correlation_id="7f3f9a52-6f0e-4c43-9d9b-5d0b8c1d2e11", customer="Contoso",
-    )  # fmt: skip
+        key,
+        facts=FACTS,
+        explanation=explain(code) if code else None,
+        code=f"AADSTS{code}" if code else "",
+        correlation_id="7f3f9a52-6f0e-4c43-9d9b-5d0b8c1d2e11",
+        customer="Contoso",
+    )
     refused.link = "/authenticate" if REFUSALS[key].way is Way.INVITATION else ""
     return refusals.answer(request, refused)
 

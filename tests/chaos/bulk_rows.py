@@ -39,9 +39,13 @@ def _instances_like(control: Control, model: UmpInstance, count: int) -> list[Um
         name = f"b{batch}-{number}"
         control.world("add_ump", name=name, tenant_id=model.provider.tenant.tenant_id)
         instance = UmpInstance(
-            provider=model.provider, app_name=name, ump_url=_ump_url(model, name), ump_tenant_id=model.ump_tenant_id,
-            ump_client_id=model.ump_client_id, ump_scope=model.ump_scope,
-        )  # fmt: skip
+            provider=model.provider,
+            app_name=name,
+            ump_url=_ump_url(model, name),
+            ump_tenant_id=model.ump_tenant_id,
+            ump_client_id=model.ump_client_id,
+            ump_scope=model.ump_scope,
+        )
         instance.seal("ump_client_secret_envelope", secret)
         made.append(instance)
     return made
@@ -57,9 +61,11 @@ def _another_tenant(control: Control, model: UmpInstance) -> UmpInstance:
     tenant.save()
     instance = UmpInstance(
         provider=ServiceProvider.objects.create(name=name, domain=domain, tenant=tenant),
-        ump_url=_ump_url(model, name.lower()), ump_tenant_id=made["tenant_id"], ump_client_id=made["ump_client_id"],
+        ump_url=_ump_url(model, name.lower()),
+        ump_tenant_id=made["tenant_id"],
+        ump_client_id=made["ump_client_id"],
         ump_scope=f"api://{made['ump_api_id']}/.default",
-    )  # fmt: skip
+    )
     instance.seal("ump_client_secret_envelope", made["ump_secret"])
     return instance
 

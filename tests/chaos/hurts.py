@@ -291,21 +291,30 @@ HURTS: tuple[Hurt, ...] = (
     Hurt("messages duplicated and reordered", repeat_messages),
     Hurt("a secret that is visible and refused for 60 s", refuse_new_secrets, after=copy_at_once("secret")),
     Hurt(
-        "reads that alternate between old and new", before=alternate_reads, each=LOSERS,
+        "reads that alternate between old and new",
+        before=alternate_reads,
+        each=LOSERS,
         after=copy_at_once("application", "service_principal", "password"),
     ),
     Hurt(
-        "the answer to addPassword is lost, and reads alternate", during=hide_lost_secrets, before=lose_secrets, each=LOSERS,
+        "the answer to addPassword is lost, and reads alternate",
+        during=hide_lost_secrets,
+        before=lose_secrets,
+        each=LOSERS,
         after=copy_at_once("password", lost=True),
     ),
     Hurt(
-        "the clock stepping back an hour, for good", step_clock_back, before=refuse_secrets_for_now,
-        after=put_clock_right, patience=CLOCK_PATIENCE_SECONDS,
+        "the clock stepping back an hour, for good",
+        step_clock_back,
+        before=refuse_secrets_for_now,
+        after=put_clock_right,
+        patience=CLOCK_PATIENCE_SECONDS,
     ),
     Hurt("kill -9 of the whole worker", kill_worker, before=put_secrets_off),
     Hurt("SIGTERM of the worker: it ends by itself within 10 s", stop_worker, before=put_secrets_off),
     Hurt(
-        "SIGTERM of the worker: a step that takes longer is handed back", stop_worker_in_a_long_step,
+        "SIGTERM of the worker: a step that takes longer is handed back",
+        stop_worker_in_a_long_step,
         before=put_secrets_off_for_a_patient_worker,
     ),
-)  # fmt: skip
+)

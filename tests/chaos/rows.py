@@ -43,9 +43,13 @@ class Provisionings:
         """Another instance like the first one."""
         model, name = self.model, self._name(number)
         instance = UmpInstance(
-            provider=model.provider, app_name=name, ump_url=model.ump_url.replace("/finebak", f"/{name}"),
-            ump_tenant_id=model.ump_tenant_id, ump_client_id=model.ump_client_id, ump_scope=model.ump_scope,
-        )  # fmt: skip
+            provider=model.provider,
+            app_name=name,
+            ump_url=model.ump_url.replace("/finebak", f"/{name}"),
+            ump_tenant_id=model.ump_tenant_id,
+            ump_client_id=model.ump_client_id,
+            ump_scope=model.ump_scope,
+        )
         instance.seal("ump_client_secret_envelope", model.unseal("ump_client_secret_envelope"))
         instance.save()
         self.instances.append(instance)
@@ -74,9 +78,12 @@ class Connections:
         self.connections: list[Connection] = []
         for number in range(count):
             self.control.world(
-                "add_ump_customer", ump="finebak", short_name=self._name(number), full_name="Contoso",
+                "add_ump_customer",
+                ump="finebak",
+                short_name=self._name(number),
+                full_name="Contoso",
                 tenant_id=self.seed["tenant_id"],
-            )  # fmt: skip
+            )
         self.prepare()
 
     def prepare(self) -> None:
@@ -86,9 +93,14 @@ class Connections:
     def invite(self, number: int) -> Invitation:
         """A service and its invitation, whose link was opened."""
         service = customers.ensure_service(
-            self.instance, tenant_id=self.seed["tenant_id"], customer_name="Contoso", short_name=self._name(number),
-            full_name="Contoso", service_type="oc_pro", actor=audit.SYSTEM,
-        )  # fmt: skip
+            self.instance,
+            tenant_id=self.seed["tenant_id"],
+            customer_name="Contoso",
+            short_name=self._name(number),
+            full_name="Contoso",
+            service_type="oc_pro",
+            actor=audit.SYSTEM,
+        )
         invitation = invitations.create(
             service, it_admin_email="it@contoso.example", m365_admin_email=self.seed["admin_upn"], actor=audit.SYSTEM
         )
@@ -98,9 +110,12 @@ class Connections:
     def make(self, number: int) -> None:
         """A service, its invitation and its connection."""
         connected = Connection.objects.create(
-            invitation=self.invite(number), admin_object_id=str(uuid.uuid4()), admin_name="Carla",
-            admin_username=self.username, registration_name=f"chaos-{number}",
-        )  # fmt: skip
+            invitation=self.invite(number),
+            admin_object_id=str(uuid.uuid4()),
+            admin_name="Carla",
+            admin_username=self.username,
+            registration_name=f"chaos-{number}",
+        )
         self.connections.append(connected)
 
     def request(self, number: int) -> Any:

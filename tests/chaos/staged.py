@@ -34,10 +34,15 @@ class Made(Provisionings):
         assert found is not None
         principal = graph.ensure_service_principal(found.app_id)
         registration = AppRegistration.objects.create(
-            instance=instance, tenant_id=instance.provider.tenant.tenant_id, unique_name=name,
-            display_name=instance.app_name, object_id=found.object_id, app_id=found.app_id,
-            service_principal_id=principal, made_at=timezone.now() - LONG_AGO,
-        )  # fmt: skip
+            instance=instance,
+            tenant_id=instance.provider.tenant.tenant_id,
+            unique_name=name,
+            display_name=instance.app_name,
+            object_id=found.object_id,
+            app_id=found.app_id,
+            service_principal_id=principal,
+            made_at=timezone.now() - LONG_AGO,
+        )
         UmpInstance.objects.filter(pk=instance.pk).update(status=UmpInstance.Status.ACTIVE)
         self.disturb(graph, registration, found)
 
@@ -51,9 +56,14 @@ class Made(Provisionings):
     def keep(self, registration: AppRegistration, made: NewSecret, status: str) -> None:
         """The row of a secret."""
         secret = ClientSecret(
-            registration=registration, display_name=f"{client_secrets.OUR_PREFIX}{status}", key_id=made.key_id,
-            hint=made.hint, expires_at=made.ends_at, stored_at=timezone.now() - LONG_AGO, status=status,
-        )  # fmt: skip
+            registration=registration,
+            display_name=f"{client_secrets.OUR_PREFIX}{status}",
+            key_id=made.key_id,
+            hint=made.hint,
+            expires_at=made.ends_at,
+            stored_at=timezone.now() - LONG_AGO,
+            status=status,
+        )
         secret.seal("envelope", made.secret_text)
         secret.save(force_insert=True)
 
@@ -149,5 +159,9 @@ class PutBack(Provisionings):
 
 
 MAKERS: dict[str, Any] = {
-    "renew": Renewals, "prepaid": Prepaid, "purge": Purged, "restore": Restored, "put back": PutBack,
-}  # fmt: skip
+    "renew": Renewals,
+    "prepaid": Prepaid,
+    "purge": Purged,
+    "restore": Restored,
+    "put back": PutBack,
+}

@@ -14,8 +14,16 @@ from typing import Any
 import django
 
 KINDS = (
-    "provision", "connect", "connect_existing", "connect_token", "renew", "prepaid", "purge", "restore", "put back",
-)  # fmt: skip
+    "provision",
+    "connect",
+    "connect_existing",
+    "connect_token",
+    "renew",
+    "prepaid",
+    "purge",
+    "restore",
+    "put back",
+)
 FOLDERS = ("record", "plan", "met", "begun")
 BULK, TENANTS = "bulk", 2
 # What follows the turn of a bulk job's operation, in place of an operation's id: whoever comes to its point first dies for all.

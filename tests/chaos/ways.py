@@ -24,9 +24,12 @@ class Existing(Connections):
     def make(self, number: int) -> None:
         """A service, its invitation, and the registration in Contoso's tenant."""
         made = self.control.world(
-            "add_granted_application", tenant=self.seed["tenant_id"], name=self._name(number),
-            permissions=self.permissions, roles=[role.template_id for role in requirements.ROLES],
-        )  # fmt: skip
+            "add_granted_application",
+            tenant=self.seed["tenant_id"],
+            name=self._name(number),
+            permissions=self.permissions,
+            roles=[role.template_id for role in requirements.ROLES],
+        )
         typed = using_existing.Typed(self.seed["tenant_id"], made["app_id"], made["secret"])
         self.typed.append((self.invite(number), typed))
 
@@ -44,7 +47,7 @@ class Tokens(Connections):
         roles = [APPLICATION_ADMINISTRATOR, *(role.template_id for role in requirements.TOKEN_ROLES)]
         self.control.world(
             "add_user", tenant=self.seed["tenant_id"], display_name="Tilda", upn=self.username, roles=roles
-        )  # fmt: skip
+        )
         self.redeemed = signed_in(self.instance, self.seed["tenant_id"], self.username, keeps=True)
 
     def make(self, number: int) -> None:

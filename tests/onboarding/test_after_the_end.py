@@ -66,8 +66,10 @@ def test_looking_again_changes_nothing_but_the_history(connected: Connection, la
     before = (Invitation.objects.values().get(), Connection.objects.values().get(), Operation.objects.values().get())
     later.sign_in(later.start(link), PAUL)
     assert before == (
-        Invitation.objects.values().get(), Connection.objects.values().get(), Operation.objects.values().get(),
-    )  # fmt: skip
+        Invitation.objects.values().get(),
+        Connection.objects.values().get(),
+        Operation.objects.values().get(),
+    )
     event = AuditEvent.objects.filter(action="invitation.authenticated").latest("id")
     assert event.actor_label == f"Paul ({PAUL})"
 

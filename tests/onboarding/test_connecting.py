@@ -143,9 +143,13 @@ def test_a_token_that_ended_too_early_asks_the_customer_to_sign_in_again(
 
 def test_a_ump_job_that_fails_can_be_resumed(authorised: Operation, sandbox: Sandbox, work: Work) -> None:
     sandbox.faults.add(
-        service="ump", kind="status", method="GET", path="/api/v2/task/", status=200,
+        service="ump",
+        kind="status",
+        method="GET",
+        path="/api/v2/task/",
+        status=200,
         body={"id": "wst_1", "status": "Failed", "executionMessages": [{"level": "error", "message": "No licence."}]},
-    )  # fmt: skip
+    )
     operation = worked(authorised, work)
     assert operation.status == "failed"
     assert "No licence." in operation.message
@@ -158,9 +162,13 @@ def test_a_ump_that_meets_a_server_without_the_new_secret_is_handed_it_over_agai
 ) -> None:
     message = {"level": "error", "message": "AADSTS7000215: Invalid client secret provided."}
     sandbox.faults.add(
-        service="ump", kind="status", method="GET", path="/api/v2/task/", status=200,
+        service="ump",
+        kind="status",
+        method="GET",
+        path="/api/v2/task/",
+        status=200,
         body={"id": "wst_1", "status": "Failed", "executionMessages": [message]},
-    )  # fmt: skip
+    )
     operation = worked(authorised, work)
     assert operation.status == "succeeded", operation.message
     assert (

@@ -110,9 +110,13 @@ def test_exactly_the_documented_permissions_are_asked_for(
     assert client is not None
     granted = {s for grant in contoso.permission_grants if grant.client_id == client.id for s in grant.scope.split()}
     assert granted - {"openid", "profile", "User.Read"} == {
-        "Group.ReadWrite.All", "Directory.AccessAsUser.All", "User.Read.All", "AppCatalog.ReadWrite.All",
-        "offline_access", "user_impersonation",
-    }  # fmt: skip
+        "Group.ReadWrite.All",
+        "Directory.AccessAsUser.All",
+        "User.Read.All",
+        "AppCatalog.ReadWrite.All",
+        "offline_access",
+        "user_impersonation",
+    }
 
 
 def test_the_cache_is_sealed_and_stands_nowhere_in_clear(
@@ -245,9 +249,12 @@ def test_giving_back_what_was_lent_leaves_what_a_token_lives_on(
     sandbox.world.add_ump_customer("finebak", "contoso2", "Contoso Two", contoso.id)
     service = Service.objects.get()
     second = Service.objects.create(
-        customer=service.customer, instance=instance, service_type=service.service_type, full_name="Contoso Two",
+        customer=service.customer,
+        instance=instance,
+        service_type=service.service_type,
+        full_name="Contoso Two",
         short_name="contoso2",
-    )  # fmt: skip
+    )
     made = invitations.create(second, it_admin_email="it@contoso.example", m365_admin_email=TILDA, actor=OLGA)
     other = Browser(sandbox, instance.host)
     answer = other.authorise(other.identify(invitations.link_of(made)))

@@ -28,11 +28,20 @@ def plain_instance(db: None) -> UmpInstance:
 @pytest.mark.parametrize(
     "host",
     [
-        "evil.example", "finebak.localhost", "x.umptoken.finebak.localhost", "umptoken.finebak.localhost.evil.example",
-        "umptoken.finebak.localhost@evil.example", "umptoken.finebak.localhost:port", "umptoken_finebak.localhost",
-        "umptoken.finebak.localhost, localhost", "[::1", "..", "%", "",
+        "evil.example",
+        "finebak.localhost",
+        "x.umptoken.finebak.localhost",
+        "umptoken.finebak.localhost.evil.example",
+        "umptoken.finebak.localhost@evil.example",
+        "umptoken.finebak.localhost:port",
+        "umptoken_finebak.localhost",
+        "umptoken.finebak.localhost, localhost",
+        "[::1",
+        "..",
+        "%",
+        "",
     ],
-)  # fmt: skip
+)
 @pytest.mark.django_db
 def test_a_forged_or_malformed_host_gets_a_plain_404_without_cookies(host: str, plain_instance: UmpInstance) -> None:
     answer = get("/authenticate", host)

@@ -259,8 +259,10 @@ def test_a_bad_address_makes_no_invitation(sandbox: Sandbox, instance: UmpInstan
     with pytest.raises(ValidationError):
         invitations.create(
             factories.make_service(sandbox, instance=instance),
-            it_admin_email="nobody", m365_admin_email="x", actor=OLGA,
-        )  # fmt: skip
+            it_admin_email="nobody",
+            m365_admin_email="x",
+            actor=OLGA,
+        )
     assert not Invitation.objects.exists()
 
 
@@ -321,10 +323,14 @@ def test_what_is_kept_of_abandoned_sign_ins_is_deleted(customer: Browser, link: 
 
 def invite(*extra: str, **changes: str) -> str:
     given = {
-        "short-name": "contoso1", "full-name": "Contoso Ltd", "service-type": "hosted_pro",
-        "tenant-id": "c0a70500-0000-4000-8000-000000000001", "email": "it@contoso.example",
-        "m365-admin": "carla@contoso.example", **changes,
-    }  # fmt: skip
+        "short-name": "contoso1",
+        "full-name": "Contoso Ltd",
+        "service-type": "hosted_pro",
+        "tenant-id": "c0a70500-0000-4000-8000-000000000001",
+        "email": "it@contoso.example",
+        "m365-admin": "carla@contoso.example",
+        **changes,
+    }
     host = given.pop("host", "umptoken.finebak.localhost")
     written = io.StringIO()
     arguments = [part for name, value in given.items() for part in (f"--{name}", value)]

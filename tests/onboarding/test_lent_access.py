@@ -147,8 +147,10 @@ def test_a_set_up_of_another_service_of_the_organisation_keeps_the_shared_grant(
     customer.authorise(customer.identify(link))
     second = invitations.create(
         factories.make_service(sandbox, short_name="contoso2"),
-        it_admin_email="it@contoso.example", m365_admin_email=CARLA, actor=OLGA,
-    )  # fmt: skip
+        it_admin_email="it@contoso.example",
+        m365_admin_email=CARLA,
+        actor=OLGA,
+    )
     answer = accepted(customer, invitations.link_of(second), PAUL)
     assert "It gives them back at its end" in refused(customer.come_back(answer), "another_administrator")
     assert grants()

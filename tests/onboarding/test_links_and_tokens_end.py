@@ -113,9 +113,12 @@ def test_a_service_connected_anew_forgets_the_token_of_the_connection_before(
     assert test_delegating.worked(authorise(customer, link), work).status == "succeeded"
     assert DelegatedToken.objects.get().cache_envelope
     again = invitations.create(
-        invitation.service, it_admin_email="it@contoso.example", m365_admin_email="m@contoso.example", again=True,
+        invitation.service,
+        it_admin_email="it@contoso.example",
+        m365_admin_email="m@contoso.example",
+        again=True,
         actor=OLGA,
-    )  # fmt: skip
+    )
     enter(customer, invitations.link_of(again), own.values)
     assert tried(work).status == "succeeded"
     assert DelegatedToken.objects.get().cache_envelope == ""

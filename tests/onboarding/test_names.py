@@ -14,14 +14,16 @@ def test_a_name_of_letters_digits_and_hyphens_is_taken(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "-ab", "ab-", "a_b",
+        "-ab",
+        "ab-",
+        "a_b",
         "abc\n",  # a trailing new line
         "abc\u0661\u0662",  # Arabic digits
         "\u212aelvin",  # the Kelvin sign, a k where case is ignored
         "conto\u017fo",  # the long s
         "f\u00fcnf1",
     ],
-)  # fmt: skip
+)
 def test_what_no_dns_server_takes_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         validate_short_name(name)

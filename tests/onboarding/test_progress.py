@@ -96,9 +96,13 @@ def test_the_phone_services_troubles_are_not_the_customers(
     customer: Browser, link: str, sandbox: Sandbox, work: Work
 ) -> None:
     sandbox.faults.add(
-        "ump", "status", method="GET", path="/api/v2/task/", status=200,
+        "ump",
+        "status",
+        method="GET",
+        path="/api/v2/task/",
+        status=200,
         body={"id": "1", "status": "Failed", "executionMessages": [{"level": "error", "message": "No licence."}]},
-    )  # fmt: skip
+    )
     begun(customer, link, work)
     page = shown(customer, "Your part is done")
     assert "No licence" not in page

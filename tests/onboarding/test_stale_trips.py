@@ -24,7 +24,7 @@ from tests.onboarding.test_delegating import (
     identify,
     provisioned,
     worked,
-)  # fmt: skip
+)
 from tests.onboarding.test_refusals import refused
 from tests.onboarding.test_using_existing import Own, bare, enter, own
 from tests.onboarding.test_wizard import text

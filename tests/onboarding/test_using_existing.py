@@ -378,8 +378,9 @@ def test_an_administrator_can_still_create_a_registration_while_grants_are_missi
     answer = customer.authorise(customer.identify(link))
     assert answer.status_code == 303, text(answer)
     assert set(Operation.objects.values_list("kind", "status")) == {
-        ("connect_existing", "cancelled"), ("connect", "queued"),
-    }  # fmt: skip
+        ("connect_existing", "cancelled"),
+        ("connect", "queued"),
+    }
     assert Connection.objects.get().way == "new"
 
 

@@ -46,10 +46,17 @@ def test_the_landing_page_says_who_what_until_when_and_which_permissions(custome
     page = text(customer.open(urlsplit(link).path))
     assert "Finebak asks to connect Contoso’s Microsoft 365 to its phone service" in page
     for expected in (
-        "Contoso Ltd", "contoso1", "Direct Routing: Hosted Pro", "valid until", "Organization.Read.All",
-        "application_access", "Teams Administrator", "Global Administrator", "How to undo it",
+        "Contoso Ltd",
+        "contoso1",
+        "Direct Routing: Hosted Pro",
+        "valid until",
+        "Organization.Read.All",
+        "application_access",
+        "Teams Administrator",
+        "Global Administrator",
+        "How to undo it",
         "RoleManagement.ReadWrite.Directory",
-    ):  # fmt: skip
+    ):
         assert expected in page, expected
 
 
@@ -164,9 +171,13 @@ def test_the_second_step_asks_the_tenants_own_authority_for_exactly_the_needed_s
     assert urlsplit(way).path == f"/{invitation.tenant_id}/oauth2/v2.0/authorize"
     asked = parse_qs(urlsplit(way).query)
     assert set(asked["scope"][0].split()) == {
-        "openid", "profile", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All",
-        "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All",
-    }  # fmt: skip
+        "openid",
+        "profile",
+        "Application.ReadWrite.All",
+        "AppRoleAssignment.ReadWrite.All",
+        "RoleManagement.ReadWrite.Directory",
+        "DelegatedPermissionGrant.ReadWrite.All",
+    }
     assert asked["login_hint"] == [CARLA]
 
 
@@ -186,9 +197,15 @@ def test_the_customer_is_connected_and_the_end_page_sums_it_up(
     registration = Connection.objects.get().registration
     assert registration is not None
     for expected in (
-        "Contoso is connected", "Finebak-sync", registration.app_id, registration.object_id,
-        registration.service_principal_id, "were given back", "Global Administrator", "Print this page",
-    ):  # fmt: skip
+        "Contoso is connected",
+        "Finebak-sync",
+        registration.app_id,
+        registration.object_id,
+        registration.service_principal_id,
+        "were given back",
+        "Global Administrator",
+        "Print this page",
+    ):
         assert expected in page, expected
     invitation.refresh_from_db()
     assert invitation.status == Invitation.Status.COMPLETED
@@ -240,9 +257,13 @@ def test_a_failed_step_is_told_in_words_and_can_be_tried_again(
     customer: Browser, link: str, work: Callable[[], None]
 ) -> None:
     customer.sandbox.faults.add(
-        "graph", "status", method="PATCH", path="/applications", status=400,
+        "graph",
+        "status",
+        method="PATCH",
+        path="/applications",
+        status=400,
         body={"error": {"code": "Request_BadRequest", "message": "Made up."}},
-    )  # fmt: skip
+    )
     customer.authorise(customer.identify(link))
     work()
     page = customer.open("/authenticate/progress")

@@ -124,9 +124,17 @@ class ModelOfEntra:
 
 
 FATES = [
-    "fine", "busy", "refused", "replicating", "stale", "answer lost", "killed before", "killed after", "overtaken",
+    "fine",
+    "busy",
+    "refused",
+    "replicating",
+    "stale",
+    "answer lost",
+    "killed before",
+    "killed after",
+    "overtaken",
     "overtaken after",
-]  # fmt: skip
+]
 
 
 def _shown(found: Mapping[str, Any] | None) -> Application | None:

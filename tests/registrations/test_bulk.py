@@ -385,9 +385,12 @@ def test_the_buttons_ask_first_and_auditors_have_none(
 
 
 def test_whoever_looks_at_one_of_many_puts_it_first(
-    part: BulkPart, operator_client: Client, auditor_client: Client, rung: list[str],
+    part: BulkPart,
+    operator_client: Client,
+    auditor_client: Client,
+    rung: list[str],
     django_capture_on_commit_callbacks: Callable[..., Any],
-) -> None:  # fmt: skip
+) -> None:
     operation = Operation.objects.get(pk=bulk.feed()[0])
     page = reverse("admin:registrations_operation_change", args=[operation.pk])
     address = reverse("admin:registrations_operation_put_first", args=[operation.pk])

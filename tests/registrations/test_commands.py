@@ -43,9 +43,15 @@ def secret_file(sandbox: Sandbox, tmp_path: Path) -> Path:
 def connect(run: Run, sandbox: Sandbox, secret_file: Path, **changed: str) -> list[dict[str, Any]]:
     given = {"tenant_id": sandbox.seed.provider.tenant_id, "client_id": sandbox.seed.provider.client_id, **changed}
     return run(
-        "connect_tenant", given["tenant_id"], "--name", "Finebak", "--client-id", given["client_id"],
-        "--client-secret-file", str(secret_file),
-    )  # fmt: skip
+        "connect_tenant",
+        given["tenant_id"],
+        "--name",
+        "Finebak",
+        "--client-id",
+        given["client_id"],
+        "--client-secret-file",
+        str(secret_file),
+    )
 
 
 def test_a_working_credential_is_kept_and_never_echoed(run: Run, sandbox: Sandbox, secret_file: Path) -> None:
@@ -94,10 +100,16 @@ def test_microsoft_being_out_of_reach_keeps_nothing(
 def row(sandbox: Sandbox, **changed: str) -> dict[str, str]:
     ump = sandbox.seed.ump
     given = {
-        "service_provider": "Finebak", "domain": "finebak.localhost", "subscription": "audiocodes",
-        "tenant_id": sandbox.seed.provider.tenant_id, "app_name": "umptoken", "ump_url": ump.url,
-        "ump_client_id": ump.client_id, "ump_client_secret": ump.client_secret, "ump_scope": ump.scope,
-    }  # fmt: skip
+        "service_provider": "Finebak",
+        "domain": "finebak.localhost",
+        "subscription": "audiocodes",
+        "tenant_id": sandbox.seed.provider.tenant_id,
+        "app_name": "umptoken",
+        "ump_url": ump.url,
+        "ump_client_id": ump.client_id,
+        "ump_client_secret": ump.client_secret,
+        "ump_scope": ump.scope,
+    }
     return {**given, **changed}
 
 

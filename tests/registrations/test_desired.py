@@ -52,13 +52,24 @@ def test_an_application_as_wanted_has_no_differences_whatever_graph_adds() -> No
     [
         ("isFallbackPublicClient", False),
         ("signInAudience", "AzureADMyOrg"),
-        ("web", {"redirectUris": [], "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True}}),
-        ("web", {"redirectUris": ["https://umptoken.finebak.com/authenticate/OAuth2Callback", "https://evil.example/"],
-                 "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True}}),
+        (
+            "web",
+            {
+                "redirectUris": [],
+                "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True},
+            },
+        ),
+        (
+            "web",
+            {
+                "redirectUris": ["https://umptoken.finebak.com/authenticate/OAuth2Callback", "https://evil.example/"],
+                "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True},
+            },
+        ),
         ("tags", ["syncportal"]),
         ("requiredResourceAccess", []),
     ],
-)  # fmt: skip
+)
 def test_each_drift_is_found_and_sent_whole(field: str, drifted: object) -> None:
     wanted = desired.sync_app(instance())
     assert desired.differences(wanted, {**wanted, field: drifted}) == {field: wanted[field]}

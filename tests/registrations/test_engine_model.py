@@ -160,10 +160,13 @@ def test_the_engine_keeps_its_promises_whatever_happens() -> None:
     run_state_machine_as_test(
         Engine,
         settings=settings(
-            max_examples=200, stateful_step_count=12, deadline=None, derandomize=True,
+            max_examples=200,
+            stateful_step_count=12,
+            deadline=None,
+            derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.django_db(transaction=True)

@@ -209,9 +209,13 @@ def test_namesakes_of_others_are_left_alone(
     make("umptoken", instance.redirect_uri, uniqueName="syncportal-umptoken.elsewhere.example")
     known = make()
     AppRegistration.objects.create(
-        tenant_id=instance.provider.tenant.tenant_id, unique_name="syncportal-known", display_name="umptoken",
-        instance=factories.make_instance(sandbox, app_name="known"), app_id=known.app_id, object_id=known.id,
-    )  # fmt: skip
+        tenant_id=instance.provider.tenant.tenant_id,
+        unique_name="syncportal-known",
+        display_name="umptoken",
+        instance=factories.make_instance(sandbox, app_name="known"),
+        app_id=known.app_id,
+        object_id=known.id,
+    )
     operation = provision()
     assert operation.status == "succeeded", operation.message
     assert AppRegistration.objects.get(instance=instance).adopted is False

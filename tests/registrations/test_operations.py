@@ -240,8 +240,10 @@ def test_after_a_person_acted_a_refusal_and_the_two_hours_count_anew(
     begin: Callable[..., Operation], time_machine: Any
 ) -> None:
     answers: list[Exception] = [
-        NotPermittedError("No right."), PersonNeededError("Decide.", who="staff", code="x"), NotPermittedError("No right."),
-    ]  # fmt: skip
+        NotPermittedError("No right."),
+        PersonNeededError("Decide.", who="staff", code="x"),
+        NotPermittedError("No right."),
+    ]
 
     def step(operation: Operation) -> str:
         raise answers.pop(0)

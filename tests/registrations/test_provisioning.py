@@ -650,9 +650,11 @@ def test_a_provider_that_moved_to_another_tenant_is_provisioned_again_there(
     assert operation.status == "failed"
     assert operation.message == "The provider's tenant was changed meanwhile. Provision the instance again."
     UmpInstance.objects.filter(pk=instance.pk).update(
-        ump_url=sandbox.ump_url("northwind"), ump_tenant_id=elsewhere["tenant_id"],
-        ump_client_id=elsewhere["ump_client_id"], ump_scope=f"api://{elsewhere['ump_api_id']}/.default",
-    )  # fmt: skip
+        ump_url=sandbox.ump_url("northwind"),
+        ump_tenant_id=elsewhere["tenant_id"],
+        ump_client_id=elsewhere["ump_client_id"],
+        ump_scope=f"api://{elsewhere['ump_api_id']}/.default",
+    )
     moved = UmpInstance.objects.get(pk=instance.pk)
     custody.keep_ump_secret(moved, elsewhere["ump_secret"], actor=OLGA)
     newer = again(provisioning.request(moved, actor=OLGA), work)

@@ -75,8 +75,11 @@ def test_an_address_is_not_edited_past_an_operation_that_has_just_begun() -> Non
     def edit() -> None:
         custody.change_instance_address(
             UmpInstance.objects.select_related("provider").get(pk=instance.pk),
-            ump_url="https://ump.finebak.localhost/another", app_name="umptoken", reason="It moved.", actor=audit.SYSTEM,
-        )  # fmt: skip
+            ump_url="https://ump.finebak.localhost/another",
+            app_name="umptoken",
+            reason="It moved.",
+            actor=audit.SYSTEM,
+        )
 
     with transaction.atomic():
         provisioning.request(instance, actor=audit.SYSTEM)

@@ -23,13 +23,34 @@ OF_A_SIGN_IN = {"state_mismatch", "id_token"}
 # Whoever presses a button or gives a command reads these at once, on a page or a terminal, and nothing was done: no operation
 # ends or waits with them. `_settle` says it to its caller alone; `require_usable` to the request that begins or resumes.
 OF_AN_ACT = {
-    "bulk._move", "bulk._settle", "bulk.request", "bulk.try_again", "client_secrets.replace", "custody._need_reason",
-    "custody._readdress", "custody.change_provider_address", "custody.hold_address", "customers._refuse_difference",
-    "customers.ensure_service", "delivery._require_waiting", "delivery.reveal_secret", "delivery.tick",
-    "invitations.copy_link", "invitations.create", "invitations.new_link", "invitations.refuse_second", "invitations.revoke",
-    "naming.choose", "operations.cancel", "operations.resume", "provisioning.adopt", "provisioning.new_secret",
-    "sign_in.confirm_password", "subjects.require_usable", "twins.decide",
-}  # fmt: skip
+    "bulk._move",
+    "bulk._settle",
+    "bulk.request",
+    "bulk.try_again",
+    "client_secrets.replace",
+    "custody._need_reason",
+    "custody._readdress",
+    "custody.change_provider_address",
+    "custody.hold_address",
+    "customers._refuse_difference",
+    "customers.ensure_service",
+    "delivery._require_waiting",
+    "delivery.reveal_secret",
+    "delivery.tick",
+    "invitations.copy_link",
+    "invitations.create",
+    "invitations.new_link",
+    "invitations.refuse_second",
+    "invitations.revoke",
+    "naming.choose",
+    "operations.cancel",
+    "operations.resume",
+    "provisioning.adopt",
+    "provisioning.new_secret",
+    "sign_in.confirm_password",
+    "subjects.require_usable",
+    "twins.decide",
+}
 # A kind that this version does not know cannot say what its failing means either: the operation ends as `unknown`, and this
 # sentence stands in the log alone.
 OF_THE_LOG = {"kinds.kind_of"}

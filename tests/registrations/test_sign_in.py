@@ -159,8 +159,10 @@ def test_a_password_of_ones_own_is_changed_with_an_entry_in_the_history(
     assert "The password is wrong" in operator_client.post(address, wrong).content.decode()
     refused = AuditEvent.objects.get()
     assert (refused.action, refused.actor_label, refused.after) == (
-        "staff.sign_in_refused", "olga", {"where": "password change"},
-    )  # fmt: skip
+        "staff.sign_in_refused",
+        "olga",
+        {"where": "password change"},
+    )
     assert operator_client.post(address, {**wrong, "old_password": factories.PASSWORD}).status_code == 302
     event = AuditEvent.objects.first()
     assert event

@@ -207,9 +207,10 @@ def test_a_write_that_is_a_mistake_of_ours_fails_the_step_and_leaves_nothing_beh
 ) -> None:
     # The last word before the failure writes under the lease, so the lease must still be the row's.
     operation = run(
-        whose_write_breaks(IntegrityError("twice")), *after,
+        whose_write_breaks(IntegrityError("twice")),
+        *after,
         before_failing=notes_what_is_left,
-    )  # fmt: skip
+    )
     assert (operation.status, operation.steps[0]["status"], name_now()) == ("failed", "failed", "Finebak")
     assert str(operation.pk) in operation.message
     assert operation.notes == {"left": "nothing"}

@@ -119,9 +119,13 @@ def test_a_ump_that_somebody_changed_between_two_saves_is_read_again(
     provision: Callable[..., Operation], sandbox: Sandbox, work: Callable[[], None]
 ) -> None:
     sandbox.faults.add(
-        service="ump", method="PUT", path="/authentication-portal", kind="status", status=412,
+        service="ump",
+        method="PUT",
+        path="/authentication-portal",
+        kind="status",
+        status=412,
         body={"error": {"code": "PreconditionFailed", "message": "Somebody was faster."}},
-    )  # fmt: skip
+    )
     operation = provision()
     assert operation.status == "waiting"
     operations.wake([operation])
@@ -162,9 +166,13 @@ def test_a_check_of_the_wrong_tenant_is_not_kept(
     provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add(
-        service="graph", method="GET", path="/organization", kind="status", status=200,
+        service="graph",
+        method="GET",
+        path="/organization",
+        kind="status",
+        status=200,
         body={"value": [{"id": "0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f009", "displayName": "Somebody else"}]},
-    )  # fmt: skip
+    )
     assert provision().status == "failed"
     tenant = EntraTenant.objects.get(pk=instance.provider.tenant_id)
     assert tenant.checked_at is None
@@ -307,9 +315,11 @@ def test_connections_are_kept_between_turns_and_no_cookie_is(sandbox: Sandbox) -
 
 
 BUSY_ANSWERS = [
-    (429, "", "429"), (429, {"error": "too_many_requests"}, "429"), (503, "<html>Busy</html>", "503"),
+    (429, "", "429"),
+    (429, {"error": "too_many_requests"}, "429"),
+    (503, "<html>Busy</html>", "503"),
     (429, {"error": "invalid_request", "error_codes": [50196]}, "429"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("status", "body", "code"), BUSY_ANSWERS)
@@ -318,9 +328,14 @@ def test_a_busy_sign_in_service_is_asked_again_when_it_says(
 ) -> None:
     connections.forget_what_was_asked()
     sandbox.faults.add(
-        service="entra", method="POST", path="/token", kind="status", status=status, body=body,
+        service="entra",
+        method="POST",
+        path="/token",
+        kind="status",
+        status=status,
+        body=body,
         headers={"Retry-After": "120"},
-    )  # fmt: skip
+    )
     operation = provision()
     assert (operation.status, operation.error_code) == ("waiting", code)
     assert "is busy" in operation.message

@@ -145,9 +145,11 @@ def test_an_application_made_by_hand_after_our_intent_is_not_taken_for_ours(
     instance: UmpInstance, provision: Callable[[], Operation], sandbox: Sandbox, work: Work
 ) -> None:
     AppRegistration.objects.create(
-        instance=instance, tenant_id=instance.provider.tenant.tenant_id, unique_name=f"syncportal-{instance.host}",
+        instance=instance,
+        tenant_id=instance.provider.tenant.tenant_id,
+        unique_name=f"syncportal-{instance.host}",
         display_name="umptoken",
-    )  # fmt: skip
+    )
     tenant = sandbox.world.tenant(instance.provider.tenant.tenant_id)
     by_hand = sandbox.world.add_application(tenant, "umptoken", uniqueName=f"syncportal-{instance.host}")
     by_hand.owners = [principal.id for principal in tenant.service_principals.values()]

@@ -293,9 +293,15 @@ def test_a_scripted_refusal_at_the_token_has_microsofts_shape(sandbox: Sandbox, 
     user = sandbox.world.tenant("Contoso").user(CARLA)
     user.refused_with = code
     refusal = actors.token_answer(
-        sandbox, "organizations", grant_type="authorization_code", client_id=application.app_id, client_secret=secret,
-        code=actors.returned(answer)["code"], redirect_uri=actors.CALLBACK, scope="User.Read",
-    )  # fmt: skip
+        sandbox,
+        "organizations",
+        grant_type="authorization_code",
+        client_id=application.app_id,
+        client_secret=secret,
+        code=actors.returned(answer)["code"],
+        redirect_uri=actors.CALLBACK,
+        scope="User.Read",
+    )
     body = refusal.json()
     assert (refusal.status_code, body["error_codes"]) == (400, [code])
     assert f"Correlation ID: {body['correlation_id']}" in body["error_description"]

@@ -134,9 +134,12 @@ def test_what_was_hidden_or_refused_is_counted(control: Control, graph: Rest) ->
 
 def test_a_registration_that_a_customer_made_by_hand_can_be_added(control: Control, sandbox: Sandbox) -> None:
     asked = {
-        "op": "add_granted_application", "tenant": "Contoso", "name": "Contoso telephony",
-        "permissions": {GRAPH_APP_ID: ["User.Read.All"]}, "roles": [GLOBAL_ADMINISTRATOR],
-    }  # fmt: skip
+        "op": "add_granted_application",
+        "tenant": "Contoso",
+        "name": "Contoso telephony",
+        "permissions": {GRAPH_APP_ID: ["User.Read.All"]},
+        "roles": [GLOBAL_ADMINISTRATOR],
+    }
     made = control.send("world", asked).json()
     tenant, application = sandbox.world.tenant("Contoso"), sandbox.world.find_application(app_id=made["app_id"])
     principal = tenant.service_principal_of(made["app_id"])

@@ -16,9 +16,14 @@ def start(tmp_path: Path, **changed: str) -> subprocess.CompletedProcess[str]:
     given = {"DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}", "SYNCPORTAL_ENV_FILE": os.devnull}
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **given, **changed}
     return subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60,
+        [sys.executable, "manage.py", "check"],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
         check=False,
-    )  # fmt: skip
+    )
 
 
 def test_it_starts_on_defaults_and_keeps_its_keys_private(tmp_path: Path) -> None:
@@ -71,9 +76,14 @@ def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, name: str, va
 def manage(tmp_path: Path, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SYNCPORTAL_ENV_FILE": os.devnull, **changed}
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60,
+        [sys.executable, "manage.py", *arguments],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
         check=False,
-    )  # fmt: skip
+    )
 
 
 def test_a_database_without_tables_is_one_line_that_says_migrate(tmp_path: Path) -> None:

@@ -27,9 +27,11 @@ class Command(ReportingCommand):
             "--client-secret-file", required=True, help="file with the client secret's value; - reads standard input"
         )
         parser.add_argument(
-            "--subscription", choices=EntraTenant.Subscription.values, default=EntraTenant.Subscription.AUDIOCODES,
+            "--subscription",
+            choices=EntraTenant.Subscription.values,
+            default=EntraTenant.Subscription.AUDIOCODES,
             help="whose subscription it is (default: audiocodes)",
-        )  # fmt: skip
+        )
 
     def act(self, options: dict[str, Any]) -> None:
         """Check, then write the row, the envelope and the history. Raises CommandError for wrong input."""
@@ -56,12 +58,18 @@ class Command(ReportingCommand):
             else:
                 tenant.save(update_fields=["name", "client_id", "subscription"])
             audit.record(
-                "tenant.added" if is_new else "tenant.changed", actor=audit.COMMAND_LINE, subject=tenant, before=before,
+                "tenant.added" if is_new else "tenant.changed",
+                actor=audit.COMMAND_LINE,
+                subject=tenant,
+                before=before,
                 after={"name": tenant.name, "tenant_id": tenant.tenant_id, "client_id": tenant.client_id},
-            )  # fmt: skip
+            )
             custody.keep_tenant_secret(tenant, secret, actor=audit.COMMAND_LINE)
             checking.keep_outcome(tenant, found, actor=audit.COMMAND_LINE)
         self.report(
             f"{tenant.name} is connected (Microsoft knows it as {known_as}). {found.sentence}",
-            tenant_id=tenant.tenant_id, name=tenant.name, missing=found.missing, excess=found.excess,
-        )  # fmt: skip
+            tenant_id=tenant.tenant_id,
+            name=tenant.name,
+            missing=found.missing,
+            excess=found.excess,
+        )

@@ -27,10 +27,11 @@ class Command(ReportingCommand):
         parser.add_argument("hosts", nargs="+", metavar="HOST", help="for example umptoken.finebak.com")
         parser.add_argument("--wait", action="store_true", help="follow each operation to its end and print each step")
         parser.add_argument(
-            "--adopt", action="store_true",
+            "--adopt",
+            action="store_true",
             help="take over, without asking, the application that is in Entra already under this unique name, or made by "
             "hand for this host; where several were made by hand, the operation asks",
-        )  # fmt: skip
+        )
 
     def act(self, options: dict[str, Any]) -> None:
         """Queue all, then follow one after the other. Raises CommandError naming the hosts that did not succeed."""
@@ -69,8 +70,11 @@ class Command(ReportingCommand):
             if operation.status == Operation.Status.WAITING and operation.next_attempt_at is None:
                 self.report(
                     f"{operation.subject_label}: waits for {operation.waits_for}. {operation.message}",
-                    host=operation.subject_label, status=operation.status, waits_for=operation.waits_for, message=operation.message,
-                )  # fmt: skip
+                    host=operation.subject_label,
+                    status=operation.status,
+                    waits_for=operation.waits_for,
+                    message=operation.message,
+                )
                 return False
             due_since = self._work_if_nobody_does(operation, due_since)
             time.sleep(POLL_SECONDS)
@@ -91,16 +95,21 @@ class Command(ReportingCommand):
                 told.add(step["name"])
                 self.report(
                     f"  done  {step['title']}. {step['note']}",
-                    host=operation.subject_label, step=step["name"], status="done", note=step["note"],
-                )  # fmt: skip
+                    host=operation.subject_label,
+                    step=step["name"],
+                    status="done",
+                    note=step["note"],
+                )
 
     def _tell_end(self, operation: Operation) -> bool:
         done = operation.status == Operation.Status.SUCCEEDED
         sentence = "is active" if done else f"{operation.status}. {operation.message}"
         self.report(
             f"{operation.subject_label}: {sentence}",
-            host=operation.subject_label, status=operation.status, message=operation.message,
-        )  # fmt: skip
+            host=operation.subject_label,
+            status=operation.status,
+            message=operation.message,
+        )
         return done
 
 

@@ -29,15 +29,25 @@ def test_a_refused_sign_in_stands_there_with_microsofts_code_and_correlation_id(
     page = text(page_of(operator_client, invitation))
     sign_in = SignIn.objects.get()
     assert sign_in.correlation_id
-    for words in ("First sign-in, new app registration", "Refused", "The permissions were not accepted", "AADSTS65004",
-                  sign_in.correlation_id, "Copy for support"):  # fmt: skip
+    for words in (
+        "First sign-in, new app registration",
+        "Refused",
+        "The permissions were not accepted",
+        "AADSTS65004",
+        sign_in.correlation_id,
+        "Copy for support",
+    ):
         assert words in page
 
 
 def test_a_set_up_stands_there_with_its_outcome(
-    operator_client: Client, customer: Browser, invitation: Invitation, link: str, sandbox: Sandbox,
+    operator_client: Client,
+    customer: Browser,
+    invitation: Invitation,
+    link: str,
+    sandbox: Sandbox,
     work: Callable[[], None],
-) -> None:  # fmt: skip
+) -> None:
     sandbox.world.tenant("Contoso").secret_policy.secrets_forbidden = True
     customer.authorise(customer.identify(link))
     finish(work)
@@ -91,13 +101,22 @@ def test_the_page_asks_as_often_for_many_attempts_as_for_few(
     def meet(count: int, offset: int) -> None:
         for number in range(offset, offset + count):
             SignIn.objects.create(
-                invitation=invitation, purpose="identify", state_hash=f"s{number}", browser_hash="b",
-                expires_at=connection.created_at, outcome="refused", refusal="guest",
-            )  # fmt: skip
+                invitation=invitation,
+                purpose="identify",
+                state_hash=f"s{number}",
+                browser_hash="b",
+                expires_at=connection.created_at,
+                outcome="refused",
+                refusal="guest",
+            )
             Operation.objects.create(
-                kind="connect", subject_type="connection", subject_id=connection.pk, subject_label="x",
-                status="failed", requested_by_label="x",
-            )  # fmt: skip
+                kind="connect",
+                subject_type="connection",
+                subject_id=connection.pk,
+                subject_label="x",
+                status="failed",
+                requested_by_label="x",
+            )
 
     def asked() -> int:
         with CaptureQueriesContext(

@@ -20,9 +20,18 @@ pytestmark = pytest.mark.django_db
 LIST = "admin:onboarding_invitation_changelist"
 ADD = "admin:onboarding_invitation_add"
 COLUMNS = [
-    "ID", "State", "Full Name", "Invitation Email", "M365 Admin Email", "Email Sent", "Email Invitation Sent Count",
-    "Created at", "Expires at", "Device Authenticated", "Auth URL",
-]  # fmt: skip
+    "ID",
+    "State",
+    "Full Name",
+    "Invitation Email",
+    "M365 Admin Email",
+    "Email Sent",
+    "Email Invitation Sent Count",
+    "Created at",
+    "Expires at",
+    "Device Authenticated",
+    "Auth URL",
+]
 
 
 def page_of(invitation: Invitation, name: str = "change") -> str:
@@ -32,10 +41,14 @@ def page_of(invitation: Invitation, name: str = "change") -> str:
 def values(service: Service, **given: Any) -> dict[str, Any]:
     ends = timezone.now() + timedelta(days=5)
     return {
-        "service": service.pk, "tenant_id": "", "it_admin_email": "it@contoso.example",
-        "m365_admin_email": "ga@contoso.example", "expires_at_0": ends.date().isoformat(), "expires_at_1": "12:00:00",
+        "service": service.pk,
+        "tenant_id": "",
+        "it_admin_email": "it@contoso.example",
+        "m365_admin_email": "ga@contoso.example",
+        "expires_at_0": ends.date().isoformat(),
+        "expires_at_1": "12:00:00",
         **given,
-    }  # fmt: skip
+    }
 
 
 def actions() -> list[str]:
@@ -237,9 +250,13 @@ def test_one_whose_time_is_over_is_shown_as_expired(operator_client: Client, inv
 def test_a_short_name_that_breaks_a_rule_is_refused_on_the_server(operator_client: Client) -> None:
     service = factories.make_service()
     given = {
-        "customer": service.customer.pk, "instance": service.instance.pk, "service_type": "oc_pro", "full_name": "Two",
-        "short_name": "no.dots", "ump_customer_guid": "",
-    }  # fmt: skip
+        "customer": service.customer.pk,
+        "instance": service.instance.pk,
+        "service_type": "oc_pro",
+        "full_name": "Two",
+        "short_name": "no.dots",
+        "ump_customer_guid": "",
+    }
     page = operator_client.post(reverse("admin:onboarding_service_add"), given).content.decode()
     assert "The name must have" in page
     assert "data-name-rules" in page

@@ -31,16 +31,36 @@ from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db
 MODELS: list[Any] = [
-    EntraTenant, ServiceProvider, UmpInstance, AppRegistration, ClientSecret, Operation, AuditEvent, Customer, Service,
-    Invitation, Connection, BulkJob,
-]  # fmt: skip
+    EntraTenant,
+    ServiceProvider,
+    UmpInstance,
+    AppRegistration,
+    ClientSecret,
+    Operation,
+    AuditEvent,
+    Customer,
+    Service,
+    Invitation,
+    Connection,
+    BulkJob,
+]
 WRITTEN: list[Any] = [EntraTenant, ServiceProvider, UmpInstance, Customer, Service, Invitation]
 ACTS: list[tuple[Any, str]] = [
-    (EntraTenant, "check_credential"), (ServiceProvider, "change_address"), (UmpInstance, "provision"),
-    (UmpInstance, "change_address"), (Operation, "resume"), (Operation, "cancel"), (Operation, "take_over"),
-    (Operation, "tick"), (Operation, "reveal"), (Operation, "new_secret"), (Invitation, "send"),
-    (Invitation, "copy_link"), (Invitation, "new_link"), (Invitation, "revoke"),
-]  # fmt: skip
+    (EntraTenant, "check_credential"),
+    (ServiceProvider, "change_address"),
+    (UmpInstance, "provision"),
+    (UmpInstance, "change_address"),
+    (Operation, "resume"),
+    (Operation, "cancel"),
+    (Operation, "take_over"),
+    (Operation, "tick"),
+    (Operation, "reveal"),
+    (Operation, "new_secret"),
+    (Invitation, "send"),
+    (Invitation, "copy_link"),
+    (Invitation, "new_link"),
+    (Invitation, "revoke"),
+]
 
 
 @pytest.fixture

@@ -20,9 +20,12 @@ Work = Callable[[], None]
 
 
 def test_provisioning_several_instances_is_confirmed_by_name_and_number(
-    operator_client: Client, instance: UmpInstance, sandbox: Sandbox, rung: list[str],
+    operator_client: Client,
+    instance: UmpInstance,
+    sandbox: Sandbox,
+    rung: list[str],
     django_capture_on_commit_callbacks: Any,
-) -> None:  # fmt: skip
+) -> None:
     other = factories.make_instance(sandbox, app_name="second")
     chosen = {"action": "provision_selected", "_selected_action": [instance.pk, other.pk]}
     page = operator_client.post(reverse(LIST), chosen).content.decode()

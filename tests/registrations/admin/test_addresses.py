@@ -33,9 +33,11 @@ def begin_first_provisioning(instance: UmpInstance) -> None:
 def begin_connecting(instance: UmpInstance) -> None:
     """A customer is being connected: the operation is about the connection and notes the instance."""
     invitation = invitations.create(
-        factories.make_service(instance=instance), it_admin_email="it@contoso.example",
-        m365_admin_email="ga@contoso.example", actor=OLGA,
-    )  # fmt: skip
+        factories.make_service(instance=instance),
+        it_admin_email="it@contoso.example",
+        m365_admin_email="ga@contoso.example",
+        actor=OLGA,
+    )
     row = Connection.objects.create(invitation=invitation, admin_object_id=str(invitation.pk), admin_name="Carla")
     operations.request(connecting.KIND, row, actor=OLGA, notes={operations.INSTANCE_NOTE: str(instance.pk)})
 

@@ -28,9 +28,13 @@ def history() -> list[str]:
 def tenant_values(sandbox: Sandbox, **values: Any) -> dict[str, Any]:
     given = sandbox.seed.provider
     return {
-        "name": "Finebak", "tenant_id": given.tenant_id, "subscription": "audiocodes", "client_id": given.client_id,
-        "client_secret": given.client_secret, **values,
-    }  # fmt: skip
+        "name": "Finebak",
+        "tenant_id": given.tenant_id,
+        "subscription": "audiocodes",
+        "client_id": given.client_id,
+        "client_secret": given.client_secret,
+        **values,
+    }
 
 
 def test_a_wrong_tenant_id_is_refused_beside_its_field(operator_client: Client, sandbox: Sandbox) -> None:
@@ -45,9 +49,12 @@ def test_a_refused_form_does_not_give_the_secret_back(operator_client: Client, s
 
 
 def test_a_new_credential_is_sealed_checked_and_never_shown(
-    operator_client: Client, sandbox: Sandbox, work: Callable[[], None], rung: list[str],
+    operator_client: Client,
+    sandbox: Sandbox,
+    work: Callable[[], None],
+    rung: list[str],
     django_capture_on_commit_callbacks: Any,
-) -> None:  # fmt: skip
+) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         operator_client.post(reverse(ADD_TENANT), tenant_values(sandbox))
     tenant = EntraTenant.objects.get()
@@ -129,10 +136,16 @@ def test_an_instance_is_added_with_its_secret(operator_client: Client) -> None:
 
 def instance_values(provider: ServiceProvider, **values: Any) -> dict[str, Any]:
     return {
-        "provider": provider.pk, "app_name": "umptoken", "delivery": "handover",
-        "ump_url": f"https://ump.{provider.domain}/tenantui", "ump_tenant_id": "", "ump_client_id": "",
-        "ump_client_secret": "", "ump_scope": "", **values,
-    }  # fmt: skip
+        "provider": provider.pk,
+        "app_name": "umptoken",
+        "delivery": "handover",
+        "ump_url": f"https://ump.{provider.domain}/tenantui",
+        "ump_tenant_id": "",
+        "ump_client_id": "",
+        "ump_client_secret": "",
+        "ump_scope": "",
+        **values,
+    }
 
 
 @pytest.mark.parametrize(

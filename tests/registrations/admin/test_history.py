@@ -22,18 +22,27 @@ RECORDED = re.compile(rf'"((?:{SUBJECTS})\.[a-z_]+)"')
     ("action", "subject", "sentence"),
     [
         ("provision.requested", "umptoken.finebak.com", "requested the provisioning of umptoken.finebak.com"),
-        ("provision.service_principal.done", "umptoken.finebak.com",
-         'finished the step "Create its service principal" of the provisioning of umptoken.finebak.com'),
-        ("provision.of_an_older_version.done", "umptoken.finebak.com",
-         'finished the step "of an older version" of the provisioning of umptoken.finebak.com'),
-        ("send_invitation.mail.done", "Invitation of Contoso (c1)",
-         'finished the step "Send the mail" of the mailing of the invitation of Contoso (c1)'),
+        (
+            "provision.service_principal.done",
+            "umptoken.finebak.com",
+            'finished the step "Create its service principal" of the provisioning of umptoken.finebak.com',
+        ),
+        (
+            "provision.of_an_older_version.done",
+            "umptoken.finebak.com",
+            'finished the step "of an older version" of the provisioning of umptoken.finebak.com',
+        ),
+        (
+            "send_invitation.mail.done",
+            "Invitation of Contoso (c1)",
+            'finished the step "Send the mail" of the mailing of the invitation of Contoso (c1)',
+        ),
         ("invitation.link_copied", "Invitation of Contoso (c1)", "copied the link of the invitation of Contoso (c1)"),
         ("staff.signed_in", "olga", "signed in"),
         ("tenant.changed", "{braces}", "changed the Entra tenant {braces}"),
         ("something.new", "a thing", "did something new: a thing"),
     ],
-)  # fmt: skip
+)
 def test_an_action_reads_as_a_sentence(action: str, subject: str, sentence: str) -> None:
     assert sentences.phrase(action, subject) == sentence
 
@@ -52,9 +61,13 @@ def test_every_action_that_the_product_writes_reads_as_a_sentence() -> None:
 def event(instance: UmpInstance) -> AuditEvent:
     with audit.atomic():
         audit.record(
-            "instance.address_changed", actor=OLGA, subject=instance, before={"ump_url": "https://old.example"},
-            after={"ump_url": "https://new.example"}, reason="The UMP moved",
-        )  # fmt: skip
+            "instance.address_changed",
+            actor=OLGA,
+            subject=instance,
+            before={"ump_url": "https://old.example"},
+            after={"ump_url": "https://new.example"},
+            reason="The UMP moved",
+        )
     return AuditEvent.objects.latest("id")
 
 

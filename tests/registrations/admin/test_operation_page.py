@@ -23,9 +23,14 @@ def operation(instance: UmpInstance) -> Operation:
     made.steps[0].update(status="done", note="Finebak has what it needs.")
     made.steps[1].update(status="waiting", note=ASKED)
     stand(
-        made, status="waiting", waits_for="staff", message=ASKED, error_code="deleted_twin", next_attempt_at=None,
+        made,
+        status="waiting",
+        waits_for="staff",
+        message=ASKED,
+        error_code="deleted_twin",
+        next_attempt_at=None,
         steps=made.steps,
-    )  # fmt: skip
+    )
     return made
 
 

@@ -25,9 +25,16 @@ def sign(sandbox: Sandbox) -> Sign:
         tenant_id = sandbox.seed.customer.tenant_id
         now = int(time.time())
         claims: dict[str, Any] = {
-            "aud": APP_ID, "iss": f"{sandbox.entra_url}/{tenant_id}/v2.0", "tid": tenant_id, "oid": "o", "sub": "s",
-            "ver": "2.0", "iat": now, "nbf": now, "exp": now + 3600,
-        }  # fmt: skip
+            "aud": APP_ID,
+            "iss": f"{sandbox.entra_url}/{tenant_id}/v2.0",
+            "tid": tenant_id,
+            "oid": "o",
+            "sub": "s",
+            "ver": "2.0",
+            "iat": now,
+            "nbf": now,
+            "exp": now + 3600,
+        }
         claims.update(changed)
         claims.pop(without, None)
         return sandbox.keys.sign(claims)
@@ -93,9 +100,11 @@ def test_a_key_that_is_new_since_yesterday_is_found(sign: Sign, sandbox: Sandbox
 
 def app_token(sandbox: Sandbox, **changed: str) -> frozenset[str]:
     given = {
-        "tenant_id": sandbox.seed.provider.tenant_id, "app_id": sandbox.seed.provider.client_id,
-        "client_secret": sandbox.seed.provider.client_secret, **changed,
-    }  # fmt: skip
+        "tenant_id": sandbox.seed.provider.tenant_id,
+        "app_id": sandbox.seed.provider.client_id,
+        "client_secret": sandbox.seed.provider.client_secret,
+        **changed,
+    }
     return connections.entra().app_token(scope=connections.GRAPH_SCOPE, **given).roles
 
 
