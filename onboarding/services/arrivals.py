@@ -18,11 +18,10 @@ from onboarding.identity import Identity
 from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.refusals import Lent, RefusedError
 from onboarding.services import connecting, delegating, invitations, lent_access, naming, sign_ins, using_existing
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.entra import EntraRefusedError, SignInAnswer
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import Operation
-from registrations.services import audit
 
 DECLINED = "AADSTS65004"
 APPROVAL_NEEDED = frozenset({"AADSTS90094", "AADSTS90095"})  # the second: a request for approval was sent

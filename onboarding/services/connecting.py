@@ -10,14 +10,14 @@ from onboarding import requirements
 from onboarding.models import Connection, ConnectionWay
 from onboarding.services import handing_over, lent_access, subjects
 from onboarding.services.subjects import NEW_REGISTRATION, connection_of, made_registration, open_connection
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.graph_objects import ResourcePrincipal
 from registrations.errors import (
     NotYetError,
     RemoteRejectedError,
 )
 from registrations.models import AppRegistration, Operation
-from registrations.services import audit, client_secrets, desired, operations, registering
+from registrations.services import client_secrets, desired, operations, registering
 
 KIND = NEW_REGISTRATION
 AT_WORK_AGAIN: dict[str, Any] = {

@@ -1,9 +1,9 @@
 """Customers and their services, made or found again by what identifies them."""
 
 from onboarding.models import Customer, Service
+from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import UmpInstance
-from registrations.services import audit
 
 
 def ensure_service(

@@ -13,11 +13,11 @@ from onboarding.explanations import explain
 from onboarding.models import Connection, ConnectionWay, DelegatedToken
 from onboarding.services import forgetting, handing_over, sign_ins, subjects
 from onboarding.services.subjects import DELEGATED_TOKEN, open_connection
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
 from registrations.models import Operation, UmpInstance
-from registrations.services import audit, client_secrets, operations
+from registrations.services import client_secrets, operations
 
 KIND = DELEGATED_TOKEN
 ROLES_MISSING = "roles_missing"

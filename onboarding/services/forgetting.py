@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from onboarding.models import DelegatedToken
-from registrations.services import audit
+from registrations import audit
 
 
 def forget(tokens: QuerySet[DelegatedToken], *, actor: audit.Actor) -> None:

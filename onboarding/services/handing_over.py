@@ -8,11 +8,11 @@ from django.utils.dateparse import parse_datetime
 from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import forgetting
 from onboarding.services.subjects import DELEGATED_TOKEN, connection_of, made_registration, open_connection
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.ump import UmpClient, UmpCustomer
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
 from registrations.models import ClientSecret, Operation, UmpInstance
-from registrations.services import audit, client_secrets, kinds, operations, turns
+from registrations.services import client_secrets, kinds, operations, turns
 
 SERVICE_MISSING = "service_missing"
 LOOK_FOR_SERVICE_AGAIN = timedelta(minutes=5)

@@ -12,9 +12,10 @@ from onboarding import tokens
 from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import forgetting, sign_ins
 from onboarding.services.subjects import EXISTING_REGISTRATION
+from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import Operation, UmpInstance
-from registrations.services import audit, operations
+from registrations.services import operations
 
 SEND_KIND = "send_invitation"
 

@@ -9,11 +9,11 @@ from onboarding import requirements
 from onboarding.models import Connection, ConnectionWay, DelegatedToken
 from onboarding.refusals import Lent
 from onboarding.services.subjects import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.graph import GraphClient
 from registrations.errors import NotPermittedError, PersonNeededError, PortalError
 from registrations.models import Operation
-from registrations.services import audit, operations
+from registrations.services import operations
 
 TOKEN_MARGIN = timedelta(minutes=2)  # a step should not begin with a token that ends in the middle of it
 SIGN_IN_SCOPES = ("openid", "profile", "User.Read")

@@ -6,8 +6,8 @@ from django.core.exceptions import ValidationError
 
 from onboarding.models import Connection, Service
 from onboarding.names import validate_registration_name
+from registrations import audit
 from registrations.errors import WrongStateError
-from registrations.services import audit
 
 
 def default_name(service: Service) -> str:

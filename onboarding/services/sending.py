@@ -9,9 +9,10 @@ from django.utils import timezone
 from onboarding import emails
 from onboarding.models import Invitation
 from onboarding.services import invitations
+from registrations import audit
 from registrations.errors import RemoteRejectedError, RemoteUnavailableError
 from registrations.models import Operation
-from registrations.services import audit, operations
+from registrations.services import operations
 
 RETRY_AFTER = timedelta(minutes=1)  # as the UMP does, by its documentation
 PERMANENT = 500  # RFC 5321, section 4.2.1: 5yz is a permanent refusal

@@ -13,11 +13,10 @@ from onboarding.explanations import explain
 from onboarding.models import ConnectionWay, Invitation, SignIn
 from onboarding.refusals import Lent, RefusedError
 from onboarding.services import left_behind
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.entra import EntraRefusedError
 from registrations.errors import NotYetError
 from registrations.models import AuditEvent, ClientSecret, UmpInstance
-from registrations.services import audit
 
 VALID_FOR = timedelta(minutes=15)
 ONE_ENTRY_WITHIN = timedelta(minutes=15)

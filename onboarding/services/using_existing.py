@@ -17,13 +17,13 @@ from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
 from onboarding.services import handing_over, sign_ins
 from onboarding.services.subjects import EXISTING_REGISTRATION, open_connection
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
 from registrations.clients.graph import TEAMS_ADMIN_API_APP_ID
 from registrations.errors import NotYetError, PersonNeededError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, Operation
 from registrations.models.fields import is_guid
-from registrations.services import audit, client_secrets, operations
+from registrations.services import client_secrets, operations
 
 KIND = EXISTING_REGISTRATION
 LINK_NOTE = "link"  # a note: the keyed hash of the link whose holder typed the values

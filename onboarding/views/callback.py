@@ -12,8 +12,7 @@ from onboarding.views import pages, sessions
 from onboarding.views.departures import COOKIE
 from onboarding.views.pages import SeeOther
 from onboarding.views.refusals import refusing
-from registrations import tasks
-from registrations.services import audit
+from registrations import audit, tasks
 
 
 @csrf_exempt  # the one-time state and the browser's cookie bind the answer to the sign-in instead

@@ -16,7 +16,7 @@ from onboarding.services import arrivals, invitations, sign_ins
 from onboarding.views import pages
 from onboarding.views.pages import SeeOther
 from onboarding.views.refusals import refusing
-from registrations.services import audit
+from registrations import audit
 
 COOKIE = "__Host-signin"
 

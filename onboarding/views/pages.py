@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from onboarding import emails
 from onboarding.hosts import InstanceRequest
 from onboarding.views import assets
-from registrations.services import audit
+from registrations import audit
 
 
 class SeeOther(HttpResponseRedirect):

@@ -14,8 +14,8 @@ from onboarding.models import Connection, Invitation
 from onboarding.refusals import RefusedError
 from onboarding.services import invitations, left_behind, setups
 from onboarding.views import pages
+from registrations import audit
 from registrations.models import Operation
-from registrations.services import audit
 
 CONNECTION = "connection"
 WATCHED = "watched_operation"

@@ -17,10 +17,10 @@ from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
 
-from registrations import elements
+from registrations import audit, elements
 from registrations.errors import PortalError, WrongStateError
 from registrations.models.fields import EnvelopeField
-from registrations.services import audit, sign_in
+from registrations.services import sign_in
 
 if TYPE_CHECKING:
     StyledAdmin = admin.ModelAdmin[Any]

@@ -15,9 +15,10 @@ from django.utils.safestring import SafeString
 from unfold.forms import AdminOwnPasswordChangeForm, AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from registrations import audit
 from registrations.admin.base import PortalAdmin, actor_of
 from registrations.errors import WrongStateError
-from registrations.services import audit, sign_in
+from registrations.services import sign_in
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class AuditEvent(models.Model):
-    """One act, chained to the one before it by its digest. Written by `services.audit.record` alone.
+    """One act, chained to the one before it by its digest. Written by `audit.record` alone.
 
     People are kept as text, not as foreign keys: a row must not change when a user is renamed or deleted.
     """

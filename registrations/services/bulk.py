@@ -15,9 +15,10 @@ from django.db import DataError, IntegrityError
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
+from registrations import audit
 from registrations.errors import PortalError, WrongStateError
 from registrations.models import AuditEvent, BulkItem, BulkJob, BulkPart, Operation, UmpInstance
-from registrations.services import audit, operations, provisioning
+from registrations.services import operations, provisioning
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from registrations import connections
+from registrations import audit, connections
 from registrations.models import EntraTenant, Operation
-from registrations.services import audit, operations, permissions
+from registrations.services import operations, permissions
 
 KIND = "check_tenant"
 FRESH_FOR = timedelta(minutes=10)  # a job of a thousand need not ask a thousand times what is granted

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from django.db import IntegrityError
 from django.utils import timezone
 
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
 from registrations.clients.graph import BETWEEN_CREDENTIAL_WRITES, GraphClient
 from registrations.clients.graph_answers import GraphRefusedError, Meaning
 from registrations.clients.graph_objects import NewSecret
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
-from registrations.services import audit, desired, operations, turns
+from registrations.services import desired, operations, turns
 from registrations.services.registering import believe_gone, found_again, is_fresh, made_in_this_turn, require_managed
 
 OUR_PREFIX = "syncportal:"

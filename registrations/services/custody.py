@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models
 from django.utils import timezone
 
+from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import EntraTenant, Operation, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label, validate_domain
@@ -16,7 +17,7 @@ from registrations.models.tenants import (
     validate_ump_is_free,
     validate_ump_url,
 )
-from registrations.services import audit, operations
+from registrations.services import operations
 
 LIVE = Operation.objects.live().filter(subject_id=models.OuterRef("pk"))
 

@@ -6,11 +6,11 @@ from typing import Any, Protocol
 
 from django.utils import timezone
 
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.ump import SystemSettings, Validation
 from registrations.errors import NotFoundError, PersonNeededError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
-from registrations.services import audit, client_secrets, operations, turns
+from registrations.services import client_secrets, operations, turns
 
 SYNC_APP = "sync_app"
 AUTHENTICATION_PORTAL = "authentication_portal"

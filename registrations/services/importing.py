@@ -7,10 +7,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from registrations import audit
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label, validate_guid
 from registrations.models.tenants import validate_ump_url
-from registrations.services import audit, custody
+from registrations.services import custody
 
 REQUIRED = (
     "service_provider",

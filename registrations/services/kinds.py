@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db import models
 
+from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import Operation
-from registrations.services import audit
 
 
 @dataclass(frozen=True)

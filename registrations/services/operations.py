@@ -12,9 +12,10 @@ from django.db import IntegrityError, models
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from registrations import audit
 from registrations.errors import QuotaSpentError, WrongStateError
 from registrations.models import BulkItem, Operation
-from registrations.services import audit, kinds, leases, outcomes, walking
+from registrations.services import kinds, leases, outcomes, walking
 
 # The engine's parts, under the names by which the kinds know them.
 Kind, Step = kinds.Kind, kinds.Step

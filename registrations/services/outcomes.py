@@ -11,9 +11,10 @@ from django.db.models import Case, Value, When
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from registrations import audit
 from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError
 from registrations.models import Operation, statements
-from registrations.services import audit, leases, turns
+from registrations.services import leases, turns
 from registrations.services.kinds import Step, about, kind_of
 from registrations.services.leases import Lease, LeaseLostError
 

@@ -6,22 +6,12 @@ from typing import Any, cast
 from django.db.models import Q
 from django.utils import timezone
 
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.graph import GraphClient
 from registrations.clients.graph_objects import Application, SecretPolicy
 from registrations.errors import NotPermittedError, NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
-from registrations.services import (
-    audit,
-    checking,
-    client_secrets,
-    delivery,
-    desired,
-    operations,
-    registering,
-    turns,
-    twins,
-)
+from registrations.services import checking, client_secrets, delivery, desired, operations, registering, turns, twins
 
 KIND = "provision"
 ADOPTION_NEEDED = twins.ADOPTION_NEEDED

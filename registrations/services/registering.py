@@ -6,12 +6,13 @@ from typing import Any
 
 from django.utils import timezone
 
+from registrations import audit
 from registrations.clients.graph import GraphClient
 from registrations.clients.graph_answers import GraphRefusedError, Meaning
 from registrations.clients.graph_objects import Application
 from registrations.errors import NotYetError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
-from registrations.services import audit, desired, operations, turns, twins
+from registrations.services import desired, operations, turns, twins
 
 FRESH_FOR = timedelta(minutes=10)  # how long Microsoft may hide or refuse what was just made
 BELIEVE_GONE_AFTER = timedelta(minutes=1)

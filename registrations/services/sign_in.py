@@ -12,10 +12,9 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 
-from registrations import encryption
+from registrations import audit, encryption
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, PasswordTry
-from registrations.services import audit
 
 REFUSED = "staff.sign_in_refused"
 SIGNED_IN = "staff.signed_in"

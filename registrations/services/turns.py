@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
-from registrations.services import audit
+from registrations import audit
 
 T = TypeVar("T")
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.utils import timezone
 
+from registrations import audit
 from registrations.clients.graph import GraphClient
 from registrations.clients.graph_objects import Application, DeletedApplication
 from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
-from registrations.services import audit, desired, operations
+from registrations.services import desired, operations
 
 DELETED_TWIN = "deleted_twin"
 ADOPTION_NEEDED = "adoption_needed"

@@ -4,9 +4,9 @@ import secrets
 import uuid
 from typing import Any
 
-from registrations import tasks
+from registrations import audit, tasks
 from registrations.models import EntraTenant, Operation
-from registrations.services import audit, kinds, operations
+from registrations.services import kinds, operations
 from tests.chaos.bulk_rows import request_bulk
 
 KIND = "bench_nothing"

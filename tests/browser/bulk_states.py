@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from registrations import audit
 from registrations.models import BulkJob, BulkPart, EntraTenant, Operation, ServiceProvider, UmpInstance
-from registrations.services import audit, bulk
+from registrations.services import bulk
 from tests import factories
 from tests.browser.stage import LONG_PROVIDER
 

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from onboarding.models import Connection, Invitation
 from onboarding.services import connecting, invitations
+from registrations import audit
 from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
-from registrations.services import audit, operations, provisioning
+from registrations.services import operations, provisioning
 from sandbox.catalogue import APPLICATION_ADMINISTRATOR
 from tests import factories
 from tests.browser import bulk_states

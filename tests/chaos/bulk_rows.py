@@ -4,9 +4,9 @@ import re
 import secrets
 from typing import Any
 
-from registrations import tasks
+from registrations import audit, tasks
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
-from registrations.services import audit, bulk
+from registrations.services import bulk
 from tests.chaos.rows import Control, fixture, pressing_again
 
 

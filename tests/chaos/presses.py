@@ -101,10 +101,13 @@ def main() -> int:
 def _pressed(together: threading.Barrier, host: str, operation_id: str, button: str) -> str:
     from django.db import connection  # noqa: PLC0415  as above
 
-    from registrations import tasks  # noqa: PLC0415
+    from registrations import (  # noqa: PLC0415
+        audit,
+        tasks,
+    )
     from registrations.errors import WrongStateError  # noqa: PLC0415
     from registrations.models import Operation, UmpInstance  # noqa: PLC0415
-    from registrations.services import audit, operations, provisioning  # noqa: PLC0415
+    from registrations.services import operations, provisioning  # noqa: PLC0415
 
     app_name, _, domain = host.partition(".")
     instance = UmpInstance.objects.get(app_name=app_name, provider__domain=domain)

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from django.utils import timezone
 
-from registrations import connections, tasks
+from registrations import audit, connections, tasks
 from registrations.clients.graph import GraphClient
 from registrations.clients.graph_objects import Application, NewSecret
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
-from registrations.services import audit, client_secrets, desired, twins
+from registrations.services import client_secrets, desired, twins
 from tests.chaos.rows import Provisionings
 
 LONG_AGO = timedelta(hours=1)  # no replica hides it any more

@@ -6,7 +6,7 @@ from typing import Any
 from onboarding import requirements
 from onboarding.models import Connection, ConnectionWay, Invitation
 from onboarding.services import delegating, using_existing
-from registrations.services import audit
+from registrations import audit
 from sandbox.catalogue import APPLICATION_ADMINISTRATOR
 from tests.chaos.rows import Connections, signed_in
 

@@ -7,8 +7,9 @@ import pytest
 
 from onboarding.models import Invitation
 from onboarding.services import invitations
+from registrations import audit
 from registrations.models import UmpInstance
-from registrations.services import audit, desired
+from registrations.services import desired
 from sandbox.app import Sandbox
 from tests import factories
 from tests.onboarding.browser import Browser

@@ -11,9 +11,10 @@ from django.utils import timezone
 from onboarding.admin import needs
 from onboarding.models import Connection, Invitation
 from onboarding.services import invitations
+from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, Operation
-from registrations.services import audit, operations
+from registrations.services import operations
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA

@@ -9,10 +9,11 @@ from django.utils import timezone
 from onboarding import requirements
 from onboarding.models import Connection, Invitation, Service
 from onboarding.services import connecting, invitations
+from registrations import audit
 from registrations.clients.graph import TEAMS_ADMIN_API_APP_ID
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import audit, custody, operations
+from registrations.services import custody, operations
 from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
 from tests.onboarding.browser import Browser

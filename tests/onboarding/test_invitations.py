@@ -19,9 +19,9 @@ from django.utils import timezone
 
 from onboarding.models import Customer, Invitation, Service, SignIn
 from onboarding.services import invitations, sign_ins
+from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, Operation, UmpInstance
-from registrations.services import audit
 from sandbox.app import Sandbox
 from syncportal.redaction import RedactingFormatter, RedactionFilter
 from tests import factories

@@ -9,8 +9,9 @@ from django.utils import timezone
 from onboarding.explanations import explain, set_up
 from onboarding.models import Connection
 from onboarding.services import connecting
+from registrations import audit
 from registrations.models import Operation
-from registrations.services import audit, operations
+from registrations.services import operations
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
 from tests.onboarding.test_wizard import CARLA, finish, text

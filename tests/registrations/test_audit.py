@@ -5,8 +5,8 @@ import importlib
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from registrations import audit
 from registrations.models import AuditEvent
-from registrations.services import audit
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations import tasks
+from registrations import audit, tasks
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, BulkItem, BulkJob, BulkPart, Operation, UmpInstance
-from registrations.services import audit, bulk, operations, provisioning
+from registrations.services import bulk, operations, provisioning
 from sandbox.app import Sandbox
 from tests import factories
 

@@ -12,8 +12,9 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from registrations import audit
 from registrations.models import AuditEvent, EntraTenant, Operation, ServiceProvider, UmpInstance
-from registrations.services import audit, importing
+from registrations.services import importing
 from sandbox.app import Sandbox
 from tests import factories
 

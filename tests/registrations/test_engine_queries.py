@@ -6,8 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from registrations import audit
 from registrations.models import EntraTenant, Operation
-from registrations.services import audit, kinds, operations
+from registrations.services import kinds, operations
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,10 @@ from django.db import InternalError, OperationalError, ProgrammingError, connect
 from django.test import Client
 from django.utils import timezone
 
-from registrations import connections
+from registrations import audit, connections
 from registrations.errors import NotYetError, RemoteUnavailableError
 from registrations.models import Operation
-from registrations.services import audit, kinds, leases, operations, walking
+from registrations.services import kinds, leases, operations, walking
 from sandbox.app import Sandbox
 from tests import factories
 

@@ -10,10 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients import graph as graph_client
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import audit, operations, provisioning, twins
+from registrations.services import operations, provisioning, twins
 from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
 from tests import factories

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from registrations import audit
 from registrations.clients import budget
 from registrations.encryption import EnvelopeError
 from registrations.errors import (
@@ -21,7 +22,7 @@ from registrations.errors import (
     WrongStateError,
 )
 from registrations.models import AuditEvent, EntraTenant, Operation
-from registrations.services import audit, kinds, leases, operations, outcomes
+from registrations.services import kinds, leases, operations, outcomes
 from tests import factories
 
 pytestmark = pytest.mark.django_db

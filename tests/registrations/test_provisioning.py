@@ -8,11 +8,11 @@ import pytest
 from django.utils import timezone
 from time_machine import TimeMachineFixture
 
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.graph import GraphClient
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import audit, custody, delivery, operations, provisioning
+from registrations.services import custody, delivery, operations, provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
 from sandbox.seed import plant_provider

@@ -7,9 +7,10 @@ import pytest
 from django.utils import timezone
 from time_machine import TimeMachineFixture
 
+from registrations import audit
 from registrations.clients.graph import GraphClient
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import audit, operations, provisioning, twins
+from registrations.services import operations, provisioning, twins
 from sandbox.app import Sandbox
 from sandbox.model import Application
 from tests import factories

@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
+from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import BulkItem, BulkPart, Operation, UmpInstance
-from registrations.services import audit, bulk, custody, provisioning
+from registrations.services import bulk, custody, provisioning
 from tests import factories
 
 pytestmark = [

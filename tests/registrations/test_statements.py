@@ -5,8 +5,9 @@ import uuid
 import pytest
 from django.utils import timezone
 
+from registrations import audit
 from registrations.models import AuditEvent, Operation, statements
-from registrations.services import audit, leases, operations, outcomes
+from registrations.services import leases, operations, outcomes
 from tests import factories
 
 pytestmark = pytest.mark.django_db

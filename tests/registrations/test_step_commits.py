@@ -10,9 +10,10 @@ from django.db import IntegrityError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from registrations import audit
 from registrations.errors import NotYetError, RemoteRejectedError
 from registrations.models import AuditEvent, EntraTenant, Operation
-from registrations.services import audit, kinds, leases, operations, provisioning, turns
+from registrations.services import kinds, leases, operations, provisioning, turns
 from sandbox.app import Sandbox
 from tests import factories
 

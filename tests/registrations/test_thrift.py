@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from registrations import connections
+from registrations import audit, connections
 from registrations.clients.entra import EntraRefusedError
 from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavailableError
 from registrations.models import EntraTenant, Operation, UmpInstance
-from registrations.services import audit, checking, custody, operations, permissions, provisioning, turns
+from registrations.services import checking, custody, operations, permissions, provisioning, turns
 from sandbox.app import Sandbox
 from tests import factories
 

@@ -8,9 +8,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, Operation, UmpInstance
-from registrations.services import audit, provisioning, twins
+from registrations.services import provisioning, twins
 from sandbox.app import Sandbox
 from sandbox.model import Application
 from tests import factories

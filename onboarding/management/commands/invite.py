@@ -12,9 +12,8 @@ from django.utils import timezone
 from onboarding.hosts import instance_of
 from onboarding.models import Invitation, Service
 from onboarding.services import customers, invitations
-from registrations import tasks
+from registrations import audit, tasks
 from registrations.errors import WrongStateError
-from registrations.services import audit
 
 
 class Command(BaseCommand):

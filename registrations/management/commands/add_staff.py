@@ -11,7 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from registrations.services import audit
+from registrations import audit
 
 ADMINISTRATORS = "administrators"  # no rows of permissions: Django's superusers, who alone may manage people
 

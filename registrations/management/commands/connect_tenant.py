@@ -5,9 +5,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
+from registrations import audit
 from registrations.management.reporting import ReportingCommand, read_secret
 from registrations.models import EntraTenant
-from registrations.services import audit, checking, custody
+from registrations.services import checking, custody
 
 
 class Command(ReportingCommand):

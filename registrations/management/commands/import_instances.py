@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from registrations import audit
 from registrations.management.reporting import ReportingCommand
-from registrations.services import audit, importing
+from registrations.services import importing
 
 
 class Command(ReportingCommand):

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from registrations import tasks
+from registrations import audit, tasks
 from registrations.errors import WrongStateError
 from registrations.management.reporting import ReportingCommand
 from registrations.models import Operation, UmpInstance
-from registrations.services import audit, operations, provisioning
+from registrations.services import operations, provisioning
 
 POLL_SECONDS = 0.25
 WORKER_SECONDS = 5.0  # how long a due operation is left to the workers before this command works on it itself

@@ -9,8 +9,9 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
+from registrations import audit
 from registrations.models import EntraTenant, Operation, UmpInstance
-from registrations.services import audit, provisioning
+from registrations.services import provisioning
 from sandbox.app import Sandbox
 from tests import factories
 

@@ -8,8 +8,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from registrations import audit
 from registrations.models import AuditEvent, EntraTenant, Operation, ServiceProvider, UmpInstance
-from registrations.services import audit, provisioning
+from registrations.services import provisioning
 from sandbox.app import Sandbox
 from tests import factories
 from tests.registrations.admin.conftest import OLGA, form_values, page_of

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
+from registrations import audit
 from registrations.admin import sentences
 from registrations.models import AuditEvent, UmpInstance
-from registrations.services import audit
 from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db

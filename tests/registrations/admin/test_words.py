@@ -11,8 +11,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.html import strip_tags
 
+from registrations import audit
 from registrations.models import AuditEvent, EntraTenant, Operation, UmpInstance
-from registrations.services import audit, provisioning
+from registrations.services import provisioning
 from tests import factories
 from tests.registrations.admin.conftest import OLGA, form_values, page_of
 
