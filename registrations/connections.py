@@ -14,10 +14,10 @@ import redis
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from registrations.clients.budget import Budget, Budgets
 from registrations.clients.entra import AppToken, EntraClient, EntraRefusedError, claims_for_diagnosis
-from registrations.clients.graph import GraphClient
+from registrations.clients.graph.client import GraphClient
 from registrations.clients.http import RemoteSession, origin_of
+from registrations.clients.rate_limit.limiter import RateLimit, RateLimiter
 from registrations.clients.ump import UmpClient
 from registrations.errors import PersonNeededError, RemoteRejectedError, RemoteUnavailableError
 from registrations.models import EntraTenant, UmpInstance
@@ -34,49 +34,49 @@ SIGN_IN_AGAIN_SENTENCE = (
 RENEW_BEFORE = timedelta(minutes=5)
 
 
-LONGEST_IDLE = 60.0  # seconds; something on the way may drop a quiet connection without a word
-MOST_SESSIONS = 16  # that one thread keeps: Entra, Graph, and the UMPs it met last
+LONGEST_IDLE = 60.0  # seconds; a firewall may drop an idle connection silently
+MOST_SESSIONS = 16  # that one thread keeps: Entra, Graph, and the UMPs it called last
 
-TOO_MANY = "429"  # the code of a busy answer that asks for fewer calls
-KEEP_FOR_BULK = 300.0  # seconds; Microsoft's tokens last an hour
+TOO_MANY_REQUESTS = "429"  # the code of a busy answer that asks for fewer calls
+BULK_CACHE_SECONDS = 300.0  # seconds; Microsoft's tokens last an hour
 
 T = TypeVar("T")
 Tokens = dict[tuple[str, ...], AppToken]
-_turn: ContextVar[Tokens | None] = ContextVar("turn", default=None)
-_is_one_of_many: ContextVar[bool] = ContextVar("is_one_of_many", default=False)
+_run_tokens: ContextVar[Tokens | None] = ContextVar("run_tokens", default=None)
+_is_bulk: ContextVar[bool] = ContextVar("is_bulk", default=False)
 
 
-class _Kept(threading.local):
-    """What one thread keeps from turn to turn: open connections, which no two may share; for bulk jobs tokens and answers."""
+class _ThreadCache(threading.local):
+    """What one thread keeps from run to run: open connections, which threads cannot share; for bulk jobs tokens and answers."""
 
     def __init__(self) -> None:
         self.sessions: OrderedDict[tuple[str, str, float], tuple[RemoteSession, float]] = OrderedDict()
         self.forget()
 
     def forget(self) -> None:
-        """Nothing is known about tenants any more."""
+        """Drop the tokens and answers."""
         self.tokens: Tokens = {}
         self.answers: dict[tuple[str, ...], Any] = {}
         self.since = time.monotonic()
 
 
-_kept = _Kept()
+_cache = _ThreadCache()
 
 
 @contextlib.contextmanager
-def turn(*, is_one_of_many: bool = False) -> Iterator[None]:
-    """Keep application tokens for the length of a with block and no longer, and its connections for the next turn too.
+def reuse(*, is_bulk: bool = False) -> Iterator[None]:
+    """Reuse application tokens for the length of a with block, and open connections beyond it.
 
-    `is_one_of_many`: one of many operations; the portal's own tokens, and what was asked with `asked_lately`, serve the
-    next ones too, for minutes. A token says what was granted when it was issued; the next turn sees what was granted since.
-    A connection says nothing: sessions keep neither cookies nor credentials.
+    `is_bulk`: the operation is part of a bulk job. The portal's own tokens and the answers of `cached_answer` are then also
+    used by the following operations, for minutes. Otherwise each run gets new tokens: a token shows only the permissions
+    that were granted when it was issued. Connections are safe to reuse: sessions keep neither cookies nor credentials.
     """
-    before, kept_before = _turn.set({}), _is_one_of_many.set(is_one_of_many)
+    before, kept_before = _run_tokens.set({}), _is_bulk.set(is_bulk)
     try:
         yield
     finally:
-        _turn.reset(before)
-        _is_one_of_many.reset(kept_before)
+        _run_tokens.reset(before)
+        _is_bulk.reset(kept_before)
 
 
 def entra() -> EntraClient:
@@ -90,7 +90,7 @@ def graph_as_app(tenant: EntraTenant, client_secret: str | None = None) -> Graph
     credential = (tenant.tenant_id, tenant.client_id, tenant.client_secret_envelope)
     whose = () if client_secret else ("graph", *credential)
     token = _renewing(lambda: own_token(tenant, client_secret), whose, _own_tokens() if whose else {})
-    return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token, budget_of(tenant))
+    return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token, rate_limit_of(tenant))
 
 
 def graph_as_person(access_token: str) -> GraphClient:
@@ -101,22 +101,22 @@ def graph_as_person(access_token: str) -> GraphClient:
             raise PersonNeededError(SIGN_IN_AGAIN_SENTENCE, who="customer", code=SIGN_IN_AGAIN)
         return access_token
 
-    claims = claims_for_diagnosis(access_token)  # whose calls they count as; nothing is decided by them
-    budget = Budget(budgets(), str(claims.get("appid", "")), str(claims.get("tid", "")))
-    return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token, budget)
+    claims = claims_for_diagnosis(access_token)  # to count the calls; nothing is decided by them
+    rate_limit = RateLimit(rate_limiter(), str(claims.get("appid", "")), str(claims.get("tid", "")))
+    return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token, rate_limit)
 
 
-def budget_of(tenant: EntraTenant) -> Budget:
-    """The budget of the portal's own application in a tenant."""
-    return Budget(budgets(), tenant.client_id, tenant.tenant_id)
+def rate_limit_of(tenant: EntraTenant) -> RateLimit:
+    """The rate limit of the portal's own application in a tenant."""
+    return RateLimit(rate_limiter(), tenant.client_id, tenant.tenant_id)
 
 
 @functools.cache
-def budgets() -> Budgets:
-    """Where this process counts its calls to Microsoft, together with all others."""
+def rate_limiter() -> RateLimiter:
+    """Counts the calls to Microsoft, together with all other processes."""
     address = settings.REDIS_URL.replace("redis+socket://", "unix://", 1)
     client = redis.Redis.from_url(address, socket_timeout=0.5, socket_connect_timeout=0.5)
-    return Budgets(client, settings.GRAPH_BUDGET_SHARES)
+    return RateLimiter(client, settings.GRAPH_BUDGET_SHARES)
 
 
 def ump(instance: UmpInstance) -> UmpClient:
@@ -124,7 +124,9 @@ def ump(instance: UmpInstance) -> UmpClient:
     require_ump_url(instance)
 
     def obtain() -> AppToken:
-        instance.refresh_from_db(fields=["ump_client_secret_envelope"])  # the row may be a turn old
+        instance.refresh_from_db(
+            fields=["ump_client_secret_envelope"]
+        )  # the row may have been read at the start of the run
         secret = instance.unseal("ump_client_secret_envelope")
         if not (secret and instance.ump_client_id and instance.ump_scope):
             raise PersonNeededError(
@@ -138,23 +140,23 @@ def ump(instance: UmpInstance) -> UmpClient:
             return entra().app_token(tenant_id=tenant_id, app_id=app_id, client_secret=secret, scope=instance.ump_scope)
 
     whose = ("ump", str(instance.pk), instance.ump_client_id, instance.ump_scope)
-    token = _renewing(_explained(obtain, instance.host), whose, _tokens_of_turn())
+    token = _renewing(_explained(obtain, instance.host), whose, _tokens_of_run())
     return UmpClient(_session(origin_of(instance.ump_url)), instance.ump_url, lambda: token(False))
 
 
 @contextlib.contextmanager
 def pausing(app_id: str, tenant_id: str) -> Iterator[None]:
-    """This application's token is asked for within: a 429 of the sign-in service makes all workers pause for it in that tenant.
+    """Request an application's token within: a 429 of the sign-in service makes all workers pause for it in that tenant.
 
     Raises QuotaSpentError while such a pause, or one of Graph's, lasts.
     """
-    budget = Budget(budgets(), app_id, tenant_id)
-    budget.require_no_pause()
+    rate_limit = RateLimit(rate_limiter(), app_id, tenant_id)
+    rate_limit.require_no_pause()
     try:
         yield
     except RemoteUnavailableError as busy:
-        if busy.code == TOO_MANY:
-            budget.pause(busy.retry_after)
+        if busy.code == TOO_MANY_REQUESTS:
+            rate_limit.pause(busy.retry_after)
         raise
 
 
@@ -172,7 +174,9 @@ def own_token(tenant: EntraTenant, client_secret: str | None = None) -> AppToken
     Raises PersonNeededError without a credential, RemoteRejectedError where Microsoft does not accept it.
     """
     if not client_secret:
-        tenant.refresh_from_db(fields=["client_id", "client_secret_envelope"])  # the row may be a turn old
+        tenant.refresh_from_db(
+            fields=["client_id", "client_secret_envelope"]
+        )  # the row may have been read at the start of the run
     secret = client_secret or tenant.unseal("client_secret_envelope")
     if not secret:
         raise PersonNeededError(
@@ -209,7 +213,7 @@ def _explained(obtain: Callable[[], AppToken], host: str) -> Callable[[], AppTok
 
 
 def _renewing(obtain: Callable[[], AppToken], whose: tuple[str, ...], kept: Tokens) -> Callable[[bool], str]:
-    """A source that asks for a token that is not kept, and again shortly before its end or when told to. For one thread."""
+    """Returns a source of tokens: it requests one if none is kept, if the kept one ends soon, or on demand. For one thread."""
 
     def token(renew: bool) -> str:
         if renew or whose not in kept or kept[whose].expires_at - RENEW_BEFORE < datetime.now(UTC):
@@ -219,44 +223,44 @@ def _renewing(obtain: Callable[[], AppToken], whose: tuple[str, ...], kept: Toke
     return token
 
 
-def _tokens_of_turn() -> Tokens:
-    current = _turn.get()
+def _tokens_of_run() -> Tokens:
+    current = _run_tokens.get()
     return current if current is not None else {}
 
 
 def _own_tokens() -> Tokens:
-    if not _is_one_of_many.get():
-        return _tokens_of_turn()
-    return _kept_for_bulk().tokens
+    if not _is_bulk.get():
+        return _tokens_of_run()
+    return _bulk_cache().tokens
 
 
-def asked_lately(about: tuple[str, ...], ask: Callable[[], T]) -> T:
-    """What a tenant said to the operation before, in a bulk job; otherwise it is asked. For what changes once in months."""
-    if not _is_one_of_many.get():
+def cached_answer(about: tuple[str, ...], ask: Callable[[], T]) -> T:
+    """In a bulk job the answer that an earlier operation got from this tenant. For answers that change once in months."""
+    if not _is_bulk.get():
         return ask()
-    answers = _kept_for_bulk().answers
+    answers = _bulk_cache().answers
     if about not in answers:
         answers[about] = ask()
     return cast(T, answers[about])
 
 
-def _kept_for_bulk() -> _Kept:
-    """A bulk job would ask for the same a thousand times. Each answer is used for minutes, and none after a refusal."""
-    if time.monotonic() - _kept.since > KEEP_FOR_BULK:
-        _kept.forget()
-    return _kept
+def _bulk_cache() -> _ThreadCache:
+    """The cache of bulk jobs, which would otherwise ask the same a thousand times. It lasts minutes, and ends at a refusal."""
+    if time.monotonic() - _cache.since > BULK_CACHE_SECONDS:
+        _cache.forget()
+    return _cache
 
 
-def forget_what_was_asked() -> None:
-    """Ask for new ones, and anew for what was asked lately: they say what was granted when they were issued."""
-    _kept.forget()
+def forget_cached() -> None:
+    """Drop cached tokens and answers: they show only what was granted when they were issued."""
+    _cache.forget()
 
 
 def _session(origin: str) -> RemoteSession:
     ca_bundle, timeout = settings.REMOTE_CA_BUNDLE, settings.REMOTE_TIMEOUT_SECONDS
-    if _turn.get() is None:
+    if _run_tokens.get() is None:
         return RemoteSession(origins={origin}, ca_bundle=ca_bundle, timeout=timeout)
-    kept, key = _kept.sessions, (origin, ca_bundle, timeout)
+    kept, key = _cache.sessions, (origin, ca_bundle, timeout)
     now = time.monotonic()
     session, used_at = kept.pop(key, (None, now))
     if session and now - used_at > LONGEST_IDLE:

@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from registrations.clients.budget import Level
-from registrations.clients.quota import READ_UNITS, WRITES
+from registrations.clients.rate_limit.costs import READ_UNITS, WRITES
+from registrations.clients.rate_limit.local import Remaining
 
 EMAIL_BREAKS = re.compile(r"(?<=@)|(?=\.)")
 # Design language, section 1: a state is a colour, an icon and a word, the same everywhere.
@@ -67,7 +67,7 @@ def badge(state: str, word: str = "") -> SafeString:
     )
 
 
-def level(left: Level) -> str:
+def remaining(left: Remaining) -> str:
     """What is left of Microsoft's quota, in one sentence."""
     who = "all processes together" if left.shared else "this process alone, because Redis does not answer"
     writes, reads = (

@@ -89,9 +89,9 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def _own_budget(settings: Any) -> Iterator[None]:
     """Units have no Redis: each test counts its calls to Microsoft from the start, alone with the whole quota."""
     settings.GRAPH_BUDGET_SHARES = 1
-    connections.budgets.cache_clear()
+    connections.rate_limiter.cache_clear()
     yield
-    connections.budgets.cache_clear()
+    connections.rate_limiter.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ permissions, the role on the service principal) and AudioCodes' pages on roles f
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from registrations.clients.graph import GRAPH_APP_ID, TEAMS_ADMIN_API_APP_ID
+from registrations.clients.graph.client import GRAPH_APP_ID, TEAMS_ADMIN_API_APP_ID
 
 TO_BE_CONFIRMED = "to be confirmed by AudioCodes"
 

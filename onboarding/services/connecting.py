@@ -11,7 +11,7 @@ from onboarding.models import Connection, ConnectionWay
 from onboarding.services import handing_over, lent_access, subjects
 from onboarding.services.subjects import NEW_REGISTRATION, connection_of, made_registration, open_connection
 from registrations import audit, connections
-from registrations.clients.graph_objects import ResourcePrincipal
+from registrations.clients.graph.types import ResourcePrincipal
 from registrations.errors import (
     NotYetError,
     RemoteRejectedError,

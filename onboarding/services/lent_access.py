@@ -10,7 +10,7 @@ from onboarding.models import Connection, ConnectionWay, DelegatedToken
 from onboarding.refusals import Lent
 from onboarding.services.subjects import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
 from registrations import audit, connections
-from registrations.clients.graph import GraphClient
+from registrations.clients.graph.client import GraphClient
 from registrations.errors import NotPermittedError, PersonNeededError, PortalError
 from registrations.models import Operation
 from registrations.services import operations

@@ -19,7 +19,7 @@ from onboarding.services import handing_over, sign_ins
 from onboarding.services.subjects import EXISTING_REGISTRATION, open_connection
 from registrations import audit, connections
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
-from registrations.clients.graph import TEAMS_ADMIN_API_APP_ID
+from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
 from registrations.errors import NotYetError, PersonNeededError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, Operation
 from registrations.models.fields import is_guid

@@ -183,7 +183,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
         buttons = [
             (ACTS[name].title, reverse("admin:registrations_bulkjob_act", args=[part.pk, name])) for name in allowed
         ]
-        left = elements.level(connections.budget_of(part.tenant).look())
+        left = elements.remaining(connections.rate_limit_of(part.tenant).remaining())
         return PartRow(part, progress, left, buttons)
 
     @admin.display(description="Job")

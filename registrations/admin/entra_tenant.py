@@ -151,7 +151,7 @@ class EntraTenantAdmin(AddressAdmin):
     @admin.display(description="Calls left now")
     def quota(self, tenant: EntraTenant) -> str:
         """How much of the quota is left, by our own count."""
-        return elements.level(connections.budget_of(tenant).look())
+        return elements.remaining(connections.rate_limit_of(tenant).remaining())
 
     @admin.display(description="State")
     def state(self, tenant: EntraTenant) -> SafeString:

@@ -40,9 +40,9 @@ class RemoteSession(requests.Session):
         self.origins = frozenset(origins)
         self.timeout = timeout
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # calls for one tenant tell nothing of another
-        # Only GET is repeated, at once and without sleeping; longer waits are written on the operation's row. A repeat is not
-        # paid from the budget of calls: a failed connection reached nobody, and after a broken answer there is one repeat
-        # at most. It costs three units of 350 a second at most, and an answer, 429 too, is never repeated.
+        # Only GET is repeated, at once and without sleeping; longer waits are written on the operation's row. A repeat takes
+        # nothing from the rate limit: a failed connection did not reach the server, and after a broken answer there is
+        # one repeat at most. It costs three units of 350 a second at most. An answer, 429 included, is never repeated.
         retry = Retry(
             total=2,
             connect=2,

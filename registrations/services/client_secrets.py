@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from registrations import audit, connections
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
-from registrations.clients.graph import BETWEEN_CREDENTIAL_WRITES, GraphClient
-from registrations.clients.graph_answers import GraphRefusedError, Meaning
-from registrations.clients.graph_objects import NewSecret
+from registrations.clients.graph.client import BETWEEN_CREDENTIAL_WRITES, GraphClient
+from registrations.clients.graph.errors import GraphRefusedError, Meaning
+from registrations.clients.graph.types import NewSecret
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
 from registrations.services import desired, operations, turns

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from registrations.clients.graph import GRAPH_APP_ID
+from registrations.clients.graph.client import GRAPH_APP_ID
 from registrations.models import AppRegistration, UmpInstance
 
 UNIQUE_NAMES = "syncportal-"  # what every unique name of a sync app begins with

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from registrations.clients.entra import AppToken
-from registrations.clients.graph import GRAPH_APP_ID, GraphClient
+from registrations.clients.graph.client import GRAPH_APP_ID, GraphClient
 from registrations.errors import NotPermittedError, RemoteRejectedError
 
 # https://learn.microsoft.com/graph/permissions-reference

@@ -7,8 +7,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from registrations import audit, connections
-from registrations.clients.graph import GraphClient
-from registrations.clients.graph_objects import Application, SecretPolicy
+from registrations.clients.graph.client import GraphClient
+from registrations.clients.graph.types import Application, SecretPolicy
 from registrations.errors import NotPermittedError, NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
 from registrations.services import checking, client_secrets, delivery, desired, operations, registering, turns, twins
@@ -123,14 +123,14 @@ def new_secret(operation: Operation, *, actor: audit.Actor) -> None:
 
 def turn_of_bulk(instance: UmpInstance) -> timedelta:
     """How long one of many should wait before it begins: whoever came earlier in this tenant is paid first."""
-    return connections.budget_of(instance.provider.tenant).turn_of_bulk(sum(WRITES.values()))
+    return connections.rate_limit_of(instance.provider.tenant).reserve(sum(WRITES.values()))
 
 
 def _prepay(operation: Operation) -> None:
     """Take the writes of the steps that are left before anything is asked: a turn that stops half-way asks twice."""
     writes = sum(WRITES.get(step["name"], 0) for step in operation.steps if step["status"] != "done")
     if writes:  # what is left may concern the UMP alone
-        connections.budget_of(_instance(operation).provider.tenant).prepay(writes)
+        connections.rate_limit_of(_instance(operation).provider.tenant).prepay(writes)
 
 
 def _preflight(operation: Operation) -> str:
@@ -251,7 +251,7 @@ def _secret(operation: Operation) -> str:
     except RemoteRejectedError:
         # In a bulk job the policy may be minutes old. A refusal makes no secret, and the next attempt asks anew.
         if operation.lane == Operation.Lane.BULK and _read_policy(graph) != policy:
-            connections.forget_what_was_asked()
+            connections.forget_cached()
             raise NotYetError(
                 "The organisation has changed its policy for client secrets: SyncPortal reads it again."
             ) from None
@@ -297,7 +297,7 @@ def _policy(graph: GraphClient, tenant: EntraTenant) -> SecretPolicy:
 
 def _read_policy(graph: GraphClient, kept_as: tuple[str, ...] = ()) -> SecretPolicy:
     try:
-        return connections.asked_lately(kept_as, graph.secret_policy) if kept_as else graph.secret_policy()
+        return connections.cached_answer(kept_as, graph.secret_policy) if kept_as else graph.secret_policy()
     except NotPermittedError:  # Policy.Read.All is welcome, not needed
         return SecretPolicy(forbidden=False, longest="")
 

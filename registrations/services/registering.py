@@ -7,9 +7,9 @@ from typing import Any
 from django.utils import timezone
 
 from registrations import audit
-from registrations.clients.graph import GraphClient
-from registrations.clients.graph_answers import GraphRefusedError, Meaning
-from registrations.clients.graph_objects import Application
+from registrations.clients.graph.client import GraphClient
+from registrations.clients.graph.errors import GraphRefusedError, Meaning
+from registrations.clients.graph.types import Application
 from registrations.errors import NotYetError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
 from registrations.services import desired, operations, turns, twins

@@ -6,8 +6,8 @@ from typing import Any
 from django.utils import timezone
 
 from registrations import audit
-from registrations.clients.graph import GraphClient
-from registrations.clients.graph_objects import Application, DeletedApplication
+from registrations.clients.graph.client import GraphClient
+from registrations.clients.graph.types import Application, DeletedApplication
 from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
 from registrations.services import desired, operations

@@ -15,7 +15,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 from django.utils import timezone
 
 from registrations import connections
-from registrations.clients import budget
+from registrations.clients.rate_limit import limiter
 from registrations.encryption import EnvelopeError
 from registrations.errors import (
     NotPermittedError,
@@ -77,19 +77,19 @@ def run(operation_id: Any) -> bool:
 @contextlib.contextmanager
 def _lane(operation: Operation) -> Iterator[None]:
     """Calls to Microsoft made within leave a reserve to people, where the operation is part of a bulk job."""
-    before, paid_before = budget.is_bulk.set(operation.lane == Operation.Lane.BULK), budget.prepaid.set({})
+    before, paid_before = limiter.is_bulk.set(operation.lane == Operation.Lane.BULK), limiter.prepaid.set({})
     try:
         yield
     finally:
-        budget.is_bulk.reset(before)
-        budget.prepaid.reset(paid_before)
+        limiter.is_bulk.reset(before)
+        limiter.prepaid.reset(paid_before)
 
 
 def _connections(operation: Operation) -> contextlib.AbstractContextManager[None]:
     """One of many may use the token of the one before; a step that is tried again wants one that knows the newest grants."""
     step = operation.current_step
     is_first_try = step is None or step["attempts"] == 0
-    return connections.turn(is_one_of_many=operation.lane == Operation.Lane.BULK and is_first_try)
+    return connections.reuse(is_bulk=operation.lane == Operation.Lane.BULK and is_first_try)
 
 
 def fresh(step: Step) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _walk(operation: Operation, lease: Lease) -> None:
         operation.steps = [known.get(step.name) or fresh(step) for step in kind.steps]
         if operation.current_step:
             outcomes.do_not_count_idle(operation, operation.current_step)
-        if kind.before_bulk_turn and budget.is_bulk.get():
+        if kind.before_bulk_turn and limiter.is_bulk.get():
             kind.before_bulk_turn(operation)
         for step in kind.steps:
             if outcomes.state_of(operation, step.name)["status"] == "done":
@@ -177,7 +177,7 @@ def _must_stop(lease: Lease) -> bool:
 def _bear(operation: Operation, token: str, state: dict[str, Any], error: PortalError) -> None:
     """What each refusal of a step means for the operation."""
     if isinstance(error, RemoteRejectedError):
-        connections.forget_what_was_asked()  # what is missing may be granted soon: the next turn needs a token that knows
+        connections.forget_cached()  # what is missing may be granted soon: the next turn needs a token that knows
     if isinstance(error, PersonNeededError):
         outcomes.wait_for_person(operation, token, state, error)
     elif isinstance(error, NotYetError):

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from django.utils import timezone
 
 from registrations import audit, connections, tasks
-from registrations.clients.graph import GraphClient
-from registrations.clients.graph_objects import Application, NewSecret
+from registrations.clients.graph.client import GraphClient
+from registrations.clients.graph.types import Application, NewSecret
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
 from registrations.services import client_secrets, desired, twins
 from tests.chaos.rows import Provisionings

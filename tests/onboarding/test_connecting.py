@@ -10,7 +10,7 @@ from onboarding import requirements
 from onboarding.models import Connection, Invitation, Service
 from onboarding.services import connecting, invitations
 from registrations import audit
-from registrations.clients.graph import TEAMS_ADMIN_API_APP_ID
+from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
 from registrations.services import custody, operations

@@ -14,7 +14,7 @@ from onboarding import requirements
 from onboarding.models import Connection, ConnectionWay, Invitation
 from onboarding.services import invitations, using_existing
 from registrations import audit
-from registrations.clients.graph import TEAMS_ADMIN_API_APP_ID
+from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation
 from registrations.services import client_secrets, operations

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from registrations.clients.graph_answers import GraphRefusedError, Meaning
-from registrations.clients.graph_objects import Application, Credential, DeletedApplication, NewSecret
+from registrations.clients.graph.errors import GraphRefusedError, Meaning
+from registrations.clients.graph.types import Application, Credential, DeletedApplication, NewSecret
 from registrations.errors import NotYetError, RemoteUnavailableError
 
 T = TypeVar("T")

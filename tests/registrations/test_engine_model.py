@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from registrations import audit
-from registrations.clients.graph import GraphClient
+from registrations.clients.graph.client import GraphClient
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, EntraTenant, Operation
 from registrations.services import client_secrets, kinds, operations, registering
 from tests import factories

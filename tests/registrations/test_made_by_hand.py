@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from registrations import audit, connections
-from registrations.clients import graph as graph_client
+from registrations.clients.graph import client
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
 from registrations.services import operations, provisioning, twins
 from sandbox.app import Sandbox
@@ -235,7 +235,7 @@ def test_namesakes_come_in_pages_and_may_have_any_name(
 ) -> None:
     made = {make("O'Neil & Söhne").app_id for _ in range(5)}
     make("O")
-    monkeypatch.setattr(graph_client, "LONGEST_PAGE", 2)
+    monkeypatch.setattr(client, "LONGEST_PAGE", 2)
     found = connections.graph_as_app(instance.provider.tenant).find_namesakes("o'neil & söhne")
     assert {application.app_id for application in found} == made
 

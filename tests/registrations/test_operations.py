@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from registrations import audit
-from registrations.clients import budget
+from registrations.clients.rate_limit import limiter
 from registrations.encryption import EnvelopeError
 from registrations.errors import (
     NotPermittedError,
@@ -291,13 +291,13 @@ def test_calls_of_a_bulk_jobs_operation_leave_the_reserve_to_people(begin: Calla
     seen: list[bool] = []
 
     def look(operation: Operation) -> str:
-        seen.append(budget.is_bulk.get())
+        seen.append(limiter.is_bulk.get())
         return ""
 
     worked_on(begin(look, lane=Operation.Lane.BULK))
     worked_on(begin(look, subject=factories.make_tenant(tenant_id="f1eba000-0000-4000-8000-00000000000b")))
     assert seen == [True, False]
-    assert budget.is_bulk.get() is False
+    assert limiter.is_bulk.get() is False
 
 
 def waits_for_quota(operation: Operation) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from time_machine import TimeMachineFixture
 
 from registrations import audit, connections
-from registrations.clients.graph import GraphClient
+from registrations.clients.graph.client import GraphClient
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
 from registrations.services import custody, delivery, operations, provisioning
@@ -198,13 +198,13 @@ def test_an_empty_bucket_at_microsoft_costs_one_429_and_then_waiting(
     sandbox.quotas.set_left(tenant.client_id, tenant.tenant_id, writes=-4000)
     operation = provision()
     assert (operation.status, operation.error_code) == ("waiting", "429")
-    assert connections.budget_of(tenant).look().blocked > timedelta()
+    assert connections.rate_limit_of(tenant).remaining().blocked > timedelta()
     before = len(sandbox.calls)
     operation = again(operation, work)
     assert (operation.status, operation.error_code) == ("waiting", "quota_spent")
     assert [call for call in sandbox.calls[before:] if call.service == "graph"] == []
     sandbox.quotas.set_left(tenant.client_id, tenant.tenant_id, writes=100)
-    connections.budgets.cache_clear()  # the pause is over
+    connections.rate_limiter.cache_clear()  # the pause is over
     assert again(operation, work).status == "succeeded"
     assert [call.status for call in sandbox.calls].count(429) == 1
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from time_machine import TimeMachineFixture
 
 from registrations import audit
-from registrations.clients.graph import GraphClient
+from registrations.clients.graph.client import GraphClient
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
 from registrations.services import operations, provisioning, twins
 from sandbox.app import Sandbox

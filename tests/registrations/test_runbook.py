@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from demo.services import PROJECT
-from registrations.clients.graph_answers import KNOWN_ANSWERS, Meaning
+from registrations.clients.graph.errors import KNOWN_ANSWERS, Meaning
 from registrations.encryption import EnvelopeError
 from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError
 from registrations.services import delivery

@@ -77,11 +77,11 @@ def test_a_first_provisioning_reads_seven_times_and_one_of_many_only_whether_the
 def test_what_a_policy_says_is_asked_again_after_a_refusal(
     provision: Callable[..., Operation], sandbox: Sandbox
 ) -> None:
-    connections.forget_what_was_asked()
+    connections.forget_cached()
     for _ in range(2):
         provision(lane=BULK)
     assert asked(sandbox, "graph", "/policies/") == 1
-    connections.forget_what_was_asked()  # as a refusal does
+    connections.forget_cached()  # as a refusal does
     provision(lane=BULK)
     assert asked(sandbox, "graph", "/policies/") == 2
 
@@ -89,7 +89,7 @@ def test_what_a_policy_says_is_asked_again_after_a_refusal(
 def test_a_policy_that_is_tightened_during_a_bulk_job_is_read_again(
     provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox, work: Callable[[], None]
 ) -> None:
-    connections.forget_what_was_asked()
+    connections.forget_cached()
     provision(lane=BULK)
     tenant = sandbox.world.tenant(instance.provider.tenant.tenant_id)
     with sandbox.world.lock:
@@ -181,8 +181,8 @@ def test_a_check_of_the_wrong_tenant_is_not_kept(
 def test_a_bulk_job_takes_its_writes_before_it_asks_anything(
     provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox, work: Callable[[], None]
 ) -> None:
-    budget = connections.budget_of(instance.provider.tenant)
-    budget.refused("POST", timedelta(seconds=1))
+    rate_limit = connections.rate_limit_of(instance.provider.tenant)
+    rate_limit.throttled("POST", timedelta(seconds=1))
     operation = provision(lane=BULK)
     assert (operation.status, operation.error_code, operation.steps[0]["status"]) == (
         "waiting",
@@ -190,13 +190,13 @@ def test_a_bulk_job_takes_its_writes_before_it_asks_anything(
         "pending",
     )
     assert [call for call in sandbox.calls if call.service == "graph"] == []
-    connections.budgets.cache_clear()
+    connections.rate_limiter.cache_clear()
     Operation.objects.update(next_attempt_at=timezone.now())
-    left = connections.budget_of(instance.provider.tenant).look().writes
+    left = connections.rate_limit_of(instance.provider.tenant).remaining().writes
     work()
     operation.refresh_from_db()
     assert operation.status == "succeeded", operation.message
-    used = left - connections.budget_of(instance.provider.tenant).look().writes
+    used = left - connections.rate_limit_of(instance.provider.tenant).remaining().writes
     assert used <= 3  # what was paid first is not paid again; the bucket fills meanwhile
 
 
@@ -205,7 +205,7 @@ def test_a_step_whose_worker_died_is_not_said_to_run_while_its_operation_waits_f
     operation.steps[0].update(status="running", attempts=1)
     past = timezone.now() - timedelta(seconds=1)
     Operation.objects.update(status="running", leased_until=past, steps=operation.steps)
-    connections.budget_of(instance.provider.tenant).refused("POST", timedelta(seconds=30))
+    connections.rate_limit_of(instance.provider.tenant).throttled("POST", timedelta(seconds=30))
     operations.run(operation.pk)
     operation.refresh_from_db()
     assert (operation.status, operation.steps[0]["status"]) == ("waiting", "waiting")
@@ -214,19 +214,19 @@ def test_a_step_whose_worker_died_is_not_said_to_run_while_its_operation_waits_f
 def test_a_bulk_job_asks_once_for_its_own_token_and_anew_after_a_refusal(
     provision: Callable[..., Operation], sandbox: Sandbox
 ) -> None:
-    connections.forget_what_was_asked()
+    connections.forget_cached()
     provision(lane=BULK)
     first = asked(sandbox, "entra", "/token")
     provision(lane=BULK)
     without_own = asked(sandbox, "entra", "/token") - first
-    connections.forget_what_was_asked()
+    connections.forget_cached()
     provision(lane=BULK)
     assert asked(sandbox, "entra", "/token") - first - without_own == without_own + 1
 
 
 def test_a_new_credential_is_used_at_once(instance: UmpInstance) -> None:
     tenant = instance.provider.tenant
-    with connections.turn(is_one_of_many=True):
+    with connections.reuse(is_bulk=True):
         connections.graph_as_app(tenant).organization()
         tenant.seal("client_secret_envelope", "a-wrong-secret")
         tenant.save()
@@ -257,7 +257,7 @@ def test_a_broken_discovery_document_is_not_kept(sandbox: Sandbox, instance: Ump
 
 
 def test_a_connection_that_was_idle_for_long_is_made_anew(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    with connections.turn():
+    with connections.reuse():
         first = connections._session(sandbox.graph_url)
         monkeypatch.setattr(connections, "LONGEST_IDLE", -1.0)
         assert connections._session(sandbox.graph_url) is not first
@@ -297,9 +297,9 @@ def test_grants_of_a_principal_that_a_replica_does_not_know_yet_are_asked_for_la
 
 
 def test_connections_are_kept_between_turns_and_no_cookie_is(sandbox: Sandbox) -> None:
-    with connections.turn():
+    with connections.reuse():
         first = connections._session(sandbox.graph_url)
-    with connections.turn():
+    with connections.reuse():
         assert connections._session(sandbox.graph_url) is first
     sandbox.faults.add(
         service="graph",
@@ -326,7 +326,7 @@ BUSY_ANSWERS = [
 def test_a_busy_sign_in_service_is_asked_again_when_it_says(
     provision: Callable[..., Operation], sandbox: Sandbox, status: int, body: Any, code: str
 ) -> None:
-    connections.forget_what_was_asked()
+    connections.forget_cached()
     sandbox.faults.add(
         service="entra",
         method="POST",
@@ -347,24 +347,24 @@ def test_a_busy_sign_in_service_is_asked_again_when_it_says(
 def test_a_429_of_the_sign_in_service_makes_all_wait_in_this_tenant(
     provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
 ) -> None:
-    connections.forget_what_was_asked()
+    connections.forget_cached()
     sandbox.faults.add(
         service="entra", method="POST", path="/token", kind="status", status=429, headers={"Retry-After": "60"}
     )
     provision()
-    blocked = connections.budget_of(instance.provider.tenant).look().blocked
+    blocked = connections.rate_limit_of(instance.provider.tenant).remaining().blocked
     assert timedelta(seconds=50) < blocked <= timedelta(seconds=60)
 
 
 def test_while_the_sign_in_service_wants_no_calls_none_is_made(
     provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
 ) -> None:
-    connections.forget_what_was_asked()
-    connections.budget_of(instance.provider.tenant).pause(timedelta(seconds=60))
+    connections.forget_cached()
+    connections.rate_limit_of(instance.provider.tenant).pause(timedelta(seconds=60))
     operation = provision()
     assert (operation.status, operation.error_code) == ("waiting", "quota_spent")
     assert asked(sandbox, "entra", "/token") == 0
-    assert connections.budget_of(instance.provider.tenant).look().blocked <= timedelta(seconds=60)
+    assert connections.rate_limit_of(instance.provider.tenant).remaining().blocked <= timedelta(seconds=60)
 
 
 def test_a_429_of_a_umps_own_application_stops_nobody_elses(
@@ -373,7 +373,7 @@ def test_a_429_of_a_umps_own_application_stops_nobody_elses(
     tenant = instance.provider.tenant
     with pytest.raises(RemoteUnavailableError), connections.pausing(instance.ump_client_id, tenant.tenant_id):
         raise RemoteUnavailableError("Busy.", code="429", retry_after=timedelta(seconds=60))
-    assert connections.budget_of(tenant).look().blocked == timedelta()
+    assert connections.rate_limit_of(tenant).remaining().blocked == timedelta()
     operation = provision()
     assert (operation.status, operation.error_code) == ("waiting", "quota_spent")
     current = operation.current_step

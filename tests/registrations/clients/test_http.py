@@ -12,7 +12,7 @@ import requests
 
 from registrations import connections
 from registrations.clients import ump as ump_client
-from registrations.clients.graph_answers import GraphRefusedError, refusal_of
+from registrations.clients.graph.errors import GraphRefusedError, refusal_of
 from registrations.clients.http import ForbiddenOriginError, RemoteSession, exchange, retry_after
 from registrations.errors import (
     NotFoundError,

@@ -1,39 +1,44 @@
-"""Microsoft's published quota of Graph for identity and access, as data, and what a call costs of it.
+"""Microsoft's published limits of Graph for identity and access, as data, and what each call costs.
 
 https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits
 """
 
 from dataclasses import dataclass
 
+SAFETY_MARGIN = 0.98  # of the published rate: two clocks never agree exactly
 READS = frozenset({"GET", "HEAD"})
 COSTS_TWO = ("/applications", "/oauth2PermissionGrants")  # lists; also .../appRoleAssignments
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A bucket: so much at once, and the whole of it again within `seconds`."""
+    """A token bucket: its size, and the seconds in which an empty one fills up."""
 
     size: float
     seconds: float
 
     @property
     def per_second(self) -> float:
-        """How fast it fills."""
+        """How many tokens are added per second."""
         return self.size / self.seconds
 
-    def share(self, parts: int) -> "Rate":
-        """One of so many equal parts."""
-        return Rate(self.size / parts, self.seconds)
+    def share(self, shares: int) -> "Rate":
+        """One of this many equal shares."""
+        return Rate(self.size / shares, self.seconds)
+
+    def with_margin(self) -> "Rate":
+        """The rate that SyncPortal keeps to: a little below the published one."""
+        return Rate(self.size * SAFETY_MARGIN, self.seconds)
 
 
-# For one application in one tenant. Of the three sizes of tenant we take the smallest: below 50 users.
+# For one application in one tenant. Of the three tenant sizes we assume the smallest: below 50 users.
 WRITES = Rate(3000, 150)
 READ_UNITS = Rate(3500, 10)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one call takes."""
+    """What one call takes from each bucket."""
 
     writes: int = 0
     units: int = 0

@@ -1,9 +1,11 @@
-"""What Redis does with a budget, in Lua: each script runs as one step, by Redis' own clock."""
+"""The rate limit in Redis, in Lua: each script runs as one step, by Redis' own clock."""
 
-# w and u: tokens; at: when they were counted; b: blocked until; l: when the next in the line may come. All in milliseconds.
-# Every script says first how long the pause still is, and how many processes there are. A Redis that began to count a moment
-# ago, or was emptied, does not know what was used before: a bucket that it does not know holds a tenth, and what came since.
-READ = """
+# The fields of a limit: w and u: tokens of writes and of read units; at: when they were counted; b: blocked until;
+# l: the time of the next free reservation. Times are in milliseconds.
+# Every script returns first how long the pause still lasts, then how many processes there are, then its own answer.
+# A Redis that was started or emptied a moment ago does not know what was used before: a bucket without a row starts with a
+# tenth of its size, plus what would have been added since Redis began to count.
+PRELUDE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local row = redis.call('HMGET', KEYS[1], 'w', 'u', 'at', 'b', 'l')
@@ -34,16 +36,16 @@ local function answer(...)
 end
 """
 TAKE = (
-    READ
+    PRELUDE
     + """
-local writes, units, spare = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local writes, units, reserve = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local wait = math.max(0, b - now)
-local short_w, short_u = writes - w + spare * ARGV[1], units - u + spare * ARGV[3]
+local short_w, short_u = writes - w + reserve * ARGV[1], units - u + reserve * ARGV[3]
 if writes > 0 and short_w > 0 then wait = math.max(wait, short_w / ARGV[2]) end
 if units > 0 and short_u > 0 then wait = math.max(wait, short_u / ARGV[4]) end
 if wait == 0 then
   w, u = w - writes, u - units
-elseif spare > 0 and (writes > 0 or units > 0) then
+elseif reserve > 0 and (writes > 0 or units > 0) then
   l = math.max(l, now + wait) + writes / ARGV[2] + units / ARGV[4]
   wait = l - now
 end
@@ -51,11 +53,11 @@ keep()
 return answer(math.ceil(wait), tostring(w), tostring(u))
 """
 )
-STAND_IN_LINE = (
-    READ
+RESERVE = (
+    PRELUDE
     + """
-local writes, spare = tonumber(ARGV[8]), tonumber(ARGV[9])
-local short = writes - w + spare * ARGV[1]
+local writes, reserve = tonumber(ARGV[8]), tonumber(ARGV[9])
+local short = writes - w + reserve * ARGV[1]
 local wait = math.max(0, b - now, short / ARGV[2])
 if wait > 0 or l > now then
   l = math.max(l, now + wait) + writes / ARGV[2]
@@ -65,8 +67,8 @@ keep()
 return answer(math.ceil(wait))
 """
 )
-HEED = (
-    READ
+APPLY_SERVER_LIMIT = (
+    PRELUDE
     + """
 w, u = math.min(w, ARGV[8] * ARGV[1]), math.min(u, ARGV[9] * ARGV[3])
 b = math.max(b, now + ARGV[10])
@@ -74,8 +76,8 @@ keep()
 return answer()
 """
 )
-LOOK = (
-    READ
+REMAINING = (
+    PRELUDE
     + """
 return answer(tostring(w), tostring(u))
 """

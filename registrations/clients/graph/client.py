@@ -1,6 +1,6 @@
 """Microsoft Graph v1.0, as far as SyncPortal calls it. Each call names Microsoft's page.
 
-What its answers hold stands in `graph_objects.py`, what its refusals mean in `graph_answers.py`.
+`types.py` has what its answers hold, `errors.py` what its refusals mean.
 """
 
 import contextlib
@@ -12,9 +12,8 @@ from urllib.parse import quote
 
 import requests
 
-from registrations.clients.budget import Budget, is_bulk
-from registrations.clients.graph_answers import SERVICE, GraphRefusedError, Meaning, refusal_of
-from registrations.clients.graph_objects import (
+from registrations.clients.graph.errors import SERVICE, GraphRefusedError, Meaning, refusal_of
+from registrations.clients.graph.types import (
     Application,
     Credential,
     DelegatedGrant,
@@ -25,6 +24,7 @@ from registrations.clients.graph_objects import (
     SecretPolicy,
 )
 from registrations.clients.http import RemoteSession, exchange, json_of
+from registrations.clients.rate_limit.limiter import RateLimit, is_bulk
 from registrations.errors import NotFoundError, NotYetError, RemoteUnavailableError
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
@@ -43,13 +43,13 @@ class GraphClient:
     """Graph for one tenant, with an application's or a person's token."""
 
     def __init__(
-        self, session: RemoteSession, graph_url: str, token: Callable[[bool], str], budget: Budget | None = None
+        self, session: RemoteSession, graph_url: str, token: Callable[[bool], str], rate_limit: RateLimit | None = None
     ) -> None:
         """`token` gives the token in hand, or with True a new one, because Graph does not take the other any more.
 
-        Each call is paid from the budget first, where there is one: it may raise QuotaSpentError.
+        With a rate limit, each call takes its cost first and may raise QuotaSpentError.
         """
-        self._session, self._budget = session, budget
+        self._session, self._rate_limit = session, rate_limit
         self._base = f"{graph_url}/v1.0"
         self._token = token
 
@@ -294,16 +294,16 @@ class GraphClient:
             "x-ms-throttle-priority": "low" if is_bulk.get() else "high",
             **(kwargs.pop("headers", None) or {}),
         }
-        if self._budget is None:
+        if self._rate_limit is None:
             return exchange(self._session, SERVICE, method, self._base + path, headers=headers, **kwargs)
-        self._budget.spend(method, path)
+        self._rate_limit.acquire(method, path)
         try:
             response = exchange(self._session, SERVICE, method, self._base + path, headers=headers, **kwargs)
         except RemoteUnavailableError as busy:
             if busy.code == str(requests.codes.too_many_requests):
-                self._budget.refused(method, busy.retry_after)
+                self._rate_limit.throttled(method, busy.retry_after)
             raise
-        self._budget.heed(method, response.headers.get("x-ms-throttle-limit-percentage"))
+        self._rate_limit.apply_usage(method, response.headers.get("x-ms-throttle-limit-percentage"))
         return response
 
 

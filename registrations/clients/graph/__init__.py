@@ -1,0 +1,1 @@
+"""Microsoft Graph: the client, what its answers hold, and what its refusals mean."""

@@ -1,0 +1,248 @@
+"""The rate_limit of calls to Microsoft: counted for all workers in Redis, by each for itself while Redis is away."""
+
+import contextlib
+import itertools
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+
+from registrations.clients.rate_limit.costs import Cost, cost_of
+from registrations.clients.rate_limit.limiter import COUNTING_KEY, RateLimit, RateLimiter, is_bulk, prepaid
+from registrations.errors import QuotaSpentError
+
+ONE_WRITE = Cost(writes=1)
+DEAD = "redis://127.0.0.1:9/0"
+
+
+@pytest.fixture(params=["redis", "alone"])
+def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
+    """The same rules, wherever they are counted."""
+    address = request.getfixturevalue("server") if request.param == "redis" else DEAD
+    with contextlib.closing(redis.Redis.from_url(address)) as client:
+        if request.param == "redis":
+            client.flushall()
+            client.set(COUNTING_KEY, 0)  # Redis has been counting for long
+        yield RateLimiter(client, shares=1)
+
+
+@pytest.fixture
+def shared(server: str) -> Iterator[RateLimiter]:
+    """Counted in Redis, where the line is."""
+    with contextlib.closing(redis.Redis.from_url(server)) as client:
+        client.flushall()
+        client.set(COUNTING_KEY, 0)
+        yield RateLimiter(client, shares=1)
+
+
+def spend(limiter: RateLimiter, count: int, *, bulk: bool = False, key: str = "app:tenant") -> list[timedelta]:
+    return [limiter.take(key, ONE_WRITE, bulk=bulk) for _ in range(count)]
+
+
+def empty(limiter: RateLimiter) -> None:
+    limiter.apply_server_limit("app:tenant", writes=0.0)
+
+
+def test_what_is_there_is_given_and_what_is_not_is_waited_for(limiter: RateLimiter) -> None:
+    assert spend(limiter, 5) == [timedelta()] * 5
+    empty(limiter)
+    (wait,) = spend(limiter, 1)
+    assert timedelta(milliseconds=20) < wait < timedelta(milliseconds=80)  # 20 a second
+
+
+def test_reads_go_on_while_writes_wait(limiter: RateLimiter) -> None:
+    empty(limiter)
+    assert limiter.take("app:tenant", Cost(units=1), bulk=False) == timedelta()
+
+
+def test_a_429_stops_this_tenant_for_all_and_no_other(limiter: RateLimiter) -> None:
+    limiter.apply_server_limit("app:tenant", writes=0.0, pause=timedelta(seconds=30))
+    assert spend(limiter, 1)[0] > timedelta(seconds=29)
+    assert limiter.take("app:tenant", Cost(units=1), bulk=False) > timedelta(seconds=29)
+    assert spend(limiter, 1, key="app:other") == [timedelta()]
+    assert limiter.remaining("app:tenant").blocked > timedelta(seconds=29)
+
+
+def test_a_bulk_job_leaves_a_reserve_to_people(limiter: RateLimiter) -> None:
+    limiter.apply_server_limit("app:tenant", writes=0.01)
+    assert spend(limiter, 1, bulk=True)[0] > timedelta()
+    assert spend(limiter, 1) == [timedelta()]
+
+
+def test_microsofts_word_on_how_much_is_used_lowers_our_count(limiter: RateLimiter) -> None:
+    RateLimit(limiter, "app", "tenant").apply_usage("POST", "0.99")
+    assert limiter.remaining("app:tenant").writes < 31
+    RateLimit(limiter, "app", "tenant").apply_usage("POST", "nonsense")
+    RateLimit(limiter, "app", "tenant").apply_usage("POST", None)
+
+
+def test_who_comes_too_early_is_told_when(limiter: RateLimiter) -> None:
+    ours = RateLimit(limiter, "app", "tenant")
+    ours.throttled("PATCH", timedelta(seconds=17))
+    with pytest.raises(QuotaSpentError) as told:
+        ours.acquire("POST", "/servicePrincipals")
+    assert told.value.retry_after is not None
+    assert timedelta(seconds=16) < told.value.retry_after <= timedelta(seconds=17)
+
+
+def test_a_429_without_a_time_is_waited_out(limiter: RateLimiter) -> None:
+    RateLimit(limiter, "app", "tenant").throttled("GET", None)
+    assert limiter.remaining("app:tenant").blocked > timedelta(seconds=9)
+
+
+def test_bulk_work_stands_in_line_and_comes_back_one_by_one(shared: RateLimiter) -> None:
+    empty(shared)
+    waits = spend(shared, 10, bulk=True)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(waits)]
+    assert all(timedelta(milliseconds=40) < gap < timedelta(milliseconds=60) for gap in gaps)
+
+
+def test_each_of_many_is_told_its_turn_before_it_begins(shared: RateLimiter) -> None:
+    assert shared.reserve("app:tenant", 3) == timedelta()  # the bucket is full
+    empty(shared)
+    turns = [shared.reserve("app:tenant", 3) for _ in range(10)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(turns)]
+    assert all(timedelta(milliseconds=130) < gap < timedelta(milliseconds=170) for gap in gaps)
+
+
+def test_who_finds_too_little_at_its_turn_stands_behind_those_who_were_promised_theirs(shared: RateLimiter) -> None:
+    empty(shared)
+    promised = [shared.reserve("app:tenant", 3) for _ in range(10)]
+    again = shared.take("app:tenant", Cost(writes=3), bulk=True)
+    assert promised[-1] + timedelta(milliseconds=100) < again < promised[-1] + timedelta(milliseconds=170)
+    assert shared.reserve("app:tenant", 3) > again
+
+
+def test_whoever_comes_at_its_turn_finds_what_it_was_promised(shared: RateLimiter) -> None:
+    empty(shared)
+    wait = shared.reserve("app:tenant", 3)
+    time.sleep(wait.total_seconds())
+    assert shared.take("app:tenant", Cost(writes=3), bulk=True) == timedelta()
+
+
+def test_a_call_that_was_paid_waits_for_a_pause_of_microsofts_and_takes_no_place_in_the_line(
+    shared: RateLimiter,
+) -> None:
+    shared.apply_server_limit("app:tenant", writes=0.0, pause=timedelta(seconds=5))
+    before = shared.reserve("app:tenant", 3)
+    paid = shared.take("app:tenant", Cost(), bulk=True)
+    assert timedelta(seconds=4) < paid <= timedelta(seconds=5)
+    assert shared.reserve("app:tenant", 3) < before + timedelta(milliseconds=170)
+
+
+def test_a_turn_that_is_stopped_stands_in_the_line_for_what_it_had_paid(shared: RateLimiter) -> None:
+    ours = RateLimit(shared, "app", "tenant")
+    token = prepaid.set({})
+    bulk = is_bulk.set(True)
+    try:
+        ours.prepay(3)
+        ours.acquire("PATCH", "/applications")
+        ours.throttled("POST", timedelta(seconds=2))
+        promised = shared.reserve("app:tenant", 3)
+        with pytest.raises(QuotaSpentError) as stopped:
+            ours.acquire("POST", "/servicePrincipals")
+    finally:
+        prepaid.reset(token)
+        is_bulk.reset(bulk)
+    assert stopped.value.retry_after is not None
+    place = stopped.value.retry_after - promised
+    assert (
+        timedelta(milliseconds=80) < place < timedelta(milliseconds=120)
+    )  # behind the other, for the two that are left
+
+
+def test_while_redis_is_away_nobody_stands_in_line() -> None:
+    with contextlib.closing(redis.Redis.from_url(DEAD)) as client:
+        assert RateLimiter(client, shares=8).reserve("app:tenant", 3) == timedelta()
+
+
+def test_two_processes_share_one_bucket_in_redis(server: str) -> None:
+    with (
+        contextlib.closing(redis.Redis.from_url(server)) as one,
+        contextlib.closing(redis.Redis.from_url(server)) as two,
+    ):
+        one.flushall()
+        RateLimiter(one, shares=8).apply_server_limit("app:tenant", writes=0.0, pause=timedelta(seconds=20))
+        assert RateLimiter(two, shares=8).remaining("app:tenant").blocked > timedelta(seconds=19)
+
+
+def test_while_redis_is_away_each_process_keeps_to_its_share() -> None:
+    with contextlib.closing(redis.Redis.from_url(DEAD)) as client:
+        alone = RateLimiter(client, shares=8)
+        given = sum(wait == timedelta() for wait in spend(alone, 100))
+    assert 30 <= given <= 45  # a tenth of an eighth of 3,000 to begin with
+    assert alone.remaining("app:tenant").shared is False
+
+
+def test_redis_is_asked_again_after_a_while(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.closing(redis.Redis.from_url(server)) as client:
+        limiter = RateLimiter(client, shares=1)
+        real = limiter._remaining
+
+        def gone(**_: Any) -> Any:
+            raise redis.ConnectionError
+
+        monkeypatch.setattr(limiter, "_remaining", gone)
+        assert limiter.remaining("a:b").shared is False
+        monkeypatch.setattr(limiter, "_remaining", real)
+        assert limiter.remaining("a:b").shared is False
+        monkeypatch.setattr(limiter, "_retry_redis_at", 0.0)
+        assert limiter.remaining("a:b").shared is True
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "cost"),
+    [
+        ("GET", "/applications/1?$select=id", Cost(units=1)),
+        ("GET", "/applications?$filter=displayName eq 'a'", Cost(units=2)),
+        ("GET", "/applications?$filter=displayName eq 'a'&$select=id&$top=999", Cost(units=1)),
+        ("GET", "/servicePrincipals/1/appRoleAssignments", Cost(units=2)),
+        ("PATCH", "/applications(uniqueName='a')", Cost(writes=1)),
+        ("DELETE", "/directory/deletedItems/1", Cost(writes=1)),
+    ],
+)
+def test_a_call_costs_what_microsoft_publishes(method: str, path: str, cost: Cost) -> None:
+    assert cost_of(method, path) == cost
+
+
+def test_a_redis_that_was_emptied_gives_a_tenth_and_what_came_since(shared: RateLimiter) -> None:
+    spend(shared, 3)
+    shared._client.flushall()
+    left = shared.remaining("app:tenant")
+    assert left.writes == pytest.approx(294, abs=2)
+    assert left.units == pytest.approx(343, abs=40)
+    minute_ago = int(shared._client.get(COUNTING_KEY)) - 60_000  # type: ignore[arg-type]
+    shared._client.flushall()
+    shared._client.set(COUNTING_KEY, minute_ago)
+    assert shared.remaining("another:tenant").writes == pytest.approx(294 + 60 * 19.6, abs=5)
+    shared._client.set(COUNTING_KEY, minute_ago + 3_600_000)  # the clock was set back
+    shared.remaining("another:tenant")
+    assert int(shared._client.get(COUNTING_KEY)) < minute_ago + 120_000  # type: ignore[arg-type]
+
+
+def test_redis_is_not_told_what_it_knows(shared: RateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[float, float]] = []
+    run = shared._run
+
+    def watched(script: Any, key: str, *arguments: float) -> Any:
+        if script is shared._apply:
+            told.append((arguments[0], arguments[1]))
+        return run(script, key, *arguments)
+
+    monkeypatch.setattr(shared, "_run", watched)
+    limiter = RateLimit(shared, "app", "tenant")
+    shared.apply_server_limit("app:tenant", writes=0.05)
+    told.clear()
+    limiter.acquire("POST", "/applications")
+    limiter.apply_usage("POST", "0.9")  # a tenth is left, says Microsoft; Redis counts a twentieth
+    assert told == []
+    limiter.apply_usage("POST", "0.99")
+    ((writes, units),) = told
+    assert (round(writes, 3), units) == (0.01, 1.0)
+    shared._client.flushall()
+    limiter.acquire("POST", "/applications")  # a tenth again
+    limiter.apply_usage("POST", "0.95")
+    assert len(told) == 2
