@@ -1,4 +1,7 @@
-"""Celery tasks: one line each. A task carries an id and says "look at this row"."""
+"""Celery tasks, one line each. A task carries the ID of a row and means "look at this row".
+
+The names under which they are registered are stored in messages and schedules, and never change.
+"""
 
 import logging
 from datetime import timedelta
@@ -8,12 +11,14 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from registrations.services import bulk, leases, operations, sign_in
+from registrations import engine
+from registrations.models import Operation
+from registrations.services import bulk, sign_in
 
 logger = logging.getLogger(__name__)
 
-SOON = timedelta(minutes=1)  # longer waits are left to the sweep: the broker should not hold what the row says
-STALE = timedelta(minutes=2)  # a bell that nobody heard by then: the sweep has rung again
+SOON = timedelta(minutes=1)  # longer waits are left to the sweep: the row is the queue, not the broker
+STALE = timedelta(minutes=2)  # a message that no worker took by then; the sweep has sent another
 
 # The broker serves queues in the order of their names (see CELERY_BROKER_TRANSPORT_OPTIONS).
 QUEUES = {"interactive": "1-interactive", "mail": "3-mail", "bulk": "4-bulk"}
@@ -21,54 +26,54 @@ QUEUES = {"interactive": "1-interactive", "mail": "3-mail", "bulk": "4-bulk"}
 
 @shared_task
 def run(operation_id: str) -> None:
-    """Work on one operation until it ends or must wait; ring again if it must wait only shortly."""
-    if not operations.run(operation_id):
-        return  # another worker has it, and rings for it: bells must not multiply
-    begun = bulk.after_turn(operation_id)
-    pause = operations.pause_of(operation_id)
-    if pause is not None and pause <= SOON:
-        ring(operation_id, after=pause)
-    _ring_in_line(begun)
+    """Run one operation until it ends or must wait; enqueue it again if the wait is short."""
+    if not engine.run(operation_id):
+        return  # another worker has it, and enqueues it again: messages must not multiply
+    started = bulk.after_turn(operation_id)
+    wait = engine.wait_of(operation_id)
+    if wait is not None and wait <= SOON:
+        enqueue(operation_id, after=wait)
+    _enqueue_bulk(started)
 
 
 @shared_task
 def sweep() -> None:
-    """Ring for every operation whose time has come: the doorbell may have been missed."""
-    leases.look_at_clock()
-    operations.mend_times()
-    due = operations.due()
-    lanes = operations.lanes_of(due)
+    """Enqueue every operation that is due: its message may have been lost."""
+    engine.check_clock()
+    engine.fix_clock_skew()
+    due = engine.due()
+    priorities = engine.priorities_of(due)
     for operation_id in due:
-        ring(operation_id, lane=lanes.get(operation_id, ""))
+        enqueue(operation_id, priority=priorities.get(operation_id, ""))
     bulk.settle_cancelled()
-    _ring_in_line(bulk.feed())
+    _enqueue_bulk(bulk.feed())
 
 
-@shared_task
-def feed_bulk_jobs() -> None:
-    """Begin what a bulk job may begin now."""
-    _ring_in_line(bulk.feed())
+@shared_task(name="registrations.tasks.feed_bulk_jobs")
+def start_bulk_operations() -> None:
+    """Start as many operations of bulk jobs as there is room for."""
+    _enqueue_bulk(bulk.feed())
 
 
-@shared_task
-def forget_expired_credentials() -> None:
-    """Delete administrators' tokens whose time is over."""
-    operations.forget_expired_credentials()
+@shared_task(name="registrations.tasks.forget_expired_credentials")
+def delete_expired_credentials() -> None:
+    """Delete administrators' tokens that have expired."""
+    engine.delete_expired_credentials()
 
 
-@shared_task
-def forget_old_password_tries() -> None:
-    """Delete typed passwords that the throttle no longer counts."""
+@shared_task(name="registrations.tasks.forget_old_password_tries")
+def delete_old_login_attempts() -> None:
+    """Delete login attempts that the throttle does not count any more."""
     sign_in.forget_old_tries()
 
 
-def ring(operation_id: Any, after: timedelta = timedelta(), lane: str = "") -> bool:
-    """Tell the workers of an operation. False where the broker cannot be reached: the sweep will find the row."""
-    lane = lane or next(iter(operations.lanes_of([operation_id]).values()), "")
+def enqueue(operation_id: Any, after: timedelta = timedelta(), priority: str = "") -> bool:
+    """Notify the workers of an operation. False if the broker cannot be reached: the sweep will find the row."""
+    priority = priority or next(iter(engine.priorities_of([operation_id]).values()), "")
     try:
         run.apply_async(
             (str(operation_id),),
-            queue=QUEUES.get(lane, QUEUES["interactive"]),
+            queue=QUEUES.get(priority, QUEUES["interactive"]),
             countdown=after.total_seconds(),
             expires=(after + STALE).total_seconds(),
         )
@@ -78,23 +83,23 @@ def ring(operation_id: Any, after: timedelta = timedelta(), lane: str = "") -> b
     return True
 
 
-def _ring_in_line(begun: list[Any]) -> None:
-    for operation_id, wait in operations.waits_of(begun).items() if begun else ():
-        ring(operation_id, after=wait, lane=operations.BULK)
+def _enqueue_bulk(started: list[Any]) -> None:
+    for operation_id, wait in engine.waits_of(started).items() if started else ():
+        enqueue(operation_id, after=wait, priority=Operation.Priority.BULK)
 
 
-def ring_on_commit(operation_id: Any) -> None:
-    """Ring once the row is committed: a worker must not look for a row that is not there yet."""
-    transaction.on_commit(lambda: ring(operation_id))
+def enqueue_on_commit(operation_id: Any) -> None:
+    """Enqueue once the row is committed: a worker must not look for a row that is not there yet."""
+    transaction.on_commit(lambda: enqueue(operation_id))
 
 
-def feed_on_commit() -> None:
-    """Have bulk jobs fed once the change is committed; without a broker the sweep does it."""
+def start_bulk_operations_on_commit() -> None:
+    """Start operations of bulk jobs once the change is committed; without a broker the sweep does it."""
 
-    def tell() -> None:
+    def notify() -> None:
         try:
-            feed_bulk_jobs.apply_async()
+            start_bulk_operations.apply_async()
         except OperationalError as error:
             logger.warning("The broker cannot be reached (%s): bulk jobs wait for the sweep.", error)
 
-    transaction.on_commit(tell)
+    transaction.on_commit(notify)

@@ -52,20 +52,20 @@ _usual: dict[str, Any] = {}  # what the pool's own child does on SIGTERM
 @signals.worker_shutting_down.connect
 def hand_work_back(**_: Any) -> None:
     """SIGTERM: the steps in hand end within seconds or are given back, and nothing new begins."""
-    _leases().stop_worker()
+    _engine().stop_worker()
 
 
 @signals.worker_process_init.connect
 def say_it_is_a_child(**_: Any) -> None:
     """A process of the pool may end itself once its work is given back."""
-    _leases().in_pool_child()
-    _leases().end_in_time()
+    _engine().mark_pool_child()
+    _engine().exit_in_time()
 
 
 @signals.task_prerun.connect
 def mend_connections(**_: Any) -> None:
     """A database connection is kept from task to task; one that broke or is too old is replaced before the next."""
-    from django.db import close_old_connections  # noqa: PLC0415  as `_leases`
+    from django.db import close_old_connections  # noqa: PLC0415  as `_engine`
 
     close_old_connections()
 
@@ -76,20 +76,20 @@ def hear_stop_in_child(**_: Any) -> None:
 
     Set before each task, because the pool sets its own handler after the child's initialisation.
     """
-    if _leases().is_pool_child():
-        _usual["handler"] = signal.signal(signal.SIGTERM, lambda *_: _leases().stop_process())
+    if _engine().is_pool_child():
+        _usual["handler"] = signal.signal(signal.SIGTERM, lambda *_: _engine().stop_process())
 
 
 @signals.task_postrun.connect
 def end_stopped_child(**_: Any) -> None:
     """What was in hand is done: now the signal does what it usually does."""
-    if _leases().is_pool_child():
+    if _engine().is_pool_child():
         signal.signal(signal.SIGTERM, _usual.get("handler", signal.SIG_DFL))
-        if _leases().is_process_stopping():
+        if _engine().is_process_stopping():
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _leases() -> Any:
-    from registrations.services import leases  # noqa: PLC0415  Django is not set up when this module is read
+def _engine() -> Any:
+    from registrations import engine  # noqa: PLC0415  Django is not set up when this module is read
 
-    return leases
+    return engine

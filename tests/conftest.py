@@ -19,8 +19,8 @@ from time_machine import TimeMachineFixture
 
 from registrations import connections, tasks
 from registrations.clients import entra
+from registrations.engine import queue, runner
 from registrations.models import Operation
-from registrations.services import operations
 from sandbox.app import Sandbox
 from tests import factories, order_of_locks
 
@@ -77,11 +77,11 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The doorbell rings into this list: units have no broker. `tests/stack` rings a real one."""
     bells: list[str] = []
 
-    def ring(operation_id: Any, after: timedelta = timedelta(), lane: str = "") -> bool:
+    def ring(operation_id: Any, after: timedelta = timedelta(), priority: str = "") -> bool:
         bells.append(str(operation_id))
         return True
 
-    monkeypatch.setattr(tasks, "ring", ring)
+    monkeypatch.setattr(tasks, "enqueue", ring)
     return bells
 
 
@@ -116,11 +116,11 @@ def work() -> Callable[[], None]:
 
     def until_idle() -> None:
         for _ in range(50):
-            due = operations.due()
+            due = queue.due()
             if not due:
                 return
             for operation_id in due:
-                operations.run(operation_id)
+                runner.run(operation_id)
         raise AssertionError("Operations stay due for ever.")
 
     return until_idle

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from onboarding.models import Customer, Service
 from registrations.models import AppRegistration, ClientSecret, EntraTenant, ServiceProvider, UmpInstance
+from registrations.models.steps import StepState
 from sandbox.app import Sandbox
 
 PASSWORD = "correct horse battery staple"
@@ -87,3 +88,9 @@ def make_service(sandbox: Sandbox | None = None, **values: Any) -> Service:
     values.setdefault("instance", UmpInstance.objects.first() or make_instance(sandbox))
     defaults = {"service_type": Service.Type.HOSTED_PRO, "full_name": "Contoso Ltd", "short_name": "contoso1"}
     return Service.objects.create(**{**defaults, **values})
+
+
+def change(step: StepState, **values: Any) -> None:
+    """Set fields of a step's state, as a run would."""
+    for name, value in values.items():
+        setattr(step, name, value)

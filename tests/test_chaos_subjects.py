@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrations.services import kinds
+from registrations.engine import registry
 from tests.chaos import kills, rows, staged, subjects, ways
 
 # They make nothing in Entra or a UMP: one only looks, and a mail that was begun is never sent twice.
@@ -12,11 +12,11 @@ SCENES = (*kills.UNDISTURBED, *kills.OTHER_WAYS, *kills.DISTURBED)
 
 def test_every_kind_that_makes_something_has_a_maker(monkeypatch: pytest.MonkeyPatch) -> None:
     def forgotten() -> set[str]:
-        of_tests = {name for name, kind in kinds.known.items() if kind.steps[0].run.__module__.startswith("tests.")}
-        return kinds.known.keys() - of_tests - MAKE_NOTHING - (rows.MAKERS | ways.MAKERS).keys()
+        of_tests = {name for name, kind in registry.kinds.items() if kind.steps[0].run.__module__.startswith("tests.")}
+        return registry.kinds.keys() - of_tests - MAKE_NOTHING - (rows.MAKERS | ways.MAKERS).keys()
 
     assert not forgotten()
-    monkeypatch.setitem(kinds.known, "connect_by_magic", kinds.known["connect"])
+    monkeypatch.setitem(registry.kinds, "connect_by_magic", registry.kinds["connect"])
     assert forgotten() == {"connect_by_magic"}
 
 

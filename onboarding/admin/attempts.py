@@ -94,7 +94,7 @@ def _set_up(operation: Operation) -> Attempt:
         word=operation.get_status_display(),
         reason=operation.message,
         code=operation.error_code,
-        correlation_id=current["request_id"] if current else "",
+        correlation_id=current.request_id if current else "",
     )
 
 

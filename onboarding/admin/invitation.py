@@ -199,7 +199,7 @@ class InvitationAdmin(PortalAdmin):
         except PortalError as refusal:
             self.message_user(request, f"{invitation.service}: {refusal}", messages.ERROR)
             return False
-        tasks.ring_on_commit(operation.pk)
+        tasks.enqueue_on_commit(operation.pk)
         self.message_user(request, f"The mail to {invitation.it_admin_email} is on its way.", messages.SUCCESS)
         return True
 

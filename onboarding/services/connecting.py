@@ -10,14 +10,16 @@ from onboarding import requirements
 from onboarding.models import Connection, ConnectionWay
 from onboarding.services import handing_over, lent_access, subjects
 from onboarding.services.subjects import NEW_REGISTRATION, connection_of, made_registration, open_connection
-from registrations import audit, connections
+from registrations import audit, connections, engine
 from registrations.clients.graph.types import ResourcePrincipal
 from registrations.errors import (
     NotYetError,
     RemoteRejectedError,
 )
 from registrations.models import AppRegistration, Operation
-from registrations.services import client_secrets, desired, operations, registering
+from registrations.models.notes import INSTANCE_NOTE
+from registrations.models.steps import reset_steps
+from registrations.services import client_secrets, desired, registering
 
 KIND = NEW_REGISTRATION
 AT_WORK_AGAIN: dict[str, Any] = {
@@ -35,25 +37,25 @@ ROLES_WITHIN = timedelta(minutes=15)  # Microsoft's figure for a role change to 
 
 def register() -> None:
     """Make the kind known to the engine."""
-    operations.register(
-        operations.Kind(
+    engine.register(
+        engine.Kind(
             name=KIND,
             title="Connect the organisation",
             steps=(
-                operations.Step("application", "Create the registration", _application),
-                operations.Step("service_principal", "Create its service principal", _service_principal),
-                operations.Step("permissions", "Grant its permissions", _permissions),
-                operations.Step("roles", "Give it its administrator roles", _roles),
-                operations.Step("secret", "Create its secret", _secret),
-                operations.Step("proof", "Prove that it works", _proof),
-                operations.Step("clean_up", "Give back the access that was lent", lent_access.give_back),
+                engine.Step("application", "Create the registration", _application),
+                engine.Step("service_principal", "Create its service principal", _service_principal),
+                engine.Step("permissions", "Grant its permissions", _permissions),
+                engine.Step("roles", "Give it its administrator roles", _roles),
+                engine.Step("secret", "Create its secret", _secret),
+                engine.Step("proof", "Prove that it works", _proof),
+                engine.Step("clean_up", "Give back the access that was lent", lent_access.give_back),
                 *handing_over.steps(),
             ),
             subject=Connection,
             succeeded=handing_over.succeeded,
             failed=_failed,
             before_failing=lent_access.give_back_before_failing,
-            reopens=handing_over.REOPENS,
+            retry_from=handing_over.REOPENS,
         )
     )
 
@@ -65,12 +67,12 @@ def request(connection: Connection, *, access_token: str, token_expires_at: date
     """
     invitation = connection.invitation
     with audit.atomic():
-        operation = operations.request(
+        operation = engine.request(
             KIND,
             connection,
             actor=actor,
             credential=(access_token, _forget_at(token_expires_at)),
-            notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)},
+            notes={INSTANCE_NOTE: str(invitation.service.instance_id)},
         )
         subjects.require_usable(invitation.pk)
         Connection.objects.filter(pk=connection.pk).update(way=ConnectionWay.NEW, **AT_WORK_AGAIN)
@@ -84,14 +86,14 @@ def continue_with(operation: Operation, *, access_token: str, token_expires_at: 
     """
     connection = connection_of(operation)
     with audit.atomic():
-        operations.resume(operation, actor=actor)
+        engine.resume(operation, actor=actor)
         subjects.require_usable(connection.invitation_id)
         operation.seal("credential_envelope", access_token)
         operation.refresh_from_db(fields=["steps"])
         Operation.objects.filter(pk=operation.pk).update(
             credential_envelope=operation.credential_envelope,
             credential_expires_at=_forget_at(token_expires_at),
-            steps=operations.reopened(operation.steps, "clean_up"),  # what was lent anew is given back again
+            steps=reset_steps(operation.steps, "clean_up"),  # what was lent anew is given back again
         )
         Connection.objects.filter(pk=connection.pk).update(**AT_WORK_AGAIN)
 

@@ -13,11 +13,13 @@ from onboarding.explanations import explain
 from onboarding.models import Connection, ConnectionWay, DelegatedToken
 from onboarding.services import forgetting, handing_over, sign_ins, subjects
 from onboarding.services.subjects import DELEGATED_TOKEN, open_connection
-from registrations import audit, connections
+from registrations import audit, connections, engine
 from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
 from registrations.models import Operation, UmpInstance
-from registrations.services import client_secrets, operations
+from registrations.models.notes import INSTANCE_NOTE
+from registrations.models.steps import reset_steps
+from registrations.services import client_secrets
 
 KIND = DELEGATED_TOKEN
 ROLES_MISSING = "roles_missing"
@@ -30,16 +32,16 @@ CONSENT_UNKNOWN = "AADSTS65001"
 
 def register() -> None:
     """Make the kind known to the engine."""
-    operations.register(
-        operations.Kind(
+    engine.register(
+        engine.Kind(
             name=KIND,
             title="Connect by a delegated token",
             steps=(
-                operations.Step("teams_token", "Obtain the token for the Teams administration", _teams_token),
-                operations.Step("roles", "Compare the account's roles", _roles),
-                operations.Step("find_service", "Find the phone service", handing_over.find_service),
-                operations.Step("hand_over", "Hand the token over to the phone service", _hand_over),
-                operations.Step("validation", "Check the connection", _validation),
+                engine.Step("teams_token", "Obtain the token for the Teams administration", _teams_token),
+                engine.Step("roles", "Compare the account's roles", _roles),
+                engine.Step("find_service", "Find the phone service", handing_over.find_service),
+                engine.Step("hand_over", "Hand the token over to the phone service", _hand_over),
+                engine.Step("validation", "Check the connection", _validation),
             ),
             subject=Connection,
             succeeded=handing_over.succeeded,
@@ -58,10 +60,10 @@ def set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Act
         if latest is None or latest.status in {Operation.Status.CANCELLED, Operation.Status.SUCCEEDED}:
             latest = _begin(connection, actor)
         elif latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:
-            operations.resume(latest, actor=actor)
+            engine.resume(latest, actor=actor)
             subjects.require_usable(connection.invitation_id)
             latest.refresh_from_db(fields=["steps"])
-            again = operations.reopened(latest.steps, "teams_token", "roles", "hand_over", "validation")
+            again = reset_steps(latest.steps, "teams_token", "roles", "hand_over", "validation")
             Operation.objects.filter(pk=latest.pk).update(steps=again)
             _now_at_work(connection)
         else:
@@ -72,8 +74,8 @@ def set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Act
 
 def _begin(connection: Connection, actor: audit.Actor) -> Operation:
     invitation = connection.invitation
-    operation = operations.request(
-        KIND, connection, actor=actor, notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)}
+    operation = engine.request(
+        KIND, connection, actor=actor, notes={INSTANCE_NOTE: str(invitation.service.instance_id)}
     )
     subjects.require_usable(invitation.pk)
     _now_at_work(connection)
@@ -128,7 +130,7 @@ def _renewed(operation: Operation, scopes: list[str]) -> RenewedToken:
         raise _explained(refusal, operation, connection) from refusal
     token.seal("cache_envelope", renewed.cache)
     with audit.atomic(durable=True):
-        operations.require_lease(operation)  # a worker that was overtaken must stop, not write over a newer cache
+        engine.require_lease(operation)  # a worker that was overtaken must stop, not write over a newer cache
         DelegatedToken.objects.filter(pk=token.pk).update(
             cache_envelope=token.cache_envelope, renewed_at=timezone.now()
         )
@@ -177,7 +179,7 @@ def _roles(operation: Operation) -> str:
             code=ROLES_MISSING,
         )
     with audit.atomic(durable=True):
-        operations.require_lease(operation)
+        engine.require_lease(operation)
         Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())
     return "Active: " + ", ".join(role.name for role in requirements.TOKEN_ROLES) + "."
 
@@ -212,7 +214,7 @@ def _deliver(operation: Operation) -> str:
             "The UMP took the token over and shows other values. Look at the service.", code="ump_token"
         )
     with audit.atomic(durable=True):
-        operations.require_lease(operation)
+        engine.require_lease(operation)
         DelegatedToken.objects.filter(pk=token.pk).update(delivered_at=timezone.now())
         audit.record("token.delivered", actor=audit.WORKER, subject=connection, operation_id=operation.pk)
     return refresh_token

@@ -8,11 +8,11 @@ from django.utils.dateparse import parse_datetime
 from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import forgetting
 from onboarding.services.subjects import DELEGATED_TOKEN, connection_of, made_registration, open_connection
-from registrations import audit, connections
+from registrations import audit, connections, engine
 from registrations.clients.ump import UmpClient, UmpCustomer
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
 from registrations.models import ClientSecret, Operation, UmpInstance
-from registrations.services import client_secrets, kinds, operations, turns
+from registrations.services import client_secrets
 
 SERVICE_MISSING = "service_missing"
 LOOK_FOR_SERVICE_AGAIN = timedelta(minutes=5)
@@ -22,12 +22,12 @@ UMP_VALIDATION = "ump_validation"
 REOPENS = {UMP_VALIDATION: ("hand_over",)}  # the UMP may hold something else by now
 
 
-def steps() -> tuple[kinds.Step, ...]:
+def steps() -> tuple[engine.Step, ...]:
     """The last steps of every way that ends with a registration."""
     return (
-        kinds.Step("find_service", "Find the phone service", find_service),
-        kinds.Step("hand_over", "Hand the registration over to the phone service", hand_over),
-        kinds.Step("validation", "Check the connection", validation),
+        engine.Step("find_service", "Find the phone service", find_service),
+        engine.Step("hand_over", "Hand the registration over to the phone service", hand_over),
+        engine.Step("validation", "Check the connection", validation),
     )
 
 
@@ -72,7 +72,7 @@ def find_service(operation: Operation) -> str:
         )
     _require_same_tenant(found, service, connection.invitation.tenant_id)
     row = Service.objects.filter(pk=service.pk)
-    turns.with_the_step(lambda: row.update(ump_customer_guid=found.guid.lower()))
+    engine.on_step_commit(lambda: row.update(ump_customer_guid=found.guid.lower()))
     return f"Found as UMP customer {found.guid}."
 
 
@@ -102,9 +102,9 @@ def hand_over(operation: Operation) -> str:
         job = ump.connect_customer(
             service.ump_customer_guid, client_id=registration.app_id, client_secret=secret.unseal("envelope")
         )
-        operations.keep_notes(operation, job=job, job_started_at=timezone.now().isoformat())
+        engine.save_notes(operation, job=job, job_started_at=timezone.now().isoformat())
     _follow(ump, job, secret, operation)
-    turns.with_the_step(lambda: client_secrets.deliver(registration, operation))
+    engine.on_step_commit(lambda: client_secrets.deliver(registration, operation))
     return f"The phone service took it over (job {job})."
 
 
@@ -112,18 +112,18 @@ def _follow(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation
     try:
         task = ump.read_task(job)
     except NotFoundError as missing:
-        operations.keep_notes(operation, job="")
+        engine.save_notes(operation, job="")
         raise NotYetError("The UMP has forgotten its job. SyncPortal hands over again.") from missing
     started_at = parse_datetime(str(operation.notes.get("job_started_at")))
     if task.status == "In Progress" and started_at and timezone.now() - started_at > JOB_WITHIN:
-        operations.keep_notes(operation, job="")  # Resume starts a new job
+        engine.save_notes(operation, job="")  # Resume starts a new job
         raise RemoteRejectedError(
             f"The UMP's job {job} has not ended within an hour. Look at it in the UMP, then resume."
         )
     if task.status == "In Progress":
         raise NotYetError("The phone service is taking the registration over.", retry_after=LOOK_AT_JOB_AGAIN)
     if task.status != "CompletedSuccess":
-        operations.keep_notes(operation, job="")  # the next attempt starts a new job
+        engine.save_notes(operation, job="")  # the next attempt starts a new job
         sentence, words = "The UMP could not take the registration over", " ".join(task.messages)
         raise client_secrets.refusal_by_ump(sentence, words, secret, code="ump_job")
 
@@ -139,6 +139,6 @@ def validation(operation: Operation) -> str:
         sentence = "The UMP could not use the registration"
         refusal = client_secrets.refusal_by_ump(sentence, outcome.error, secret, code=UMP_VALIDATION)
         if isinstance(refusal, RemoteRejectedError):
-            operations.keep_notes(operation, job="")  # Resume starts a new job
+            engine.save_notes(operation, job="")  # Resume starts a new job
         raise refusal
     return "The phone service signed in with the registration."

@@ -12,10 +12,9 @@ from onboarding import tokens
 from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import forgetting, sign_ins
 from onboarding.services.subjects import EXISTING_REGISTRATION
-from registrations import audit
+from registrations import audit, engine
 from registrations.errors import WrongStateError
 from registrations.models import Operation, UmpInstance
-from registrations.services import operations
 
 SEND_KIND = "send_invitation"
 
@@ -87,7 +86,7 @@ def send(invitation: Invitation, *, actor: audit.Actor, user: Any = None) -> Ope
     Raises WrongStateError where the link opens nothing any more, or the wizard behind it is not ready.
     """
     refuse_unsendable(invitation)
-    return operations.request(SEND_KIND, invitation, actor=actor, user=user)
+    return engine.request(SEND_KIND, invitation, actor=actor, user=user)
 
 
 def refuse_unsendable(invitation: Invitation) -> None:
@@ -134,7 +133,7 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
         connection = Connection.objects.filter(invitation=invitation).first()
         if connection:
             for operation in Operation.objects.live().filter(subject_id=connection.pk):
-                operations.cancel(operation, actor=actor)
+                engine.cancel(operation, actor=actor)
         before = Invitation.objects.values_list("status", flat=True).get(pk=invitation.pk)
         changed = Invitation.objects.filter(pk=invitation.pk, status__in=Invitation.OPEN).update(
             status=Invitation.Status.REVOKED, revoked_at=timezone.now()
@@ -190,7 +189,7 @@ def _give_link(invitation: Invitation) -> None:
 def _cancel_mail(invitation: Invitation, actor: audit.Actor) -> None:
     # A mail that goes out now would carry a link that is void when it arrives.
     for operation in Operation.objects.live().filter(subject_id=invitation.pk, kind=SEND_KIND):
-        operations.cancel(operation, actor=actor)
+        engine.cancel(operation, actor=actor)
 
 
 def _cancel_trial(invitation: Invitation, actor: audit.Actor) -> None:
@@ -198,7 +197,7 @@ def _cancel_trial(invitation: Invitation, actor: audit.Actor) -> None:
     unproved = Connection.objects.filter(invitation=invitation, registration=None).values("pk")
     for operation in Operation.objects.live().filter(subject_id__in=unproved, kind=EXISTING_REGISTRATION):
         with suppress(WrongStateError):
-            operations.cancel(operation, actor=actor)
+            engine.cancel(operation, actor=actor)
 
 
 def _facts(invitation: Invitation) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from onboarding import requirements
 from onboarding.models import Connection, ConnectionWay, DelegatedToken
 from onboarding.refusals import Lent
 from onboarding.services.subjects import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
-from registrations import audit, connections
+from registrations import audit, connections, engine
 from registrations.clients.graph.client import GraphClient
 from registrations.errors import NotPermittedError, PersonNeededError, PortalError
 from registrations.models import Operation
-from registrations.services import operations
 
 TOKEN_MARGIN = timedelta(minutes=2)  # a step should not begin with a token that ends in the middle of it
 SIGN_IN_SCOPES = ("openid", "profile", "User.Read")
@@ -40,7 +39,7 @@ def give_back(operation: Operation) -> str:
         return GIVEN_BACK if connection.grant_removed else NOT_GIVEN_BACK
     removed = _remove_own_grants(graph(operation), connection)
     with audit.atomic(durable=True):
-        operations.drop_credential(operation)
+        engine.delete_credential(operation)
         _keep_outcome(connection, removed, operation)
         Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())
     return GIVEN_BACK if removed else NOT_GIVEN_BACK

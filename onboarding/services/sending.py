@@ -9,10 +9,9 @@ from django.utils import timezone
 from onboarding import emails
 from onboarding.models import Invitation
 from onboarding.services import invitations
-from registrations import audit
+from registrations import audit, engine
 from registrations.errors import RemoteRejectedError, RemoteUnavailableError
 from registrations.models import Operation
-from registrations.services import operations
 
 RETRY_AFTER = timedelta(minutes=1)  # as the UMP does, by its documentation
 PERMANENT = 500  # RFC 5321, section 4.2.1: 5yz is a permanent refusal
@@ -20,15 +19,15 @@ PERMANENT = 500  # RFC 5321, section 4.2.1: 5yz is a permanent refusal
 
 def register() -> None:
     """Make the kind known to the engine."""
-    operations.register(
-        operations.Kind(
+    engine.register(
+        engine.Kind(
             name=invitations.SEND_KIND,
             title="Send invitation",
-            steps=(operations.Step("mail", "Send the mail", mail, repeatable=False),),
+            steps=(engine.Step("mail", "Send the mail", mail, repeatable=False),),
             subject=Invitation,
             succeeded=_succeeded,
             failed=_failed,
-            lane=Operation.Lane.MAIL,
+            priority=Operation.Priority.MAIL,
         )
     )
 

@@ -7,7 +7,7 @@ the customer's: SyncPortal never changes it (`AppRegistration.managed`).
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 
@@ -17,16 +17,17 @@ from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.refusals import RefusedError
 from onboarding.services import handing_over, sign_ins
 from onboarding.services.subjects import EXISTING_REGISTRATION, open_connection
-from registrations import audit, connections
+from registrations import audit, connections, engine
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
 from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
 from registrations.errors import NotYetError, PersonNeededError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, Operation
 from registrations.models.fields import is_guid
-from registrations.services import client_secrets, operations
+from registrations.models.notes import INSTANCE_NOTE
+from registrations.services import client_secrets
 
 KIND = EXISTING_REGISTRATION
-LINK_NOTE = "link"  # a note: the keyed hash of the link whose holder typed the values
+LINK_NOTE: Final = "link"  # a note: the keyed hash of the link whose holder typed the values
 MISSING_GRANTS = "missing_grants"
 OTHER_ORGANISATION = "other_organisation"
 TRIES, WINDOW = 5, timedelta(minutes=15)  # a link holder must not find a secret out by trying
@@ -58,20 +59,20 @@ class Missing:
 
 def register() -> None:
     """Make the kind known to the engine."""
-    operations.register(
-        operations.Kind(
+    engine.register(
+        engine.Kind(
             name=KIND,
             title="Connect by an existing registration",
             steps=(
-                operations.Step("organisation", "Find the organisation", _organisation),
-                operations.Step("proof", "Try the registration and compare its permissions", _proof),
-                operations.Step("keep", "Keep the secret encrypted", _keep),
+                engine.Step("organisation", "Find the organisation", _organisation),
+                engine.Step("proof", "Try the registration and compare its permissions", _proof),
+                engine.Step("keep", "Keep the secret encrypted", _keep),
                 *handing_over.steps(),
             ),
             subject=Connection,
             succeeded=handing_over.succeeded,
             failed=_ended,
-            reopens=handing_over.REOPENS,
+            retry_from=handing_over.REOPENS,
         )
     )
 
@@ -97,12 +98,12 @@ def request(invitation: Invitation, typed: Typed, *, actor: audit.Actor) -> Oper
             audit.record("invitation.started", actor=actor, subject=invitation)
         try:
             step_aside(connection, actor=actor)
-            return operations.request(
+            return engine.request(
                 KIND,
                 connection,
                 actor=actor,
                 notes={
-                    operations.INSTANCE_NOTE: str(invitation.service.instance_id),
+                    INSTANCE_NOTE: str(invitation.service.instance_id),
                     LINK_NOTE: invitation.token_hash,
                 },
                 credential=(json.dumps(vars(typed)), timezone.now() + KEPT_FOR),
@@ -151,7 +152,7 @@ def missing_of(operation: Operation) -> list[Missing]:
 
 def look_again(operation: Operation) -> None:
     """The customer says that what was missing is granted: the operation is due now."""
-    operations.wake([operation])
+    engine.wake([operation])
 
 
 def step_aside(connection: Connection, *, actor: audit.Actor) -> None:
@@ -160,7 +161,7 @@ def step_aside(connection: Connection, *, actor: audit.Actor) -> None:
         subject_id=connection.pk, kind=KIND, status=Operation.Status.WAITING, waits_for="customer"
     ).first()
     if waiting:
-        operations.cancel(waiting, actor=actor)
+        engine.cancel(waiting, actor=actor)
 
 
 def _typed(operation: Operation) -> Typed:
@@ -203,7 +204,7 @@ def _proof(operation: Operation) -> str:
     consent = connections.entra().admin_consent_url(
         tenant_id=connection.invitation.tenant_id, client_id=typed.client_id
     )
-    operations.keep_notes(
+    engine.save_notes(
         operation,
         missing=missing,
         grants_page=page,
@@ -278,7 +279,7 @@ def _keep(operation: Operation) -> str:
     registration.service_principal_id = str(notes.get("principal") or "")
     values: dict[str, Any] = {"status": Connection.Status.CONNECTING, "way": ConnectionWay.EXISTING}
     with audit.atomic(durable=True):
-        operations.drop_credential(operation)  # also the guard: nothing below is written without the lease
+        engine.delete_credential(operation)  # also the guard: nothing below is written without the lease
         usable = Invitation.objects.usable(now).filter(pk=connection.invitation_id, token_hash=notes.get(LINK_NOTE, ""))
         if not usable.update(status=Invitation.Status.CONNECTING, authenticated_at=now):
             raise WrongStateError("The invitation can no longer be used, or its link was replaced meanwhile.")

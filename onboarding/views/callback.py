@@ -35,7 +35,7 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
     else:
         arrival = arrivals.authorise(sign_in, answer, ip_address=address)
     if arrival.operation:
-        tasks.ring(arrival.operation.pk)
+        tasks.enqueue(arrival.operation.pk)
     sessions.open_for(request, arrival.connection, arrival.person, link=sign_in.token_hash)
     return _go_on(arrival)
 

@@ -41,7 +41,7 @@ def existing(request: InstanceRequest, token: str) -> HttpResponseBase:
         refused.customer = invitation.service.customer.name
         refused.link = invitations.link_of(invitation)
         raise
-    tasks.ring(operation.pk)
+    tasks.enqueue(operation.pk)
     sessions.open_to_watch(request, operation, link=invitation.token_hash)
     return SeeOther(reverse("progress"))
 
@@ -53,7 +53,7 @@ def look_again(request: InstanceRequest) -> HttpResponseBase:
     _, operation = sessions.watched(request)
     if operation and operation.error_code == using_existing.MISSING_GRANTS:
         using_existing.look_again(operation)
-        tasks.ring(operation.pk)
+        tasks.enqueue(operation.pk)
     return redirect("progress")
 
 

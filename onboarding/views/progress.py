@@ -18,6 +18,7 @@ from onboarding.views.departures import depart
 from onboarding.views.refusals import refusing
 from registrations.connections import SIGN_IN_AGAIN
 from registrations.models import ClientSecret, Operation
+from registrations.models.steps import StepState
 
 WHY = {ConnectionWay.EXISTING: set_up.trial_failed, ConnectionWay.TOKEN: set_up.token_failed}
 WORDS = {"pending": "Not started", "running": "Running", "waiting": "Waiting", "done": "Done", "failed": "Failed"}
@@ -158,15 +159,15 @@ def told_of(operation: Operation, situation: str, connection: Connection) -> set
         "provider": service.instance.provider.name,
         "customer": service.customer.name,
         "name": connection.registration_name,
-        "step": step["title"] if step else "",
+        "step": step.title if step else "",
     }
     return set_up.Standstill(told.sentence.format(**names), told.next_step.format(**names))
 
 
-def line_of(step: dict[str, Any], situation: str) -> StepLine:
+def line_of(step: StepState, situation: str) -> StepLine:
     """One step in the customer's words; what is meant for the provider's staff is left out."""
-    state = step["status"]
+    state = step.status
     if situation == "provider" and state in {"waiting", "failed"}:
-        return StepLine(step["title"], "waiting", WORDS["waiting"], "")
-    note = set_up.waits(step["name"]) if state == "waiting" and situation == "working" else ""  # else it stands on top
-    return StepLine(step["title"], state, WORDS[state], note)
+        return StepLine(step.title, "waiting", WORDS["waiting"], "")
+    note = set_up.waits(step.name) if state == "waiting" and situation == "working" else ""  # else it stands on top
+    return StepLine(step.title, state, WORDS[state], note)

@@ -145,7 +145,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
         act = ACTS[name]
         if request.method == "POST":
             if self.attempt(request, lambda: act.run(part, actor=actor_of(request)), act.done):
-                tasks.feed_on_commit()
+                tasks.start_bulk_operations_on_commit()
             return self.back_to(part.job)
         return self.confirmation(
             request,

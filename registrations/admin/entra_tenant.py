@@ -111,7 +111,7 @@ class EntraTenantAdmin(AddressAdmin):
         except WrongStateError as refusal:
             self.message_user(request, str(refusal), messages.WARNING)
             return False
-        tasks.ring_on_commit(operation.pk)
+        tasks.enqueue_on_commit(operation.pk)
         return True
 
     @page("Check credential", permission="check", icon="fact_check")

@@ -109,7 +109,7 @@ class HandOverPages(Pages):
         except PortalError as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return self.back_to(operation)
-        tasks.ring_on_commit(operation.pk)
+        tasks.enqueue_on_commit(operation.pk)
         operation.refresh_from_db()
         all_ticked = all(each.ticked_at for each in delivery.sheet(operation).groups)
         done = "Ticked. SyncPortal goes on." if all_ticked else "Ticked. SyncPortal goes on when both groups are."
@@ -123,7 +123,7 @@ class HandOverPages(Pages):
             done = "Another secret is being made."
             act = provisioning.new_secret
             if self.attempt(request, lambda: act(operation, actor=actor_of(request)), done):
-                tasks.ring_on_commit(operation.pk)
+                tasks.enqueue_on_commit(operation.pk)
             return self.back_to(operation)
         return self.confirmation(
             request,

@@ -10,12 +10,12 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from registrations import elements, tasks
+from registrations import elements, engine, tasks
 from registrations.admin import attention, steps
 from registrations.admin.base import ReadOnlyAdmin, actor_of, page
 from registrations.admin.hand_over import HandOverPages
 from registrations.models import Operation
-from registrations.services import operations, provisioning, twins
+from registrations.services import provisioning, twins
 
 
 @admin.register(Operation)
@@ -80,7 +80,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     def resume(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Queue it again at the step where it stopped."""
         if request.method == "POST":
-            self._go_on(request, operation, operations.resume, "The operation is queued again.")
+            self._go_on(request, operation, engine.resume, "The operation is queued again.")
             return self.back_to(operation)
         return self._ask(request, operation, "Resume", RESUME)
 
@@ -89,8 +89,8 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         """End it; what was done stays."""
         if request.method == "POST":
             done = "The operation is cancelled."
-            if self.attempt(request, lambda: operations.cancel(operation, actor=actor_of(request)), done):
-                tasks.feed_on_commit()  # it may have made room in a bulk job
+            if self.attempt(request, lambda: engine.cancel(operation, actor=actor_of(request)), done):
+                tasks.start_bulk_operations_on_commit()  # it may have made room in a bulk job
             return self.back_to(operation)
         return self._ask(request, operation, "Cancel operation", CANCEL, danger=True)
 
@@ -115,8 +115,8 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     @page("Put first", permission="act")
     def put_first(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Its page's script asks for this while somebody looks at it; without a script it is a button. Only POST acts."""
-        if request.method == "POST" and operations.put_first(operation):
-            tasks.ring_on_commit(operation.pk)
+        if request.method == "POST" and engine.prioritise(operation):
+            tasks.enqueue_on_commit(operation.pk)
         return HttpResponse(status=204) if "X-Asked-By-Script" in request.headers else self.back_to(operation)
 
     def _decide(
@@ -135,7 +135,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
 
     def _go_on(self, request: HttpRequest, operation: Operation, act: Any, done: str) -> None:
         if self.attempt(request, lambda: act(operation, actor=actor_of(request)), done):
-            tasks.ring_on_commit(operation.pk)
+            tasks.enqueue_on_commit(operation.pk)
 
     @admin.display(description="Operation", ordering="kind")
     def what(self, operation: Operation) -> str:
@@ -155,9 +155,9 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     @admin.display(description="Steps")
     def progress(self, operation: Operation) -> str:
         """How many steps are done, and the one it stands at."""
-        done = sum(step["status"] == "done" for step in operation.steps)
+        done = sum(step.status == "done" for step in operation.steps)
         current = operation.current_step
-        where = f": {current['title']}" if current and operation.status != Operation.Status.SUCCEEDED else ""
+        where = f": {current.title}" if current and operation.status != Operation.Status.SUCCEEDED else ""
         return f"{done} of {len(operation.steps)}{where}"
 
     @admin.display(description="Waits for", ordering="waits_for")

@@ -2,7 +2,7 @@
 
 import re
 
-from registrations.services import kinds
+from registrations import engine
 
 # "{subject}" stands where the subject's name goes; without it the name follows at the end.
 SENTENCES = {
@@ -118,7 +118,7 @@ def _template(action: str) -> str:
 
 def _title(kind: str, name: str) -> str:
     """The step's title; an older version may have had steps that this one does not know."""
-    known = kinds.known.get(kind)
+    known = engine.kinds.get(kind)
     titles = {step.name: step.title for step in known.steps} if known else {}
     return titles.get(name, words(name))
 

@@ -9,12 +9,12 @@ from django.core.exceptions import ValidationError
 from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from registrations import elements
+from registrations import elements, engine
 from registrations.errors import QuotaSpentError, WrongStateError
 from registrations.models import Operation
-from registrations.services import operations, twins
+from registrations.models.steps import StepState
+from registrations.services import twins
 
 DECISIONS = (  # what an operation waits for, and the buttons that decide it
     (twins.ADOPTION_NEEDED, "Take over", "take_over", "primary"),
@@ -73,7 +73,7 @@ def describe(operation: Operation, user: Any) -> dict[str, Any]:
 def newest_of(subject_id: Any) -> Operation | None:
     """The newest operation of a subject. Raises Http404 for what is no id."""
     try:
-        return Operation.objects.filter(subject_id=subject_id).first()
+        return Operation.objects.newest_of(subject_id)
     except ValidationError:
         raise Http404(f"{subject_id!r} is no id.") from None
 
@@ -81,7 +81,7 @@ def newest_of(subject_id: Any) -> Operation | None:
 def title_of(operation: Operation) -> str:
     """What the operation does; its kind's name where this version does not know the kind."""
     try:
-        return operations.kind_of(operation).title
+        return engine.kind_of(operation).title
     except WrongStateError:
         return operation.kind
 
@@ -124,24 +124,23 @@ def address(operation: Operation, name: str) -> str:
 
 def _may_go_first(operation: Operation, user: Any) -> bool:
     waits = operation.status == Operation.Status.QUEUED or operation.error_code == QuotaSpentError.CODE
-    in_line = waits and operation.is_live and operation.lane == Operation.Lane.BULK
+    in_line = waits and operation.is_live and operation.priority == Operation.Priority.BULK
     return in_line and bool(user.has_perm("registrations.change_operation"))
 
 
-def _row(step: dict[str, Any], operation: Operation, message: str) -> StepRow:
-    state, note = str(step["status"]), step["note"]
+def _row(step: StepState, operation: Operation, message: str) -> StepRow:
+    state, note = str(step.status), step.note
     if state in ("running", "waiting") and not operation.is_live:
         state, note = "cancelled", ""  # what it waited for is no longer asked of anybody
     elif state != "done" and message.startswith(note):
         note = ""  # it stands above the steps already
-    started, ended = _instant(step["started_at"]), _instant(step["ended_at"])
     return StepRow(
-        title=step["title"],
+        title=step.title,
         state=state,
-        taken=elements.length(_span(started, ended)) if started and state in ("done", "failed", "running") else "",
+        taken=_taken(step) if state in ("done", "failed", "running") else "",
         note=note,
-        request_id=step["request_id"],
-        attempts=step["attempts"],
+        request_id=step.request_id,
+        attempts=step.attempts,
     )
 
 
@@ -150,5 +149,5 @@ def _span(started: datetime | None, ended: datetime | None) -> Any:
     return (ended or now) - (started or now)
 
 
-def _instant(text: str | None) -> datetime | None:
-    return parse_datetime(text) if text else None
+def _taken(step: StepState) -> str:
+    return elements.length(_span(step.started_at, step.ended_at)) if step.started_at else ""

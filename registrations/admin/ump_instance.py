@@ -143,7 +143,7 @@ class UmpInstanceAdmin(AddressAdmin):
     def _provision_in_bulk(self, request: HttpRequest, chosen: list[UmpInstance]) -> HttpResponse:
         """Many instances become a bulk job, whose page shows how far it is."""
         job = bulk.request(chosen, actor=actor_of(request), user=request.user)
-        tasks.feed_on_commit()
+        tasks.start_bulk_operations_on_commit()
         self.message_user(request, f"{counted(chosen)} are being provisioned, a few at a time.", messages.SUCCESS)
         return self.back_to(job)
 
@@ -153,7 +153,7 @@ class UmpInstanceAdmin(AddressAdmin):
         except PortalError as refusal:
             self.message_user(request, f"{instance.host}: {refusal}", messages.ERROR)
             return False
-        tasks.ring_on_commit(operation.pk)
+        tasks.enqueue_on_commit(operation.pk)
         self.message_user(request, f"{instance.host}: provisioning has begun.", messages.SUCCESS)
         return True
 

@@ -8,13 +8,15 @@ from django.db import models
 from django.db.models import Case, F, Q, When
 
 from registrations.models.fields import EnvelopeField, Sealing
+from registrations.models.notes import NotesField
+from registrations.models.steps import StepsField, StepState
 
 
 class OperationQuerySet(models.QuerySet["Operation"]):
-    """Which operations a worker may take, and the one guarded UPDATE that takes one."""
+    """Which operations a worker may claim, and the one guarded UPDATE that claims one."""
 
     def due(self, now: datetime) -> Self:
-        """Queued or waiting ones whose time has come, and running ones whose lease ran out."""
+        """Queued or waiting ones whose time has come, and running ones whose lease has expired."""
         return self.filter(
             Q(status__in=["queued", "waiting"], next_attempt_at__lte=now) | Q(status="running", leased_until__lt=now)
         )
@@ -23,10 +25,19 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Those that have not ended."""
         return self.filter(status__in=Operation.LIVE)
 
-    def claim(self, pk: Any, lease: str, now: datetime, duration: timedelta) -> bool:
-        """Take one due operation for `duration`; False where another worker was faster or it is not due.
+    def of_subject(self, subject: models.Model | Any) -> Self:
+        """Those about one row, the newest first. Raises ValidationError for an ID that is no UUID."""
+        return self.filter(subject_id=getattr(subject, "pk", subject)).order_by("-created_at")
 
-        `next_attempt_at` then says since when it could be taken: since it was due, or since a dead worker's lease ran out.
+    def newest_of(self, subject: models.Model | Any) -> "Operation | None":
+        """The newest operation about one row, or None."""
+        return self.of_subject(subject).first()
+
+    def claim(self, pk: Any, lease: str, now: datetime, duration: timedelta) -> bool:
+        """Claim one due operation for `duration`; False if another worker was faster or it is not due.
+
+        `next_attempt_at` is then the time from which it could be claimed: when it was due, or when the lease of a worker
+        that died expired.
         """
         of_dead_worker = When(status=Operation.Status.RUNNING, then=F("leased_until"))
         since_when = Case(of_dead_worker, default=F("next_attempt_at"))
@@ -41,12 +52,12 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         return taken == 1
 
     def held(self, pk: Any, lease: str) -> Self:
-        """The operation as long as this lease holds it: every write of a worker goes through this guard."""
+        """The operation while this lease is valid: every write of a worker goes through this guard."""
         return self.filter(pk=pk, status=Operation.Status.RUNNING, lease=lease)
 
 
 class Operation(Sealing):
-    """One act on remote systems, walked step by step; whoever holds the lease works on it."""
+    """One piece of work on remote systems, done step by step by the worker that holds the lease."""
 
     class Status(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -59,22 +70,34 @@ class Operation(Sealing):
     LIVE = [Status.QUEUED, Status.RUNNING, Status.WAITING]
     ENDED = [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED]
 
-    class Lane(models.TextChoices):
+    class Priority(models.TextChoices):
         INTERACTIVE = "interactive", "A person waits for it"
         MAIL = "mail", "Mail"
         BULK = "bulk", "Part of a bulk job"
 
+    class WaitsFor(models.TextChoices):
+        STAFF = "staff", "Staff"
+        CUSTOMER = "customer", "The customer's administrator"
+
     kind = models.CharField(max_length=40)
-    lane = models.CharField(max_length=20, choices=Lane, default=Lane.INTERACTIVE)
+    priority = models.CharField(
+        max_length=20,
+        choices=Priority,
+        default=Priority.INTERACTIVE,
+        db_column="lane",
+        help_text="Its queue in Celery.",
+    )
     subject_type = models.CharField(max_length=60)
     subject_id = models.UUIDField()
     subject_label = models.CharField(max_length=255)
     status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
-    steps = models.JSONField(default=list)
-    notes = models.JSONField(default=dict, blank=True, help_text="What steps tell each other; never a secret.")
+    steps = StepsField(default=list)
+    notes = NotesField(default=dict, blank=True, help_text="What its steps remember for each other; never a secret.")
     message = models.TextField(blank=True)
     error_code = models.CharField(max_length=120, blank=True)
-    waits_for = models.CharField(max_length=20, blank=True, help_text="staff, customer, or empty for time.")
+    waits_for = models.CharField(
+        max_length=20, choices=WaitsFor, blank=True, help_text="Empty if it waits for time only."
+    )
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     lease = models.CharField(max_length=64, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
@@ -115,6 +138,10 @@ class Operation(Sealing):
         return self.status in self.LIVE
 
     @property
-    def current_step(self) -> dict[str, Any] | None:
+    def current_step(self) -> StepState | None:
         """The first step that is not done, or None."""
-        return next((step for step in self.steps if step["status"] != "done"), None)
+        return next((step for step in self.steps if not step.is_done), None)
+
+    def step(self, name: str) -> StepState:
+        """The state of the step with this name."""
+        return next(step for step in self.steps if step.name == name)

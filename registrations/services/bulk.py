@@ -15,10 +15,10 @@ from django.db import DataError, IntegrityError
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from registrations import audit
+from registrations import audit, engine
 from registrations.errors import PortalError, WrongStateError
 from registrations.models import AuditEvent, BulkItem, BulkJob, BulkPart, Operation, UmpInstance
-from registrations.services import operations, provisioning
+from registrations.services import provisioning
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def cancel(part: BulkPart, *, actor: audit.Actor) -> None:
     part.items.pending().update(status=BulkItem.Status.CANCELLED)
     for item in part.items.live().select_related("operation"):
         try:
-            operations.cancel(item.operation, actor=actor)  # type: ignore[arg-type]
+            engine.cancel(item.operation, actor=actor)  # type: ignore[arg-type]
         except WrongStateError:  # at work: once its turn ends
             part.items.live().filter(pk=item.pk).update(status=BulkItem.Status.CANCELLED)
     settle_cancelled()
@@ -180,7 +180,7 @@ def _settle(item: BulkItem, operation: Operation) -> None:
     """The operation before the item, as Resume takes them. Raises WrongStateError where the mark is gone."""
     with audit.atomic():
         if operation.is_live:
-            operations.cancel(operation, actor=_who_cancelled(item.part))
+            engine.cancel(operation, actor=_who_cancelled(item.part))
         # From here on its operation says how it ended.
         marked = BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.CANCELLED)
         if not marked.update(status=BulkItem.Status.BEGUN):
@@ -227,7 +227,7 @@ def _begin_some(part: BulkPart) -> list[Any] | None:
         begun = [(item.instance, operation) for item in chosen if (operation := _requested(item, part))]
     for instance, operation in begun:
         # A place in the line only for what has begun, and Redis is asked between the commits.
-        operations.delay(operation, provisioning.turn_of_bulk(instance))
+        engine.postpone(operation, provisioning.reserve(instance))
     return [operation.pk for _, operation in begun] if chosen else None
 
 
@@ -254,7 +254,7 @@ def _requested(item: BulkItem, part: BulkPart) -> Operation | None:
     mine = BulkItem.objects.filter(pk=item.pk)
     try:
         operation = provisioning.request(
-            item.instance, actor=actor, user=part.job.requested_by, lane=Operation.Lane.BULK
+            item.instance, actor=actor, user=part.job.requested_by, priority=Operation.Priority.BULK
         )
     except PortalError as refusal:
         mine.update(status=BulkItem.Status.REFUSED, message=str(refusal))

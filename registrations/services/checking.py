@@ -5,9 +5,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from registrations import audit, connections
+from registrations import audit, connections, engine
 from registrations.models import EntraTenant, Operation
-from registrations.services import operations, permissions
+from registrations.services import permissions
 
 KIND = "check_tenant"
 FRESH_FOR = timedelta(minutes=10)  # a job of a thousand need not ask a thousand times what is granted
@@ -15,18 +15,18 @@ FRESH_FOR = timedelta(minutes=10)  # a job of a thousand need not ask a thousand
 
 def request(tenant: EntraTenant, *, actor: audit.Actor, user: Any = None) -> Operation:
     """Queue a check of the tenant's credential. Raises WrongStateError where one is under way."""
-    return operations.request(KIND, tenant, actor=actor, user=user)
+    return engine.request(KIND, tenant, actor=actor, user=user)
 
 
 def register() -> None:
     """Make the kind known to the engine."""
-    operations.register(
-        operations.Kind(
+    engine.register(
+        engine.Kind(
             name=KIND,
             title="Check the credential",
             steps=(
-                operations.Step("token", "Obtain a token in the tenant", _token),
-                operations.Step("permissions", "Compare the permissions", _permissions),
+                engine.Step("token", "Obtain a token in the tenant", _token),
+                engine.Step("permissions", "Compare the permissions", _permissions),
             ),
             subject=EntraTenant,
             succeeded=_nothing_more,
@@ -93,12 +93,12 @@ def confirm(tenant: EntraTenant, client_secret: str | None = None) -> str:
 
 
 def _token(operation: Operation) -> str:
-    connections.own_token(operations.subject_of(operation))
+    connections.own_token(engine.subject_of(operation))
     return "Microsoft accepts the credential."
 
 
 def _permissions(operation: Operation) -> str:
-    tenant: EntraTenant = operations.subject_of(operation)
+    tenant: EntraTenant = engine.subject_of(operation)
     found, known_as = check(tenant, operation)
     return found.sentence if found.missing else f"Microsoft knows this tenant as {known_as}. {found.sentence}"
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from django.db import IntegrityError
 from django.utils import timezone
 
-from registrations import audit, connections
+from registrations import audit, connections, engine
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
 from registrations.clients.graph.client import BETWEEN_CREDENTIAL_WRITES, GraphClient
 from registrations.clients.graph.errors import GraphRefusedError, Meaning
 from registrations.clients.graph.types import NewSecret
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
-from registrations.services import desired, operations, turns
+from registrations.services import desired
 from registrations.services.registering import believe_gone, found_again, is_fresh, made_in_this_turn, require_managed
 
 OUR_PREFIX = "syncportal:"
@@ -83,7 +83,7 @@ def prove_secret(
         if mark(secret, ClientSecret.Status.STORED, ClientSecret.Status.PROVEN):
             _tell("secret.proven", registration, secret.key_id, operation)
 
-    turns.with_the_step(keep)
+    engine.on_step_commit(keep)
     return token
 
 
@@ -148,9 +148,9 @@ def deliver(registration: AppRegistration, operation: Operation) -> None:
 def doubt(registration: AppRegistration, operation: Operation) -> None:
     """The consumer cannot use what was delivered, though its hint is right: the next delivery writes it again."""
     secret = live_secret(registration)
-    operations.keep_notes(operation, doubted=True)
+    engine.save_notes(operation, doubted=True)
     with audit.atomic(durable=True):
-        operations.require_lease(operation)
+        engine.require_lease(operation)
         if mark(secret, ClientSecret.Status.DELIVERED, ClientSecret.Status.PROVEN):
             _tell("secret.doubted", registration, secret.key_id, operation)
 
@@ -303,9 +303,9 @@ def _sweep_lost(graph: GraphClient, registration: AppRegistration, intent: Clien
 def _look_twice(intent: ClientSecret, operation: Operation) -> None:
     """An attempt before this one may have added the secret, and a replica that lags hides it. Raises NotYetError once."""
     if operation.notes.get("looked_for") == str(intent.pk):
-        operations.keep_notes(operation, looked_for="")  # the answer to the next attempt may be lost too
+        engine.save_notes(operation, looked_for="")  # the answer to the next attempt may be lost too
         return
-    operations.keep_notes(operation, looked_for=str(intent.pk))
+    engine.save_notes(operation, looked_for=str(intent.pk))
     raise NotYetError("A secret whose answer was lost may still show up in Entra.", retry_after=PROBE_AGAIN)
 
 

@@ -11,13 +11,13 @@ from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import EntraTenant, Operation, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label, validate_domain
+from registrations.models.notes import INSTANCE_NOTE
 from registrations.models.tenants import (
     canonical_ump_url,
     validate_domain_is_free,
     validate_ump_is_free,
     validate_ump_url,
 )
-from registrations.services import operations
 
 LIVE = Operation.objects.live().filter(subject_id=models.OuterRef("pk"))
 
@@ -162,7 +162,7 @@ def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:
 
 def _noted(ids: Iterable[Any]) -> models.Q:
     """Operations of something else that need the address of one of these instances."""
-    return models.Q(**{f"notes__{operations.INSTANCE_NOTE}__in": [str(pk) for pk in ids]})
+    return models.Q(**{f"notes__{INSTANCE_NOTE}__in": [str(pk) for pk in ids]})
 
 
 def _allowed(url: str, domain: str) -> bool:

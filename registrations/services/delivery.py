@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.utils import timezone
 
-from registrations import audit, connections
+from registrations import audit, connections, engine
 from registrations.clients.ump import SystemSettings, Validation
 from registrations.errors import NotFoundError, PersonNeededError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
-from registrations.services import client_secrets, operations, turns
+from registrations.models.notes import HandoverTick
+from registrations.services import client_secrets
 
 SYNC_APP = "sync_app"
 AUTHENTICATION_PORTAL = "authentication_portal"
@@ -58,12 +59,12 @@ class ApiDelivery:
             etag=held.etag,
         )
         # The UMP's own word of a moment ago: the next group is saved on top of it, unless somebody saves in between.
-        turns.remember(self._answer_of_save, saved if saved.etag else None)
+        engine.set_value(self._answer_of_save, saved if saved.etag else None)
         return f"Applied to UMP {held.version}."
 
     def deliver_portal_url(self, operation: Operation) -> str:
         """Apply the second group unless the UMP holds it already."""
-        held = turns.recall(self._answer_of_save) or self._read()
+        held = engine.get_value(self._answer_of_save) or self._read()
         if held.portal_url == self._instance.portal_url:
             return "The UMP holds this URL already."
         self._ump.apply_portal_url(self._instance.portal_url, etag=held.etag)
@@ -207,21 +208,23 @@ def tick(operation: Operation, group: str, *, actor: audit.Actor) -> None:
     """Staff saved one group in the UMP; the operation becomes due. Raises WrongStateError where it does not wait for it."""
     if group not in (SYNC_APP, AUTHENTICATION_PORTAL):
         raise WrongStateError("The hand-over sheet has no such group.")
-    with audit.atomic():
-        current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
+    with engine.locked(operation) as current:
         _require_waiting(current)
         ticks = current.notes.get("ticks", {})
         if group in ticks:
             return
         if group == SYNC_APP and sheet(current).secret_revealed_at is None:
             raise WrongStateError("Reveal the secret and type it into the UMP first: nobody has seen its value yet.")
-        tick = {"at": timezone.now().isoformat(), "by": actor.label, "values": _values(current, group)}
-        ticks = {**ticks, group: tick}
-        Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "ticks": ticks})
+        confirmed: HandoverTick = {
+            "at": timezone.now().isoformat(),
+            "by": actor.label,
+            "values": _values(current, group),
+        }
+        current.notes["ticks"] = {**ticks, group: confirmed}
         audit.record(
-            f"handover.{group}_confirmed", actor=actor, subject=operations.about(current), operation_id=current.pk
+            f"handover.{group}_confirmed", actor=actor, subject=engine.history_subject(current), operation_id=current.pk
         )
-        operations.wake([current])
+        engine.wake([current])
 
 
 def _refuse_ump_of_another(client_id: str, instance: UmpInstance) -> None:
@@ -253,7 +256,7 @@ def _require_waiting(operation: Operation) -> None:
 
 def _ticked_or_wait(operation: Operation, group: str, fields: str) -> str:
     # Read afresh: staff may have ticked while this worker was at an earlier step.
-    ticks: dict[str, Any] = Operation.objects.values_list("notes", flat=True).get(pk=operation.pk).get("ticks", {})
+    ticks = engine.current_notes(operation).get("ticks", {})
     earlier = _earlier_tick(operation, group)
     if group not in ticks and earlier:
         return f"The UMP holds these values already: confirmed by {earlier['by']} before."
@@ -266,11 +269,11 @@ def _ticked_or_wait(operation: Operation, group: str, fields: str) -> str:
     return f"Confirmed by {ticks[group]['by']}."
 
 
-def _earlier_tick(operation: Operation, group: str) -> dict[str, Any] | None:
+def _earlier_tick(operation: Operation, group: str) -> HandoverTick | None:
     """The newest tick of an earlier provisioning, if it was for exactly today's values and UMP."""
     before = Operation.objects.filter(kind=operation.kind, subject_id=operation.subject_id).exclude(pk=operation.pk)
     for notes in before.order_by("-created_at").values_list("notes", flat=True):
-        tick: dict[str, Any] | None = notes.get("ticks", {}).get(group)
+        tick = notes.get("ticks", {}).get(group)
         if tick:
             return tick if tick.get("values") == _values(operation, group) else None
     return None

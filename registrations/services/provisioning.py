@@ -6,12 +6,14 @@ from typing import Any, cast
 from django.db.models import Q
 from django.utils import timezone
 
-from registrations import audit, connections
+from registrations import audit, connections, engine
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.graph.types import Application, SecretPolicy
 from registrations.errors import NotPermittedError, NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
-from registrations.services import checking, client_secrets, delivery, desired, operations, registering, turns, twins
+from registrations.models.notes import Notes
+from registrations.models.steps import reset_steps
+from registrations.services import checking, client_secrets, delivery, desired, registering, twins
 
 KIND = "provision"
 ADOPTION_NEEDED = twins.ADOPTION_NEEDED
@@ -21,25 +23,25 @@ SECRET_AND_LATER = ("secret", "proof", "sync_app", "portal_url", "validation")
 
 def register() -> None:
     """Make the kind known to the engine."""
-    operations.register(
-        operations.Kind(
+    engine.register(
+        engine.Kind(
             name=KIND,
             title="Provision the sync app",
             steps=(
-                operations.Step("preflight", "Check the tenant and its permissions", _preflight),
-                operations.Step("application", "Create the application", _application),
-                operations.Step("service_principal", "Create its service principal", _service_principal),
-                operations.Step("secret", "Create the client secret", _secret),
-                operations.Step("proof", "Prove the secret", _proof),
-                operations.Step("sync_app", "Deliver client ID, secret and redirect URI", _sync_app),
-                operations.Step("portal_url", "Deliver the portal URL", _portal_url),
-                operations.Step("validation", "Validate in the UMP", _validation),
+                engine.Step("preflight", "Check the tenant and its permissions", _preflight),
+                engine.Step("application", "Create the application", _application),
+                engine.Step("service_principal", "Create its service principal", _service_principal),
+                engine.Step("secret", "Create the client secret", _secret),
+                engine.Step("proof", "Prove the secret", _proof),
+                engine.Step("sync_app", "Deliver client ID, secret and redirect URI", _sync_app),
+                engine.Step("portal_url", "Deliver the portal URL", _portal_url),
+                engine.Step("validation", "Validate in the UMP", _validation),
             ),
             subject=UmpInstance,
             succeeded=_succeeded,
             failed=_failed,
-            before_bulk_turn=_prepay,
-            reopens={
+            before_bulk_run=_prepay,
+            retry_from={
                 delivery.UMP_CHANGED: ("sync_app", "portal_url", "validation"),
                 # The secret may be gone from Entra: each of these looks before it acts.
                 **dict.fromkeys([*client_secrets.REFUSED, delivery.UMP_VALIDATION], SECRET_AND_LATER),
@@ -49,7 +51,7 @@ def register() -> None:
 
 
 def request(
-    instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adopt_existing: bool = False, lane: str = ""
+    instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adopt_existing: bool = False, priority: str = ""
 ) -> Operation:
     """Queue the provisioning of an instance; a bulk job gives its lane.
 
@@ -57,10 +59,10 @@ def request(
     """
     if instance.status == UmpInstance.Status.RETIRED:
         raise WrongStateError(f"{instance.host} is retired.")
-    notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
+    notes: Notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
     with audit.atomic():
         # The operation before the instance, as a worker takes them: no two wait for each other.
-        operation = operations.request(KIND, instance, actor=actor, user=user, notes=notes, lane=lane)
+        operation = engine.request(KIND, instance, actor=actor, user=user, notes=notes, priority=priority)
         # Whoever edits its address has it locked, or finds this operation.
         UmpInstance.objects.select_for_update(no_key=True).only("pk").get(pk=instance.pk)
         # An active instance stays active: repeating its provisioning must not close the wizard.
@@ -93,42 +95,40 @@ def plan(instance: UmpInstance) -> list[tuple[str, str]]:
 
 def adopt(operation: Operation, *, actor: audit.Actor) -> None:
     """A person confirmed that the application found in Entra is taken over. Raises WrongStateError otherwise."""
-    with audit.atomic():
-        current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
+    with engine.locked(operation) as current:
         if current.status != Operation.Status.WAITING or current.error_code != ADOPTION_NEEDED:
             raise WrongStateError("This operation does not wait for such a confirmation.")
-        Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "adoption_confirmed_by": actor.label})
+        current.notes["adoption_confirmed_by"] = actor.label
         audit.record(
             "application.adoption_confirmed",
             actor=actor,
-            subject=operations.about(current),
+            subject=engine.history_subject(current),
             operation_id=current.pk,
             after={"app_id": current.notes.get("found_app_id", "")},
         )
-        operations.wake([current])
+        engine.wake([current])
 
 
 def new_secret(operation: Operation, *, actor: audit.Actor) -> None:
     """Make another secret in place of one that was revealed and lost. Raises WrongStateError where it was confirmed."""
-    with audit.atomic():
-        current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
+    with engine.locked(operation) as current:
         if current.status != Operation.Status.WAITING or not current.error_code.startswith(delivery.HANDOVER_CODE):
             raise WrongStateError("Only a provisioning that waits for the hand-over sheet can make another secret.")
         if delivery.SYNC_APP in current.notes.get("ticks", {}):
             raise WrongStateError("The secret was confirmed as typed into the UMP: another one would lock the UMP out.")
         client_secrets.replace(_registration(current), actor=actor, operation=current)
-        Operation.objects.filter(pk=current.pk).update(steps=operations.reopened(current.steps, *SECRET_AND_LATER))
-        operations.wake([current])
+        Operation.objects.filter(pk=current.pk).update(steps=reset_steps(current.steps, *SECRET_AND_LATER))
+        engine.wake([current])
 
 
-def turn_of_bulk(instance: UmpInstance) -> timedelta:
+def reserve(instance: UmpInstance) -> timedelta:
     """How long one of many should wait before it begins: whoever came earlier in this tenant is paid first."""
     return connections.rate_limit_of(instance.provider.tenant).reserve(sum(WRITES.values()))
 
 
 def _prepay(operation: Operation) -> None:
     """Take the writes of the steps that are left before anything is asked: a turn that stops half-way asks twice."""
-    writes = sum(WRITES.get(step["name"], 0) for step in operation.steps if step["status"] != "done")
+    writes = sum(WRITES.get(step.name, 0) for step in operation.steps if step.status != "done")
     if writes:  # what is left may concern the UMP alone
         connections.rate_limit_of(_instance(operation).provider.tenant).prepay(writes)
 
@@ -137,7 +137,7 @@ def _preflight(operation: Operation) -> str:
     instance = _instance(operation)
     tenant = instance.provider.tenant
     connections.require_ump_url(instance)
-    known = checking.lately(tenant) if operation.lane == Operation.Lane.BULK else None
+    known = checking.lately(tenant) if operation.priority == Operation.Priority.BULK else None
     found = known or checking.check(tenant, operation)[0]
     if found.missing:
         raise RemoteRejectedError(
@@ -182,7 +182,7 @@ def _claim_name(operation: Operation, instance: UmpInstance) -> None:
             after={"unique_name": name, **told},
         )
 
-    turns.with_the_step(claim)
+    engine.on_step_commit(claim)
 
 
 def _to_adopt(operation: Operation, instance: UmpInstance, name: str) -> tuple[Application | None, str]:
@@ -250,7 +250,7 @@ def _secret(operation: Operation) -> str:
         return client_secrets.ensure_secret(graph, registration, operation, longest=policy.longest)
     except RemoteRejectedError:
         # In a bulk job the policy may be minutes old. A refusal makes no secret, and the next attempt asks anew.
-        if operation.lane == Operation.Lane.BULK and _read_policy(graph) != policy:
+        if operation.priority == Operation.Priority.BULK and _read_policy(graph) != policy:
             connections.forget_cached()
             raise NotYetError(
                 "The organisation has changed its policy for client secrets: SyncPortal reads it again."
@@ -273,7 +273,7 @@ def _sync_app(operation: Operation) -> str:
         UmpInstance.objects.filter(pk=instance.pk, delivered_at=None).update(delivered_at=timezone.now())
         client_secrets.deliver(registration, operation)
 
-    turns.with_the_step(keep)
+    engine.on_step_commit(keep)
     return note
 
 
@@ -285,14 +285,14 @@ def _validation(operation: Operation) -> str:
     registration, instance, graph = _at_work_on(operation)
     note = delivery.of(instance).validate(registration, operation)
     if operation.notes.get("doubted"):  # in vain, if it was not delivered anew
-        turns.with_the_step(lambda: client_secrets.deliver(registration, operation))
+        engine.on_step_commit(lambda: client_secrets.deliver(registration, operation))
     client_secrets.remove_superseded(graph, registration, operation)
     return note
 
 
 def _policy(graph: GraphClient, tenant: EntraTenant) -> SecretPolicy:
     whose = ("policy", tenant.tenant_id, tenant.client_id)
-    return turns.once("policy", lambda: _read_policy(graph, whose))
+    return engine.cached("policy", lambda: _read_policy(graph, whose))
 
 
 def _read_policy(graph: GraphClient, kept_as: tuple[str, ...] = ()) -> SecretPolicy:
@@ -303,7 +303,7 @@ def _read_policy(graph: GraphClient, kept_as: tuple[str, ...] = ()) -> SecretPol
 
 
 def _instance(operation: Operation) -> UmpInstance:
-    return turns.once("instance", lambda: _read_instance(operation))
+    return engine.cached("instance", lambda: _read_instance(operation))
 
 
 def _read_instance(operation: Operation) -> UmpInstance:
@@ -324,7 +324,7 @@ def _registration(operation: Operation) -> AppRegistration:
 
 def _at_work_on(operation: Operation) -> tuple[AppRegistration, UmpInstance, GraphClient]:
     """What a step works on: the registration, its instance, and Graph in the provider's tenant."""
-    registration = turns.once("registration", lambda: _registration(operation))
+    registration = engine.cached("registration", lambda: _registration(operation))
     instance = cast(UmpInstance, registration.instance)  # the very object that it was found by
     return registration, instance, connections.graph_as_app(instance.provider.tenant)
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from registrations import audit
+from registrations import audit, engine
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.graph.errors import GraphRefusedError, Meaning
 from registrations.clients.graph.types import Application
 from registrations.errors import NotYetError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
-from registrations.services import desired, operations, turns, twins
+from registrations.services import desired, twins
 
 FRESH_FOR = timedelta(minutes=10)  # how long Microsoft may hide or refuse what was just made
 BELIEVE_GONE_AFTER = timedelta(minutes=1)
@@ -32,7 +32,7 @@ def ensure_application(
     found = _look(graph, registration, operation)
     if found is None:
         found = _create(graph, registration, wanted, operation)
-        turns.remember(_making(registration))
+        engine.set_value(_making(registration))
         registration.adopted = False  # what is made now is ours
         _keep_ids(registration, found, operation)
         return f"Created with application (client) ID {found.app_id}."
@@ -52,7 +52,7 @@ def ensure_service_principal(graph: GraphClient, registration: AppRegistration) 
     if registration.service_principal_id != principal:
         registration.service_principal_id = principal
         row = AppRegistration.objects.filter(pk=registration.pk)
-        turns.with_the_step(lambda: row.update(service_principal_id=principal))
+        engine.on_step_commit(lambda: row.update(service_principal_id=principal))
     return f"Service principal {principal}."
 
 
@@ -74,7 +74,7 @@ def remember_absent(unique_name: str) -> None:
 
     An application of that very name that a replica hid from it was made by another SyncPortal: nobody else can give one.
     """
-    turns.remember(_absence(unique_name))
+    engine.set_value(_absence(unique_name))
 
 
 def made_in_this_turn(registration: AppRegistration) -> bool:
@@ -82,17 +82,17 @@ def made_in_this_turn(registration: AppRegistration) -> bool:
 
     Then there is nothing in it but what this turn has put there, and nothing of that was lost: a turn ends where an answer is.
     """
-    return bool(turns.recall(_making(registration)))
+    return bool(engine.get_value(_making(registration)))
 
 
 def believe_gone(operation: Operation, id: str, what: str) -> None:
     """Raises NotYetError until what was there was missing for a minute of looks: one of them may have met a replica."""
-    now, missing = timezone.now(), operation.notes.get("missing", {})
+    now, missing = timezone.now(), _missing(operation)
     known = missing.get(id)
     first, last, looks = known if isinstance(known, (list, tuple)) else (now.isoformat(), now.isoformat(), 0)
     if now - datetime.fromisoformat(last) > FORGET_LOOKS_AFTER:
         first, looks = now.isoformat(), 0
-    operations.keep_notes(operation, missing={**missing, id: (first, now.isoformat(), looks + 1)})
+    engine.save_notes(operation, missing={**missing, id: (first, now.isoformat(), looks + 1)})
     if now - datetime.fromisoformat(first) < BELIEVE_GONE_AFTER or looks + 1 < LOOKS:
         raise NotYetError(
             f"Microsoft does not show {what} any more. SyncPortal looks again for a minute before it believes that."
@@ -101,9 +101,14 @@ def believe_gone(operation: Operation, id: str, what: str) -> None:
 
 def found_again(operation: Operation, id: str) -> None:
     """It was there after all: the next time that it is missing counts anew."""
-    missing = operation.notes.get("missing", {})
+    missing = _missing(operation)
     if id in missing:
-        operations.keep_notes(operation, missing={known: looks for known, looks in missing.items() if known != id})
+        engine.save_notes(operation, missing={known: looks for known, looks in missing.items() if known != id})
+
+
+def _missing(operation: Operation) -> dict[str, tuple[str, str, int]]:
+    missing = operation.notes.get("missing", {})
+    return missing if isinstance(missing, dict) else {}
 
 
 def _absence(unique_name: str) -> str:
@@ -117,7 +122,7 @@ def _making(registration: AppRegistration) -> str:
 def _look(graph: GraphClient, registration: AppRegistration, operation: Operation) -> Application | None:
     """The application, or None where one is to be made. Raises NotYetError while what was there may only be hidden."""
     if not registration.object_id:
-        is_absent = turns.recall(_absence(registration.unique_name))
+        is_absent = engine.get_value(_absence(registration.unique_name))
         return None if is_absent else graph.find_application(registration.unique_name)
     found = graph.read_application(registration.object_id)
     if found:
@@ -178,4 +183,4 @@ def _keep_ids(registration: AppRegistration, found: Application, operation: Oper
             "application.created", actor=audit.WORKER, subject=registration, operation_id=operation.pk, after=ids
         )
 
-    turns.with_the_step(keep)
+    engine.on_step_commit(keep)

@@ -1,16 +1,15 @@
 """An application that stands in the way: deleted and restorable, or made by somebody else. A person decides each time."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.utils import timezone
 
-from registrations import audit
+from registrations import audit, engine
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.graph.types import Application, DeletedApplication
 from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
-from registrations.services import desired, operations
+from registrations.services import desired
 
 DELETED_TWIN = "deleted_twin"
 ADOPTION_NEEDED = "adoption_needed"
@@ -25,27 +24,26 @@ def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
     """
     if choice not in (RESTORE, PURGE):
         raise WrongStateError("A deleted application is restored or deleted for good.")
-    with audit.atomic():
-        current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
+    with engine.locked(operation) as current:
         if current.status != Operation.Status.WAITING or current.error_code != DELETED_TWIN:
             raise WrongStateError("This operation does not wait for such a decision.")
-        Operation.objects.filter(pk=current.pk).update(notes={**current.notes, "twin_choice": choice})
+        current.notes["twin_choice"] = choice
         audit.record(
             f"application.{choice}_confirmed",
             actor=actor,
-            subject=operations.about(current),
+            subject=engine.history_subject(current),
             operation_id=current.pk,
             after={"app_id": current.notes.get("twin_app_id", "")},
         )
-        operations.wake([current])
+        engine.wake([current])
 
 
 def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedApplication, operation: Operation) -> None:
     """Carry out what was decided about this deleted application, or ask. Always raises: look again afterwards."""
-    notes = _notes(operation)
+    notes = engine.current_notes(operation)
     chosen = notes.get("twin_choice") if notes.get("twin_id") == twin.object_id else None
     if chosen is None:
-        operations.keep_notes(operation, twin_id=twin.object_id, twin_app_id=twin.app_id, twin_choice=None)
+        engine.save_notes(operation, twin_id=twin.object_id, twin_app_id=twin.app_id, twin_choice=None)
         raise PersonNeededError(
             f"The application {twin.app_id}, known as {registration.unique_name}, was deleted in tenant {registration.tenant_id} "
             "and can still come back. Restore it, or delete it for good and let another be made.",
@@ -55,7 +53,7 @@ def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedAppli
     try:
         _carry_out(graph, chosen, twin)
     except NotPermittedError as refusal:
-        operations.keep_notes(operation, twin_choice=None)
+        engine.save_notes(operation, twin_choice=None)
         raise PersonNeededError(
             f"Microsoft does not let SyncPortal do this with the deleted application {twin.app_id} ({refusal.code}). Do it in "
             "Entra under Deleted applications, then resume.",
@@ -63,7 +61,7 @@ def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedAppli
             code=DELETED_TWIN,
         ) from refusal
     if chosen == PURGE:  # by us: that it is missing needs no second look
-        operations.keep_notes(operation, missing={twin.object_id: (LONG_AGO, timezone.now().isoformat(), MANY)})
+        engine.save_notes(operation, missing={twin.object_id: (LONG_AGO, timezone.now().isoformat(), MANY)})
     with audit.atomic(durable=True):
         if (
             chosen == RESTORE and twin.object_id == registration.object_id
@@ -124,7 +122,7 @@ def require_choice(
     One is asked about at a time, the same one until it is gone: their order may change from one look to the next.
     Raises PersonNeededError where nobody has confirmed it.
     """
-    asked_about = _notes(operation).get("found_app_id")
+    asked_about = engine.current_notes(operation).get("found_app_id")
     chosen = next((app for app in found if app.app_id == asked_about), found[0])
     others = [uri for uri in _redirect_uris(chosen) if uri.lower() != instance.redirect_uri.lower()]
     sentence = (
@@ -143,10 +141,10 @@ def _redirect_uris(application: Application) -> list[str]:
 
 
 def _confirmation(operation: Operation, found: Application, sentence: str, *, in_advance: bool) -> str:
-    notes = _notes(operation)
+    notes = engine.current_notes(operation)
     confirmed_by = str(notes.get("adoption_confirmed_by") or "")
     if not confirmed_by or notes.get("found_app_id", found.app_id if in_advance else "") != found.app_id:
-        operations.keep_notes(operation, found_app_id=found.app_id, adoption_confirmed_by="")
+        engine.save_notes(operation, found_app_id=found.app_id, adoption_confirmed_by="")
         raise PersonNeededError(sentence, who="staff", code=ADOPTION_NEEDED)
     return confirmed_by
 
@@ -159,9 +157,3 @@ def _carry_out(graph: GraphClient, choice: str, twin: DeletedApplication) -> Non
     principal = graph.find_deleted_principal(twin.app_id)
     if principal:  # deleted along with its application, and not restored along with it
         graph.restore(principal)
-
-
-def _notes(operation: Operation) -> dict[str, Any]:
-    # Read afresh: staff may have decided while this worker was at an earlier step.
-    notes: dict[str, Any] = Operation.objects.values_list("notes", flat=True).get(pk=operation.pk)
-    return notes

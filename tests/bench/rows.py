@@ -5,8 +5,8 @@ import uuid
 from typing import Any
 
 from registrations import audit, tasks
+from registrations.engine import queue, registry
 from registrations.models import EntraTenant, Operation
-from registrations.services import kinds, operations
 from tests.chaos.bulk_rows import request_bulk
 
 KIND = "bench_nothing"
@@ -14,8 +14,10 @@ KIND = "bench_nothing"
 
 def register_nothing() -> None:
     """A kind of three steps that return at once."""
-    steps = tuple(kinds.Step(f"step{number}", "Nothing", _nothing) for number in range(3))
-    kinds.register(kinds.Kind(KIND, "Nothing", steps, EntraTenant, _ended, _ended, lane=Operation.Lane.BULK))
+    steps = tuple(registry.Step(f"step{number}", "Nothing", _nothing) for number in range(3))
+    registry.register(
+        registry.Kind(KIND, "Nothing", steps, EntraTenant, _ended, _ended, priority=Operation.Priority.BULK)
+    )
 
 
 def request_nothing(count: int) -> None:
@@ -23,9 +25,9 @@ def request_nothing(count: int) -> None:
     register_nothing()
     subjects = [EntraTenant(name="bench", tenant_id=str(uuid.uuid4())) for _ in range(count)]
     EntraTenant.objects.bulk_create(subjects)
-    made = [operations.request(KIND, subject, actor=audit.SYSTEM) for subject in subjects]
+    made = [queue.request(KIND, subject, actor=audit.SYSTEM) for subject in subjects]
     for operation in made:
-        tasks.ring(operation.pk, lane=operation.lane)
+        tasks.enqueue(operation.pk, priority=operation.priority)
 
 
 def request_bare(count: int) -> None:

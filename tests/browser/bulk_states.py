@@ -86,7 +86,7 @@ def _wait(part: BulkPart) -> None:
         status="waiting",
         error_code="quota_spent",
         next_attempt_at=timezone.now() + timedelta(hours=1),
-        message="Waits for its turn: Microsoft's quota for this tenant is used up for now.",
+        message="Waiting for Microsoft's quota: it is used up for this tenant at the moment.",
     )
     waiting.filter(pk=live[0]).update(
         waits_for="staff",
@@ -101,8 +101,8 @@ def _stop_at_the_second_step(part: BulkPart) -> None:
     note = "An application with this unique name is there already, and SyncPortal did not make it."
     now = timezone.now()
     for operation in Operation.objects.filter(bulk_item__part=part, status=Operation.Status.QUEUED):
-        operation.steps[0].update(status="done", started_at=now.isoformat(), ended_at=now.isoformat(), attempts=1)
-        operation.steps[1].update(status="waiting", note=note, attempts=1, request_id="0b54a9d2-6f0c-4ddf")
+        factories.change(operation.steps[0], status="done", started_at=now, ended_at=now, attempts=1)
+        factories.change(operation.steps[1], status="waiting", note=note, attempts=1, request_id="0b54a9d2-6f0c-4ddf")
         operation.status, operation.waits_for, operation.message = Operation.Status.WAITING, "staff", note
         operation.error_code, operation.started_at, operation.next_attempt_at = "adoption_needed", now, None
         operation.save()
@@ -112,7 +112,7 @@ def _work_on_one(part: BulkPart) -> None:
     """A worker has one of those that waited: the row still has the words of the wait."""
     operation = part.items.live()[0].operation
     assert operation
-    operation.steps[1].update(status="running", note="", started_at=timezone.now().isoformat())
+    factories.change(operation.steps[1], status="running", note="", started_at=timezone.now())
     operation.status, operation.waits_for, operation.lease = Operation.Status.RUNNING, "", "a worker's"
     operation.leased_until = timezone.now() + timedelta(hours=1)
     operation.save()

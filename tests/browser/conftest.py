@@ -35,7 +35,9 @@ def stage(
 ) -> Iterator[stages.Stage]:
     """Rows in every state, served by this process."""
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
-        patch.setattr(tasks, "ring", lambda *args, **kwargs: True)  # nobody has to hear: the stage does the work itself
+        patch.setattr(
+            tasks, "enqueue", lambda *args, **kwargs: True
+        )  # nobody has to hear: the stage does the work itself
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread; Django has its own
         with (
             stages.own_database(tmp_path_factory.mktemp("stage") / "stage.sqlite3"),

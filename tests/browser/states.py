@@ -10,8 +10,10 @@ from django.utils import timezone
 from onboarding.models import Connection, Invitation
 from onboarding.services import connecting, invitations
 from registrations import audit
+from registrations.engine import queue, runner
 from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
-from registrations.services import operations, provisioning
+from registrations.models.notes import INSTANCE_NOTE, Notes
+from registrations.services import provisioning
 from sandbox.catalogue import APPLICATION_ADMINISTRATOR
 from tests import factories
 from tests.browser import bulk_states
@@ -57,11 +59,11 @@ def _work() -> None:
     """Do what workers do, without the waiting."""
     for _ in range(50):
         Operation.objects.live().filter(waits_for="").update(next_attempt_at=timezone.now())
-        due = operations.due()
+        due = queue.due()
         if not due:
             return
         for operation_id in due:
-            operations.run(operation_id)
+            runner.run(operation_id)
 
 
 # --- Customers, one for each state ------------------------------------------------------------------------------------
@@ -188,14 +190,14 @@ def _at_step(
     def bring(stage: Stage, state: str) -> None:
         _signed_in(stage, state)
         connection = Connection.objects.get(invitation=stage.invitations[state])
-        notes = {operations.INSTANCE_NOTE: str(stage.instance.pk)}
+        notes: Notes = {INSTANCE_NOTE: str(stage.instance.pk)}
         actor = audit.Actor.customer("Carla <carla@contoso.example>")
-        operation = operations.request(connecting.KIND, connection, actor=actor, notes=notes)
+        operation = queue.request(connecting.KIND, connection, actor=actor, notes=notes)
         began = timezone.now() - timedelta(seconds=40)
         for step in operation.steps:
-            here = step["name"] == reached
-            step.update(status=step_status if here else "done", started_at=began.isoformat(), note=note if here else "")
-            step["ended_at"] = None if here and step_status != "failed" else timezone.now().isoformat()
+            here = step.name == reached
+            factories.change(step, status=step_status if here else "done", started_at=began, note=note if here else "")
+            step.ended_at = None if here and step_status != "failed" else timezone.now()
             if here:
                 break
         Operation.objects.filter(pk=operation.pk).update(
@@ -289,7 +291,7 @@ def _add_neighbours(stage: Stage, actor: audit.Actor) -> None:
 
 def _operation_of(instance: UmpInstance, status: str, actor: audit.Actor) -> Operation:
     """A provisioning that stands as the instance's state says."""
-    operation = operations.request(provisioning.KIND, instance, actor=actor)
+    operation = queue.request(provisioning.KIND, instance, actor=actor)
     ends = {"failed": "failed", "active": "succeeded", "draft": "cancelled", "retired": "cancelled"}
     note = {
         "failed": "Microsoft refused to make the application: the tenant's quota of 250 objects is used up.",
@@ -298,10 +300,10 @@ def _operation_of(instance: UmpInstance, status: str, actor: audit.Actor) -> Ope
     for number, step in enumerate(operation.steps):
         if number > 4 and status != "active":
             break
-        step.update(status="done", started_at=timezone.now().isoformat(), ended_at=timezone.now().isoformat())
+        factories.change(step, status="done", started_at=timezone.now(), ended_at=timezone.now())
         if number == 4 and status in ("failed", "provisioning"):
-            step.update(
-                status="failed" if status == "failed" else "waiting", note=note, request_id="6a0c5e2f-1b2c-4d3e"
+            factories.change(
+                step, status="failed" if status == "failed" else "waiting", note=note, request_id="6a0c5e2f-1b2c-4d3e"
             )
     Operation.objects.filter(pk=operation.pk).update(
         status=ends.get(status, "waiting"),

@@ -235,7 +235,7 @@ def test_what_the_script_says_instead_of_put_first_does_not_touch_the_buttons(
     stage: Stage, contexts: dict[Scheme, BrowserContext]
 ) -> None:
     scene = next(scene for scene in STAFF if scene.name == "operation-in-line")
-    Operation.objects.filter(pk=stage.operations["in-line"].pk).update(lane=Operation.Lane.BULK)
+    Operation.objects.filter(pk=stage.operations["in-line"].pk).update(priority=Operation.Priority.BULK)
     for found in opened(stage, scene, contexts["light"]):
         said = found.page.get_by_text("You look at it, so it goes before the rest").bounding_box()
         button = found.page.get_by_role("link", name="Cancel").bounding_box()

@@ -18,7 +18,7 @@ def request_bulk(count: int, tenants: int) -> Any:
     for model in models:
         control.empty_quota(model.provider.tenant.client_id, model.provider.tenant.tenant_id)
     job = pressing_again(lambda: bulk.request(chosen, actor=audit.SYSTEM))
-    tasks.feed_bulk_jobs.apply_async()  # as the admin does once the job is committed
+    tasks.start_bulk_operations.apply_async()  # as the admin does once the job is committed
     return job.pk
 
 

@@ -20,7 +20,8 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from registrations.clients.http import RemoteSession
-from registrations.services import bulk, operations, outcomes, walking
+from registrations.engine import runner, transitions
+from registrations.services import bulk
 from tests.chaos.subjects import AFTER_TURN
 
 DIRECTORY = "CHAOS_DIRECTORY"
@@ -88,13 +89,13 @@ _current: Watch | None = None
 def install(directory: Path) -> None:
     """Watch every turn of this process from now on."""
     _watch_turns(directory)
-    attempt, close = walking._attempt, outcomes.close
+    attempt, close = runner._attempt, transitions.close
     send, commit = RemoteSession.send, BaseDatabaseWrapper.commit
 
     def watched_attempt(operation: Any, step: Any, lease: Any) -> bool:
         if _current:
-            attempts = outcomes.state_of(operation, step.name)["attempts"]
-            _current.begin(step.name, again=attempts > (lease.begun == step.name))
+            attempts = operation.step(step.name).attempts
+            _current.begin(step.name, again=attempts > (lease.started_step == step.name))
         return attempt(operation, step, lease)
 
     def watched_close(operation: Any, token: str, status: str) -> None:
@@ -114,14 +115,14 @@ def install(directory: Path) -> None:
         with _current.around("commit"):
             return commit(self)
 
-    walking._attempt, outcomes.close = watched_attempt, watched_close
+    runner._attempt, transitions.close = watched_attempt, watched_close
     RemoteSession.send = watched_send  # type: ignore[method-assign]
     BaseDatabaseWrapper.commit = watched_commit  # type: ignore[method-assign]
 
 
 def _watch_turns(directory: Path) -> None:
     """Each turn by the name of its operation; what a turn means for a bulk job (it begins others) by one name for all."""
-    run, after_turn, close_when_done = walking.run, bulk.after_turn, bulk._close_when_done
+    run, after_turn, close_when_done = runner.run, bulk.after_turn, bulk._close_when_done
 
     def watched_run(operation_id: Any) -> bool:
         with _watching(directory, str(uuid.UUID(str(operation_id)))):
@@ -136,7 +137,7 @@ def _watch_turns(directory: Path) -> None:
             _current.step = f"{AFTER_TURN}, the last one"
         close_when_done(part)
 
-    walking.run = operations.run = watched_run
+    runner.run = runner.run = watched_run
     bulk.after_turn, bulk._close_when_done = watched_after_turn, watched_close_when_done
 
 

@@ -101,13 +101,11 @@ def main() -> int:
 def _pressed(together: threading.Barrier, host: str, operation_id: str, button: str) -> str:
     from django.db import connection  # noqa: PLC0415  as above
 
-    from registrations import (  # noqa: PLC0415
-        audit,
-        tasks,
-    )
+    from registrations import audit, tasks  # noqa: PLC0415
+    from registrations.engine import queue  # noqa: PLC0415
     from registrations.errors import WrongStateError  # noqa: PLC0415
     from registrations.models import Operation, UmpInstance  # noqa: PLC0415
-    from registrations.services import operations, provisioning  # noqa: PLC0415
+    from registrations.services import provisioning  # noqa: PLC0415
 
     app_name, _, domain = host.partition(".")
     instance = UmpInstance.objects.get(app_name=app_name, provider__domain=domain)
@@ -115,12 +113,12 @@ def _pressed(together: threading.Barrier, host: str, operation_id: str, button: 
     together.wait()
     try:
         if button == PROVISION:
-            tasks.ring(provisioning.request(instance, actor=audit.SYSTEM).pk)
+            tasks.enqueue(provisioning.request(instance, actor=audit.SYSTEM).pk)
         elif button == RESUME:
-            operations.resume(operation, actor=audit.SYSTEM)
-            tasks.ring(operation.pk)
+            queue.resume(operation, actor=audit.SYSTEM)
+            tasks.enqueue(operation.pk)
         else:
-            operations.cancel(operation, actor=audit.SYSTEM)
+            queue.cancel(operation, actor=audit.SYSTEM)
     except WrongStateError as refusal:
         return f"refused: {refusal}"
     except Exception as error:  # noqa: BLE001  whatever it is: somebody was told it

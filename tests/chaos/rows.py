@@ -29,7 +29,7 @@ T = TypeVar("T")
 class Provisionings:
     """Instances with a UMP each, in the seeded provider's tenant."""
 
-    lane = ""
+    priority = ""
 
     def __init__(self, count: int) -> None:
         self.model = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
@@ -56,7 +56,7 @@ class Provisionings:
 
     def request(self, number: int) -> Any:
         """Its provisioning."""
-        return provisioning.request(self.instances[number], actor=audit.SYSTEM, lane=self.lane)
+        return provisioning.request(self.instances[number], actor=audit.SYSTEM, priority=self.priority)
 
     def attend(self, operations: list[Any]) -> None:
         """Nobody is asked anything."""

@@ -92,7 +92,7 @@ class Renewals(Made):
 class Prepaid(Made):
     """In the lane of bulk jobs: the writes are paid first. Somebody removed the secret in Entra."""
 
-    lane = Operation.Lane.BULK
+    priority = Operation.Priority.BULK
 
     def disturb(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
         """A delivered secret that is gone."""
@@ -121,7 +121,7 @@ class Twins(Made):
             )
             for operation in asking.filter(next_attempt_at=None):
                 twins.decide(operation, self.choice, actor=audit.SYSTEM)
-                tasks.ring(operation.pk)
+                tasks.enqueue(operation.pk)
             time.sleep(0.2)
 
 

@@ -12,9 +12,9 @@ from onboarding.admin import needs
 from onboarding.models import Connection, Invitation
 from onboarding.services import invitations
 from registrations import audit
+from registrations.engine import queue
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, Operation
-from registrations.services import operations
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
@@ -127,7 +127,7 @@ def test_a_set_up_that_was_begun_in_time_does_not_expire(customer: Browser, invi
 
 def test_a_cancelled_set_up_is_begun_again_even_when_the_time_is_over(customer: Browser, link: str, work: Work) -> None:
     customer.authorise(customer.identify(link))
-    operations.cancel(Operation.objects.get(kind="connect"), actor=audit.SYSTEM)
+    queue.cancel(Operation.objects.get(kind="connect"), actor=audit.SYSTEM)
     over()
     customer.authorise(customer.identify(link))
     finish(work)

@@ -11,9 +11,11 @@ from onboarding.models import Connection, Invitation, Service
 from onboarding.services import connecting, invitations
 from registrations import audit
 from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
+from registrations.engine import queue
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import custody, operations
+from registrations.models.steps import reset_steps
+from registrations.services import custody
 from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
 from tests.onboarding.browser import Browser
@@ -154,7 +156,7 @@ def test_a_ump_job_that_fails_can_be_resumed(authorised: Operation, sandbox: San
     operation = worked(authorised, work)
     assert operation.status == "failed"
     assert "No licence." in operation.message
-    operations.resume(operation, actor=audit.SYSTEM)
+    queue.resume(operation, actor=audit.SYSTEM)
     assert worked(operation, work).status == "succeeded"
 
 
@@ -229,7 +231,7 @@ def test_a_connection_that_fails_gives_back_what_was_lent(
 
 
 def test_a_connection_that_is_cancelled_says_what_was_left(authorised: Operation) -> None:
-    operations.cancel(authorised, actor=audit.SYSTEM)
+    queue.cancel(authorised, actor=audit.SYSTEM)
     authorised.refresh_from_db()
     assert "could not be given back" in authorised.message
     assert Connection.objects.get().grant_removed is False
@@ -243,7 +245,7 @@ def test_a_revoked_invitation_is_not_brought_to_its_end_by_resume(
     operation = worked(authorised, work)
     assert operation.status == "failed"
     invitations.revoke(Invitation.objects.get(), actor=audit.SYSTEM)
-    operations.resume(operation, actor=audit.SYSTEM)
+    queue.resume(operation, actor=audit.SYSTEM)
     operation = worked(operation, work)
     assert operation.status == "failed"
     assert "was revoked" in operation.message
@@ -263,7 +265,7 @@ def test_a_worker_that_died_after_giving_back_does_not_ask_the_customer_again(
     authorised: Operation, work: Work
 ) -> None:
     operation = worked(authorised, work)
-    steps = operations.reopened(operation.steps, "clean_up", "find_service", "hand_over", "validation")
+    steps = reset_steps(operation.steps, "clean_up", "find_service", "hand_over", "validation")
     Operation.objects.filter(pk=operation.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
     assert worked(operation, work).status == "succeeded"
 
@@ -283,7 +285,7 @@ def test_a_ump_job_that_does_not_end_within_an_hour_is_started_again_by_resume(
     assert operation.status == "failed"
     assert first in operation.message
     sandbox.world.ump("finebak").polls_before_done = 1
-    operations.resume(operation, actor=audit.SYSTEM)
+    queue.resume(operation, actor=audit.SYSTEM)
     assert worked(operation, work).status == "succeeded"
 
 

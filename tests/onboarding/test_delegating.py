@@ -10,9 +10,9 @@ from onboarding import requirements
 from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import connecting, delegating, invitations
 from registrations.clients.entra import refresh_token_in
+from registrations.engine.lease import LeaseLostError
 from registrations.models import AuditEvent, Operation, UmpInstance
-from registrations.services import operations
-from registrations.services.leases import LeaseLostError
+from registrations.models.steps import reset_steps
 from sandbox.app import Sandbox
 from sandbox.catalogue import APPLICATION_ADMINISTRATOR
 from sandbox.model import Tenant, UmpConnection
@@ -267,6 +267,6 @@ def test_giving_back_what_was_lent_leaves_what_a_token_lives_on(
     assert "Application.ReadWrite.All" not in granted
     assert {"Group.ReadWrite.All", "user_impersonation", "offline_access"} <= granted
     first = Operation.objects.get(kind=delegating.KIND)
-    steps = operations.reopened(first.steps, "validation")
+    steps = reset_steps(first.steps, "validation")
     Operation.objects.filter(pk=first.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
     assert worked(first, work).status == "succeeded"

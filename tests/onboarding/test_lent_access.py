@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import connecting, invitations
+from registrations.engine import queue
 from registrations.models import AuditEvent, Operation, UmpInstance
-from registrations.services import operations
 from sandbox.app import Sandbox
 from sandbox.model import PermissionGrant, Tenant
 from tests import factories
@@ -199,7 +199,7 @@ def test_a_new_set_up_after_a_cancelled_one_gives_back_too(
     customer: Browser, link: str, grants: Grants, sandbox: Sandbox, work: Callable[[], None]
 ) -> None:
     customer.authorise(customer.identify(link))
-    operations.cancel(Operation.objects.get(kind="connect"), actor=OLGA)
+    queue.cancel(Operation.objects.get(kind="connect"), actor=OLGA)
     assert Connection.objects.get().grant_removed is False
     sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy.secrets_forbidden = True
     customer.authorise(customer.open("/authenticate/registration"))

@@ -7,8 +7,8 @@ import pytest
 from onboarding.models import Connection, DelegatedToken, Invitation
 from onboarding.services import invitations, using_existing
 from registrations.clients.entra import refresh_token_in
+from registrations.engine import queue
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation
-from registrations.services import operations
 from sandbox.app import Sandbox
 from sandbox.model import Tenant
 from tests.onboarding import test_delegating, test_using_existing
@@ -82,7 +82,7 @@ def test_a_new_link_leaves_a_set_up_whose_values_were_proved(
     assert tried(work).error_code == "service_missing"
     invitations.new_link(invitation, actor=OLGA)
     customers.update(taken)
-    operations.wake(Operation.objects.filter(kind=using_existing.KIND))
+    queue.wake(Operation.objects.filter(kind=using_existing.KIND))
     work()
     assert tried(work).status == "succeeded"
 
@@ -93,7 +93,7 @@ def test_a_new_link_leaves_a_set_up_whose_values_were_proved(
 def test_cancelling_a_token_set_up_forgets_the_token(customer: Browser, link: str, work: Work, contoso: Tenant) -> None:
     operation = waiting_token(customer, link, work, contoso)
     assert DelegatedToken.objects.get().cache_envelope
-    operations.cancel(operation, actor=OLGA)
+    queue.cancel(operation, actor=OLGA)
     assert DelegatedToken.objects.get().cache_envelope == ""
     assert AuditEvent.objects.filter(action="token.forgotten", subject_id=str(operation.subject_id)).count() == 1
 
@@ -155,7 +155,7 @@ def test_a_token_that_ended_while_the_service_was_missing_asks_for_another_sign_
     assert "Your part is done" in text(customer.open("/authenticate/progress"))
     sandbox.world.state.refresh_tokens.clear()
     customers.update(taken)
-    operations.wake([operation])
+    queue.wake([operation])
     work()
     operation.refresh_from_db()
     assert (operation.waits_for, operation.error_code) == ("customer", "AADSTS70000")
@@ -171,7 +171,7 @@ def test_a_token_that_ended_after_it_was_handed_over_asks_for_another_sign_in(
 ) -> None:
     operation = unusable_by_the_ump(customer, link, work, sandbox)
     sandbox.world.state.refresh_tokens.clear()
-    operations.resume(operation, actor=OLGA)
+    queue.resume(operation, actor=OLGA)
     operation = test_delegating.worked(operation, work)
     assert (operation.waits_for, operation.error_code) == ("customer", "AADSTS70000")
     page = customer.open("/authenticate/progress")
@@ -184,7 +184,7 @@ def test_resuming_hands_a_fresh_token_over_where_the_ump_could_not_use_the_old_o
 ) -> None:
     operation = unusable_by_the_ump(customer, link, work, sandbox)
     test_delegating.held(sandbox).refresh_token = "ended"
-    operations.resume(operation, actor=OLGA)
+    queue.resume(operation, actor=OLGA)
     assert test_delegating.worked(operation, work).status == "succeeded"
     cache = DelegatedToken.objects.get().unseal("cache_envelope")
     assert test_delegating.held(sandbox).refresh_token == refresh_token_in(cache)
@@ -206,7 +206,7 @@ def test_a_token_set_up_that_was_cancelled_after_the_customers_part_begins_anew(
     customers = sandbox.world.ump("finebak").customers
     taken = dict(customers)
     customers.clear()
-    operations.cancel(test_delegating.worked(authorise(customer, link), work), actor=OLGA)
+    queue.cancel(test_delegating.worked(authorise(customer, link), work), actor=OLGA)
     customers.update(taken)
     page = customer.open("/authenticate/progress")
     assert "has cancelled the set-up" in text(page)
@@ -225,7 +225,7 @@ def test_a_kept_set_up_that_was_cancelled_forgets_the_secret_and_takes_values_ag
     taken = dict(customers)
     customers.clear()
     enter(customer, link, own.values)
-    operations.cancel(tried(work), actor=OLGA)
+    queue.cancel(tried(work), actor=OLGA)
     secret = ClientSecret.objects.get(registration__managed=False)
     assert (secret.status, secret.envelope) == ("removed", "")
     assert AuditEvent.objects.filter(action="secret.forgotten").count() == 1

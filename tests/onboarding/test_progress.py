@@ -10,8 +10,8 @@ from onboarding.explanations import explain, set_up
 from onboarding.models import Connection
 from onboarding.services import connecting
 from registrations import audit
+from registrations.engine import queue
 from registrations.models import Operation
-from registrations.services import operations
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
 from tests.onboarding.test_wizard import CARLA, finish, text
@@ -54,7 +54,7 @@ def test_a_refused_step_asks_about_the_role(customer: Browser, link: str, sandbo
     work()
     operation = Operation.objects.get(kind=connecting.KIND)
     for step in operation.steps:
-        step["refused_at"] = (timezone.now() - timedelta(minutes=6)).isoformat()  # longer than a grant is copied
+        step.refused_at = timezone.now() - timedelta(minutes=6)  # longer than a grant is copied
     Operation.objects.update(next_attempt_at=timezone.now(), steps=operation.steps)
     work()
     shown(customer, "lacks a role or permission")
@@ -72,7 +72,7 @@ def test_any_other_failure_names_the_step_and_no_more(
 
 def test_a_set_up_that_staff_cancelled_says_who_did(customer: Browser, link: str) -> None:
     customer.authorise(customer.identify(link))
-    operations.cancel(Operation.objects.get(kind=connecting.KIND), actor=audit.SYSTEM)
+    queue.cancel(Operation.objects.get(kind=connecting.KIND), actor=audit.SYSTEM)
     assert "could not be given back" in shown(customer, "Finebak has cancelled the set-up")
 
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from onboarding.models import Connection, DelegatedToken, Invitation
 from onboarding.services import arrivals, connecting, delegating, invitations
+from registrations.engine import queue
 from registrations.models import Operation, UmpInstance
-from registrations.services import operations
 from sandbox.app import Sandbox
 from sandbox.catalogue import GLOBAL_ADMINISTRATOR
 from sandbox.model import Tenant
@@ -209,7 +209,7 @@ def test_the_end_page_names_who_gave_the_token_and_not_who_looked(
     identify(stale, link, GERTA)
     assert Connection.objects.get().admin_username == TILDA
     ump.client_secret = working
-    operations.resume(operation, actor=OLGA)
+    queue.resume(operation, actor=OLGA)
     assert worked(operation, work).status == "succeeded"
     Connection.objects.update(admin_name="Gerta", admin_username=GERTA)
     page = text(customer.open("/authenticate/progress", follow=True))

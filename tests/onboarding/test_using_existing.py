@@ -15,9 +15,11 @@ from onboarding.models import Connection, ConnectionWay, Invitation
 from onboarding.services import invitations, using_existing
 from registrations import audit
 from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
+from registrations.engine import checkpoints
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation
-from registrations.services import client_secrets, operations
+from registrations.models.steps import reset_steps
+from registrations.services import client_secrets
 from sandbox import directory
 from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
@@ -223,7 +225,7 @@ def test_values_are_forgotten_after_a_day(customer: Browser, link: str, bare: Ow
     enter(customer, link, bare.values)
     waiting = worked(work)
     Operation.objects.filter(pk=waiting.pk).update(credential_expires_at=timezone.now(), next_attempt_at=timezone.now())
-    operations.forget_expired_credentials()
+    checkpoints.delete_expired_credentials()
     assert (worked(work).status, worked(work).error_code) == ("failed", "values_forgotten")
     assert "Enter the values again" in text(customer.open("/authenticate/progress"))
 
@@ -281,7 +283,7 @@ def test_a_wrong_secret_is_told_after_a_minute_and_forgotten(
     operation = worked(work)
     assert (operation.status, operation.error_code, operation.credential_envelope) == ("failed", "AADSTS7000215", "")
     assert operation.current_step is not None
-    assert operation.current_step["request_id"]
+    assert operation.current_step.request_id
     page = text(customer.open("/authenticate/progress"))
     assert "Copy the secret&#x27;s value, not its ID" in page
     assert f'href="{link}/existing"' in page
@@ -401,7 +403,7 @@ def test_a_worker_that_dies_after_keeping_the_secret_keeps_it_once(
 ) -> None:
     enter(customer, link, own.values)
     operation = worked(work)
-    steps = operations.reopened(operation.steps, "keep", "find_service", "hand_over", "validation")
+    steps = reset_steps(operation.steps, "keep", "find_service", "hand_over", "validation")
     Operation.objects.filter(pk=operation.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
     assert worked(work).status == "succeeded"
     assert AppRegistration.objects.filter(managed=False).count() == 1
@@ -428,7 +430,7 @@ def test_a_trial_that_breaks_is_told_without_the_staffs_sentences(
     customer: Browser, link: str, own: Own, work: Work
 ) -> None:
     enter(customer, link, own.values)
-    Operation.objects.update(status="failed", error_code="", message="Look at what it needs, then resume.")
+    Operation.objects.update(status="failed", error_code="", message="Fix the cause, then resume.")
     page = text(customer.open("/authenticate/progress"))
     assert "The values could not be tried to the end" in page
     assert "then resume" not in page

@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from registrations import audit, tasks
+from registrations.engine import queue
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, BulkItem, BulkJob, BulkPart, Operation, UmpInstance
-from registrations.services import bulk, operations, provisioning
+from registrations.services import bulk, provisioning
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -47,7 +48,7 @@ def test_only_so_many_are_at_work_and_the_next_begins_when_one_ends(part: BulkPa
     assert bulk.feed() == []
     operation = part.items.live()[0].operation
     assert operation is not None
-    assert operation.lane == "bulk"
+    assert operation.priority == "bulk"
     end(part, 1)
     ended = Operation.objects.get(status="succeeded")
     assert len(bulk.after_turn(ended.pk)) == 1
@@ -132,8 +133,8 @@ def test_a_host_that_is_longer_than_its_label_is_provisioned_all_the_same() -> N
 
 
 def test_an_operation_of_no_job_feeds_none(part: BulkPart) -> None:
-    operation = operations.request("check_tenant", part.tenant, actor=OLGA)
-    operations.cancel(operation, actor=OLGA)
+    operation = queue.request("check_tenant", part.tenant, actor=OLGA)
+    queue.cancel(operation, actor=OLGA)
     assert bulk.after_turn(operation.pk) == []
 
 
@@ -211,7 +212,7 @@ def test_what_a_person_resumes_after_its_part_was_cancelled_goes_on(part: BulkPa
     bulk.cancel(part, actor=OLGA)
     Operation.objects.filter(pk=at_work).update(status="failed", lease="", leased_until=None)
     tasks.sweep()
-    operations.resume(Operation.objects.get(pk=at_work), actor=OLGA)
+    queue.resume(Operation.objects.get(pk=at_work), actor=OLGA)
     tasks.sweep()
     assert Operation.objects.get(pk=at_work).status == "queued"
 
@@ -221,7 +222,7 @@ def test_what_a_person_resumes_before_the_sweep_came_goes_on_too(part: BulkPart,
     Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
     bulk.cancel(part, actor=OLGA)
     Operation.objects.filter(pk=at_work).update(status="failed", lease="", leased_until=None)
-    operations.resume(Operation.objects.get(pk=at_work), actor=OLGA)
+    queue.resume(Operation.objects.get(pk=at_work), actor=OLGA)
     tasks.sweep()
     assert Operation.objects.get(pk=at_work).status == "queued"
 
@@ -399,11 +400,11 @@ def test_whoever_looks_at_one_of_many_puts_it_first(
     assert auditor_client.post(address).status_code == 403
     operator_client.get(address)
     operation.refresh_from_db()
-    assert operation.lane == "bulk"
+    assert operation.priority == "bulk"
     with django_capture_on_commit_callbacks(execute=True):
         answer = operator_client.post(address, headers={"X-Asked-By-Script": "1"})
     operation.refresh_from_db()
-    assert (answer.status_code, operation.lane, rung) == (204, "interactive", [str(operation.pk)])
+    assert (answer.status_code, operation.priority, rung) == (204, "interactive", [str(operation.pk)])
     assert address not in operator_client.get(page).content.decode()
 
 

@@ -265,19 +265,17 @@ def test_an_address_of_a_delivered_instance_is_not_changed_by_a_file(sandbox: Sa
 def test_provision_and_wait_works_where_no_worker_does(
     run: Run, sandbox: Sandbox, portal: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registrations.tasks.ring", lambda operation_id: False)
+    monkeypatch.setattr("registrations.tasks.enqueue", lambda operation_id: False)
     instance = factories.make_instance(sandbox)
     lines = run("provision", instance.host, "--wait")
-    assert [line["step"] for line in lines if "step" in line] == [
-        step["name"] for step in Operation.objects.get().steps
-    ]
+    assert [line["step"] for line in lines if "step" in line] == [step.name for step in Operation.objects.get().steps]
     assert lines[-1]["status"] == "succeeded"
 
 
 def test_provision_and_wait_fails_where_the_operation_fails(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registrations.tasks.ring", lambda operation_id: False)
+    monkeypatch.setattr("registrations.tasks.enqueue", lambda operation_id: False)
     instance = factories.make_instance(sandbox)
     sandbox.world.ump("finebak").lacks_contract_api = True
     with pytest.raises(CommandError, match=instance.host):

@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from registrations import audit
 from registrations.clients.graph.client import GraphClient
+from registrations.engine import queue, registry, runner
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, EntraTenant, Operation
-from registrations.services import client_secrets, kinds, operations, registering
+from registrations.services import client_secrets, registering
 from tests import factories
 from tests.registrations.model_of_entra import FATES, KilledError, ModelOfEntra
 
@@ -27,7 +28,7 @@ FOREIGN = {"keyId": "f0000000-0000-4000-8000-000000000000", "displayName": "by h
 def forget_the_kind() -> Iterator[None]:
     """Other tests ask which kinds there are."""
     yield
-    kinds.known.pop("model", None)
+    registry.kinds.pop("model", None)
 
 
 class Engine(RuleBasedStateMachine):
@@ -45,13 +46,13 @@ class Engine(RuleBasedStateMachine):
             tenant_id=tenant.tenant_id, unique_name=NAME, display_name="model"
         )
         steps = (
-            kinds.Step("application", "Application", self._application),
-            kinds.Step("principal", "Principal", self._principal),
-            kinds.Step("secret", "Secret", self._secret),
-            kinds.Step("strays", "Strays", self._strays),
+            registry.Step("application", "Application", self._application),
+            registry.Step("principal", "Principal", self._principal),
+            registry.Step("secret", "Secret", self._secret),
+            registry.Step("strays", "Strays", self._strays),
         )
-        kinds.register(kinds.Kind("model", "Model", steps, EntraTenant, lambda _: None, lambda _: None))
-        self.operation = operations.request("model", tenant, actor=audit.SYSTEM)
+        registry.register(registry.Kind("model", "Model", steps, EntraTenant, lambda _: None, lambda _: None))
+        self.operation = queue.request("model", tenant, actor=audit.SYSTEM)
         self.steps = [step.name for step in steps]
 
     @rule(fates=st.lists(st.sampled_from(FATES), max_size=8))
@@ -86,7 +87,7 @@ class Engine(RuleBasedStateMachine):
         """A failed operation goes on where it stopped."""
         self.operation.refresh_from_db()
         if self.operation.status == "failed":
-            operations.resume(self.operation, actor=audit.SYSTEM)
+            queue.resume(self.operation, actor=audit.SYSTEM)
 
     @invariant()
     def there_is_one_application_at_most(self) -> None:
@@ -127,7 +128,7 @@ class Engine(RuleBasedStateMachine):
 
     def _turn(self) -> None:
         try:
-            operations.run(self.operation.pk)
+            runner.run(self.operation.pk)
         except KilledError:
             return
 

@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from registrations import audit
+from registrations.engine import queue, registry, runner
 from registrations.models import EntraTenant, Operation
-from registrations.services import kinds, operations
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -21,20 +21,20 @@ def queries_of() -> Iterator[Callable[[int], int]]:
     """How many queries a worker's turn with an operation of so many steps needs."""
 
     def count(steps: int) -> int:
-        made = tuple(kinds.Step(f"step{number}", "Step", lambda _: "") for number in range(steps))
-        kinds.register(kinds.Kind("try", "Try", made, EntraTenant, lambda _: None, lambda _: None))
+        made = tuple(registry.Step(f"step{number}", "Step", lambda _: "") for number in range(steps))
+        registry.register(registry.Kind("try", "Try", made, EntraTenant, lambda _: None, lambda _: None))
         number = EntraTenant.objects.count()
         tenant = factories.make_tenant(tenant_id=f"f1eba000-0000-4000-8000-{number:012d}")
-        operation = operations.request("try", tenant, actor=audit.SYSTEM)
+        operation = queue.request("try", tenant, actor=audit.SYSTEM)
         with CaptureQueriesContext(
             connection,
         ) as seen:
-            operations.run(operation.pk)
+            runner.run(operation.pk)
         assert Operation.objects.get(pk=operation.pk).status == "succeeded"
         return len([query for query in seen.captured_queries if not query["sql"].startswith(NOT_COUNTED)])
 
     yield count
-    kinds.known.pop("try", None)
+    registry.kinds.pop("try", None)
 
 
 def test_each_step_costs_the_same_and_no_more_than_this(queries_of: Callable[[int], int]) -> None:

@@ -13,9 +13,10 @@ from django.test import Client
 from django.utils import timezone
 
 from registrations import audit, connections
+from registrations.engine import clock, queue, registry, runner, shutdown
+from registrations.engine import lease as leases
 from registrations.errors import NotYetError, RemoteUnavailableError
 from registrations.models import Operation
-from registrations.services import kinds, leases, operations, walking
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -27,21 +28,21 @@ Behaviour = Callable[[Operation], str | None]
 def begin() -> Iterator[Callable[..., Operation]]:
     """Queue an operation whose steps behave as given."""
 
-    def queue(*behaviours: Behaviour) -> Operation:
-        steps = tuple(kinds.Step(f"step{n}", f"Step {n}", run) for n, run in enumerate(behaviours))
+    def request(*behaviours: Behaviour) -> Operation:
+        steps = tuple(registry.Step(f"step{n}", f"Step {n}", run) for n, run in enumerate(behaviours))
         tenant = factories.make_tenant()
-        kinds.register(kinds.Kind("try", "Try", steps, type(tenant), lambda _: None, lambda _: None))
-        return operations.request("try", tenant, actor=audit.SYSTEM)
+        registry.register(registry.Kind("try", "Try", steps, type(tenant), lambda _: None, lambda _: None))
+        return queue.request("try", tenant, actor=audit.SYSTEM)
 
-    yield queue
-    kinds.known.pop("try", None)
+    yield request
+    registry.kinds.pop("try", None)
 
 
 @pytest.fixture
 def stopping() -> Iterator[Callable[[], None]]:
     """Tell this process to stop, as SIGTERM does, until the test is over."""
-    yield leases.stop_process
-    leases._stop_of_process.clear()
+    yield shutdown.stop_process
+    shutdown._process_stops.clear()
 
 
 def fine(operation: Operation) -> str:
@@ -49,7 +50,7 @@ def fine(operation: Operation) -> str:
 
 
 def worked_on(operation: Operation) -> Operation:
-    operations.run(operation.pk)
+    runner.run(operation.pk)
     operation.refresh_from_db()
     return operation
 
@@ -65,7 +66,7 @@ def test_a_renewal_moves_the_end_of_the_lease(begin: Callable[..., Operation]) -
     leases.Lease(operation.pk, "mine").renew()
     operation.refresh_from_db()
     assert operation.leased_until is not None
-    assert operation.leased_until > timezone.now() + leases.LEASE / 2
+    assert operation.leased_until > timezone.now() + leases.DURATION / 2
 
 
 def test_a_renewal_that_finds_another_holder_ends_every_call(begin: Callable[..., Operation]) -> None:
@@ -110,8 +111,8 @@ def test_nothing_new_begins_in_a_worker_that_stops(
 ) -> None:
     operation = begin(fine)
     stopping()
-    assert operations.run(operation.pk) is False
-    assert operations.due() == [operation.pk]
+    assert runner.run(operation.pk) is False
+    assert queue.due() == [operation.pk]
 
 
 def test_a_stop_ends_the_step_in_hand_and_queues_the_rest(
@@ -123,20 +124,20 @@ def test_a_stop_ends_the_step_in_hand_and_queues_the_rest(
 
     operation = worked_on(begin(told_to_stop, fine))
     assert (operation.status, operation.lease) == ("queued", "")
-    assert [step["status"] for step in operation.steps] == ["done", "pending"]
-    assert operations.due() == [operation.pk]
+    assert [step.status for step in operation.steps] == ["done", "pending"]
+    assert queue.due() == [operation.pk]
 
 
 def test_a_step_that_does_not_end_in_time_is_given_back_and_its_worker_writes_nothing_more(
     begin: Callable[..., Operation],
 ) -> None:
     def given_back(operation: Operation) -> str:
-        leases.Lease(operation.pk, operation.lease).give_back()
+        leases.Lease(operation.pk, operation.lease).hand_back()
         return "came too late"
 
     operation = worked_on(begin(given_back))
     assert operation.status == "queued"
-    assert operation.steps[0]["status"] == "running"
+    assert operation.steps[0].status == "running"
 
 
 def test_a_pools_process_ends_in_time_whatever_its_threads_wait_for(
@@ -144,9 +145,9 @@ def test_a_pools_process_ends_in_time_whatever_its_threads_wait_for(
 ) -> None:
     ended = threading.Event()
     monkeypatch.setattr(os, "_exit", lambda _: ended.set())
-    monkeypatch.setattr(leases, "FINISH_WITHIN", timedelta(seconds=0.1))
-    monkeypatch.setattr(leases, "GIVE_BACK_WITHIN", 0.1)
-    leases.end_in_time()
+    monkeypatch.setattr(shutdown, "FINISH_WITHIN", timedelta(seconds=0.1))
+    monkeypatch.setattr(shutdown, "HAND_BACK_WITHIN", 0.1)
+    shutdown.exit_in_time()
     ended_early = ended.wait(0.5)
     stopping()  # whatever comes: its thread must not outlive the test
     assert ended.wait(2)
@@ -156,7 +157,7 @@ def test_a_pools_process_ends_in_time_whatever_its_threads_wait_for(
 def test_a_turn_ends_after_two_minutes_and_others_get_the_worker(
     begin: Callable[..., Operation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walking, "LONGEST_TURN", timedelta(seconds=1))
+    monkeypatch.setattr(runner, "LONGEST_RUN", timedelta(seconds=1))
 
     def slow(operation: Operation) -> str:
         time.sleep(1.1)
@@ -164,7 +165,7 @@ def test_a_turn_ends_after_two_minutes_and_others_get_the_worker(
 
     operation = worked_on(begin(slow, fine))
     assert operation.status == "queued"
-    assert [step["status"] for step in operation.steps] == ["done", "pending"]
+    assert [step.status for step in operation.steps] == ["done", "pending"]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_a_clock_that_was_set_back_makes_nothing_wait_for_hours(
     time_machine.move_to(now + timedelta(hours=5), tick=True)
     operation = worked_on(begin(not_yet))
     time_machine.move_to(now, tick=True)
-    assert operations.mend_times() == 1
+    assert clock.fix_clock_skew() == 1
     operation.refresh_from_db()
     assert operation.next_attempt_at is not None
     assert operation.next_attempt_at <= now + timedelta(seconds=5)
@@ -212,7 +213,7 @@ def test_a_pause_that_microsoft_asked_for_begins_anew_after_the_clock_was_set_ba
     time_machine.move_to(now + timedelta(minutes=55), tick=True)
     operation = worked_on(begin(busy))
     time_machine.move_to(now, tick=True)
-    assert [operations.mend_times(), operations.mend_times()] == [1, 0]
+    assert [clock.fix_clock_skew(), clock.fix_clock_skew()] == [1, 0]
     operation.refresh_from_db()
     assert operation.next_attempt_at is not None
     assert timedelta(minutes=9) < operation.next_attempt_at - now < timedelta(minutes=11)
@@ -227,8 +228,8 @@ def test_a_worker_that_stops_while_the_database_is_away_ends_all_the_same(
     ended: list[int] = []
     monkeypatch.setattr(leases.Lease, "give_back", away)
     monkeypatch.setattr(os, "_exit", ended.append)
-    monkeypatch.setattr(leases, "FINISH_WITHIN", timedelta())
-    monkeypatch.setattr(leases, "is_pool_child", lambda: True)
+    monkeypatch.setattr(shutdown, "FINISH_WITHIN", timedelta())
+    monkeypatch.setattr(shutdown, "is_pool_child", lambda: True)
     stopping()
     leases.Lease(begin(fine).pk, "mine").watch()
     assert ended == [0]
@@ -236,11 +237,11 @@ def test_a_worker_that_stops_while_the_database_is_away_ends_all_the_same(
 
 def test_a_lease_written_by_a_clock_that_ran_ahead_runs_out_all_the_same(begin: Callable[..., Operation]) -> None:
     operation = begin(fine)
-    assert Operation.objects.claim(operation.pk, "dead", timezone.now() + timedelta(hours=5), leases.LEASE)
-    operations.mend_times()
+    assert Operation.objects.claim(operation.pk, "dead", timezone.now() + timedelta(hours=5), leases.DURATION)
+    clock.fix_clock_skew()
     operation.refresh_from_db()
     assert operation.leased_until is not None
-    assert operation.leased_until <= timezone.now() + leases.LEASE
+    assert operation.leased_until <= timezone.now() + leases.DURATION
 
 
 def test_an_operation_that_no_worker_takes_up_is_said_on_the_start_page(
@@ -256,8 +257,8 @@ def test_an_operation_that_no_worker_takes_up_is_said_on_the_start_page(
 def test_a_machine_whose_clock_is_not_the_databases_says_so(
     time_machine: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    leases.look_at_clock()
+    clock.check_clock()
     assert caplog.messages == []
     time_machine.move_to(timezone.now() - timedelta(seconds=90))
-    leases.look_at_clock()
+    clock.check_clock()
     assert "Set it by NTP" in caplog.text

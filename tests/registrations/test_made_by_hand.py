@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from registrations import audit, connections
 from registrations.clients.graph import client
+from registrations.engine import queue
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import operations, provisioning, twins
+from registrations.services import provisioning, twins
 from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
 from tests import factories
@@ -71,7 +72,7 @@ def again(operation: Operation, work: Work) -> Operation:
 
 
 def resumed(operation: Operation, work: Work) -> Operation:
-    operations.resume(operation, actor=OLGA)
+    queue.resume(operation, actor=OLGA)
     return again(operation, work)
 
 

@@ -10,9 +10,10 @@ from time_machine import TimeMachineFixture
 
 from registrations import audit, connections
 from registrations.clients.graph.client import GraphClient
+from registrations.engine import queue
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import custody, delivery, operations, provisioning
+from registrations.services import custody, delivery, provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
 from sandbox.seed import plant_provider
@@ -106,7 +107,7 @@ def test_a_second_request_is_refused_while_one_is_live(instance: UmpInstance) ->
 def test_an_instance_whose_provisioning_was_cancelled_is_a_draft_that_may_be_changed_and_provisioned(
     provision: Callable[..., Operation], instance: UmpInstance
 ) -> None:
-    operations.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
+    queue.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
     instance.refresh_from_db()
     assert instance.status == "draft"
     assert not custody.is_fixed(UmpInstance.objects.filter(pk=instance.pk))
@@ -120,7 +121,7 @@ def test_an_instance_that_had_failed_is_a_draft_too_once_the_next_attempt_is_can
     sandbox.world.tenant(instance.provider.tenant.tenant_id).app_role_assignments = []
     provision()
     assert instance.status == "failed"
-    operations.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
+    queue.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
     instance.refresh_from_db()
     assert instance.status == "draft"
 
@@ -128,7 +129,7 @@ def test_an_instance_that_had_failed_is_a_draft_too_once_the_next_attempt_is_can
 @pytest.mark.parametrize(("before", "after"), [("failed", "failed"), ("active", "active")])
 def test_cancelling_does_not_make_a_draft_of_what_was_delivered(instance: UmpInstance, before: str, after: str) -> None:
     UmpInstance.objects.update(status=before, delivered_at=timezone.now())
-    operations.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
+    queue.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
     instance.refresh_from_db()
     assert instance.status == after
 
@@ -268,7 +269,7 @@ def test_a_policy_that_forbids_secrets_is_named(
     sandbox.world.tenant(instance.provider.tenant.tenant_id).secret_policy.secrets_forbidden = True
     operation = provision()
     assert (operation.status, operation.error_code) == ("failed", "CredentialTypeNotAllowedAsPerAppPolicy")
-    assert "forbids client secrets" in operation.steps[0]["note"]
+    assert "forbids client secrets" in operation.steps[0].note
     assert "make an exception" in operation.message
 
 
@@ -361,7 +362,7 @@ def test_the_history_of_a_provisioning_is_complete(provision: Callable[..., Oper
     ):
         assert expected in actions
     assert audit.first_broken() is None
-    assert operations.due() == []
+    assert queue.due() == []
 
 
 def test_a_secret_that_somebody_removed_in_entra_is_replaced_and_delivered(
@@ -516,7 +517,7 @@ def test_a_ump_that_is_refused_a_secret_waits_while_the_secret_is_fresh(
     operation = again(operation, work)
     assert (operation.status, operation.error_code) == (status, code)
     if status == "failed":
-        operations.resume(operation, actor=OLGA)
+        queue.resume(operation, actor=OLGA)
     assert again(operation, work).status == "succeeded"
 
 
@@ -535,7 +536,7 @@ def test_resume_replaces_a_secret_that_is_gone_when_the_ump_tries_it(
     time_machine.move_to(timezone.now() + timedelta(minutes=11), tick=True)
     operation = again(operation, work)
     assert (operation.status, operation.error_code) == ("failed", "ump_validation")
-    operations.resume(operation, actor=OLGA)
+    queue.resume(operation, actor=OLGA)
     work()
     a_minute_of_looks(operation)
     assert again(operation, work).status == "succeeded", operation.message
@@ -611,7 +612,7 @@ def test_resume_puts_back_what_somebody_changed_in_the_ump(
     operation = provision()
     assert (operation.status, operation.error_code) == ("failed", "ump_changed")
     assert "Resume to put them back" in operation.message
-    operations.resume(operation, actor=OLGA)
+    queue.resume(operation, actor=OLGA)
     operation = again(operation, work)
     assert operation.status == "succeeded", operation.message
     ump = sandbox.world.ump("finebak")
@@ -627,7 +628,7 @@ def test_resume_after_somebody_changed_the_ump_asks_microsoft_for_nothing_new(
     somebody_changes_the_ump(sandbox, monkeypatch, client_id="")
     operation = provision()
     before = len(sandbox.calls)
-    operations.resume(operation, actor=OLGA)
+    queue.resume(operation, actor=OLGA)
     again(operation, work)
     assert [call.path for call in sandbox.calls[before:] if call.service == "graph"] == []
 
@@ -645,7 +646,7 @@ def test_a_provider_that_moved_to_another_tenant_is_provisioned_again_there(
     custody.keep_tenant_secret(moved_to, elsewhere["portal_secret"], actor=OLGA)
     provider = instance.provider
     custody.change_provider_address(provider, domain=provider.domain, tenant=moved_to, reason="Moved.", actor=OLGA)
-    operations.resume(operation, actor=OLGA)
+    queue.resume(operation, actor=OLGA)
     operation = again(operation, work)
     assert operation.status == "failed"
     assert operation.message == "The provider's tenant was changed meanwhile. Provision the instance again."

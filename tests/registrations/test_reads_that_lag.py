@@ -1,6 +1,7 @@
 """One read that lags behind, or lies, must not cost a secret that somebody uses."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,9 @@ from time_machine import TimeMachineFixture
 
 from registrations import audit
 from registrations.clients.graph.client import GraphClient
+from registrations.engine import queue
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import operations, provisioning, twins
+from registrations.services import provisioning, twins
 from sandbox.app import Sandbox
 from sandbox.model import Application
 from tests import factories
@@ -171,7 +173,7 @@ def test_a_ump_that_cannot_use_a_secret_whose_hint_is_right_gets_it_again(
     ump.client_secret = right[:3] + "cut off"
     operation = ask(instance, work)
     assert (operation.status, operation.error_code) == ("failed", "ump_validation")
-    operations.resume(operation, actor=OLGA)
+    queue.resume(operation, actor=OLGA)
     assert again(operation, work).status == "succeeded", operation.message
     assert ump.client_secret == right
 
@@ -182,7 +184,7 @@ def test_a_ump_that_refuses_the_question_casts_no_doubt_on_the_secret(
     sandbox.faults.add(service="ump", kind="status", status=400, method="POST", path="sync-app/validate", times=1)
     operation = ask(instance, work)
     assert operation.status == "failed"
-    operations.resume(operation, actor=OLGA)
+    queue.resume(operation, actor=OLGA)
     assert again(operation, work).status == "succeeded", operation.message
     assert ClientSecret.objects.get().status == "delivered"
     assert not AuditEvent.objects.filter(action="secret.doubted").exists()
@@ -197,7 +199,7 @@ def test_a_secret_that_was_doubted_in_vain_counts_as_delivered_again(
     )
     operation = ask(instance, work)
     assert (operation.status, ClientSecret.objects.get().status) == ("failed", "proven")
-    steps = [{**step, "status": "waiting"} if step["status"] == "failed" else step for step in operation.steps]
+    steps = [replace(step, status="waiting") if step.status == "failed" else step for step in operation.steps]
     # As after a worker that died before it could fail the operation.
     Operation.objects.filter(pk=operation.pk).update(status="waiting", next_attempt_at=timezone.now(), steps=steps)
     assert again(operation, work).status == "succeeded", operation.message

@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from registrations import audit
+from registrations.engine import lease, queue, transitions
 from registrations.models import AuditEvent, Operation, statements
-from registrations.services import leases, operations, outcomes
+from registrations.models.steps import StepState
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -16,15 +17,15 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def operation() -> Operation:
     """At work, under a lease."""
-    made = operations.request("check_tenant", factories.make_tenant(), actor=audit.SYSTEM)
+    made = queue.request("check_tenant", factories.make_tenant(), actor=audit.SYSTEM)
     Operation.objects.filter(pk=made.pk).update(status="running", lease="mine")
     made.refresh_from_db()
     return made
 
 
 def test_all_that_a_column_can_hold_comes_back_as_it_was(operation: Operation) -> None:
-    now, steps = timezone.now(), [{"name": "a", "note": "“quoted” \\ % %s", "attempts": 1}]
-    outcomes.write(operation, "mine", steps=steps, message="it's 100 % done", leased_until=now, next_attempt_at=None)
+    now, steps = timezone.now(), [StepState("a", "A", note="“quoted” \\ % %s", attempts=1)]
+    transitions.write(operation, "mine", steps=steps, message="it's 100 % done", leased_until=now, next_attempt_at=None)
     found = Operation.objects.get(pk=operation.pk)
     assert (found.steps, found.message, found.leased_until) == (steps, "it's 100 % done", now)
     assert found.next_attempt_at is None
@@ -37,8 +38,8 @@ def test_a_worker_that_does_not_hold_the_row_any_more_writes_nothing(
     operation: Operation, change: dict[str, str]
 ) -> None:
     Operation.objects.filter(pk=operation.pk).update(**change)
-    with pytest.raises(leases.LeaseLostError):
-        outcomes.write(operation, "mine", message="mine")
+    with pytest.raises(lease.LeaseLostError):
+        transitions.write(operation, "mine", message="mine")
     assert Operation.objects.get(pk=operation.pk).message == ""
 
 

@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from registrations import audit
+from registrations.engine import checkpoints, lease, queue, registry, run_context, runner
 from registrations.errors import NotYetError, RemoteRejectedError
 from registrations.models import AuditEvent, EntraTenant, Operation
-from registrations.services import kinds, leases, operations, provisioning, turns
+from registrations.services import provisioning
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -32,18 +33,18 @@ def run(tenant: EntraTenant) -> Iterator[Callable[..., Operation]]:
     """One turn with an operation whose steps behave as given, and the operation as it is then."""
 
     def turn(*behaviours: Behaviour, before_failing: Any = None) -> Operation:
-        steps = tuple(operations.Step(f"step{n}", f"Step {n}", each) for n, each in enumerate(behaviours))
-        kind = operations.Kind(
+        steps = tuple(registry.Step(f"step{n}", f"Step {n}", each) for n, each in enumerate(behaviours))
+        kind = registry.Kind(
             "try", "Try", steps, EntraTenant, lambda _: None, lambda _: None, before_failing=before_failing
         )
-        operations.register(kind)
-        operation = operations.request("try", tenant, actor=audit.SYSTEM)
-        operations.run(operation.pk)
+        registry.register(kind)
+        operation = queue.request("try", tenant, actor=audit.SYSTEM)
+        runner.run(operation.pk)
         operation.refresh_from_db()
         return operation
 
     yield turn
-    kinds.known.pop("try", None)
+    registry.kinds.pop("try", None)
 
 
 def rename(operation: Operation) -> str:
@@ -54,7 +55,7 @@ def rename(operation: Operation) -> str:
         tenant.update(name="Renamed")
         audit.record("tenant.renamed", actor=audit.WORKER, operation_id=operation.pk)
 
-    turns.with_the_step(write)
+    run_context.on_step_commit(write)
     assert name_now() == "Finebak"
     return "Renamed."
 
@@ -86,14 +87,14 @@ def whose_write_breaks(error: Exception) -> Behaviour:
 
     def step(operation: Operation) -> str:
         rename(operation)
-        turns.with_the_step(breaks)
+        run_context.on_step_commit(breaks)
         return ""
 
     return step
 
 
 def notes_what_is_left(operation: Operation) -> str:
-    operations.keep_notes(operation, left="nothing")
+    checkpoints.save_notes(operation, job="nothing")
     return ""
 
 
@@ -137,7 +138,7 @@ def test_a_worker_whose_lease_ran_out_by_its_own_clock_does_not_make_it_longer(r
     def late(operation: Operation) -> str:
         rename(operation)
         Operation.objects.filter(pk=operation.pk).update(leased_until=past)
-        raise leases.LeaseLostError
+        raise lease.LeaseLostError
 
     operation = run(late)
     assert (operation.status, operation.leased_until, name_now()) == ("running", past, "Finebak")
@@ -155,7 +156,7 @@ def test_a_last_step_that_waited_once_ends_without_the_words_it_waited_with(run:
     operation = run(waits_once)
     assert (operation.status, operation.message) == ("waiting", "Wait a little.")
     Operation.objects.update(next_attempt_at=timezone.now())
-    operations.run(operation.pk)
+    runner.run(operation.pk)
     operation.refresh_from_db()
     assert (operation.status, operation.message, operation.error_code) == ("succeeded", "", "")
     assert AuditEvent.objects.latest("id").after == {}
@@ -175,16 +176,16 @@ def test_the_end_of_what_cannot_be_repeated_stands_when_the_operations_end_break
         if error:
             raise error
 
-    steps = (operations.Step("mail", "Mail", send, repeatable=False),)
-    operations.register(operations.Kind("try", "Try", steps, EntraTenant, succeeded, lambda _: None))
-    operation = operations.request("try", tenant, actor=audit.SYSTEM)
-    operations.run(operation.pk)
+    steps = (registry.Step("mail", "Mail", send, repeatable=False),)
+    registry.register(registry.Kind("try", "Try", steps, EntraTenant, succeeded, lambda _: None))
+    operation = queue.request("try", tenant, actor=audit.SYSTEM)
+    runner.run(operation.pk)
     operation.refresh_from_db()
-    assert (operation.status, operation.steps[0]["status"]) == ("waiting", "done")
+    assert (operation.status, operation.steps[0].status) == ("waiting", "done")
     Operation.objects.update(next_attempt_at=timezone.now())
-    operations.run(operation.pk)
+    runner.run(operation.pk)
     operation.refresh_from_db()
-    kinds.known.pop("try")
+    registry.kinds.pop("try")
     assert (operation.status, sent) == ("succeeded", ["mail"])
 
 
@@ -212,16 +213,16 @@ def test_a_write_that_is_a_mistake_of_ours_fails_the_step_and_leaves_nothing_beh
         *after,
         before_failing=notes_what_is_left,
     )
-    assert (operation.status, operation.steps[0]["status"], name_now()) == ("failed", "failed", "Finebak")
+    assert (operation.status, operation.steps[0].status, name_now()) == ("failed", "failed", "Finebak")
     assert str(operation.pk) in operation.message
-    assert operation.notes == {"left": "nothing"}
+    assert operation.notes == {"job": "nothing"}
     assert told(operation) == ["try.requested", "try.failed"]
 
 
 def test_a_database_that_refuses_the_write_is_asked_again_later(run: Callable[..., Operation]) -> None:
     operation = run(whose_write_breaks(OperationalError("gone")))
     assert (operation.status, operation.error_code, name_now()) == ("waiting", "database", "Finebak")
-    assert operation.steps[0]["status"] == "running"
+    assert operation.steps[0].status == "running"
 
 
 def test_entries_of_a_broken_block_are_not_written() -> None:
@@ -256,7 +257,7 @@ def test_an_entry_of_a_savepoint_that_was_rolled_back_is_not_written_and_the_oth
 
 
 def test_outside_a_turn_a_write_is_made_at_once(tenant: EntraTenant) -> None:
-    turns.with_the_step(lambda: EntraTenant.objects.update(name="Renamed"))
+    run_context.on_step_commit(lambda: EntraTenant.objects.update(name="Renamed"))
     assert name_now() == "Renamed"
 
 
@@ -265,13 +266,13 @@ def test_a_registration_locks_the_chain_once_for_each_step_and_its_secret_and_as
 ) -> None:
     instance = factories.make_instance(sandbox)
     first = provisioning.request(instance, actor=audit.SYSTEM)
-    operations.run(first.pk)  # finds the tenant checked from now on
+    runner.run(first.pk)  # finds the tenant checked from now on
     Operation.objects.all().delete()
     sandbox.world.add_ump("another", instance.provider.tenant.tenant_id)
     other = factories.make_instance(sandbox, provider=instance.provider, app_name="another")
-    operation = provisioning.request(other, actor=audit.SYSTEM, lane=Operation.Lane.BULK)
+    operation = provisioning.request(other, actor=audit.SYSTEM, priority=Operation.Priority.BULK)
     with CaptureQueriesContext(connection) as seen:
-        operations.run(operation.pk)
+        runner.run(operation.pk)
     operation.refresh_from_db()
     assert operation.status == "succeeded", operation.message
     statements = [query["sql"] for query in seen.captured_queries]

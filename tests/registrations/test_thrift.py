@@ -9,14 +9,15 @@ from django.utils import timezone
 
 from registrations import audit, connections
 from registrations.clients.entra import EntraRefusedError
+from registrations.engine import queue, run_context, runner
 from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavailableError
 from registrations.models import EntraTenant, Operation, UmpInstance
-from registrations.services import checking, custody, operations, permissions, provisioning, turns
+from registrations.services import checking, custody, permissions, provisioning
 from sandbox.app import Sandbox
 from tests import factories
 
 pytestmark = pytest.mark.django_db
-BULK = Operation.Lane.BULK
+BULK = Operation.Priority.BULK
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def instance(sandbox: Sandbox) -> UmpInstance:
 def provision(instance: UmpInstance, work: Callable[[], None], portal: None) -> Callable[..., Operation]:
     """Provision once more, and the operation as it is then."""
 
-    def run(lane: str = "") -> Operation:
-        operation = provisioning.request(instance, actor=audit.SYSTEM, lane=lane)
+    def run(priority: str = "") -> Operation:
+        operation = provisioning.request(instance, actor=audit.SYSTEM, priority=priority)
         work()
         operation.refresh_from_db()
         return operation
@@ -47,10 +48,10 @@ def test_a_tenant_that_was_checked_a_moment_ago_is_not_asked_again(
 ) -> None:
     provision()
     before = asked(sandbox, "graph", "/organization")
-    again = provision(lane=BULK)
+    again = provision(priority=BULK)
     assert again.status == "succeeded"
     assert asked(sandbox, "graph", "/organization") == before == 1
-    assert "few minutes ago" in again.steps[0]["note"]
+    assert "few minutes ago" in again.steps[0].note
 
 
 def test_a_first_provisioning_reads_seven_times_and_one_of_many_only_whether_the_application_is_there(
@@ -59,13 +60,13 @@ def test_a_first_provisioning_reads_seven_times_and_one_of_many_only_whether_the
     provision()
     reads = [call for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
     assert len(reads) == 7  # docs/performance.md says so too
-    provision(lane=BULK)  # remembers the tenant's policy
+    provision(priority=BULK)  # remembers the tenant's policy
     reads = [call for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
     another = factories.make_instance(sandbox, app_name="umptoken2")
-    operation = provisioning.request(another, actor=audit.SYSTEM, lane=BULK)
+    operation = provisioning.request(another, actor=audit.SYSTEM, priority=BULK)
     work()
     operation.refresh_from_db()
-    assert operation.steps[1]["status"] == "done", operation.message
+    assert operation.steps[1].status == "done", operation.message
     again = [call for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
     asked_for = [call.path.partition("?")[0] for call in again[len(reads) :]]
     assert asked_for == [
@@ -79,10 +80,10 @@ def test_what_a_policy_says_is_asked_again_after_a_refusal(
 ) -> None:
     connections.forget_cached()
     for _ in range(2):
-        provision(lane=BULK)
+        provision(priority=BULK)
     assert asked(sandbox, "graph", "/policies/") == 1
     connections.forget_cached()  # as a refusal does
-    provision(lane=BULK)
+    provision(priority=BULK)
     assert asked(sandbox, "graph", "/policies/") == 2
 
 
@@ -90,21 +91,21 @@ def test_a_policy_that_is_tightened_during_a_bulk_job_is_read_again(
     provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox, work: Callable[[], None]
 ) -> None:
     connections.forget_cached()
-    provision(lane=BULK)
+    provision(priority=BULK)
     tenant = sandbox.world.tenant(instance.provider.tenant.tenant_id)
     with sandbox.world.lock:
         tenant.secret_policy.max_lifetime_days = 90
     another = factories.make_instance(sandbox, app_name="umptoken2")
-    operation = provisioning.request(another, actor=audit.SYSTEM, lane=BULK)
+    operation = provisioning.request(another, actor=audit.SYSTEM, priority=BULK)
     work()
     operation.refresh_from_db()
-    assert (operation.status, operation.steps[3]["name"]) == ("waiting", "secret")
+    assert (operation.status, operation.steps[3].name) == ("waiting", "secret")
     assert "changed its policy" in operation.message
     for _ in range(3):
-        operations.wake([operation])
+        queue.wake([operation])
         work()
     operation.refresh_from_db()
-    assert operation.steps[3]["status"] == "done", operation.message
+    assert operation.steps[3].status == "done", operation.message
 
 
 def test_the_second_group_of_a_ump_is_saved_on_top_of_the_answer_to_the_first(
@@ -128,7 +129,7 @@ def test_a_ump_that_somebody_changed_between_two_saves_is_read_again(
     )
     operation = provision()
     assert operation.status == "waiting"
-    operations.wake([operation])
+    queue.wake([operation])
     work()
     operation.refresh_from_db()
     assert operation.status == "succeeded", operation.message
@@ -149,7 +150,7 @@ def test_an_old_check_is_made_again(
 ) -> None:
     provision()
     EntraTenant.objects.update(**change)
-    provision(lane=BULK)
+    provision(priority=BULK)
     assert asked(sandbox, "graph", "/organization") == 2
 
 
@@ -158,7 +159,7 @@ def test_another_credential_is_checked(
 ) -> None:
     provision()
     custody.void_check(instance.provider.tenant)
-    provision(lane=BULK)
+    provision(priority=BULK)
     assert asked(sandbox, "graph", "/organization") == 2
 
 
@@ -183,8 +184,8 @@ def test_a_bulk_job_takes_its_writes_before_it_asks_anything(
 ) -> None:
     rate_limit = connections.rate_limit_of(instance.provider.tenant)
     rate_limit.throttled("POST", timedelta(seconds=1))
-    operation = provision(lane=BULK)
-    assert (operation.status, operation.error_code, operation.steps[0]["status"]) == (
+    operation = provision(priority=BULK)
+    assert (operation.status, operation.error_code, operation.steps[0].status) == (
         "waiting",
         "quota_spent",
         "pending",
@@ -201,26 +202,26 @@ def test_a_bulk_job_takes_its_writes_before_it_asks_anything(
 
 
 def test_a_step_whose_worker_died_is_not_said_to_run_while_its_operation_waits_for_quota(instance: UmpInstance) -> None:
-    operation = provisioning.request(instance, actor=audit.SYSTEM, lane=BULK)
-    operation.steps[0].update(status="running", attempts=1)
+    operation = provisioning.request(instance, actor=audit.SYSTEM, priority=BULK)
+    factories.change(operation.steps[0], status="running", attempts=1)
     past = timezone.now() - timedelta(seconds=1)
     Operation.objects.update(status="running", leased_until=past, steps=operation.steps)
     connections.rate_limit_of(instance.provider.tenant).throttled("POST", timedelta(seconds=30))
-    operations.run(operation.pk)
+    runner.run(operation.pk)
     operation.refresh_from_db()
-    assert (operation.status, operation.steps[0]["status"]) == ("waiting", "waiting")
+    assert (operation.status, operation.steps[0].status) == ("waiting", "waiting")
 
 
 def test_a_bulk_job_asks_once_for_its_own_token_and_anew_after_a_refusal(
     provision: Callable[..., Operation], sandbox: Sandbox
 ) -> None:
     connections.forget_cached()
-    provision(lane=BULK)
+    provision(priority=BULK)
     first = asked(sandbox, "entra", "/token")
-    provision(lane=BULK)
+    provision(priority=BULK)
     without_own = asked(sandbox, "entra", "/token") - first
     connections.forget_cached()
-    provision(lane=BULK)
+    provision(priority=BULK)
     assert asked(sandbox, "entra", "/token") - first - without_own == without_own + 1
 
 
@@ -270,11 +271,11 @@ def test_a_turn_reads_a_row_once_and_the_next_turn_reads_it_again() -> None:
         seen.append(1)
         return len(seen)
 
-    with turns.turn():
-        assert [turns.once("row", read), turns.once("row", read)] == [1, 1]
-    with turns.turn():
-        assert turns.once("row", read) == 2
-    assert turns.once("row", read) == 3
+    with run_context.run_context():
+        assert [run_context.cached("row", read), run_context.cached("row", read)] == [1, 1]
+    with run_context.run_context():
+        assert run_context.cached("row", read) == 2
+    assert run_context.cached("row", read) == 3
 
 
 def test_discovery_is_asked_for_once_and_what_is_refused_each_time(sandbox: Sandbox, instance: UmpInstance) -> None:
@@ -378,4 +379,4 @@ def test_a_429_of_a_umps_own_application_stops_nobody_elses(
     assert (operation.status, operation.error_code) == ("waiting", "quota_spent")
     current = operation.current_step
     assert current is not None
-    assert current["name"] == "sync_app"
+    assert current.name == "sync_app"

@@ -49,7 +49,7 @@ class Command(BaseCommand):
                 invitation = _invite(options)
             link = invitations.copy_link(invitation, actor=audit.COMMAND_LINE)
             if options["send"]:
-                tasks.ring(invitations.send(invitation, actor=audit.COMMAND_LINE).pk)
+                tasks.enqueue(invitations.send(invitation, actor=audit.COMMAND_LINE).pk)
         except ValidationError as error:
             raise CommandError(_sentences(error)) from error
         except WrongStateError as error:

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from registrations import audit, tasks
+from registrations import audit, engine, tasks
 from registrations.errors import WrongStateError
 from registrations.management.reporting import ReportingCommand
 from registrations.models import Operation, UmpInstance
-from registrations.services import operations, provisioning
+from registrations.services import provisioning
 
 POLL_SECONDS = 0.25
 WORKER_SECONDS = 5.0  # how long a due operation is left to the workers before this command works on it itself
@@ -46,7 +46,7 @@ class Command(ReportingCommand):
     def _start(self, instance: UmpInstance, *, adopt: bool) -> Operation:
         try:
             operation = provisioning.request(instance, actor=audit.COMMAND_LINE, adopt_existing=adopt)
-            self.workers_hear = tasks.ring(operation.pk)
+            self.workers_hear = tasks.enqueue(operation.pk)
             said = "queued" if self.workers_hear else "queued; the broker cannot be reached, a worker will find it"
         except WrongStateError:
             live = Operation.objects.live().filter(subject_id=instance.pk, kind=provisioning.KIND).first()
@@ -80,25 +80,25 @@ class Command(ReportingCommand):
             time.sleep(POLL_SECONDS)
 
     def _work_if_nobody_does(self, operation: Operation, due_since: float | None) -> float | None:
-        if operation.pk not in operations.due():
+        if operation.pk not in engine.due():
             return None
         now = time.monotonic()
         due_since = due_since or now
         if self.workers_hear and now - due_since < WORKER_SECONDS:
             return due_since
-        operations.run(operation.pk)
+        engine.run(operation.pk)
         return None
 
     def _tell(self, operation: Operation, told: set[str]) -> None:
         for step in operation.steps:
-            if step["status"] == "done" and step["name"] not in told:
-                told.add(step["name"])
+            if step.status == "done" and step.name not in told:
+                told.add(step.name)
                 self.report(
-                    f"  done  {step['title']}. {step['note']}",
+                    f"  done  {step.title}. {step.note}",
                     host=operation.subject_label,
-                    step=step["name"],
+                    step=step.name,
                     status="done",
-                    note=step["note"],
+                    note=step.note,
                 )
 
     def _tell_end(self, operation: Operation) -> bool:

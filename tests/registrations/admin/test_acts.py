@@ -7,8 +7,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from registrations.engine import queue
 from registrations.models import AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import operations, provisioning
+from registrations.services import provisioning
 from sandbox.app import Sandbox
 from tests import factories
 from tests.registrations.admin.conftest import OLGA, page_of
@@ -182,7 +183,7 @@ def test_a_lost_secret_is_replaced(operator_client: Client, waiting: Operation, 
     assert "Make another secret" in operator_client.get(page_of(waiting, "hand_over")).content.decode()
     operator_client.post(page_of(waiting, "new_secret"))
     for _ in range(5):
-        operations.wake(Operation.objects.filter(pk=waiting.pk))
+        queue.wake(Operation.objects.filter(pk=waiting.pk))
         work()
     shown = operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD}).content.decode()
     assert ClientSecret.objects.exclude(pk=lost.pk).get(status__in=ClientSecret.LIVE).unseal("envelope") in shown

@@ -11,8 +11,10 @@ from django.utils import timezone
 from onboarding.models import Connection
 from onboarding.services import connecting, invitations
 from registrations.admin.addresses import AddressAdmin
+from registrations.engine import queue
 from registrations.models import AuditEvent, EntraTenant, Operation, UmpInstance
-from registrations.services import operations, provisioning
+from registrations.models.notes import INSTANCE_NOTE
+from registrations.services import provisioning
 from sandbox.app import Sandbox
 from tests import factories
 from tests.registrations.admin.conftest import OLGA, form_values, page_of
@@ -39,7 +41,7 @@ def begin_connecting(instance: UmpInstance) -> None:
         actor=OLGA,
     )
     row = Connection.objects.create(invitation=invitation, admin_object_id=str(invitation.pk), admin_name="Carla")
-    operations.request(connecting.KIND, row, actor=OLGA, notes={operations.INSTANCE_NOTE: str(instance.pk)})
+    queue.request(connecting.KIND, row, actor=OLGA, notes={INSTANCE_NOTE: str(instance.pk)})
 
 
 @pytest.mark.parametrize("begin", [begin_first_provisioning, begin_connecting])

@@ -8,8 +8,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from registrations.engine import queue
 from registrations.models import Operation, UmpInstance
-from registrations.services import operations, provisioning
+from registrations.services import provisioning
+from tests import factories
 from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db
@@ -20,8 +22,8 @@ ASKED = "Restore it, or delete it for good and let another be made."
 def operation(instance: UmpInstance) -> Operation:
     """A provisioning that waits for a decision of staff at its second step."""
     made = provisioning.request(instance, actor=OLGA)
-    made.steps[0].update(status="done", note="Finebak has what it needs.")
-    made.steps[1].update(status="waiting", note=ASKED)
+    factories.change(made.steps[0], status="done", note="Finebak has what it needs.")
+    factories.change(made.steps[1], status="waiting", note=ASKED)
     stand(
         made,
         status="waiting",
@@ -63,7 +65,7 @@ def test_code_and_end_stand_in_the_part_that_updates_itself(operator_client: Cli
 def test_nothing_of_an_earlier_wait_is_shown_once_it_goes_on(
     operator_client: Client, operation: Operation, status: str
 ) -> None:
-    operation.steps[1].update(status="running", note="")
+    factories.change(operation.steps[1], status="running", note="")
     stand(operation, status=status, waits_for="", steps=operation.steps)
     page = shown(operator_client, page_of(operation))
     assert ASKED not in page
@@ -90,7 +92,7 @@ def test_one_sentence_stands_once_and_the_notes_of_other_steps_stay(
 ) -> None:
     assert live(operator_client, operation).count(ASKED) == 1
     assert "Finebak has what it needs." in live(operator_client, operation)
-    operation.steps[1].update(status="failed")
+    factories.change(operation.steps[1], status="failed")
     stand(
         operation, status="failed", waits_for="", message=f"{ASKED} What was lent is given back.", steps=operation.steps
     )
@@ -98,7 +100,7 @@ def test_one_sentence_stands_once_and_the_notes_of_other_steps_stay(
 
 
 def test_a_note_that_says_something_else_stays(operator_client: Client, operation: Operation) -> None:
-    operation.steps[1].update(note="Microsoft was asked twice.")
+    factories.change(operation.steps[1], note="Microsoft was asked twice.")
     stand(operation, steps=operation.steps)
     assert "Microsoft was asked twice." in live(operator_client, operation)
 
@@ -107,7 +109,7 @@ def test_a_cancelled_operation_looks_ended_and_says_by_whom(operator_client: Cli
     assert "step-waiting" in live(operator_client, operation)
     operator_client.post(page_of(operation, "cancel"))
     page = live(operator_client, operation)
-    assert "Cancelled by Olga Operator. What was made stays." in page
+    assert "Cancelled by Olga Operator. What was created stays." in page
     assert "step-cancelled" in page
     assert "Waiting" not in page
     assert ASKED not in page
@@ -130,7 +132,7 @@ def test_resume_is_the_main_button_only_where_it_does_not_go_on_by_itself(
 def test_a_cancelled_provisioning_raises_no_alarm_and_leaves_a_draft(
     operator_client: Client, instance: UmpInstance, operation: Operation
 ) -> None:
-    operations.cancel(operation, actor=OLGA)
+    queue.cancel(operation, actor=OLGA)
     start = shown(operator_client, "/admin/")
     assert "Instances whose provisioning failed" not in start
     assert "Instances that are not provisioned yet" in start

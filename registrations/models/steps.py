@@ -1,0 +1,96 @@
+"""The steps of an operation as its row keeps them: a JSON list in the column, typed objects everywhere else."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models.fields.json import KeyTransform
+
+
+class StepStatus(models.TextChoices):
+    """Where one step of an operation stands."""
+
+    PENDING = "pending", "Pending"
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Waiting"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+@dataclass(slots=True)
+class StepState:
+    """One step on an operation's row. The field names are the keys in the stored JSON."""
+
+    name: str
+    title: str
+    status: str = StepStatus.PENDING
+    attempts: int = 0
+    started_at: datetime | None = None  # of the first attempt that counts
+    ended_at: datetime | None = None
+    note: str = ""  # for people
+    request_id: str = ""  # of the remote service's last refusal
+    uncounted: int = 0  # seconds since `started_at` in which nothing could be tried
+    refused_at: datetime | None = None  # when a permission was refused first
+    waits_since: datetime | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of it is left to do."""
+        return self.status == StepStatus.DONE
+
+    def reset(self) -> None:
+        """Back to pending, as if nobody had tried it."""
+        fresh = StepState(self.name, self.title, request_id=self.request_id)
+        for each in fields(self):
+            setattr(self, each.name, getattr(fresh, each.name))
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which the row keeps it."""
+        found = {each: getattr(self, each) for each in KEYS}
+        return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in found.items()}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "StepState":
+        """The state that a row keeps; keys that another version wrote are left out."""
+        known = {key: kept[key] for key in KEYS if key in kept}
+        for key in INSTANTS:
+            if known.get(key):
+                known[key] = datetime.fromisoformat(known[key])
+        return cls(**known)
+
+
+KEYS = tuple(each.name for each in fields(StepState))
+INSTANTS = ("started_at", "ended_at", "refused_at", "waits_since")
+
+if TYPE_CHECKING:  # Django's fields are generic to the type checker only
+    Steps = models.JSONField[list[StepState], list[StepState]]
+else:
+    Steps = models.JSONField
+
+
+class StepsField(Steps):
+    """A JSON column whose value is a list of `StepState`."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Typed steps; a part of the JSON that a look-up asked for stays as it is."""
+        kept = super().from_db_value(value, expression, connection)
+        if isinstance(expression, KeyTransform) or not isinstance(kept, list):
+            return kept
+        return [StepState.from_json(step) for step in kept]
+
+    def get_prep_value(self, value: Any) -> Any:
+        """The JSON form."""
+        if isinstance(value, list):
+            value = [step.as_json() if isinstance(step, StepState) else step for step in value]
+        return super().get_prep_value(value)
+
+
+def reset_steps(steps: Iterable[StepState], *names: str) -> list[StepState]:
+    """The same steps; those with these names are to be done again."""
+    kept = list(steps)
+    for step in kept:
+        if step.name in names:
+            step.reset()
+    return kept
