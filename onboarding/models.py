@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from onboarding.names import validate_registration_name, validate_short_name
 from registrations.models import AppRegistration, UmpInstance
-from registrations.models.fields import EnvelopeField, GuidField, Sealing
+from registrations.models.fields import EncryptedModel, EnvelopeField, GuidField
 
 
-class Customer(Sealing):
+class Customer(EncryptedModel):
     """An organisation: one Microsoft 365 tenant."""
 
     name = models.CharField(max_length=120)
@@ -26,7 +26,7 @@ class Customer(Sealing):
         return self.name
 
 
-class Service(Sealing):
+class Service(EncryptedModel):
     """A phone service of a customer on one UMP instance."""
 
     class Type(models.TextChoices):
@@ -68,7 +68,7 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
         return self.filter(begun | Q(status__in=Invitation.UNBEGUN, expires_at__gt=now))
 
 
-class Invitation(Sealing):
+class Invitation(EncryptedModel):
     """An invitation of a service: the link that one customer's administrator gets."""
 
     class Status(models.TextChoices):
@@ -145,7 +145,7 @@ class ConnectionWay(models.TextChoices):
     TOKEN = "token", "Delegated token"
 
 
-class SignIn(Sealing):
+class SignIn(EncryptedModel):
     """One trip to Microsoft's sign-in page: bound to a one-time state and to the browser that started it."""
 
     class Purpose(models.TextChoices):
@@ -181,7 +181,7 @@ class SignIn(Sealing):
         default_permissions = ("view",)
 
 
-class Connection(Sealing):
+class Connection(EncryptedModel):
     """What the wizard achieves for one invitation: access to the customer's tenant, handed over to the UMP.
 
     Who the administrator is stays empty where nobody signed in: an existing registration is proved by its own token.
@@ -215,7 +215,7 @@ class Connection(Sealing):
         return f"Connection of {self.invitation.service}"
 
 
-class DelegatedToken(Sealing):
+class DelegatedToken(EncryptedModel):
     """The token by which a connection works in one person's name: MSAL's cache, sealed, with its refresh token."""
 
     connection = models.OneToOneField(Connection, on_delete=models.PROTECT, related_name="token")

@@ -12,7 +12,7 @@ class RegistrationsConfig(AppConfig):
     def ready(self) -> None:
         """Registration happens once, when every app is loaded."""
         from registrations import checks  # noqa: F401
-        from registrations.services import checking, provisioning
+        from registrations.services import provisioning, tenant_check
 
         provisioning.register()
-        checking.register()
+        tenant_check.register()

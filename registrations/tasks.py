@@ -12,8 +12,9 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from registrations import engine
+from registrations.auth import throttle
 from registrations.models import Operation
-from registrations.services import bulk, sign_in
+from registrations.services import bulk_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def run(operation_id: str) -> None:
     """Run one operation until it ends or must wait; enqueue it again if the wait is short."""
     if not engine.run(operation_id):
         return  # another worker has it, and enqueues it again: messages must not multiply
-    started = bulk.after_turn(operation_id)
+    started = bulk_jobs.after_run(operation_id)
     wait = engine.wait_of(operation_id)
     if wait is not None and wait <= SOON:
         enqueue(operation_id, after=wait)
@@ -45,14 +46,14 @@ def sweep() -> None:
     priorities = engine.priorities_of(due)
     for operation_id in due:
         enqueue(operation_id, priority=priorities.get(operation_id, ""))
-    bulk.settle_cancelled()
-    _enqueue_bulk(bulk.feed())
+    bulk_jobs.finish_cancelled()
+    _enqueue_bulk(bulk_jobs.start_next())
 
 
 @shared_task(name="registrations.tasks.feed_bulk_jobs")
 def start_bulk_operations() -> None:
     """Start as many operations of bulk jobs as there is room for."""
-    _enqueue_bulk(bulk.feed())
+    _enqueue_bulk(bulk_jobs.start_next())
 
 
 @shared_task(name="registrations.tasks.forget_expired_credentials")
@@ -64,7 +65,7 @@ def delete_expired_credentials() -> None:
 @shared_task(name="registrations.tasks.forget_old_password_tries")
 def delete_old_login_attempts() -> None:
     """Delete login attempts that the throttle does not count any more."""
-    sign_in.forget_old_tries()
+    throttle.delete_old_attempts()
 
 
 def enqueue(operation_id: Any, after: timedelta = timedelta(), priority: str = "") -> bool:

@@ -16,7 +16,7 @@ LOOKS: dict[str, Any] = {
     ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "LOGIN": {"form": "registrations.forms.SignInForm"},
+    "LOGIN": {"form": "registrations.auth.forms.SignInForm"},
     "DASHBOARD_CALLBACK": "onboarding.admin.start_page.context",
     "STYLES": [lambda request: static("registrations/admin.css")],
     "SCRIPTS": [lambda request: static("registrations/admin.js")],

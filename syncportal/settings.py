@@ -216,7 +216,7 @@ TEMPLATES = [
 ]
 
 # --- Sign-in, sessions, cookies: host-only, never over plain http but for *.localhost, which browsers trust ---------
-AUTHENTICATION_BACKENDS = ["registrations.services.sign_in.ThrottledBackend"]
+AUTHENTICATION_BACKENDS = ["registrations.auth.backend.ThrottledBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",

@@ -6,8 +6,8 @@ from django.views.generic import RedirectView
 
 from registrations.admin import staff
 
-handler403 = "registrations.admin.refusals.forbidden"
-handler404 = "registrations.admin.refusals.not_found"
+handler403 = "registrations.admin.error_pages.forbidden"
+handler404 = "registrations.admin.error_pages.not_found"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     # Django's own page for it, with an entry in the history.

@@ -8,8 +8,8 @@ from django.utils.safestring import SafeString
 
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.refusals import REFUSALS
-from registrations import elements
-from registrations.admin import steps
+from registrations import admin_html
+from registrations.admin import operation_progress
 from registrations.models import Operation
 
 SHOWN = 50
@@ -32,7 +32,7 @@ class Attempt:
     @property
     def badge(self) -> SafeString:
         """The outcome as icon, word and colour."""
-        return elements.badge(self.state, self.word)
+        return admin_html.badge(self.state, self.word)
 
     @property
     def plain(self) -> str:
@@ -87,7 +87,7 @@ def _trip(sign_in: SignIn) -> Attempt:
 def _set_up(operation: Operation) -> Attempt:
     current = operation.current_step
     return Attempt(
-        what=steps.title_of(operation),
+        what=operation_progress.title_of(operation),
         began_at=operation.created_at,
         ended_at=operation.ended_at,
         state=operation.status,

@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from onboarding.models import Connection
-from registrations import elements
-from registrations.admin import steps
+from registrations import admin_html
+from registrations.admin import operation_progress
 from registrations.admin.base import ReadOnlyAdmin
 
 
@@ -39,8 +39,8 @@ class ConnectionAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """With the newest operation, live."""
-        newest = steps.newest_of(object_id) if object_id else None
-        live = steps.describe(newest, request.user) if newest else {}
+        newest = operation_progress.newest_of(object_id) if object_id else None
+        live = operation_progress.describe(newest, request.user) if newest else {}
         return super().changeform_view(request, object_id, form_url, {**live, **(extra_context or {})})
 
     @admin.display(description="Service", ordering="invitation__service__full_name")
@@ -51,12 +51,12 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.display(description="State", ordering="status")
     def state(self, connection: Connection) -> SafeString:
         """The coloured state."""
-        return elements.badge(connection.status)
+        return admin_html.badge(connection.status)
 
     @admin.display(description="Connected", ordering="connected_at")
     def connected(self, connection: Connection) -> SafeString:
         """When the UMP confirmed it."""
-        return elements.moment(connection.connected_at)
+        return admin_html.moment(connection.connected_at)
 
     @admin.display(description="SyncPortal's own grant")
     def grant(self, connection: Connection) -> str:
@@ -66,4 +66,4 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.display(description="Application (client) ID")
     def application(self, connection: Connection) -> SafeString:
         """What Microsoft calls the registration."""
-        return elements.copyable(connection.registration.app_id if connection.registration else "")
+        return admin_html.copyable(connection.registration.app_id if connection.registration else "")

@@ -20,8 +20,8 @@ from onboarding.admin.invitation_forms import InvitationForm
 from onboarding.admin.service import state_of
 from onboarding.models import Connection, Invitation, Service
 from onboarding.services import invitations, left_behind
-from registrations import elements, tasks
-from registrations.admin import attention, steps
+from registrations import admin_html, tasks
+from registrations.admin import operation_progress, todo
 from registrations.admin.base import PortalAdmin, actor_of, page
 from registrations.errors import PortalError
 
@@ -45,7 +45,7 @@ class InvitationAdmin(PortalAdmin):
         "auth_url",
     )
     list_display_links = ("short_name",)
-    list_filter = (attention.need_filter(needs.INVITATIONS), "status", "email_sent", "service__instance__provider")
+    list_filter = (todo.todo_filter(needs.INVITATIONS), "status", "email_sent", "service__instance__provider")
     list_select_related = ("service__customer", "service__instance__provider")
     search_fields = ("service__short_name", "service__full_name", "it_admin_email", "m365_admin_email")
     search_help_text = "Short name, full name or e-mail"
@@ -259,8 +259,10 @@ class InvitationAdmin(PortalAdmin):
         invitation = self.get_object(request, object_id) if object_id else None
         if invitation:
             connection = Connection.objects.select_related("registration").filter(invitation=invitation).first()
-            newest = (steps.newest_of(connection.pk) if connection else None) or steps.newest_of(invitation.pk)
-            live = steps.describe(newest, request.user) if newest else {}
+            newest = (
+                operation_progress.newest_of(connection.pk) if connection else None
+            ) or operation_progress.newest_of(invitation.pk)
+            live = operation_progress.describe(newest, request.user) if newest else {}
             met = attempts.of(invitation, connection)
             extra.update(live, connection=connection, invitation=invitation, state=self.state(invitation))
             extra.update(attempts=met, for_support=attempts.for_support(invitation, met))
@@ -279,17 +281,17 @@ class InvitationAdmin(PortalAdmin):
     @admin.display(description="State", ordering="status")
     def state(self, invitation: Invitation) -> SafeString:
         """The coloured state."""
-        return elements.badge(state_of(invitation))
+        return admin_html.badge(state_of(invitation))
 
     @admin.display(description="Invitation Email", ordering="it_admin_email")
     def invitation_email(self, invitation: Invitation) -> SafeString:
         """Who got the link."""
-        return elements.email(invitation.it_admin_email)
+        return admin_html.email(invitation.it_admin_email)
 
     @admin.display(description="M365 Admin Email", ordering="m365_admin_email")
     def m365_email(self, invitation: Invitation) -> SafeString:
         """Who is asked to consent."""
-        return elements.email(invitation.m365_admin_email)
+        return admin_html.email(invitation.m365_admin_email)
 
     @admin.display(description="Email Sent", ordering="email_sent", boolean=True)
     def was_sent(self, invitation: Invitation) -> bool:
@@ -304,12 +306,12 @@ class InvitationAdmin(PortalAdmin):
     @admin.display(description="Created at", ordering="created_at")
     def created(self, invitation: Invitation) -> SafeString:
         """When it was made."""
-        return elements.moment(invitation.created_at)
+        return admin_html.moment(invitation.created_at)
 
     @admin.display(description="Expires at", ordering="expires_at")
     def expires(self, invitation: Invitation) -> SafeString:
         """When the link stops working; one that is used up or revoked opens nothing already."""
-        return elements.moment(invitation.expires_at if invitation.status in Invitation.OPEN else None)
+        return admin_html.moment(invitation.expires_at if invitation.status in Invitation.OPEN else None)
 
     @admin.display(description="Device Authenticated", ordering="authenticated_at", boolean=True)
     def device_authenticated(self, invitation: Invitation) -> bool:

@@ -5,14 +5,14 @@ from datetime import timedelta
 from django.db.models import Q
 
 from onboarding.models import Invitation
-from registrations.admin.attention import Need, Watch
+from registrations.admin.todo import Todo, TodoSource
 
 EXPIRING_WITHIN = timedelta(days=7)
 
-INVITATIONS = Watch(
+INVITATIONS = TodoSource(
     Invitation,
     (
-        Need(
+        Todo(
             "expired",
             "Invitations that expired before they were used",
             "expired",
@@ -20,7 +20,7 @@ INVITATIONS = Watch(
             "expires_at",
             lambda now: Q(status__in=Invitation.UNBEGUN, expires_at__lte=now),
         ),
-        Need(
+        Todo(
             "expiring",
             "Invitations that expire within 7 days",
             "expiring",
@@ -28,7 +28,7 @@ INVITATIONS = Watch(
             "expires_at",
             lambda now: Q(status__in=Invitation.UNBEGUN, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN),
         ),
-        Need(
+        Todo(
             "unsent",
             "Invitations that are not sent yet",
             "draft",

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from onboarding import names
 from onboarding.models import Invitation, Service
-from registrations import elements
+from registrations import admin_html
 from registrations.admin.base import PortalAdmin
 
 
@@ -73,7 +73,7 @@ class ServiceAdmin(PortalAdmin):
         service = self.get_object(request, object_id) if object_id else None
         if service:
             invitations = service.invitations.order_by("-created_at")
-            extra["invitations"] = [(each, elements.badge(state_of(each))) for each in invitations]
+            extra["invitations"] = [(each, admin_html.badge(state_of(each))) for each in invitations]
             extra["opens"] = Invitation.OPEN
             is_open = any(each.status in Invitation.OPEN and not each.is_expired for each in invitations)
             extra["may_invite"] = request.user.has_perm("onboarding.add_invitation") and not is_open
@@ -83,9 +83,9 @@ class ServiceAdmin(PortalAdmin):
     def state(self, service: Any) -> SafeString:
         """Connected, or how far its newest invitation is: another one does not undo what an earlier one achieved."""
         if service.connected:
-            return elements.badge("connected")
+            return admin_html.badge("connected")
         status = service.invitation_status
-        return elements.badge(status) if status else elements.badge("draft", "Not invited")
+        return admin_html.badge(status) if status else admin_html.badge("draft", "Not invited")
 
 
 def state_of(invitation: Invitation) -> str:

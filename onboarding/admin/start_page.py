@@ -13,16 +13,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from onboarding.admin import needs
-from registrations import elements
-from registrations.admin import attention
-from registrations.admin.attention import Need, Watch
+from registrations import admin_html
+from registrations.admin import todo
+from registrations.admin.todo import Todo, TodoSource
 from registrations.models import Operation, UmpInstance
 
 WATCHED = (
-    attention.OPERATIONS,
-    attention.INSTANCES,
-    attention.SECRETS,
-    attention.TENANTS,
+    todo.OPERATIONS,
+    todo.INSTANCES,
+    todo.SECRETS,
+    todo.TENANTS,
     needs.INVITATIONS,
 )
 SEVERITY = ["late", "failed", "missing", "expired", "waiting", "expiring", "unchecked", "draft"]
@@ -78,12 +78,12 @@ def _first_steps(request: HttpRequest) -> list[tuple[str, str]]:
     ]
 
 
-def _may_see(request: HttpRequest, watch: Watch) -> bool:
+def _may_see(request: HttpRequest, watch: TodoSource) -> bool:
     opts = watch.model._meta
     return request.user.has_perm(f"{opts.app_label}.view_{opts.model_name}")
 
 
-def _lines(watch: Watch, now: datetime) -> list[Line]:
+def _lines(watch: TodoSource, now: datetime) -> list[Line]:
     rows = watch.model._default_manager.all()
     counts = rows.aggregate(**{need.key: Count("pk", filter=need.condition(now)) for need in watch.needs})
     oldest = rows.aggregate(
@@ -92,7 +92,7 @@ def _lines(watch: Watch, now: datetime) -> list[Line]:
     return [_line(watch, need, counts[need.key], oldest.get(need.key), now) for need in watch.needs if counts[need.key]]
 
 
-def _line(watch: Watch, need: Need, count: int, oldest: datetime | None, now: datetime) -> Line:
+def _line(watch: TodoSource, need: Todo, count: int, oldest: datetime | None, now: datetime) -> Line:
     opts = watch.model._meta
     rows = watch.model._default_manager.select_related(*watch.related).filter(need.condition(now))
     names = [watch.named(row) for row in rows.order_by(need.since or "pk")[:SHOWN]]
@@ -101,7 +101,7 @@ def _line(watch: Watch, need: Need, count: int, oldest: datetime | None, now: da
         title=need.title,
         count=count,
         state=need.state,
-        badge=elements.badge(need.state),
+        badge=admin_html.badge(need.state),
         whose=", ".join(names) + more,
         since=_since(oldest, now),
         button=need.button,
@@ -112,7 +112,7 @@ def _line(watch: Watch, need: Need, count: int, oldest: datetime | None, now: da
 def _since(oldest: datetime | None, now: datetime) -> SafeString | str:
     if oldest is None:
         return ""
-    return format_html("the first {}" if oldest > now else "since {}", elements.moment(oldest))
+    return format_html("the first {}" if oldest > now else "since {}", admin_html.moment(oldest))
 
 
 def _days(now: datetime) -> list[Day]:

@@ -11,6 +11,7 @@ from onboarding.models import Connection, ConnectionWay
 from onboarding.services import handing_over, lent_access, subjects
 from onboarding.services.subjects import NEW_REGISTRATION, connection_of, made_registration, open_connection
 from registrations import audit, connections, engine
+from registrations.applications import client_secrets, desired_state, ensure, secret_cleanup
 from registrations.clients.graph.types import ResourcePrincipal
 from registrations.errors import (
     NotYetError,
@@ -19,7 +20,6 @@ from registrations.errors import (
 from registrations.models import AppRegistration, Operation
 from registrations.models.notes import INSTANCE_NOTE
 from registrations.models.steps import reset_steps
-from registrations.services import client_secrets, desired, registering
 
 KIND = NEW_REGISTRATION
 AT_WORK_AGAIN: dict[str, Any] = {
@@ -106,21 +106,21 @@ def latest_operation(connection: Connection) -> Operation | None:
 def _application(operation: Operation) -> str:
     connection = open_connection(operation)
     registration = _registration(connection, operation)
-    wanted = desired.customer_app(registration, {})
+    wanted = desired_state.customer_app(registration, {})
     wanted.pop("requiredResourceAccess")  # the step after next sends it, once the APIs' ids in this tenant are known
-    return registering.ensure_application(lent_access.graph(operation), registration, wanted, operation)
+    return ensure.ensure_application(lent_access.graph(operation), registration, wanted, operation)
 
 
 def _service_principal(operation: Operation) -> str:
-    return registering.ensure_service_principal(lent_access.graph(operation), made_registration(operation))
+    return ensure.ensure_service_principal(lent_access.graph(operation), made_registration(operation))
 
 
 def _permissions(operation: Operation) -> str:
     graph, registration = lent_access.graph(operation), made_registration(operation)
     resources = {app_id: graph.resource(app_id) for app_id in {p.resource_app_id for p in requirements.PERMISSIONS}}
     roles = _role_ids(resources)
-    wanted = desired.customer_app(registration, roles)
-    registering.ensure_application(graph, registration, wanted, operation)
+    wanted = desired_state.customer_app(registration, roles)
+    ensure.ensure_application(graph, registration, wanted, operation)
     granted = graph.granted_roles(registration.service_principal_id)
     for app_id, role_ids in roles.items():
         for role_id in role_ids:
@@ -166,7 +166,7 @@ def _proof(operation: Operation) -> str:
     missing += [role.name for role in requirements.ROLES if role.template_id not in teams_token.wids | graph_token.wids]
     if missing:
         _wait_for_roles(operation, missing)
-    client_secrets.remove_strays(lent_access.graph(operation), registration, operation)
+    secret_cleanup.remove_orphans(lent_access.graph(operation), registration, operation)
     return "Microsoft issued a token for both APIs, with every permission and role."
 
 
@@ -195,7 +195,7 @@ def _registration(connection: Connection, operation: Operation) -> AppRegistrati
     with audit.atomic(durable=True):
         registration, created = AppRegistration.objects.get_or_create(
             tenant_id=connection.invitation.tenant_id,
-            unique_name=f"{desired.unique_name(service.instance)}-{connection.pk}",
+            unique_name=f"{desired_state.unique_name(service.instance)}-{connection.pk}",
             defaults=values,
         )
         Connection.objects.filter(pk=connection.pk).update(registration=registration)

@@ -15,11 +15,11 @@ from onboarding.services import forgetting, handing_over, sign_ins, subjects
 from onboarding.services.subjects import DELEGATED_TOKEN, open_connection
 from registrations import audit, connections, engine
 from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
+from registrations.delivery import secret_refusals
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
 from registrations.models import Operation, UmpInstance
 from registrations.models.notes import INSTANCE_NOTE
 from registrations.models.steps import reset_steps
-from registrations.services import client_secrets
 
 KIND = DELEGATED_TOKEN
 ROLES_MISSING = "roles_missing"
@@ -238,7 +238,7 @@ def _validation(operation: Operation) -> str:
     secret = _deliver(operation)
     outcome = ump.validate_connection(service.ump_customer_guid)
     if not outcome.valid:
-        words = client_secrets.without(outcome.error, secret)
+        words = secret_refusals.without(outcome.error, secret)
         raise RemoteRejectedError(
             f"The UMP could not use the token: {words or 'it gives no reason'}.", code="ump_validation"
         )

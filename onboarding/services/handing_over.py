@@ -9,10 +9,11 @@ from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import forgetting
 from onboarding.services.subjects import DELEGATED_TOKEN, connection_of, made_registration, open_connection
 from registrations import audit, connections, engine
+from registrations.applications import client_secrets
 from registrations.clients.ump import UmpClient, UmpCustomer
+from registrations.delivery import secret_refusals
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
 from registrations.models import ClientSecret, Operation, UmpInstance
-from registrations.services import client_secrets
 
 SERVICE_MISSING = "service_missing"
 LOOK_FOR_SERVICE_AGAIN = timedelta(minutes=5)
@@ -125,7 +126,7 @@ def _follow(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation
     if task.status != "CompletedSuccess":
         engine.save_notes(operation, job="")  # the next attempt starts a new job
         sentence, words = "The UMP could not take the registration over", " ".join(task.messages)
-        raise client_secrets.refusal_by_ump(sentence, words, secret, code="ump_job")
+        raise secret_refusals.refusal_by_ump(sentence, words, secret, code="ump_job")
 
 
 def validation(operation: Operation) -> str:
@@ -137,7 +138,7 @@ def validation(operation: Operation) -> str:
     if not outcome.valid:
         secret = client_secrets.live_secret(made_registration(operation))
         sentence = "The UMP could not use the registration"
-        refusal = client_secrets.refusal_by_ump(sentence, outcome.error, secret, code=UMP_VALIDATION)
+        refusal = secret_refusals.refusal_by_ump(sentence, outcome.error, secret, code=UMP_VALIDATION)
         if isinstance(refusal, RemoteRejectedError):
             engine.save_notes(operation, job="")  # Resume starts a new job
         raise refusal

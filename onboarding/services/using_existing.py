@@ -18,13 +18,13 @@ from onboarding.refusals import RefusedError
 from onboarding.services import handing_over, sign_ins
 from onboarding.services.subjects import EXISTING_REGISTRATION, open_connection
 from registrations import audit, connections, engine
+from registrations.applications import entered_secrets
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
 from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
 from registrations.errors import NotYetError, PersonNeededError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, Operation
 from registrations.models.fields import is_guid
 from registrations.models.notes import INSTANCE_NOTE
-from registrations.services import client_secrets
 
 KIND = EXISTING_REGISTRATION
 LINK_NOTE: Final = "link"  # a note: the keyed hash of the link whose holder typed the values
@@ -119,7 +119,7 @@ def _ended(operation: Operation) -> None:
         return
     registration = AppRegistration.objects.filter(connection=operation.subject_id, managed=False).first()
     if registration:
-        client_secrets.forget_entered(registration, actor=audit.SYSTEM, operation=operation)
+        entered_secrets.forget(registration, actor=audit.SYSTEM, operation=operation)
         Connection.objects.filter(pk=operation.subject_id).update(
             status=Connection.Status.IDENTIFIED, customer_part_done_at=None
         )
@@ -291,7 +291,7 @@ def _keep(operation: Operation) -> str:
             operation_id=operation.pk,
             after={"app_id": registration.app_id, "tenant_id": registration.tenant_id},
         )
-        client_secrets.keep_entered(
+        entered_secrets.store(
             registration,
             typed.client_secret,
             actor=audit.WORKER,

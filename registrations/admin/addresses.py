@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from registrations.admin.base import PortalAdmin
 from registrations.models import UmpInstance
-from registrations.services import custody
+from registrations.services import addresses
 
 
 class AddressAdmin(PortalAdmin):
@@ -27,13 +27,13 @@ class AddressAdmin(PortalAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Look again under the lock: an operation may have begun since the form was made."""
         if change and set(self.address_fields) & set(form.changed_data):
-            custody.hold_address(self.instances_of(obj))
+            addresses.lock_for_edit(self.instances_of(obj))
         super().save_model(request, obj, form, change)
 
     def is_fixed(self, obj: Any) -> bool:
         """Whether the form may not change the address."""
-        return custody.is_fixed(self.instances_of(obj))
+        return addresses.is_fixed(self.instances_of(obj))
 
     def was_delivered(self, obj: Any) -> bool:
         """Whether a sync app was delivered below the row: from then on Change address is the way."""
-        return custody.was_delivered(self.instances_of(obj))
+        return addresses.was_delivered(self.instances_of(obj))

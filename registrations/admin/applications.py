@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from registrations import elements
-from registrations.admin import attention
+from registrations import admin_html
+from registrations.admin import todo
 from registrations.admin.base import ReadOnlyAdmin
 from registrations.models import AppRegistration, ClientSecret
 
@@ -42,17 +42,17 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
     @admin.display(description="Tenant ID")
     def tenant(self, registration: AppRegistration) -> SafeString:
         """Where it is."""
-        return elements.copyable(registration.tenant_id)
+        return admin_html.copyable(registration.tenant_id)
 
     @admin.display(description="Application (client) ID")
     def application(self, registration: AppRegistration) -> SafeString:
         """What Microsoft calls it."""
-        return elements.copyable(registration.app_id)
+        return admin_html.copyable(registration.app_id)
 
     @admin.display(description="Created", ordering="created_at")
     def made(self, registration: AppRegistration) -> SafeString:
         """When its intent was written."""
-        return elements.moment(registration.created_at)
+        return admin_html.moment(registration.created_at)
 
 
 @admin.register(ClientSecret)
@@ -61,7 +61,7 @@ class ClientSecretAdmin(ReadOnlyAdmin):
 
     list_display = ("registration", "state", "expires", "revealed", "made", "hint", "key_id")
     list_select_related = ("registration",)
-    list_filter = (attention.need_filter(attention.SECRETS), "status")
+    list_filter = (todo.todo_filter(todo.SECRETS), "status")
     search_fields = ("registration__display_name", "registration__unique_name", "key_id")
     search_help_text = "Registration or key ID"
     ordering = ("expires_at",)
@@ -74,22 +74,22 @@ class ClientSecretAdmin(ReadOnlyAdmin):
         if secret.status in ClientSecret.LIVE and secret.expires_at:
             now = timezone.now()
             if secret.expires_at <= now:
-                return elements.badge("expired")
-            if secret.expires_at <= now + attention.EXPIRING_WITHIN:
-                return elements.badge("expiring")
-        return elements.badge(secret.status)
+                return admin_html.badge("expired")
+            if secret.expires_at <= now + todo.EXPIRING_WITHIN:
+                return admin_html.badge("expiring")
+        return admin_html.badge(secret.status)
 
     @admin.display(description="Expires", ordering="expires_at")
     def expires(self, secret: ClientSecret) -> SafeString:
         """When Microsoft stops accepting it."""
-        return elements.moment(secret.expires_at)
+        return admin_html.moment(secret.expires_at)
 
     @admin.display(description="Revealed", ordering="revealed_at")
     def revealed(self, secret: ClientSecret) -> SafeString:
         """When a person saw it on the hand-over sheet."""
-        return elements.moment(secret.revealed_at, "never")
+        return admin_html.moment(secret.revealed_at, "never")
 
     @admin.display(description="Created", ordering="created_at")
     def made(self, secret: ClientSecret) -> SafeString:
         """When its intent was written."""
-        return elements.moment(secret.created_at)
+        return admin_html.moment(secret.created_at)

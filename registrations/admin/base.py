@@ -17,10 +17,10 @@ from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
 
-from registrations import audit, elements
+from registrations import admin_html, audit
+from registrations.auth import throttle
 from registrations.errors import PortalError, WrongStateError
 from registrations.models.fields import EnvelopeField
-from registrations.services import sign_in
 
 if TYPE_CHECKING:
     StyledAdmin = admin.ModelAdmin[Any]
@@ -32,7 +32,7 @@ def actor_of(request: HttpRequest) -> audit.Actor:
     """The signed-in member of staff and the address they work from."""
     if not request.user.is_authenticated:
         raise PermissionDenied
-    return audit.Actor.staff(request.user, sign_in.address_of(request))
+    return audit.Actor.staff(request.user, throttle.address_of(request))
 
 
 def page(
@@ -163,7 +163,7 @@ class PortalAdmin(StyledAdmin):
 
     def back_to(self, subject: models.Model) -> HttpResponseRedirect:
         """To the object's page."""
-        return HttpResponseRedirect(elements.change_url(subject))
+        return HttpResponseRedirect(admin_html.change_url(subject))
 
     def confirmation(self, request: HttpRequest, **what: Any) -> TemplateResponse:
         """The page that says what will happen before it does.
@@ -172,7 +172,7 @@ class PortalAdmin(StyledAdmin):
         `danger`, `action`, `hidden` (name and value), `back`.
         """
         subject = what.get("subject")
-        back = what.get("back") or (elements.change_url(subject) if subject else self.list_address())
+        back = what.get("back") or (admin_html.change_url(subject) if subject else self.list_address())
         return self.plain_page(request, "admin/act.html", **{**what, "back": back, "original": subject})
 
     def plain_page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:

@@ -12,10 +12,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from registrations import connections, elements, tasks
+from registrations import admin_html, connections, tasks
 from registrations.admin.base import ReadOnlyAdmin, actor_of
 from registrations.models import BulkItem, BulkJob, BulkPart, Operation
-from registrations.services import bulk
+from registrations.services import bulk_jobs
 
 SHOWN = 50  # items that need a person, and as many that are still at work, on the job's page
 Status = BulkPart.Status
@@ -33,7 +33,7 @@ class Act:
     done: str
     needs_failures: bool = False
 
-    def fits(self, part: BulkPart, progress: bulk.Progress) -> bool:
+    def fits(self, part: BulkPart, progress: bulk_jobs.Progress) -> bool:
         """Whether it may be done now."""
         return part.status in self.states and bool(not self.needs_failures or progress.failed or progress.refused)
 
@@ -42,7 +42,7 @@ ACTS = {
     "pause": Act(
         "Pause",
         "Pause the job in",
-        bulk.pause,
+        bulk_jobs.pause,
         (Status.RUNNING,),
         "Nothing more is begun in this tenant. What is at work goes on to its end.",
         "Paused.",
@@ -50,7 +50,7 @@ ACTS = {
     "resume": Act(
         "Resume",
         "Resume the job in",
-        bulk.resume,
+        bulk_jobs.resume,
         (Status.PAUSED,),
         "The job goes on with the next instance.",
         "It goes on.",
@@ -58,7 +58,7 @@ ACTS = {
     "try-again": Act(
         "Try again what failed",
         "Try again what failed in",
-        bulk.try_again,
+        bulk_jobs.retry_failed,
         (Status.RUNNING, Status.PAUSED, Status.COMPLETED),
         "Mend first what stopped them. Each instance that failed or was refused is provisioned once more, at the job's pace. "
         "What is there already is found: nothing is made twice.",
@@ -68,7 +68,7 @@ ACTS = {
     "cancel": Act(
         "Cancel",
         "Cancel the job in",
-        bulk.cancel,
+        bulk_jobs.cancel,
         (Status.RUNNING, Status.PAUSED),
         "What was not begun is given up, and so is what waits. What a worker is at now ends its turn first, then it is "
         "cancelled too. What is made already stays as it is.",
@@ -82,7 +82,7 @@ class PartRow:
     """A part as its job's page shows it."""
 
     part: BulkPart
-    progress: bulk.Progress
+    progress: bulk_jobs.Progress
     quota: str
     buttons: list[tuple[str, str]]
 
@@ -159,7 +159,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
     def describe(self, request: HttpRequest, job: BulkJob) -> dict[str, Any]:
         """What the page shows of a job."""
         rows = [self._row(request, part) for part in job.parts.all()]
-        trouble = bulk.STOPPED | Q(operation__waits_for="staff")
+        trouble = bulk_jobs.RETRYABLE | Q(operation__waits_for="staff")
         items = BulkItem.objects.filter(part__job=job).select_related("instance__provider", "operation")
         # Of a part that has ended: what a worker had when it was cancelled, or a person has resumed since.
         left = items.live().filter(part__status__in=(Status.CANCELLED, Status.COMPLETED)).exclude(trouble)
@@ -178,12 +178,12 @@ class BulkJobAdmin(ReadOnlyAdmin):
         }
 
     def _row(self, request: HttpRequest, part: BulkPart) -> PartRow:
-        progress, may = bulk.progress(part), self.has_act_permission(request)
+        progress, may = bulk_jobs.progress(part), self.has_act_permission(request)
         allowed = [name for name, act in ACTS.items() if may and act.fits(part, progress)]
         buttons = [
             (ACTS[name].title, reverse("admin:registrations_bulkjob_act", args=[part.pk, name])) for name in allowed
         ]
-        left = elements.remaining(connections.rate_limit_of(part.tenant).remaining())
+        left = admin_html.remaining(connections.rate_limit_of(part.tenant).remaining())
         return PartRow(part, progress, left, buttons)
 
     @admin.display(description="Job")
@@ -196,7 +196,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
         """The state that says most."""
         states = {part.status for part in job.parts.all()}
         order = (Status.RUNNING, Status.PAUSED, Status.CANCELLED, Status.COMPLETED)
-        return elements.badge(next((state for state in order if state in states), Status.COMPLETED))
+        return admin_html.badge(next((state for state in order if state in states), Status.COMPLETED))
 
     @admin.display(description="Done")
     def done(self, job: Any) -> str:
@@ -211,4 +211,4 @@ class BulkJobAdmin(ReadOnlyAdmin):
     @admin.display(description="Requested", ordering="created_at")
     def created(self, job: BulkJob) -> SafeString:
         """When it was asked for."""
-        return elements.moment(job.created_at)
+        return admin_html.moment(job.created_at)

@@ -10,13 +10,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from registrations import connections, elements, tasks
-from registrations.admin import attention, steps
+from registrations import admin_html, connections, tasks
+from registrations.admin import operation_progress, todo
 from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import SecretForm, actor_of, page
 from registrations.errors import WrongStateError
 from registrations.models import EntraTenant, UmpInstance
-from registrations.services import checking, custody, permissions
+from registrations.services import credentials, tenant_check
 
 KEPT = "A secret is kept, encrypted. It is never shown again. Type a new one to replace it."
 NONE_KEPT = "The secret's value, not its id. It is kept encrypted and never shown again."
@@ -53,7 +53,7 @@ class EntraTenantAdmin(AddressAdmin):
     subject_word = "tenant"
     address_fields = ("tenant_id",)
     list_display = ("name", "state", "subscription", "providers", "checked", "tenant_id")
-    list_filter = (attention.need_filter(attention.TENANTS), "subscription")
+    list_filter = (todo.todo_filter(todo.TENANTS), "subscription")
     search_fields = ("name", "tenant_id", "client_id")
     search_help_text = "Name, tenant ID or application ID"
     actions = ("check_selected",)
@@ -95,9 +95,9 @@ class EntraTenantAdmin(AddressAdmin):
         super().save_model(request, obj, form, change)
         secret = form.cleaned_data.get("client_secret")
         if secret:
-            custody.keep_tenant_secret(obj, secret, actor=actor_of(request))
+            credentials.store_tenant_secret(obj, secret, actor=actor_of(request))
         elif change and CHECKED_AGAIN & set(form.changed_data):
-            custody.void_check(obj)
+            credentials.reset_check(obj)
         if CHECKED_AGAIN & set(form.changed_data) and obj.client_secret_envelope:
             self.ask_for_check(request, obj)
 
@@ -107,7 +107,7 @@ class EntraTenantAdmin(AddressAdmin):
             self.message_user(request, f"{tenant} has no secret yet. Type it, then check.", messages.ERROR)
             return False
         try:
-            operation = checking.request(tenant, actor=actor_of(request), user=request.user)
+            operation = tenant_check.request(tenant, actor=actor_of(request), user=request.user)
         except WrongStateError as refusal:
             self.message_user(request, str(refusal), messages.WARNING)
             return False
@@ -144,23 +144,23 @@ class EntraTenantAdmin(AddressAdmin):
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """With the newest check, live."""
-        newest = steps.newest_of(object_id) if object_id else None
-        live = steps.describe(newest, request.user) if newest else {}
+        newest = operation_progress.newest_of(object_id) if object_id else None
+        live = operation_progress.describe(newest, request.user) if newest else {}
         return super().changeform_view(request, object_id, form_url, {**live, **(extra_context or {})})
 
     @admin.display(description="Calls left now")
     def quota(self, tenant: EntraTenant) -> str:
         """How much of the quota is left, by our own count."""
-        return elements.remaining(connections.rate_limit_of(tenant).remaining())
+        return admin_html.remaining(connections.rate_limit_of(tenant).remaining())
 
     @admin.display(description="State")
     def state(self, tenant: EntraTenant) -> SafeString:
         """What the last check means."""
         if tenant.checked_at is None:
-            return elements.badge("unchecked")
+            return admin_html.badge("unchecked")
         if tenant.missing_permissions:
-            return elements.badge("missing", f"{len(tenant.missing_permissions)} missing")
-        return elements.badge("excess") if tenant.excess_permissions else elements.badge("complete")
+            return admin_html.badge("missing", f"{len(tenant.missing_permissions)} missing")
+        return admin_html.badge("excess") if tenant.excess_permissions else admin_html.badge("complete")
 
     @admin.display(description="Service providers")
     def providers(self, tenant: EntraTenant) -> str:
@@ -170,7 +170,7 @@ class EntraTenantAdmin(AddressAdmin):
     @admin.display(description="Checked", ordering="checked_at")
     def checked(self, tenant: EntraTenant) -> SafeString:
         """When the permissions were last compared."""
-        return elements.refreshed("checked", elements.moment(tenant.checked_at, "never"))
+        return admin_html.refreshed("checked", admin_html.moment(tenant.checked_at, "never"))
 
     @admin.display(description="Missing permissions")
     def missing(self, tenant: EntraTenant) -> SafeString:
@@ -191,13 +191,13 @@ class EntraTenantAdmin(AddressAdmin):
 def outcome(state: str, found: list[str], tenant: EntraTenant) -> SafeString:
     """Names under their badge; "None" where a check found none, a dash before the first check."""
     nothing = format_html("{}", "None" if tenant.checked_at else "–")
-    return elements.refreshed(state, elements.listed(found, state) if found else nothing)
+    return admin_html.refreshed(state, admin_html.listed(found, state) if found else nothing)
 
 
 def needed_permissions() -> SafeString:
     """What the application must be granted, with the reasons."""
-    needed = "; ".join(f"{name} ({reason})" for name, reason in permissions.REQUIRED.items())
-    wanted = "; ".join(f"{name} ({reason})" for name, reason in permissions.WELCOME.items())
+    needed = "; ".join(f"{name} ({reason})" for name, reason in tenant_check.REQUIRED.items())
+    wanted = "; ".join(f"{name} ({reason})" for name, reason in tenant_check.OPTIONAL.items())
     return format_html(
         "The application needs these Graph application permissions: {}. If possible: {}.", needed, wanted
     )

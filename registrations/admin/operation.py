@@ -10,12 +10,13 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from registrations import elements, engine, tasks
-from registrations.admin import attention, steps
+from registrations import admin_html, engine, tasks
+from registrations.admin import operation_progress, todo
 from registrations.admin.base import ReadOnlyAdmin, actor_of, page
-from registrations.admin.hand_over import HandOverPages
+from registrations.admin.handover_sheet import HandOverPages
+from registrations.applications import conflicts
 from registrations.models import Operation
-from registrations.services import provisioning, twins
+from registrations.services import provisioning
 
 
 @admin.register(Operation)
@@ -24,7 +25,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
 
     list_display = ("what", "state", "subject", "progress", "waits", "requester", "began", "took")
     list_display_links = ("what",)
-    list_filter = (attention.need_filter(attention.OPERATIONS), "status", "kind", "created_at")
+    list_filter = (todo.todo_filter(todo.OPERATIONS), "status", "kind", "created_at")
     search_fields = ("subject_label", "requested_by_label", "=id")
     search_help_text = "What it is about, or who asked for it"
     change_form_template = "admin/registrations/operation/change_form.html"
@@ -54,7 +55,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
 
     def name_of(self, obj: Operation) -> str:
         """What it does, and for what."""
-        return f"{steps.title_of(obj)}: {obj.subject_label}"
+        return f"{operation_progress.title_of(obj)}: {obj.subject_label}"
 
     def steps_fragment(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The steps alone, for pages that show them live."""
@@ -62,7 +63,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         if operation is None or not self.has_view_permission(request, operation):
             raise Http404("No operation has this id.")
         return TemplateResponse(
-            request, "admin/registrations/operation/steps.html", steps.describe(operation, request.user)
+            request, "admin/registrations/operation/steps.html", operation_progress.describe(operation, request.user)
         )
 
     def change_view(
@@ -72,8 +73,8 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         extra = dict(extra_context or {})
         operation = self.get_object(request, object_id)
         if operation is not None:
-            extra.update(steps.describe(operation, request.user))
-            extra["subject_address"] = elements.address_of(operation.subject_type, operation.subject_id, request)
+            extra.update(operation_progress.describe(operation, request.user))
+            extra["subject_address"] = admin_html.address_of(operation.subject_type, operation.subject_id, request)
         return super().change_view(request, object_id, form_url, extra)
 
     @page("Resume", permission="act", icon="play_arrow")
@@ -105,12 +106,12 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     @page("Restore", permission="take_over", icon="restore_from_trash")
     def restore(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Bring the deleted application back."""
-        return self._decide(request, operation, twins.RESTORE, "Restore", RESTORE)
+        return self._decide(request, operation, conflicts.RESTORE, "Restore", RESTORE)
 
     @page("Delete for good", permission="take_over", icon="delete_forever")
     def purge(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Give the deleted application up and let another be made."""
-        return self._decide(request, operation, twins.PURGE, "Delete for good", PURGE, danger=True)
+        return self._decide(request, operation, conflicts.PURGE, "Delete for good", PURGE, danger=True)
 
     @page("Put first", permission="act")
     def put_first(self, request: HttpRequest, operation: Operation) -> HttpResponse:
@@ -124,13 +125,13 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     ) -> HttpResponse:
         if request.method != "POST":
             return self._ask(request, operation, verb, [operation.message, *intro], **more)
-        self._go_on(request, operation, partial(twins.decide, choice=choice), "Decided. The operation goes on.")
+        self._go_on(request, operation, partial(conflicts.decide, choice=choice), "Decided. The operation goes on.")
         return self.back_to(operation)
 
     def _ask(
         self, request: HttpRequest, operation: Operation, verb: str, intro: list[str], **more: Any
     ) -> HttpResponse:
-        title = f"{verb}: {steps.title_of(operation)}, {operation.subject_label}"
+        title = f"{verb}: {operation_progress.title_of(operation)}, {operation.subject_label}"
         return self.confirmation(request, subject=operation, title=title, button=verb, intro=intro, **more)
 
     def _go_on(self, request: HttpRequest, operation: Operation, act: Any, done: str) -> None:
@@ -140,12 +141,12 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     @admin.display(description="Operation", ordering="kind")
     def what(self, operation: Operation) -> str:
         """What it does."""
-        return steps.title_of(operation)
+        return operation_progress.title_of(operation)
 
     @admin.display(description="State", ordering="status")
     def state(self, operation: Operation) -> SafeString:
         """The coloured state."""
-        return elements.badge(operation.status)
+        return admin_html.badge(operation.status)
 
     @admin.display(description="About", ordering="subject_label")
     def subject(self, operation: Operation) -> str:
@@ -175,14 +176,14 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     @admin.display(description="Requested", ordering="created_at")
     def began(self, operation: Operation) -> SafeString:
         """When it was asked for."""
-        return elements.moment(operation.created_at)
+        return admin_html.moment(operation.created_at)
 
     @admin.display(description="Took")
     def took(self, operation: Operation) -> str:
         """From the first step to the end."""
         if not operation.started_at or not operation.ended_at:
             return "–"
-        return elements.length(operation.ended_at - operation.started_at)
+        return admin_html.length(operation.ended_at - operation.started_at)
 
 
 RESUME = [

@@ -13,7 +13,7 @@ from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import actor_of, page
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_domain
-from registrations.services import custody
+from registrations.services import addresses
 
 FIXED = (
     "Domain and tenant are read only since the first delivery, or while an operation is at work. After a delivery, use "
@@ -95,7 +95,7 @@ class ServiceProviderAdmin(AddressAdmin):
         try:
             return self.attempt(
                 request,
-                lambda: custody.change_provider_address(provider, **values, actor=actor_of(request)),
+                lambda: addresses.change_provider_address(provider, **values, actor=actor_of(request)),
                 done,
             )
         except ValidationError as refusal:

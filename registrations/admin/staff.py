@@ -17,8 +17,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from registrations import audit
 from registrations.admin.base import PortalAdmin, actor_of
+from registrations.auth import throttle
 from registrations.errors import WrongStateError
-from registrations.services import sign_in
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -143,7 +143,7 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]
         """Before any transaction: the entry of a wrong one stays, and parallel guesses see each other."""
         typed: str = self.cleaned_data["old_password"]
         try:
-            if sign_in.confirm_password(self.user, typed, self.actor.ip_address, "password change"):
+            if throttle.confirm_password(self.user, typed, self.actor.ip_address, "password change"):
                 return typed
         except WrongStateError as refusal:
             raise ValidationError(str(refusal)) from None

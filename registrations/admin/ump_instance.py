@@ -10,14 +10,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from registrations import elements, tasks
-from registrations.admin import attention, steps
+from registrations import admin_html, tasks
+from registrations.admin import operation_progress, todo
 from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import actor_of, page
 from registrations.admin.instance_forms import ChangeAddressForm, UmpInstanceForm
 from registrations.errors import PortalError
 from registrations.models import ClientSecret, Operation, UmpInstance
-from registrations.services import bulk, custody, provisioning
+from registrations.services import addresses, bulk_jobs, credentials, provisioning
 
 ADDRESS = ("provider", "app_name", "delivery", "ump_url")
 DERIVED = ["host_text", "redirect_uri_text", "portal_url_text"]
@@ -33,7 +33,7 @@ class UmpInstanceAdmin(AddressAdmin):
     address_fields = ADDRESS
     list_display = ("host_name", "state", "provider", "tenant", "delivery_kind", "secret_expires", "changed")
     list_display_links = ("host_name",)
-    list_filter = (attention.need_filter(attention.INSTANCES), "status", "provider", "delivery")
+    list_filter = (todo.todo_filter(todo.INSTANCES), "status", "provider", "delivery")
     list_select_related = ("provider__tenant",)
     search_fields = ("full_host", "provider__name", "ump_url")
     search_help_text = "Host, service provider or UMP URL"
@@ -95,7 +95,7 @@ class UmpInstanceAdmin(AddressAdmin):
         super().save_model(request, obj, form, change)
         secret = form.cleaned_data.get("ump_client_secret")
         if secret:
-            custody.keep_ump_secret(obj, secret, actor=actor_of(request))
+            credentials.store_ump_secret(obj, secret, actor=actor_of(request))
 
     def get_urls(self) -> list[URLPattern]:
         """With the address that the confirmation page of Provision posts to."""
@@ -105,7 +105,7 @@ class UmpInstanceAdmin(AddressAdmin):
     @page("Provision", permission="provision", icon="rocket_launch", variant="primary")
     def provision(self, request: HttpRequest, instance: UmpInstance) -> HttpResponse:
         """The confirmation page for one instance."""
-        return self.provision_page(request, [instance], back=elements.change_url(instance))
+        return self.provision_page(request, [instance], back=admin_html.change_url(instance))
 
     @admin.action(description="Provision", permissions=["provision"])
     def provision_selected(self, request: HttpRequest, queryset: QuerySet[UmpInstance]) -> HttpResponse:
@@ -142,7 +142,7 @@ class UmpInstanceAdmin(AddressAdmin):
 
     def _provision_in_bulk(self, request: HttpRequest, chosen: list[UmpInstance]) -> HttpResponse:
         """Many instances become a bulk job, whose page shows how far it is."""
-        job = bulk.request(chosen, actor=actor_of(request), user=request.user)
+        job = bulk_jobs.request(chosen, actor=actor_of(request), user=request.user)
         tasks.start_bulk_operations_on_commit()
         self.message_user(request, f"{counted(chosen)} are being provisioned, a few at a time.", messages.SUCCESS)
         return self.back_to(job)
@@ -179,7 +179,7 @@ class UmpInstanceAdmin(AddressAdmin):
         done = f"The address is changed. {instance.host} is a draft: give the UMP API secret again, then provision."
         try:
             return self.attempt(
-                request, lambda: custody.change_instance_address(instance, **values, actor=actor_of(request)), done
+                request, lambda: addresses.change_instance_address(instance, **values, actor=actor_of(request)), done
             )
         except ValidationError as refusal:
             form.add_error(None, refusal)
@@ -190,9 +190,9 @@ class UmpInstanceAdmin(AddressAdmin):
     ) -> HttpResponse:
         """With the newest operation, live, and what was made for the instance."""
         extra = made_for(object_id) if object_id else {}
-        newest = steps.newest_of(object_id) if object_id else None
+        newest = operation_progress.newest_of(object_id) if object_id else None
         if newest:
-            extra.update(steps.describe(newest, request.user))
+            extra.update(operation_progress.describe(newest, request.user))
         return super().changeform_view(request, object_id, form_url, {**extra, **(extra_context or {})})
 
     @admin.display(description="Host", ordering="full_host")
@@ -203,7 +203,7 @@ class UmpInstanceAdmin(AddressAdmin):
     @admin.display(description="State", ordering="status")
     def state(self, instance: UmpInstance) -> SafeString:
         """The coloured state."""
-        return elements.badge(instance.status)
+        return admin_html.badge(instance.status)
 
     @admin.display(description="Tenant", ordering="provider__tenant__name")
     def tenant(self, instance: UmpInstance) -> str:
@@ -218,27 +218,27 @@ class UmpInstanceAdmin(AddressAdmin):
     @admin.display(description="Secret expires", ordering="secret_end")
     def secret_expires(self, instance: Any) -> SafeString:
         """The end of the live secret."""
-        return elements.moment(instance.secret_end)
+        return admin_html.moment(instance.secret_end)
 
     @admin.display(description="Changed", ordering="status_changed_at")
     def changed(self, instance: UmpInstance) -> SafeString:
         """Since when it is in its state."""
-        return elements.moment(instance.status_changed_at)
+        return admin_html.moment(instance.status_changed_at)
 
     @admin.display(description="Host")
     def host_text(self, instance: UmpInstance) -> SafeString:
         """App name and domain."""
-        return elements.copyable(instance.host if is_named(instance) else "", derived="host")
+        return admin_html.copyable(instance.host if is_named(instance) else "", derived="host")
 
     @admin.display(description="Redirect URI")
     def redirect_uri_text(self, instance: UmpInstance) -> SafeString:
         """Where Microsoft sends people back to."""
-        return elements.copyable(instance.redirect_uri if is_named(instance) else "", derived="redirect")
+        return admin_html.copyable(instance.redirect_uri if is_named(instance) else "", derived="redirect")
 
     @admin.display(description="Customer Authentication Portal URL")
     def portal_url_text(self, instance: UmpInstance) -> SafeString:
         """What the UMP puts before each invitation's id."""
-        return elements.copyable(instance.portal_url if is_named(instance) else "", derived="portal")
+        return admin_html.copyable(instance.portal_url if is_named(instance) else "", derived="portal")
 
     @admin.display(description="UMP API client secret")
     def secret_kept(self, instance: UmpInstance) -> str:

@@ -48,5 +48,48 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ]
-        )
+        ),
+        # The table keeps its name; the content type is renamed with the model.
+        migrations.AlterModelTable("passwordtry", "registrations_passwordtry"),
+        migrations.RenameModel("PasswordTry", "LoginAttempt"),
+        migrations.AlterModelOptions(
+            "loginattempt", {"default_permissions": (), "ordering": ["-at"], "verbose_name": "login attempt"}
+        ),
+        # Labels and help texts.
+        migrations.AlterField(
+            "appregistration",
+            "adopted",
+            models.BooleanField(
+                default=False, help_text="It existed before, and a person confirmed that it is taken over."
+            ),
+        ),
+        migrations.AlterField(
+            "appregistration",
+            "made_at",
+            models.DateTimeField(
+                blank=True, help_text="When its IDs became known: replication is counted from then.", null=True
+            ),
+        ),
+        migrations.AlterField(
+            "appregistration",
+            "managed",
+            models.BooleanField(
+                default=True,
+                help_text="SyncPortal may change it and its secrets. Off if the customer created it and entered its values.",
+            ),
+        ),
+        migrations.AlterField(
+            "bulkitem",
+            "status",
+            models.CharField(
+                choices=[
+                    ("pending", "Pending"),
+                    ("begun", "Started"),
+                    ("refused", "Refused"),
+                    ("cancelled", "Cancelled"),
+                ],
+                default="pending",
+                max_length=20,
+            ),
+        ),
     ]

@@ -1,10 +1,10 @@
 """What we keep of tenants, UMP instances, registrations, operations and the history."""
 
 from registrations.models.applications import AppRegistration, ClientSecret
+from registrations.models.audit import AuditEvent
 from registrations.models.bulk import BulkItem, BulkJob, BulkPart
-from registrations.models.history import AuditEvent
+from registrations.models.login_attempts import LoginAttempt
 from registrations.models.operations import Operation
-from registrations.models.password_tries import PasswordTry
 from registrations.models.tenants import EntraTenant, ServiceProvider, UmpInstance
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "BulkPart",
     "ClientSecret",
     "EntraTenant",
+    "LoginAttempt",
     "Operation",
-    "PasswordTry",
     "ServiceProvider",
     "UmpInstance",
 ]

@@ -1,12 +1,25 @@
 """The registrations SyncPortal works with in Entra tenants, and their client secrets."""
 
+from typing import Self
+
 from django.db import models
 
-from registrations.models.fields import EnvelopeField, GuidField, Sealing
+from registrations.models.fields import EncryptedModel, EnvelopeField, GuidField
 from registrations.models.tenants import UmpInstance
 
 
-class AppRegistration(Sealing):
+class AppRegistrationQuerySet(models.QuerySet["AppRegistration"]):
+    """Finds registrations by what they are for."""
+
+    def sync_app_of(self, instance: UmpInstance) -> "AppRegistration | None":
+        """The instance's sync app in its provider's tenant as it is now, with this very instance as `instance`."""
+        found = self.filter(instance=instance, tenant_id=instance.provider.tenant.tenant_id).first()
+        if found:
+            found.instance = instance
+        return found
+
+
+class AppRegistration(EncryptedModel):
     """One application object in one tenant. The row is written before the application is created (the intent)."""
 
     instance = models.ForeignKey(
@@ -24,16 +37,18 @@ class AppRegistration(Sealing):
     app_id = GuidField("application (client) ID", blank=True)
     service_principal_id = GuidField("service principal object ID", blank=True)
     made_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its ids became known: replication counts from then."
+        null=True, blank=True, help_text="When its IDs became known: replication is counted from then."
     )
     adopted = models.BooleanField(
-        default=False, help_text="It was there before, and a person confirmed taking it over."
+        default=False, help_text="It existed before, and a person confirmed that it is taken over."
     )
     managed = models.BooleanField(
         default=True,
-        help_text="SyncPortal may change it and its secrets. Not so where the customer made it and entered its values.",
+        help_text="SyncPortal may change it and its secrets. Off if the customer created it and entered its values.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AppRegistrationQuerySet.as_manager()
 
     class Meta:
         verbose_name = "app registration"
@@ -45,12 +60,25 @@ class AppRegistration(Sealing):
         return self.display_name
 
     @property
+    def live_secret(self) -> "ClientSecret | None":
+        """The secret in use, or None."""
+        return self.secrets.live().first()
+
+    @property
     def tag(self) -> str:
         """The tag by which SyncPortal recognises an application as its own."""
         return f"syncportal-{self.unique_name}"[:256]
 
 
-class ClientSecret(Sealing):
+class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):
+    """Finds secrets by their status."""
+
+    def live(self) -> Self:
+        """Those in use: at most one for each registration."""
+        return self.filter(status__in=ClientSecret.LIVE)
+
+
+class ClientSecret(EncryptedModel):
     """One client secret of a registration. Its intent (display name) is kept before Entra is asked to add it."""
 
     class Status(models.TextChoices):
@@ -74,6 +102,8 @@ class ClientSecret(Sealing):
     status = models.CharField(max_length=20, choices=Status, default=Status.INTENDED)
     revealed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ClientSecretQuerySet.as_manager()
 
     class Meta:
         verbose_name = "client secret"

@@ -5,12 +5,12 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 
-from registrations.models.fields import Sealing
+from registrations.models.fields import EncryptedModel
 from registrations.models.operations import Operation
 from registrations.models.tenants import EntraTenant, UmpInstance
 
 
-class BulkJob(Sealing):
+class BulkJob(EncryptedModel):
     """What one person asked for at once."""
 
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
@@ -25,7 +25,7 @@ class BulkJob(Sealing):
         return f"Provisioning asked for by {self.requested_by_label}"
 
 
-class BulkPart(Sealing):
+class BulkPart(EncryptedModel):
     """The part of a job in one tenant: what is paused, resumed and cancelled, because the quota is the tenant's."""
 
     class Status(models.TextChoices):
@@ -64,12 +64,12 @@ class BulkItemQuerySet(models.QuerySet["BulkItem"]):
         return self.filter(status=BulkItem.Status.PENDING)
 
 
-class BulkItem(Sealing):
+class BulkItem(EncryptedModel):
     """One instance of a part. It gets its operation when its turn comes."""
 
     class Status(models.TextChoices):
-        PENDING = "pending", "To do"
-        BEGUN = "begun", "Begun"
+        PENDING = "pending", "Pending"
+        BEGUN = "begun", "Started"
         REFUSED = "refused", "Refused"
         CANCELLED = "cancelled", "Cancelled"
 

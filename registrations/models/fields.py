@@ -68,7 +68,7 @@ class GuidField(Chars):
 
 
 class EnvelopeField(Text):
-    """Holds an envelope, never a plaintext, and never opens itself: see `Sealing`."""
+    """Holds an envelope, never a plaintext, and never opens itself: see `EncryptedModel`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("blank", True)
@@ -77,7 +77,7 @@ class EnvelopeField(Text):
         super().__init__(*args, **kwargs)
 
 
-class Sealing(models.Model):
+class EncryptedModel(models.Model):
     """A row whose secrets are envelopes bound to table, column and row id; the id exists before the first save."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

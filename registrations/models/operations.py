@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, When
 
-from registrations.models.fields import EnvelopeField, Sealing
+from registrations.models.fields import EncryptedModel, EnvelopeField
 from registrations.models.notes import NotesField
 from registrations.models.steps import StepsField, StepState
 
@@ -56,7 +56,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         return self.filter(pk=pk, status=Operation.Status.RUNNING, lease=lease)
 
 
-class Operation(Sealing):
+class Operation(EncryptedModel):
     """One piece of work on remote systems, done step by step by the worker that holds the lease."""
 
     class Status(models.TextChoices):

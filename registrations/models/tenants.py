@@ -10,9 +10,9 @@ from django.db.models import Func, Value
 from django.db.models.functions import Lower
 
 from registrations.models.fields import (
+    EncryptedModel,
     EnvelopeField,
     GuidField,
-    Sealing,
     validate_dns_label,
     validate_domain,
 )
@@ -23,7 +23,7 @@ PORTAL_PATH = "/authenticate"
 UMP_KEY = Lower(Func("ump_url", Value("/"), function="RTRIM", output_field=models.CharField()))
 
 
-class EntraTenant(Sealing):
+class EntraTenant(EncryptedModel):
     """A Microsoft Entra tenant in which the portal keeps sync apps, with the credential it works with there."""
 
     class Subscription(models.TextChoices):
@@ -49,7 +49,7 @@ class EntraTenant(Sealing):
         return self.name
 
 
-class ServiceProvider(Sealing):
+class ServiceProvider(EncryptedModel):
     """A service provider: the operator whose UMP instances connect customers."""
 
     name = models.CharField(max_length=120, unique=True)
@@ -80,7 +80,7 @@ class ServiceProvider(Sealing):
         return self.domain.endswith(".localhost")
 
 
-class UmpInstance(Sealing):
+class UmpInstance(EncryptedModel):
     """A UMP-365 instance of a service provider. Its host and both URLs are derived, never typed."""
 
     class Status(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Provision the sync app of a UMP instance: the 23 manual steps as one operation that may be repeated for ever."""
+"""Provision the sync app of a UMP instance: the 23 manual steps as one operation that can be repeated at any time."""
 
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -6,17 +6,27 @@ from typing import Any, cast
 from django.db.models import Q
 from django.utils import timezone
 
-from registrations import audit, connections, engine
+from registrations import audit, connections, delivery, engine
+from registrations.applications import (
+    client_secrets,
+    conflicts,
+    desired_state,
+    ensure,
+    replication,
+    secret_cleanup,
+    secret_policy,
+)
 from registrations.clients.graph.client import GraphClient
-from registrations.clients.graph.types import Application, SecretPolicy
+from registrations.clients.graph.types import Application
+from registrations.delivery import handover_sheet, ump_api
 from registrations.errors import NotPermittedError, NotYetError, RemoteRejectedError, WrongStateError
-from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
+from registrations.models import AppRegistration, Operation, UmpInstance
 from registrations.models.notes import Notes
 from registrations.models.steps import reset_steps
-from registrations.services import checking, client_secrets, delivery, desired, registering, twins
+from registrations.services import tenant_check
 
 KIND = "provision"
-ADOPTION_NEEDED = twins.ADOPTION_NEEDED
+ADOPTION_NEEDED = conflicts.ADOPTION_NEEDED
 WRITES = {"application": 1, "service_principal": 1, "secret": 1}  # at Graph, of a step that finds nothing there yet
 SECRET_AND_LATER = ("secret", "proof", "sync_app", "portal_url", "validation")
 
@@ -42,9 +52,9 @@ def register() -> None:
             failed=_failed,
             before_bulk_run=_prepay,
             retry_from={
-                delivery.UMP_CHANGED: ("sync_app", "portal_url", "validation"),
+                ump_api.UMP_CHANGED: ("sync_app", "portal_url", "validation"),
                 # The secret may be gone from Entra: each of these looks before it acts.
-                **dict.fromkeys([*client_secrets.REFUSED, delivery.UMP_VALIDATION], SECRET_AND_LATER),
+                **dict.fromkeys([*client_secrets.REFUSED, ump_api.UMP_VALIDATION], SECRET_AND_LATER),
             },
         )
     )
@@ -55,15 +65,15 @@ def request(
 ) -> Operation:
     """Queue the provisioning of an instance; a bulk job gives its lane.
 
-    Raises WrongStateError where one has not ended yet, or the instance is retired.
+    Raises WrongStateError if one has not ended yet, or the instance is retired.
     """
     if instance.status == UmpInstance.Status.RETIRED:
         raise WrongStateError(f"{instance.host} is retired.")
     notes: Notes = {"adoption_confirmed_by": actor.label} if adopt_existing else {}
     with audit.atomic():
-        # The operation before the instance, as a worker takes them: no two wait for each other.
+        # The operation before the instance, in the order in which workers lock them, so that no deadlock occurs.
         operation = engine.request(KIND, instance, actor=actor, user=user, notes=notes, priority=priority)
-        # Whoever edits its address has it locked, or finds this operation.
+        # Whoever edits its address has it locked, or sees this operation.
         UmpInstance.objects.select_for_update(no_key=True).only("pk").get(pk=instance.pk)
         # An active instance stays active: repeating its provisioning must not close the wizard.
         UmpInstance.objects.filter(
@@ -73,7 +83,7 @@ def request(
 
 
 def plan(instance: UmpInstance) -> list[tuple[str, str]]:
-    """What provisioning will make, as label and value, for a confirmation page."""
+    """What provisioning will create, as label and value, for a confirmation page."""
     how = "by API" if instance.delivery == UmpInstance.Delivery.API else "by hand-over sheet"
     return [
         (
@@ -85,7 +95,7 @@ def plan(instance: UmpInstance) -> list[tuple[str, str]]:
         ("Implicit grant", "Access tokens and ID tokens"),
         ("Public client flows", "Allowed"),
         ("Permission", "User.Read (delegated)"),
-        ("Client secret", f"{desired.SECRET_MONTHS} months, kept encrypted"),
+        ("Client secret", f"{desired_state.SECRET_MONTHS} months, stored encrypted"),
         (
             f"UMP System Settings ({how})",
             f"{instance.ump_url}: Client Id, Client Secret Value, Redirect URI, {instance.portal_url}",
@@ -110,26 +120,28 @@ def adopt(operation: Operation, *, actor: audit.Actor) -> None:
 
 
 def new_secret(operation: Operation, *, actor: audit.Actor) -> None:
-    """Make another secret in place of one that was revealed and lost. Raises WrongStateError where it was confirmed."""
+    """Replace a secret that was revealed and lost. Raises WrongStateError if it was confirmed."""
     with engine.locked(operation) as current:
-        if current.status != Operation.Status.WAITING or not current.error_code.startswith(delivery.HANDOVER_CODE):
-            raise WrongStateError("Only a provisioning that waits for the hand-over sheet can make another secret.")
-        if delivery.SYNC_APP in current.notes.get("ticks", {}):
-            raise WrongStateError("The secret was confirmed as typed into the UMP: another one would lock the UMP out.")
+        if current.status != Operation.Status.WAITING or not current.error_code.startswith(
+            handover_sheet.HANDOVER_CODE
+        ):
+            raise WrongStateError("Only a provisioning that waits for the hand-over sheet can create a new secret.")
+        if handover_sheet.SYNC_APP in current.notes.get("ticks", {}):
+            raise WrongStateError("The secret was confirmed as typed into the UMP: a new one would lock the UMP out.")
         client_secrets.replace(_registration(current), actor=actor, operation=current)
         Operation.objects.filter(pk=current.pk).update(steps=reset_steps(current.steps, *SECRET_AND_LATER))
         engine.wake([current])
 
 
 def reserve(instance: UmpInstance) -> timedelta:
-    """How long one of many should wait before it begins: whoever came earlier in this tenant is paid first."""
+    """How long a bulk operation should wait before it starts, because earlier ones in its tenant have reservations."""
     return connections.rate_limit_of(instance.provider.tenant).reserve(sum(WRITES.values()))
 
 
 def _prepay(operation: Operation) -> None:
-    """Take the writes of the steps that are left before anything is asked: a turn that stops half-way asks twice."""
+    """Take the writes of the remaining steps before anything is read: a run that stops half-way reads twice."""
     writes = sum(WRITES.get(step.name, 0) for step in operation.steps if step.status != "done")
-    if writes:  # what is left may concern the UMP alone
+    if writes:  # the remaining steps may concern the UMP alone
         connections.rate_limit_of(_instance(operation).provider.tenant).prepay(writes)
 
 
@@ -137,8 +149,8 @@ def _preflight(operation: Operation) -> str:
     instance = _instance(operation)
     tenant = instance.provider.tenant
     connections.require_ump_url(instance)
-    known = checking.lately(tenant) if operation.priority == Operation.Priority.BULK else None
-    found = known or checking.check(tenant, operation)[0]
+    known = tenant_check.recent_outcome(tenant) if operation.priority == Operation.Priority.BULK else None
+    found = known or tenant_check.check(tenant, operation)[0]
     if found.missing:
         raise RemoteRejectedError(
             f"SyncPortal's application in {tenant.name} lacks {', '.join(found.missing)}. Grant it in Entra with admin consent, "
@@ -148,15 +160,15 @@ def _preflight(operation: Operation) -> str:
     _claim_name(operation, instance)
     if known:
         return f"{found.sentence} The tenant was checked a few minutes ago."
-    # An exception for this application cannot be seen from here: Entra decides.
-    if _policy(connections.graph_as_app(tenant), tenant).forbidden:
+    # Whether there is an exception for this application cannot be read: Entra decides.
+    if secret_policy.of_tenant(connections.graph_as_app(tenant), tenant).forbidden:
         return f"{found.sentence} A policy of {tenant.name} forbids client secrets unless it makes an exception."
     return found.sentence
 
 
 def _claim_name(operation: Operation, instance: UmpInstance) -> None:
-    """Our row for the application stands before it is created; stop for a person where one exists without a row of ours."""
-    tenant_id, name = instance.provider.tenant.tenant_id, desired.unique_name(instance)
+    """Write our row for the application before it is created. If one exists without a row of ours, a person decides."""
+    tenant_id, name = instance.provider.tenant.tenant_id, desired_state.unique_name(instance)
     if _has_name(instance, tenant_id, name):
         return
     adopted, confirmed_by = _to_adopt(operation, instance, name)
@@ -186,29 +198,29 @@ def _claim_name(operation: Operation, instance: UmpInstance) -> None:
 
 
 def _to_adopt(operation: Operation, instance: UmpInstance, name: str) -> tuple[Application | None, str]:
-    """The application that is there without a row of ours, and who confirmed taking it over; None where there is none.
+    """The application that exists without a row of ours, and who confirmed that it is taken over; None if there is none.
 
-    Raises PersonNeededError where nobody has confirmed it.
+    Raises PersonNeededError if nobody has confirmed it.
     """
     graph = connections.graph_as_app(instance.provider.tenant)
     named = graph.find_application(name)
     if named:
-        return named, twins.require_confirmation(operation, named, instance.host)
-    registering.remember_absent(name)
-    by_hand = twins.made_by_hand(graph, instance)
-    return twins.require_choice(operation, by_hand, instance) if by_hand else (None, "")
+        return named, conflicts.require_confirmation(operation, named, instance.host)
+    ensure.set_absent(name)
+    by_hand = conflicts.find_manual(graph, instance)
+    return conflicts.require_choice(operation, by_hand, instance) if by_hand else (None, "")
 
 
 def _made_at(application: Application) -> datetime:
-    """When it came into being: what is older than replication takes and not to be seen has been deleted."""
-    created = application.properties.get("createdDateTime")  # Graph has none of the oldest applications
-    return datetime.fromisoformat(created) if created else timezone.now() - registering.FRESH_FOR
+    """When it was created: if it is older than replication takes and cannot be seen, it was deleted."""
+    created = application.properties.get("createdDateTime")  # Graph has none for the oldest applications
+    return datetime.fromisoformat(created) if created else timezone.now() - replication.REPLICATES_WITHIN
 
 
 def _has_name(instance: UmpInstance, tenant_id: str, name: str) -> bool:
-    """Whether the instance has its row already. Raises RemoteRejectedError where the name belongs to another's.
+    """Whether the instance has its row already. Raises RemoteRejectedError if the name belongs to another instance.
 
-    An instance that was renamed keeps its application, and so the name that comes from its former host.
+    An instance that was renamed keeps its application, and with it the unique name that has its former host.
     """
     ours = Q(instance=instance) | Q(unique_name=name)
     found = list(AppRegistration.objects.filter(ours, tenant_id=tenant_id))
@@ -224,9 +236,9 @@ def _has_name(instance: UmpInstance, tenant_id: str, name: str) -> bool:
 
 
 def _application(operation: Operation) -> str:
-    registration, instance, graph = _at_work_on(operation)
+    registration, instance, graph = _rows_and_graph(operation)
     try:
-        return registering.ensure_application(graph, registration, desired.sync_app(instance), operation)
+        return ensure.ensure_application(graph, registration, desired_state.sync_app(instance), operation)
     except NotPermittedError as refusal:
         if not registration.adopted:
             raise
@@ -239,35 +251,35 @@ def _application(operation: Operation) -> str:
 
 
 def _service_principal(operation: Operation) -> str:
-    registration, _, graph = _at_work_on(operation)
-    return registering.ensure_service_principal(graph, registration)
+    registration, _, graph = _rows_and_graph(operation)
+    return ensure.ensure_service_principal(graph, registration)
 
 
 def _secret(operation: Operation) -> str:
-    registration, instance, graph = _at_work_on(operation)
-    policy = _policy(graph, instance.provider.tenant)
+    registration, instance, graph = _rows_and_graph(operation)
+    policy = secret_policy.of_tenant(graph, instance.provider.tenant)
     try:
         return client_secrets.ensure_secret(graph, registration, operation, longest=policy.longest)
     except RemoteRejectedError:
-        # In a bulk job the policy may be minutes old. A refusal makes no secret, and the next attempt asks anew.
-        if operation.priority == Operation.Priority.BULK and _read_policy(graph) != policy:
+        # In a bulk job the policy may be minutes old. A refusal creates no secret, so the next attempt reads it again.
+        if operation.priority == Operation.Priority.BULK and secret_policy.read(graph) != policy:
             connections.forget_cached()
             raise NotYetError(
-                "The organisation has changed its policy for client secrets: SyncPortal reads it again."
+                "The organisation has changed its policy for client secrets. SyncPortal reads it again."
             ) from None
         raise
 
 
 def _proof(operation: Operation) -> str:
-    registration, _, graph = _at_work_on(operation)
+    registration, _, graph = _rows_and_graph(operation)
     client_secrets.prove_secret(registration, operation)
-    client_secrets.remove_strays(graph, registration, operation)
+    secret_cleanup.remove_orphans(graph, registration, operation)
     return "Microsoft issued a token for it."
 
 
 def _sync_app(operation: Operation) -> str:
-    registration, instance, _ = _at_work_on(operation)
-    note = delivery.of(instance).deliver_sync_app(registration, operation)
+    registration, instance, _ = _rows_and_graph(operation)
+    note = delivery.adapter_of(instance).deliver_sync_app(registration, operation)
 
     def keep() -> None:
         UmpInstance.objects.filter(pk=instance.pk, delivered_at=None).update(delivered_at=timezone.now())
@@ -278,28 +290,16 @@ def _sync_app(operation: Operation) -> str:
 
 
 def _portal_url(operation: Operation) -> str:
-    return delivery.of(_instance(operation)).deliver_portal_url(operation)
+    return delivery.adapter_of(_instance(operation)).deliver_portal_url(operation)
 
 
 def _validation(operation: Operation) -> str:
-    registration, instance, graph = _at_work_on(operation)
-    note = delivery.of(instance).validate(registration, operation)
-    if operation.notes.get("doubted"):  # in vain, if it was not delivered anew
+    registration, instance, graph = _rows_and_graph(operation)
+    note = delivery.adapter_of(instance).validate(registration, operation)
+    if operation.notes.get("doubted"):  # without reason, if it was not delivered again
         engine.on_step_commit(lambda: client_secrets.deliver(registration, operation))
-    client_secrets.remove_superseded(graph, registration, operation)
+    secret_cleanup.remove_superseded(graph, registration, operation)
     return note
-
-
-def _policy(graph: GraphClient, tenant: EntraTenant) -> SecretPolicy:
-    whose = ("policy", tenant.tenant_id, tenant.client_id)
-    return engine.cached("policy", lambda: _read_policy(graph, whose))
-
-
-def _read_policy(graph: GraphClient, kept_as: tuple[str, ...] = ()) -> SecretPolicy:
-    try:
-        return connections.cached_answer(kept_as, graph.secret_policy) if kept_as else graph.secret_policy()
-    except NotPermittedError:  # Policy.Read.All is welcome, not needed
-        return SecretPolicy(forbidden=False, longest="")
 
 
 def _instance(operation: Operation) -> UmpInstance:
@@ -314,18 +314,18 @@ def _read_instance(operation: Operation) -> UmpInstance:
 
 
 def _registration(operation: Operation) -> AppRegistration:
-    """The registration in the provider's tenant, with the turn's instance, provider and tenant."""
+    """The registration in the provider's tenant, with the cached instance, provider and tenant."""
     instance = _instance(operation)
-    registration = instance.registrations.filter(tenant_id=instance.provider.tenant.tenant_id).first()
+    registration = AppRegistration.objects.sync_app_of(instance)
     if registration is None:
         raise WrongStateError("The provider's tenant was changed meanwhile. Provision the instance again.")
     return registration
 
 
-def _at_work_on(operation: Operation) -> tuple[AppRegistration, UmpInstance, GraphClient]:
-    """What a step works on: the registration, its instance, and Graph in the provider's tenant."""
+def _rows_and_graph(operation: Operation) -> tuple[AppRegistration, UmpInstance, GraphClient]:
+    """What a step needs: the registration, its instance, and Graph in the provider's tenant."""
     registration = engine.cached("registration", lambda: _registration(operation))
-    instance = cast(UmpInstance, registration.instance)  # the very object that it was found by
+    instance = cast(UmpInstance, registration.instance)
     return registration, instance, connections.graph_as_app(instance.provider.tenant)
 
 
@@ -338,7 +338,7 @@ def _succeeded(operation: Operation) -> None:
 
 
 def _failed(operation: Operation) -> None:
-    """In the closing transaction. What was cancelled has not failed: where nothing was delivered yet it is a draft again."""
+    """In the closing transaction. A cancelled provisioning has not failed: if nothing was delivered, it is a draft again."""
     if operation.status == Operation.Status.CANCELLED:
         _move(operation, [UmpInstance.Status.PROVISIONING], UmpInstance.Status.DRAFT, delivered_at=None)
     _move(operation, [UmpInstance.Status.PROVISIONING], UmpInstance.Status.FAILED)

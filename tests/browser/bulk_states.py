@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from registrations import audit
 from registrations.models import BulkJob, BulkPart, EntraTenant, Operation, ServiceProvider, UmpInstance
-from registrations.services import bulk
+from registrations.services import bulk_jobs
 from tests import factories
 from tests.browser.stage import LONG_PROVIDER
 
@@ -15,27 +15,27 @@ SIX_MINUTES = timedelta(minutes=6)
 
 def add(actor: audit.Actor) -> dict[str, BulkJob]:
     """The jobs by their state, and in `at-work` one operation that waits its turn."""
-    at_work = bulk.request([*_instances("finebak.localhost", "office"), *_long_ones()], actor=actor)
+    at_work = bulk_jobs.request([*_instances("finebak.localhost", "office"), *_long_ones()], actor=actor)
     running, paused = at_work.parts.order_by("tenant__name")
-    bulk.feed([running, paused])
+    bulk_jobs.start_next([running, paused])
     _end(running, 3, "succeeded")
     _end(running, 1, "failed", "The UMP refused the values: the redirect URI is not a valid URL.")
     _wait(running)
     _end(paused, 2, "succeeded")
-    bulk.pause(paused, actor=actor)
-    ended = bulk.request(_instances("finebak.localhost", "shop"), actor=actor)
+    bulk_jobs.pause(paused, actor=actor)
+    ended = bulk_jobs.request(_instances("finebak.localhost", "shop"), actor=actor)
     (part,) = ended.parts.all()
-    bulk.feed([part])
+    bulk_jobs.start_next([part])
     _end(part, 99, "succeeded")
-    bulk.feed([part])
-    cancelled = bulk.request(_instances("finebak.localhost", "depot"), actor=actor)
+    bulk_jobs.start_next([part])
+    cancelled = bulk_jobs.request(_instances("finebak.localhost", "depot"), actor=actor)
     (part,) = cancelled.parts.all()
-    bulk.feed([part])
+    bulk_jobs.start_next([part])
     _end(part, 2, "succeeded")
     _end(part, 1, "failed", "Microsoft refused to make the application: the tenant's quota of 250 objects is used up.")
     _stop_at_the_second_step(part)
     _work_on_one(part)
-    bulk.cancel(part, actor=actor)
+    bulk_jobs.cancel(part, actor=actor)
     BulkJob.objects.update(created_at=timezone.now() - SIX_MINUTES)
     return {"at-work": at_work, "ended": ended, "cancelled": cancelled}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from registrations import audit, tasks
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
-from registrations.services import bulk
+from registrations.services import bulk_jobs
 from tests.chaos.rows import Control, fixture, pressing_again
 
 
@@ -17,7 +17,7 @@ def request_bulk(count: int, tenants: int) -> Any:
         models, chosen = _made(control, count, tenants)
     for model in models:
         control.empty_quota(model.provider.tenant.client_id, model.provider.tenant.tenant_id)
-    job = pressing_again(lambda: bulk.request(chosen, actor=audit.SYSTEM))
+    job = pressing_again(lambda: bulk_jobs.request(chosen, actor=audit.SYSTEM))
     tasks.start_bulk_operations.apply_async()  # as the admin does once the job is committed
     return job.pk
 

@@ -21,7 +21,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from registrations.clients.http import RemoteSession
 from registrations.engine import runner, transitions
-from registrations.services import bulk
+from registrations.services import bulk_jobs
 from tests.chaos.subjects import AFTER_TURN
 
 DIRECTORY = "CHAOS_DIRECTORY"
@@ -122,7 +122,7 @@ def install(directory: Path) -> None:
 
 def _watch_turns(directory: Path) -> None:
     """Each turn by the name of its operation; what a turn means for a bulk job (it begins others) by one name for all."""
-    run, after_turn, close_when_done = runner.run, bulk.after_turn, bulk._close_when_done
+    run, after_turn, close_when_done = runner.run, bulk_jobs.after_run, bulk_jobs._close_when_done
 
     def watched_run(operation_id: Any) -> bool:
         with _watching(directory, str(uuid.UUID(str(operation_id)))):
@@ -138,7 +138,7 @@ def _watch_turns(directory: Path) -> None:
         close_when_done(part)
 
     runner.run = runner.run = watched_run
-    bulk.after_turn, bulk._close_when_done = watched_after_turn, watched_close_when_done
+    bulk_jobs.after_run, bulk_jobs._close_when_done = watched_after_turn, watched_close_when_done
 
 
 @contextlib.contextmanager

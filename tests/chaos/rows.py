@@ -18,9 +18,10 @@ from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
 from onboarding.services import connecting, customers, invitations, sign_ins
 from onboarding.services.subjects import sync_app_of
 from registrations import audit, connections
+from registrations.applications import client_secrets
 from registrations.clients.entra import SignInAnswer
 from registrations.models import UmpInstance
-from registrations.services import client_secrets, provisioning
+from registrations.services import provisioning
 from tests.stack.customer import Browser
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 from django.utils import timezone
 
 from registrations import audit, connections, tasks
+from registrations.applications import conflicts, desired_state, secret_cleanup
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.graph.types import Application, NewSecret
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
-from registrations.services import client_secrets, desired, twins
 from tests.chaos.rows import Provisionings
 
 LONG_AGO = timedelta(hours=1)  # no replica hides it any more
@@ -29,8 +29,8 @@ class Made(Provisionings):
         super().make(number)
         instance = self.instances[number]
         graph = connections.graph_as_app(instance.provider.tenant)
-        name = desired.unique_name(instance)
-        found = graph.create_application(name, desired.sync_app(instance))
+        name = desired_state.unique_name(instance)
+        found = graph.create_application(name, desired_state.sync_app(instance))
         assert found is not None
         principal = graph.ensure_service_principal(found.app_id)
         registration = AppRegistration.objects.create(
@@ -51,13 +51,13 @@ class Made(Provisionings):
 
     def add(self, graph: GraphClient, registration: AppRegistration, name: str) -> NewSecret:
         """A secret in Entra that no row knows."""
-        return graph.add_secret(registration.object_id, f"{client_secrets.OUR_PREFIX}{name}", self.ends_at)
+        return graph.add_secret(registration.object_id, f"{secret_cleanup.OUR_PREFIX}{name}", self.ends_at)
 
     def keep(self, registration: AppRegistration, made: NewSecret, status: str) -> None:
         """The row of a secret."""
         secret = ClientSecret(
             registration=registration,
-            display_name=f"{client_secrets.OUR_PREFIX}{status}",
+            display_name=f"{secret_cleanup.OUR_PREFIX}{status}",
             key_id=made.key_id,
             hint=made.hint,
             expires_at=made.ends_at,
@@ -70,7 +70,7 @@ class Made(Provisionings):
     @property
     def ends_at(self) -> Any:
         """The end of every staged secret."""
-        return desired.secret_ends_at(timezone.now())
+        return desired_state.secret_ends_at(timezone.now())
 
 
 class Renewals(Made):
@@ -85,7 +85,7 @@ class Renewals(Made):
         self.keep(registration, self.add(graph, registration, "discarded"), Status.DISCARDED)
         self.add(graph, registration, "stray")
         self.add(graph, registration, "lost")
-        ClientSecret.objects.create(registration=registration, display_name=f"{client_secrets.OUR_PREFIX}lost")
+        ClientSecret.objects.create(registration=registration, display_name=f"{secret_cleanup.OUR_PREFIX}lost")
         graph.update_application(found.object_id, {"displayName": "Renamed by hand"})
 
 
@@ -117,10 +117,10 @@ class Twins(Made):
         mine = Operation.objects.filter(pk__in=[operation.pk for operation in operations])
         while mine.live().exists() and time.monotonic() < deadline:
             asking = mine.filter(
-                status=Operation.Status.WAITING, error_code=twins.DELETED_TWIN, notes__twin_choice=None
+                status=Operation.Status.WAITING, error_code=conflicts.DELETED_APPLICATION, notes__twin_choice=None
             )
             for operation in asking.filter(next_attempt_at=None):
-                twins.decide(operation, self.choice, actor=audit.SYSTEM)
+                conflicts.decide(operation, self.choice, actor=audit.SYSTEM)
                 tasks.enqueue(operation.pk)
             time.sleep(0.2)
 
@@ -128,13 +128,13 @@ class Twins(Made):
 class Purged(Twins):
     """Deleted for good; our row knows its ids, which mean nothing any more then."""
 
-    choice = twins.PURGE
+    choice = conflicts.PURGE
 
 
 class Restored(Twins):
     """Brought back; our row does not know its ids, as after a crash, and learns of it when the name is taken."""
 
-    choice = twins.RESTORE
+    choice = conflicts.RESTORE
 
     def disturb(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
         """Our row is an intent, and the secret in Entra a stray."""
@@ -152,7 +152,9 @@ class PutBack(Provisionings):
         """The faults name the instance: each operation meets its own."""
         super().make(number)
         instance = self.instances[number]
-        self.control.fault(service="graph", kind="lost_answer", method="PATCH", path=desired.unique_name(instance))
+        self.control.fault(
+            service="graph", kind="lost_answer", method="PATCH", path=desired_state.unique_name(instance)
+        )
         self.control.fault(
             service="ump", kind="status", status=503, method="PUT", path=f"/{self._name(number)}/.*/sync-app$"
         )

@@ -21,14 +21,15 @@ BELIEVE_GONE_AFTER = timedelta(seconds=8)  # in place of a minute, and with as m
 @signals.worker_process_init.connect
 def watch(**_: Any) -> None:
     """Django is ready and the child is forked."""
-    from registrations.services import bulk, registering  # noqa: PLC0415  they need Django
+    from registrations.applications import replication  # noqa: PLC0415
+    from registrations.services import bulk_jobs  # noqa: PLC0415  they need Django
     from tests.chaos import clock, points  # noqa: PLC0415
 
     directory = Path(os.environ[points.DIRECTORY])
     points.install(directory)
     clock.install(directory)
-    registering.BELIEVE_GONE_AFTER = BELIEVE_GONE_AFTER
-    bulk.AT_WORK, bulk.AT_ONCE = AT_WORK, AT_ONCE
+    replication.CONFIRM_DELETED_AFTER = BELIEVE_GONE_AFTER
+    bulk_jobs.MAX_LIVE, bulk_jobs.BATCH_SIZE = AT_WORK, AT_ONCE
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import pytest
 from onboarding.models import Invitation
 from onboarding.services import invitations
 from registrations import audit
+from registrations.applications import desired_state
 from registrations.models import UmpInstance
-from registrations.services import desired
 from sandbox.app import Sandbox
 from tests import factories
 from tests.onboarding.browser import Browser
@@ -23,11 +23,11 @@ def make_active_instance(sandbox: Sandbox) -> Callable[..., UmpInstance]:
 
     def make(**values: Any) -> UmpInstance:
         instance = factories.make_instance(sandbox, status=UmpInstance.Status.ACTIVE, **values)
-        wanted = desired.sync_app(instance)
+        wanted = desired_state.sync_app(instance)
         application = sandbox.world.add_application(
             sandbox.world.tenant(instance.provider.tenant.tenant_id),
             wanted.pop("displayName"),
-            uniqueName=desired.unique_name(instance),
+            uniqueName=desired_state.unique_name(instance),
             **wanted,
         )
         secret = sandbox.world.add_secret(application).secret

@@ -15,7 +15,7 @@ from registrations.engine import queue
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
 from registrations.models.steps import reset_steps
-from registrations.services import custody
+from registrations.services import addresses
 from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
 from tests.onboarding.browser import Browser
@@ -256,7 +256,7 @@ def test_the_instances_address_stays_while_a_customer_is_being_connected(
     authorised: Operation, instance: UmpInstance
 ) -> None:
     with pytest.raises(WrongStateError, match="being connected"):
-        custody.change_instance_address(
+        addresses.change_instance_address(
             instance, ump_url=instance.ump_url, app_name="other", reason="A move.", actor=audit.SYSTEM
         )
 

@@ -17,8 +17,8 @@ from onboarding import refusals
 from onboarding.identity import PERSONAL_ACCOUNTS
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations
+from registrations.applications import desired_state
 from registrations.models import AuditEvent, Operation, UmpInstance
-from registrations.services import desired
 from sandbox.app import Sandbox
 from sandbox.catalogue import GLOBAL_ADMINISTRATOR
 from sandbox.model import Tenant
@@ -311,7 +311,7 @@ def test_a_policy_that_forbids_secrets_stops_with_its_reason(stage: Stage) -> No
 
 def test_a_name_that_a_deleted_application_holds_waits_for_a_decision(stage: Stage, instance: UmpInstance) -> None:
     form = stage.customer.identify(stage.link)
-    name = f"{desired.unique_name(instance)}-{Connection.objects.get().pk}"
+    name = f"{desired_state.unique_name(instance)}-{Connection.objects.get().pk}"
     taken = stage.sandbox.world.add_application(stage.contoso, "Somebody's", uniqueName=name)
     del stage.contoso.applications[taken.id]
     taken.deleted = stage.sandbox.world.clock.instant()

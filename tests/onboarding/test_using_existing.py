@@ -14,12 +14,12 @@ from onboarding import requirements
 from onboarding.models import Connection, ConnectionWay, Invitation
 from onboarding.services import invitations, using_existing
 from registrations import audit
+from registrations.applications import client_secrets, secret_cleanup
 from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
 from registrations.engine import checkpoints
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation
 from registrations.models.steps import reset_steps
-from registrations.services import client_secrets
 from sandbox import directory
 from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
@@ -156,8 +156,8 @@ def test_the_customers_registration_is_never_changed_or_its_secret_removed(
     graph: Any = None  # refused before any call
     for act in (
         lambda: client_secrets.ensure_secret(graph, registration, operation),
-        lambda: client_secrets.remove_strays(graph, registration, operation),
-        lambda: client_secrets.remove_superseded(graph, registration, operation),
+        lambda: secret_cleanup.remove_orphans(graph, registration, operation),
+        lambda: secret_cleanup.remove_superseded(graph, registration, operation),
         lambda: client_secrets.replace(registration, actor=audit.SYSTEM, operation=operation),
     ):
         with pytest.raises(WrongStateError, match="customer's own"):

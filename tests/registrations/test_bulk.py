@@ -16,7 +16,7 @@ from registrations import audit, tasks
 from registrations.engine import queue
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, BulkItem, BulkJob, BulkPart, Operation, UmpInstance
-from registrations.services import bulk, provisioning
+from registrations.services import bulk_jobs, provisioning
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -32,9 +32,9 @@ def instances() -> list[UmpInstance]:
 @pytest.fixture
 def part(instances: list[UmpInstance], monkeypatch: pytest.MonkeyPatch) -> BulkPart:
     """A job of twelve instances in one tenant, of which five may be at work."""
-    monkeypatch.setattr(bulk, "AT_WORK", 5)
-    monkeypatch.setattr(bulk, "AT_ONCE", 1)
-    return bulk.request(instances, actor=OLGA).parts.get()
+    monkeypatch.setattr(bulk_jobs, "MAX_LIVE", 5)
+    monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 1)
+    return bulk_jobs.request(instances, actor=OLGA).parts.get()
 
 
 def end(part: BulkPart, count: int, status: str = "succeeded") -> None:
@@ -44,39 +44,39 @@ def end(part: BulkPart, count: int, status: str = "succeeded") -> None:
 
 
 def test_only_so_many_are_at_work_and_the_next_begins_when_one_ends(part: BulkPart) -> None:
-    assert len(bulk.feed()) == 5
-    assert bulk.feed() == []
+    assert len(bulk_jobs.start_next()) == 5
+    assert bulk_jobs.start_next() == []
     operation = part.items.live()[0].operation
     assert operation is not None
     assert operation.priority == "bulk"
     end(part, 1)
     ended = Operation.objects.get(status="succeeded")
-    assert len(bulk.after_turn(ended.pk)) == 1
+    assert len(bulk_jobs.after_run(ended.pk)) == 1
     assert part.items.live().count() == 5
 
 
 def test_an_operation_that_waits_for_a_person_holds_nobody_up(part: BulkPart) -> None:
-    first = bulk.feed()
+    first = bulk_jobs.start_next()
     Operation.objects.filter(pk__in=first).update(status="waiting", waits_for="staff", next_attempt_at=None)
-    assert len(bulk.after_turn(first[0])) == 5
-    assert bulk.progress(part).waiting == 5
+    assert len(bulk_jobs.after_run(first[0])) == 5
+    assert bulk_jobs.progress(part).waiting == 5
 
 
 def test_a_few_begin_at_once_when_there_is_room_for_them_or_nothing_is_at_work(
     part: BulkPart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "AT_ONCE", 3)
-    assert len(bulk.feed()) == 3  # there is no room for three more
+    monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 3)
+    assert len(bulk_jobs.start_next()) == 3  # there is no room for three more
     end(part, 1)
-    assert len(bulk.feed()) == 3  # two are at work
+    assert len(bulk_jobs.start_next()) == 3  # two are at work
     end(part, 2)
-    assert len(bulk.feed()) == 0  # three are at work
+    assert len(bulk_jobs.start_next()) == 0  # three are at work
     end(part, 1)
-    assert len(bulk.feed()) == 3
+    assert len(bulk_jobs.start_next()) == 3
     end(part, 4)
-    assert len(bulk.feed()) == 3  # the last ones
+    assert len(bulk_jobs.start_next()) == 3  # the last ones
     end(part, 4)
-    bulk.feed()
+    bulk_jobs.start_next()
     part.refresh_from_db()
     assert part.status == "completed"
 
@@ -84,17 +84,17 @@ def test_a_few_begin_at_once_when_there_is_room_for_them_or_nothing_is_at_work(
 def test_those_that_are_refused_hold_up_none_of_those_behind_them(
     part: BulkPart, instances: list[UmpInstance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "AT_ONCE", 3)
+    monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 3)
     for instance in instances[:4]:
         provisioning.request(instance, actor=OLGA)
-    assert len(bulk.feed()) == 5  # two beside the fourth refusal, then three
+    assert len(bulk_jobs.start_next()) == 5  # two beside the fourth refusal, then three
     assert BulkItem.objects.filter(status="refused").count() == 4
 
 
 def test_one_that_cannot_be_begun_is_refused_and_holds_up_none_beside_it(
     part: BulkPart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "AT_ONCE", 3)
+    monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 3)
     request = provisioning.request
 
     def breaks_for_the_second(instance: UmpInstance, **values: Any) -> Operation:
@@ -103,7 +103,7 @@ def test_one_that_cannot_be_begun_is_refused_and_holds_up_none_beside_it(
         return request(instance, **values)
 
     monkeypatch.setattr(provisioning, "request", breaks_for_the_second)
-    assert len(bulk.feed()) == 5
+    assert len(bulk_jobs.start_next()) == 5
     (refused,) = part.items.filter(status="refused")
     assert str(refused.pk) in refused.message
     assert "ump1" in refused.instance.host
@@ -112,15 +112,15 @@ def test_one_that_cannot_be_begun_is_refused_and_holds_up_none_beside_it(
 def test_what_was_begun_is_rung_for_even_where_the_next_few_break(
     part: BulkPart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "AT_ONCE", 2)
-    begin, rounds = bulk._begin_some, iter([True])
+    monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 2)
+    begin, rounds = bulk_jobs._start_batch, iter([True])
 
     def once(part: BulkPart) -> Any:
         next(rounds)
         return begin(part)
 
-    monkeypatch.setattr(bulk, "_begin_some", once)
-    assert len(bulk.feed()) == 2
+    monkeypatch.setattr(bulk_jobs, "_start_batch", once)
+    assert len(bulk_jobs.start_next()) == 2
 
 
 def test_a_host_that_is_longer_than_its_label_is_provisioned_all_the_same() -> None:
@@ -135,17 +135,17 @@ def test_a_host_that_is_longer_than_its_label_is_provisioned_all_the_same() -> N
 def test_an_operation_of_no_job_feeds_none(part: BulkPart) -> None:
     operation = queue.request("check_tenant", part.tenant, actor=OLGA)
     queue.cancel(operation, actor=OLGA)
-    assert bulk.after_turn(operation.pk) == []
+    assert bulk_jobs.after_run(operation.pk) == []
 
 
 def test_a_job_is_completed_when_all_have_ended(part: BulkPart) -> None:
     for _ in range(3):
-        bulk.feed()
+        bulk_jobs.start_next()
         end(part, 5)
-    bulk.feed()
+    bulk_jobs.start_next()
     part.refresh_from_db()
     assert part.status == "completed"
-    found = bulk.progress(part)
+    found = bulk_jobs.progress(part)
     assert (found.total, found.ended, found.succeeded, found.pending) == (12, 12, 12, 0)
     assert AuditEvent.objects.filter(action="bulk.completed").count() == 1
 
@@ -153,10 +153,10 @@ def test_a_job_is_completed_when_all_have_ended(part: BulkPart) -> None:
 def test_an_instance_that_is_being_provisioned_already_is_refused_with_the_reason(
     part: BulkPart, instances: list[UmpInstance]
 ) -> None:
-    factories_operation = bulk.feed()
+    factories_operation = bulk_jobs.start_next()
     assert factories_operation
-    again = bulk.request(instances[:1], actor=OLGA).parts.get()
-    bulk.feed([again])
+    again = bulk_jobs.request(instances[:1], actor=OLGA).parts.get()
+    bulk_jobs.start_next([again])
     item = again.items.get()
     assert item.status == "refused"
     assert "has not ended" in item.message
@@ -165,25 +165,25 @@ def test_an_instance_that_is_being_provisioned_already_is_refused_with_the_reaso
 
 
 def test_a_paused_part_begins_nothing_and_goes_on_when_resumed(part: BulkPart) -> None:
-    bulk.feed()
-    bulk.pause(part, actor=OLGA)
+    bulk_jobs.start_next()
+    bulk_jobs.pause(part, actor=OLGA)
     end(part, 5)
-    assert bulk.feed() == []
-    bulk.resume(part, actor=OLGA)
-    assert len(bulk.feed()) == 5
+    assert bulk_jobs.start_next() == []
+    bulk_jobs.resume(part, actor=OLGA)
+    assert len(bulk_jobs.start_next()) == 5
 
 
 def test_cancelling_gives_up_what_was_not_begun_and_what_waits_but_not_what_is_at_work(part: BulkPart) -> None:
-    begun = bulk.feed()
+    begun = bulk_jobs.start_next()
     Operation.objects.filter(pk=begun[0]).update(status="running", lease="x")
-    bulk.cancel(part, actor=OLGA)
-    progress = bulk.progress(part)
+    bulk_jobs.cancel(part, actor=OLGA)
+    progress = bulk_jobs.progress(part)
     assert (progress.cancelled, progress.live, progress.ended) == (11, 1, 11)
     assert Operation.objects.filter(status="cancelled").count() == 4
     assert Operation.objects.filter(status="running").count() == 1
-    assert bulk.feed() == []
+    assert bulk_jobs.start_next() == []
     with pytest.raises(WrongStateError):
-        bulk.resume(part, actor=OLGA)
+        bulk_jobs.resume(part, actor=OLGA)
 
 
 @pytest.mark.parametrize(
@@ -192,9 +192,9 @@ def test_cancelling_gives_up_what_was_not_begun_and_what_waits_but_not_what_is_a
 def test_what_was_at_work_when_its_part_was_cancelled_does_not_begin_another_turn(
     part: BulkPart, rung: list[str], then: str, ends: str
 ) -> None:
-    at_work = bulk.feed()[0]
+    at_work = bulk_jobs.start_next()[0]
     Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
-    bulk.cancel(part, actor=OLGA)
+    bulk_jobs.cancel(part, actor=OLGA)
     tasks.sweep()
     assert Operation.objects.get(pk=at_work).status == "running"
     Operation.objects.filter(pk=at_work).update(status=then, lease="", leased_until=None)
@@ -202,14 +202,14 @@ def test_what_was_at_work_when_its_part_was_cancelled_does_not_begin_another_tur
     operation = Operation.objects.get(pk=at_work)
     assert operation.status == ends
     assert ("Cancelled by Olga Operator" in operation.message) is (ends == "cancelled")
-    progress = bulk.progress(part)
+    progress = bulk_jobs.progress(part)
     assert (progress.total, progress.ended, progress.cancelled) == (12, 12, 12 if ends == "cancelled" else 11)
 
 
 def test_what_a_person_resumes_after_its_part_was_cancelled_goes_on(part: BulkPart, rung: list[str]) -> None:
-    at_work = bulk.feed()[0]
+    at_work = bulk_jobs.start_next()[0]
     Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
-    bulk.cancel(part, actor=OLGA)
+    bulk_jobs.cancel(part, actor=OLGA)
     Operation.objects.filter(pk=at_work).update(status="failed", lease="", leased_until=None)
     tasks.sweep()
     queue.resume(Operation.objects.get(pk=at_work), actor=OLGA)
@@ -218,9 +218,9 @@ def test_what_a_person_resumes_after_its_part_was_cancelled_goes_on(part: BulkPa
 
 
 def test_what_a_person_resumes_before_the_sweep_came_goes_on_too(part: BulkPart, rung: list[str]) -> None:
-    at_work = bulk.feed()[0]
+    at_work = bulk_jobs.start_next()[0]
     Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
-    bulk.cancel(part, actor=OLGA)
+    bulk_jobs.cancel(part, actor=OLGA)
     Operation.objects.filter(pk=at_work).update(status="failed", lease="", leased_until=None)
     queue.resume(Operation.objects.get(pk=at_work), actor=OLGA)
     tasks.sweep()
@@ -230,9 +230,9 @@ def test_what_a_person_resumes_before_the_sweep_came_goes_on_too(part: BulkPart,
 def test_one_that_cannot_be_settled_holds_up_no_other_job(
     part: BulkPart, rung: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_work = bulk.feed()[0]
+    at_work = bulk_jobs.start_next()[0]
     Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
-    bulk.cancel(part, actor=OLGA)
+    bulk_jobs.cancel(part, actor=OLGA)
     Operation.objects.filter(pk=at_work).update(status="waiting", lease="", leased_until=None)
 
     def broken(*_: object) -> None:
@@ -244,8 +244,8 @@ def test_one_that_cannot_be_settled_holds_up_no_other_job(
         fed.append("fed")
         return []
 
-    monkeypatch.setattr(bulk, "_settle", broken)
-    monkeypatch.setattr(bulk, "feed", feed)
+    monkeypatch.setattr(bulk_jobs, "_finish", broken)
+    monkeypatch.setattr(bulk_jobs, "start_next", feed)
     tasks.sweep()
     assert fed == ["fed"]
 
@@ -253,13 +253,13 @@ def test_one_that_cannot_be_settled_holds_up_no_other_job(
 def test_a_part_that_cannot_be_fed_holds_up_neither_another_nor_the_sweep(
     part: BulkPart, instances: list[UmpInstance], rung: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = bulk.feed()
+    begun = bulk_jobs.start_next()
     rung.clear()
 
     def broken(*_: object) -> None:
         raise RuntimeError("a row that no code of ours writes")
 
-    monkeypatch.setattr(bulk, "_feed_part", broken)
+    monkeypatch.setattr(bulk_jobs, "_start_in_part", broken)
     tasks.sweep()
     assert set(begun) <= {UUID(each) for each in rung}
 
@@ -268,10 +268,10 @@ def test_each_tenant_is_a_part_of_its_own(instances: list[UmpInstance]) -> None:
     other = factories.make_tenant(name="Other", tenant_id="f1eba000-0000-4000-8000-0000000000ff")
     provider = factories.make_provider(name="Other", domain="other.localhost", tenant=other)
     elsewhere = factories.make_instance(provider=provider)
-    job = bulk.request([*instances, elsewhere], actor=OLGA)
+    job = bulk_jobs.request([*instances, elsewhere], actor=OLGA)
     theirs, ours = job.parts.get(tenant=other), job.parts.exclude(tenant=other).get()
-    bulk.pause(ours, actor=OLGA)
-    begun = bulk.feed()
+    bulk_jobs.pause(ours, actor=OLGA)
+    begun = bulk_jobs.start_next()
     assert [item.instance_id for item in theirs.items.live()] == [elsewhere.pk]
     assert len(begun) == 1
 
@@ -280,27 +280,27 @@ def test_what_failed_or_was_refused_is_tried_again_at_the_jobs_pace(
     part: BulkPart, instances: list[UmpInstance]
 ) -> None:
     by_a_person = provisioning.request(instances[0], actor=OLGA)
-    while begun := bulk.feed():
+    while begun := bulk_jobs.start_next():
         Operation.objects.filter(pk__in=begun).update(status="failed", ended_at=timezone.now(), next_attempt_at=None)
     Operation.objects.filter(pk=by_a_person.pk).update(status="succeeded", next_attempt_at=None)
     part.refresh_from_db()
-    assert (part.status, bulk.progress(part).failed, bulk.progress(part).refused) == ("completed", 11, 1)
-    bulk.try_again(part, actor=OLGA)
+    assert (part.status, bulk_jobs.progress(part).failed, bulk_jobs.progress(part).refused) == ("completed", 11, 1)
+    bulk_jobs.retry_failed(part, actor=OLGA)
     part.refresh_from_db()
-    progress = bulk.progress(part)
+    progress = bulk_jobs.progress(part)
     assert (part.status, part.ended_at, progress.pending, progress.ended) == ("running", None, 12, 0)
-    assert len(bulk.feed()) == 5
+    assert len(bulk_jobs.start_next()) == 5
     assert AuditEvent.objects.get(action="bulk.tried_again").after["instances"] == 12
 
 
 def test_nothing_is_tried_again_where_nothing_failed_or_the_part_was_cancelled(part: BulkPart) -> None:
-    bulk.feed()
+    bulk_jobs.start_next()
     with pytest.raises(WrongStateError, match="Nothing has failed"):
-        bulk.try_again(part, actor=OLGA)
+        bulk_jobs.retry_failed(part, actor=OLGA)
     end(part, 2, "failed")
-    bulk.cancel(part, actor=OLGA)
+    bulk_jobs.cancel(part, actor=OLGA)
     with pytest.raises(WrongStateError, match="Choose the instances anew"):
-        bulk.try_again(part, actor=OLGA)
+        bulk_jobs.retry_failed(part, actor=OLGA)
 
 
 def test_the_job_s_page_counts_what_needs_a_person_and_lets_it_be_tried_again(
@@ -308,7 +308,7 @@ def test_the_job_s_page_counts_what_needs_a_person_and_lets_it_be_tried_again(
 ) -> None:
     page = reverse("admin:registrations_bulkjob_change", args=[part.job_id])
     address = reverse("admin:registrations_bulkjob_act", args=[part.pk, "try-again"])
-    bulk.feed()
+    bulk_jobs.start_next()
     assert address not in operator_client.get(page).content.decode()
     end(part, 3, "failed")
     monkeypatch.setattr("registrations.admin.bulk_job.SHOWN", 2)
@@ -324,23 +324,23 @@ def test_the_job_s_page_counts_what_needs_a_person_and_lets_it_be_tried_again(
 
 
 def test_the_expected_end_follows_from_the_rate(part: BulkPart) -> None:
-    bulk.feed()
+    bulk_jobs.start_next()
     BulkJob.objects.update(created_at=timezone.now() - timedelta(minutes=3))
     end(part, 3)
     part = BulkPart.objects.select_related("job").get()
-    found = bulk.progress(part)
+    found = bulk_jobs.progress(part)
     assert found.rate == pytest.approx(1, abs=0.05)
     assert found.ends_at is not None
     assert found.ends_at - timezone.now() == pytest.approx(timedelta(minutes=9), abs=timedelta(seconds=30))
 
 
 def test_no_end_is_expected_of_what_waits_for_a_person(part: BulkPart) -> None:
-    bulk.feed()
+    bulk_jobs.start_next()
     BulkJob.objects.update(created_at=timezone.now() - timedelta(minutes=3))
     end(part, 3)
     BulkItem.objects.pending().update(status=BulkItem.Status.CANCELLED)
     Operation.objects.live().update(status=Operation.Status.WAITING, waits_for="staff")
-    found = bulk.progress(BulkPart.objects.select_related("job").get())
+    found = bulk_jobs.progress(BulkPart.objects.select_related("job").get())
     assert found.waiting > 0
     assert found.ends_at is None
 
@@ -357,7 +357,7 @@ def test_many_chosen_instances_become_a_job_whose_page_shows_how_far_it_is(
     answer = operator_client.post(address, {"instance": [str(instance.pk) for instance in instances]})
     job = BulkJob.objects.get()
     assert answer["Location"] == reverse("admin:registrations_bulkjob_change", args=[job.pk])
-    bulk.feed()
+    bulk_jobs.start_next()
     Operation.objects.filter(subject_id=instances[0].pk).update(
         status="failed", message="The UMP said no.", ended_at=timezone.now()
     )
@@ -392,7 +392,7 @@ def test_whoever_looks_at_one_of_many_puts_it_first(
     rung: list[str],
     django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
-    operation = Operation.objects.get(pk=bulk.feed()[0])
+    operation = Operation.objects.get(pk=bulk_jobs.start_next()[0])
     page = reverse("admin:registrations_operation_change", args=[operation.pk])
     address = reverse("admin:registrations_operation_put_first", args=[operation.pk])
     assert address in operator_client.get(page).content.decode()
@@ -413,11 +413,11 @@ def test_a_whole_job_is_carried_out(sandbox: Sandbox, portal: None, work: Callab
     for instance in chosen:  # each its own UMP
         sandbox.world.add_ump(instance.app_name, sandbox.seed.ump.tenant_id)
         UmpInstance.objects.filter(pk=instance.pk).update(ump_url=sandbox.ump_url(instance.app_name))
-    part = bulk.request(chosen, actor=OLGA).parts.get()
-    bulk.feed()
+    part = bulk_jobs.request(chosen, actor=OLGA).parts.get()
+    bulk_jobs.start_next()
     work()
-    bulk.feed()
+    bulk_jobs.start_next()
     part.refresh_from_db()
-    assert (part.status, bulk.progress(part).succeeded) == ("completed", 2), list(
+    assert (part.status, bulk_jobs.progress(part).succeeded) == ("completed", 2), list(
         Operation.objects.values_list("message", flat=True)
     )

@@ -14,7 +14,7 @@ from django.db import connection
 
 from registrations import audit
 from registrations.models import AuditEvent, EntraTenant, Operation, ServiceProvider, UmpInstance
-from registrations.services import importing
+from registrations.services import csv_import
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -255,10 +255,10 @@ def test_an_empty_file_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_an_address_of_a_delivered_instance_is_not_changed_by_a_file(sandbox: Sandbox) -> None:
     factories.make_tenant(sandbox)
-    importing.import_rows([row(sandbox)], actor=audit.SYSTEM)
+    csv_import.import_rows([row(sandbox)], actor=audit.SYSTEM)
     UmpInstance.objects.update(delivered_at="2026-01-01T00:00:00Z")
-    with pytest.raises(importing.BadRowsError) as refusal:
-        importing.import_rows([row(sandbox, ump_url="https://localhost/other")], actor=audit.SYSTEM)
+    with pytest.raises(csv_import.BadRowsError) as refusal:
+        csv_import.import_rows([row(sandbox, ump_url="https://localhost/other")], actor=audit.SYSTEM)
     assert "with a reason" in refusal.value.problems[0].reason
 
 

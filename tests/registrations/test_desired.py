@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from registrations.applications import desired_state
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
-from registrations.services import desired
 
 
 def instance(domain: str = "finebak.com") -> UmpInstance:
@@ -15,7 +15,7 @@ def instance(domain: str = "finebak.com") -> UmpInstance:
 
 
 def test_the_sync_app_has_exactly_the_settings_of_the_procedure() -> None:
-    wanted = desired.sync_app(instance())
+    wanted = desired_state.sync_app(instance())
     assert wanted["displayName"] == "umptoken"
     assert wanted["signInAudience"] == "AzureADMultipleOrgs"
     assert wanted["isFallbackPublicClient"] is True
@@ -26,14 +26,14 @@ def test_the_sync_app_has_exactly_the_settings_of_the_procedure() -> None:
 
 
 def test_the_sync_app_asks_for_nothing_but_user_read() -> None:
-    (resource,) = desired.sync_app(instance())["requiredResourceAccess"]
-    assert resource["resourceAccess"] == [{"id": desired.USER_READ_ID, "type": "Scope"}]
+    (resource,) = desired_state.sync_app(instance())["requiredResourceAccess"]
+    assert resource["resourceAccess"] == [{"id": desired_state.USER_READ_ID, "type": "Scope"}]
 
 
 def test_every_setting_beyond_the_procedure_has_a_reason() -> None:
     of_the_procedure = {"displayName", "signInAudience", "web", "isFallbackPublicClient"}
     ours = {"tags", "notes"}
-    assert set(desired.sync_app(instance())) - of_the_procedure - ours == set(desired.REASONS)
+    assert set(desired_state.sync_app(instance())) - of_the_procedure - ours == set(desired_state.REASONS)
 
 
 def test_only_localhost_domains_get_http_and_a_port() -> None:
@@ -42,9 +42,9 @@ def test_only_localhost_domains_get_http_and_a_port() -> None:
 
 
 def test_an_application_as_wanted_has_no_differences_whatever_graph_adds() -> None:
-    wanted = desired.sync_app(instance())
+    wanted = desired_state.sync_app(instance())
     actual = {**wanted, "id": "x", "web": {**wanted["web"], "redirectUriSettings": [], "logoutUrl": None}}
-    assert desired.differences(wanted, actual) == {}
+    assert desired_state.differences(wanted, actual) == {}
 
 
 @pytest.mark.parametrize(
@@ -71,27 +71,27 @@ def test_an_application_as_wanted_has_no_differences_whatever_graph_adds() -> No
     ],
 )
 def test_each_drift_is_found_and_sent_whole(field: str, drifted: object) -> None:
-    wanted = desired.sync_app(instance())
-    assert desired.differences(wanted, {**wanted, field: drifted}) == {field: wanted[field]}
+    wanted = desired_state.sync_app(instance())
+    assert desired_state.differences(wanted, {**wanted, field: drifted}) == {field: wanted[field]}
 
 
 def test_a_secret_ends_after_24_months_on_the_same_day() -> None:
-    assert desired.secret_ends_at(datetime(2026, 11, 23, 9, tzinfo=UTC)) == datetime(2028, 11, 23, 9, tzinfo=UTC)
+    assert desired_state.secret_ends_at(datetime(2026, 11, 23, 9, tzinfo=UTC)) == datetime(2028, 11, 23, 9, tzinfo=UTC)
 
 
 def test_a_leap_day_becomes_the_last_of_february() -> None:
-    assert desired.secret_ends_at(datetime(2028, 2, 29, tzinfo=UTC)) == datetime(2030, 2, 28, tzinfo=UTC)
+    assert desired_state.secret_ends_at(datetime(2028, 2, 29, tzinfo=UTC)) == datetime(2030, 2, 28, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("longest", "day"), [("P180D", "2026-06-29"), ("P6M", "2026-06-29"), ("P1Y", "2026-12-31"), ("P1D", "2026-01-01")]
 )
 def test_a_policy_shortens_the_secret_to_an_hour_less(longest: str, day: str) -> None:
-    ends = desired.secret_ends_at(datetime(2026, 1, 1, tzinfo=UTC), longest)
+    ends = desired_state.secret_ends_at(datetime(2026, 1, 1, tzinfo=UTC), longest)
     assert f"{ends:%Y-%m-%d %H}" == f"{day} 23"
 
 
 @pytest.mark.parametrize("longest", ["", "P10Y", "forever", "P"])
 def test_a_policy_that_is_longer_or_not_readable_changes_nothing(longest: str) -> None:
-    ends = desired.secret_ends_at(datetime(2026, 1, 1, tzinfo=UTC), longest)
+    ends = desired_state.secret_ends_at(datetime(2026, 1, 1, tzinfo=UTC), longest)
     assert ends == datetime(2028, 1, 1, tzinfo=UTC)

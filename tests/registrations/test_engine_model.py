@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from registrations import audit
+from registrations.applications import client_secrets, ensure, secret_cleanup
 from registrations.clients.graph.client import GraphClient
 from registrations.engine import queue, registry, runner
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, EntraTenant, Operation
-from registrations.services import client_secrets, registering
 from tests import factories
 from tests.registrations.model_of_entra import FATES, KilledError, ModelOfEntra
 
@@ -144,16 +144,16 @@ class Engine(RuleBasedStateMachine):
         return AppRegistration.objects.get(pk=self.registration.pk)
 
     def _application(self, operation: Operation) -> str:
-        return registering.ensure_application(self._graph(), self._row(), WANTED, operation)
+        return ensure.ensure_application(self._graph(), self._row(), WANTED, operation)
 
     def _principal(self, operation: Operation) -> str:
-        return registering.ensure_service_principal(self._graph(), self._row())
+        return ensure.ensure_service_principal(self._graph(), self._row())
 
     def _secret(self, operation: Operation) -> str:
         return client_secrets.ensure_secret(self._graph(), self._row(), operation)
 
     def _strays(self, operation: Operation) -> None:
-        client_secrets.remove_strays(self._graph(), self._row(), operation)
+        secret_cleanup.remove_orphans(self._graph(), self._row(), operation)
 
 
 @pytest.mark.django_db(transaction=True)

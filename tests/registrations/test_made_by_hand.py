@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from registrations import audit, connections
+from registrations.applications import conflicts
 from registrations.clients.graph import client
 from registrations.engine import queue
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import provisioning, twins
+from registrations.services import provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
 from tests import factories
@@ -259,8 +260,8 @@ def test_deleted_after_it_was_taken_over_it_is_known_by_its_object_id(
     delete(tenant, by_hand)
     AppRegistration.objects.update(made_at=timezone.now() - timedelta(hours=1))
     operation = provision()
-    assert (operation.error_code, operation.notes["twin_app_id"]) == (twins.DELETED_TWIN, by_hand.app_id)
-    twins.decide(operation, twins.RESTORE, actor=OLGA)
+    assert (operation.error_code, operation.notes["twin_app_id"]) == (conflicts.DELETED_APPLICATION, by_hand.app_id)
+    conflicts.decide(operation, conflicts.RESTORE, actor=OLGA)
     operation = again(operation, work)
     assert operation.status == "succeeded", operation.message
     assert named(tenant) == [by_hand]

@@ -10,10 +10,11 @@ from time_machine import TimeMachineFixture
 
 from registrations import audit, connections
 from registrations.clients.graph.client import GraphClient
+from registrations.delivery import handover_sheet, ump_api
 from registrations.engine import queue
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import custody, delivery, provisioning
+from registrations.services import addresses, credentials, provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
 from sandbox.seed import plant_provider
@@ -110,7 +111,7 @@ def test_an_instance_whose_provisioning_was_cancelled_is_a_draft_that_may_be_cha
     queue.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
     instance.refresh_from_db()
     assert instance.status == "draft"
-    assert not custody.is_fixed(UmpInstance.objects.filter(pk=instance.pk))
+    assert not addresses.is_fixed(UmpInstance.objects.filter(pk=instance.pk))
     assert provision().status == "succeeded"
     assert instance.status == "active"
 
@@ -308,20 +309,20 @@ def test_a_hand_over_sheet_is_filled_by_hand(sandbox: Sandbox, work: Work) -> No
     work()
     operation.refresh_from_db()
     assert (operation.status, operation.waits_for) == ("waiting", "staff")
-    sheet = delivery.sheet(operation)
+    sheet = handover_sheet.sheet(operation)
     labels = [[field.label for field in group.fields] for group in sheet.groups]
     assert labels == [["Client Id", "Client Secret Value", "Redirect URI"], ["Customer Authentication Portal URL"]]
     with pytest.raises(WrongStateError, match="Reveal the secret"):
-        delivery.tick(operation, delivery.SYNC_APP, actor=OLGA)
-    value = delivery.reveal_secret(operation, actor=OLGA)
+        handover_sheet.confirm(operation, handover_sheet.SYNC_APP, actor=OLGA)
+    value = handover_sheet.reveal_secret(operation, actor=OLGA)
     assert len(value) >= 16
     with pytest.raises(WrongStateError, match="revealed before"):
-        delivery.reveal_secret(operation, actor=OLGA)
-    delivery.tick(operation, delivery.SYNC_APP, actor=OLGA)
+        handover_sheet.reveal_secret(operation, actor=OLGA)
+    handover_sheet.confirm(operation, handover_sheet.SYNC_APP, actor=OLGA)
     work()
     operation.refresh_from_db()
     assert operation.status == "waiting"
-    delivery.tick(operation, delivery.AUTHENTICATION_PORTAL, actor=OLGA)
+    handover_sheet.confirm(operation, handover_sheet.AUTHENTICATION_PORTAL, actor=OLGA)
     work()
     operation.refresh_from_db()
     assert operation.status == "succeeded"
@@ -333,12 +334,12 @@ def test_a_revealed_secret_that_was_lost_is_replaced(sandbox: Sandbox, work: Wor
     operation = provisioning.request(instance, actor=OLGA)
     work()
     operation.refresh_from_db()
-    first = delivery.reveal_secret(operation, actor=OLGA)
+    first = handover_sheet.reveal_secret(operation, actor=OLGA)
     provisioning.new_secret(operation, actor=OLGA)
     again(operation, work)
     again(operation, work)
     assert operation.status == "waiting"
-    assert delivery.reveal_secret(operation, actor=OLGA) != first
+    assert handover_sheet.reveal_secret(operation, actor=OLGA) != first
     assert len(made_in(sandbox, instance).passwords) == 1
 
 
@@ -565,9 +566,9 @@ def test_another_secret_for_a_moved_ump_leaves_the_old_one_until_it_is_delivered
     provisioning.new_secret(operation, actor=OLGA)
     operation = again(operation, work)
     assert len(made_in(sandbox, instance).passwords) == 2
-    delivery.reveal_secret(operation, actor=OLGA)
-    for group in (delivery.SYNC_APP, delivery.AUTHENTICATION_PORTAL):
-        delivery.tick(operation, group, actor=OLGA)
+    handover_sheet.reveal_secret(operation, actor=OLGA)
+    for group in (handover_sheet.SYNC_APP, handover_sheet.AUTHENTICATION_PORTAL):
+        handover_sheet.confirm(operation, group, actor=OLGA)
         operation = again(operation, work)
     assert operation.status == "succeeded"
     assert len(made_in(sandbox, instance).passwords) == 1
@@ -578,25 +579,25 @@ def fill_the_sheet(instance: UmpInstance, work: Work) -> None:
     operation = provisioning.request(instance, actor=OLGA)
     work()
     operation.refresh_from_db()
-    delivery.reveal_secret(operation, actor=OLGA)
-    for group in (delivery.SYNC_APP, delivery.AUTHENTICATION_PORTAL):
-        delivery.tick(operation, group, actor=OLGA)
+    handover_sheet.reveal_secret(operation, actor=OLGA)
+    for group in (handover_sheet.SYNC_APP, handover_sheet.AUTHENTICATION_PORTAL):
+        handover_sheet.confirm(operation, group, actor=OLGA)
         operation = again(operation, work)
     assert operation.status == "succeeded", operation.message
 
 
 def somebody_changes_the_ump(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
     """Once, between the delivery and the validation."""
-    deliver = delivery.ApiDelivery.deliver_portal_url
+    deliver = ump_api.ApiDelivery.deliver_portal_url
     changes = [values]
 
-    def then_changed(self: delivery.ApiDelivery, operation: Operation) -> str:
+    def then_changed(self: ump_api.ApiDelivery, operation: Operation) -> str:
         note = deliver(self, operation)
         for name, value in (changes.pop() if changes else {}).items():
             setattr(sandbox.world.ump("finebak"), name, value)
         return note
 
-    monkeypatch.setattr(delivery.ApiDelivery, "deliver_portal_url", then_changed)
+    monkeypatch.setattr(ump_api.ApiDelivery, "deliver_portal_url", then_changed)
 
 
 @pytest.mark.parametrize("values", [{"client_id": ""}, {"portal_url": "https://elsewhere.example"}])
@@ -643,9 +644,9 @@ def test_a_provider_that_moved_to_another_tenant_is_provisioned_again_there(
     moved_to = factories.make_tenant(
         name="Northwind", tenant_id=elsewhere["tenant_id"], client_id=elsewhere["portal_id"]
     )
-    custody.keep_tenant_secret(moved_to, elsewhere["portal_secret"], actor=OLGA)
+    credentials.store_tenant_secret(moved_to, elsewhere["portal_secret"], actor=OLGA)
     provider = instance.provider
-    custody.change_provider_address(provider, domain=provider.domain, tenant=moved_to, reason="Moved.", actor=OLGA)
+    addresses.change_provider_address(provider, domain=provider.domain, tenant=moved_to, reason="Moved.", actor=OLGA)
     queue.resume(operation, actor=OLGA)
     operation = again(operation, work)
     assert operation.status == "failed"
@@ -657,7 +658,7 @@ def test_a_provider_that_moved_to_another_tenant_is_provisioned_again_there(
         ump_scope=f"api://{elsewhere['ump_api_id']}/.default",
     )
     moved = UmpInstance.objects.get(pk=instance.pk)
-    custody.keep_ump_secret(moved, elsewhere["ump_secret"], actor=OLGA)
+    credentials.store_ump_secret(moved, elsewhere["ump_secret"], actor=OLGA)
     newer = again(provisioning.request(moved, actor=OLGA), work)
     assert newer.status == "succeeded", newer.message
     assert instance.registrations.filter(tenant_id=elsewhere["tenant_id"]).exists()

@@ -9,10 +9,11 @@ from django.utils import timezone
 from time_machine import TimeMachineFixture
 
 from registrations import audit
+from registrations.applications import conflicts
 from registrations.clients.graph.client import GraphClient
 from registrations.engine import queue
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
-from registrations.services import provisioning, twins
+from registrations.services import provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
 from tests import factories
@@ -77,8 +78,8 @@ def test_a_restored_application_that_is_hidden_for_a_while_keeps_its_secret(
     provisioned.deleted = provisioned.created
     tenant.deleted_applications[provisioned.id] = tenant.applications.pop(provisioned.id)
     operation = ask(instance, work)
-    assert operation.error_code == twins.DELETED_TWIN
-    twins.decide(operation, twins.RESTORE, actor=OLGA)
+    assert operation.error_code == conflicts.DELETED_APPLICATION
+    conflicts.decide(operation, conflicts.RESTORE, actor=OLGA)
     again(operation, work)
     hide(sandbox, provisioned, times=3)
     assert again(operation, work, times=5).status == "succeeded", operation.message

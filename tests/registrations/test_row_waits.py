@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import BulkItem, BulkPart, Operation, UmpInstance
-from registrations.services import bulk, custody, provisioning
+from registrations.services import addresses, bulk_jobs, provisioning
 from tests import factories
 
 pytestmark = [
@@ -63,7 +63,7 @@ def test_the_row_of_a_parent_is_waited_for_without_the_chain() -> None:
     instance = factories.make_instance()
     with transaction.atomic():
         UmpInstance.objects.select_for_update().get(pk=instance.pk)
-        another = begin_and_wait(lambda: bulk.request([instance], actor=audit.SYSTEM))
+        another = begin_and_wait(lambda: bulk_jobs.request([instance], actor=audit.SYSTEM))
         assert number(CHAIN_HELD) == 0
     another.join(10)
     assert BulkItem.objects.count() == 1
@@ -74,7 +74,7 @@ def test_an_address_is_not_edited_past_an_operation_that_has_just_begun() -> Non
     before = instance.ump_url
 
     def edit() -> None:
-        custody.change_instance_address(
+        addresses.change_instance_address(
             UmpInstance.objects.select_related("provider").get(pk=instance.pk),
             ump_url="https://ump.finebak.localhost/another",
             app_name="umptoken",
@@ -95,50 +95,50 @@ def test_a_bulk_job_locks_its_instances_in_the_order_of_those_who_edit_addresses
     low, high = (UUID(int=number) for number in (1, 2))
     # By name, and so by place in the job, the higher one comes first.
     instances = [factories.make_instance(pk=high, app_name="a"), factories.make_instance(pk=low, app_name="b")]
-    part = bulk.request(instances, actor=audit.SYSTEM).parts.get()
+    part = bulk_jobs.request(instances, actor=audit.SYSTEM).parts.get()
     with transaction.atomic():
         UmpInstance.objects.select_for_update(no_key=True).get(pk=low)
-        another = begin_and_wait(bulk.feed)
+        another = begin_and_wait(bulk_jobs.start_next)
         UmpInstance.objects.select_for_update(no_key=True).get(pk=high)  # whoever has it would wait for ours
     another.join(10)
     assert part.items.live().count() == 2
 
 
 def test_a_part_that_somebody_feeds_is_left_to_them() -> None:
-    part = bulk.request([factories.make_instance()], actor=audit.SYSTEM).parts.get()
+    part = bulk_jobs.request([factories.make_instance()], actor=audit.SYSTEM).parts.get()
     with transaction.atomic():
         BulkPart.objects.select_for_update(no_key=True).get(pk=part.pk)
         found: list[object] = []
-        another = Another(lambda: found.append(bulk.feed()))
+        another = Another(lambda: found.append(bulk_jobs.start_next()))
         another.start()
         another.join(10)
         assert found == [[]]
-    assert len(bulk.feed()) == 1
+    assert len(bulk_jobs.start_next()) == 1
 
 
 def test_nothing_begins_any_more_once_pause_has_returned() -> None:
     instances = [factories.make_instance(app_name=f"ump{number}") for number in range(3)]
-    part = bulk.request(instances, actor=audit.SYSTEM).parts.get()
+    part = bulk_jobs.request(instances, actor=audit.SYSTEM).parts.get()
     with transaction.atomic():
         UmpInstance.objects.select_for_update(no_key=True).get(pk=instances[0].pk)
-        feeding = begin_and_wait(bulk.feed)  # it has the part, and waits for the instance
-        pausing = Another(lambda: bulk.pause(part, actor=audit.SYSTEM))
+        feeding = begin_and_wait(bulk_jobs.start_next)  # it has the part, and waits for the instance
+        pausing = Another(lambda: bulk_jobs.pause(part, actor=audit.SYSTEM))
         pausing.start()
         pausing.join(0.5)
         assert pausing.is_alive()
     feeding.join(10)
     pausing.join(10)
     part.refresh_from_db()
-    assert (part.status, part.items.live().count(), bulk.feed()) == ("paused", 3, [])
+    assert (part.status, part.items.live().count(), bulk_jobs.start_next()) == ("paused", 3, [])
 
 
 def test_a_part_is_not_completed_over_somebody_who_lets_what_failed_be_tried_again() -> None:
-    part = bulk.request([factories.make_instance()], actor=audit.SYSTEM).parts.get()
-    Operation.objects.filter(pk__in=bulk.feed()).update(status="failed", next_attempt_at=None)
+    part = bulk_jobs.request([factories.make_instance()], actor=audit.SYSTEM).parts.get()
+    Operation.objects.filter(pk__in=bulk_jobs.start_next()).update(status="failed", next_attempt_at=None)
     with audit.atomic():
-        bulk.try_again(part, actor=audit.SYSTEM)
-        closing = begin_and_wait(bulk.feed)  # sees nothing to do yet, and wants to complete the part
+        bulk_jobs.retry_failed(part, actor=audit.SYSTEM)
+        closing = begin_and_wait(bulk_jobs.start_next)  # sees nothing to do yet, and wants to complete the part
     closing.join(10)
     part.refresh_from_db()
     assert part.status == "running"
-    assert len(bulk.feed()) == 1
+    assert len(bulk_jobs.start_next()) == 1

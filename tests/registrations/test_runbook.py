@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from demo.services import PROJECT
 from registrations.clients.graph.errors import KNOWN_ANSWERS, Meaning
+from registrations.delivery import handover_sheet
 from registrations.encryption import EnvelopeError
 from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError
-from registrations.services import delivery
 
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 # Neither ends an operation. A form shows Django's ValidationError; RefusedError is a page of the customer's wizard, whose
@@ -213,8 +213,8 @@ def test_what_the_rule_leaves_out_is_still_given_and_the_collection_sees_every_f
     given = codes_given()
     assert given >= OF_A_SIGN_IN
     assert given >= {"unknown", "database", "quota_spent", "deleted_twin", "ump_changed", f"handover_{ANY}"}
-    groups = (delivery.SYNC_APP, delivery.AUTHENTICATION_PORTAL)
-    assert named() >= {f"{delivery.HANDOVER_CODE}_{group}" for group in groups}
+    groups = (handover_sheet.SYNC_APP, handover_sheet.AUTHENTICATION_PORTAL)
+    assert named() >= {f"{handover_sheet.HANDOVER_CODE}_{group}" for group in groups}
 
 
 def test_every_sentence_without_a_code_that_an_operation_can_show_has_its_row() -> None:

@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations.models import AuditEvent, PasswordTry
-from registrations.services import sign_in
+from registrations.auth import throttle
+from registrations.models import AuditEvent, LoginAttempt
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -75,13 +75,13 @@ def test_after_fifteen_minutes_the_name_is_free_again(operator: User) -> None:
     for _ in range(5):
         attempt("olga", "wrong")
     with time_machine.travel(timezone.now() + timedelta(minutes=15, seconds=1)):
-        assert not sign_in.is_throttled("OLGA ", "192.0.2.1")
+        assert not throttle.is_throttled("OLGA ", "192.0.2.1")
 
 
 def test_spelling_the_name_differently_does_not_help(operator: User) -> None:
     for _ in range(5):
         attempt("olga", "wrong")
-    assert sign_in.is_throttled(" OLGA", "192.0.2.1")
+    assert throttle.is_throttled(" OLGA", "192.0.2.1")
 
 
 def test_whoever_is_no_staff_does_not_get_in(stranger: User) -> None:
@@ -193,19 +193,19 @@ def test_all_addresses_of_one_ipv6_site_count_together(operator: User) -> None:
 
 
 def test_an_ipv4_address_in_ipv6_clothes_counts_as_itself() -> None:
-    assert sign_in.network_of("::ffff:192.0.2.1") == sign_in.network_of("192.0.2.1") == "192.0.2.1"
-    assert sign_in.network_of("::ffff:192.0.2.2") != "192.0.2.1"
-    assert sign_in.network_of("no address") == sign_in.network_of(None) == ""
+    assert throttle.network_of("::ffff:192.0.2.1") == throttle.network_of("192.0.2.1") == "192.0.2.1"
+    assert throttle.network_of("::ffff:192.0.2.2") != "192.0.2.1"
+    assert throttle.network_of("no address") == throttle.network_of(None) == ""
 
 
 def test_guessing_one_name_from_many_addresses_is_stopped(operator: User, auditor: User) -> None:
-    make_tries(sign_in.MAX_FOR_NAME, name="olga")
+    make_tries(throttle.MAX_FOR_NAME, name="olga")
     assert not is_in(attempt("olga", factories.PASSWORD, address="192.0.2.200"))
     assert is_in(attempt("arthur", factories.PASSWORD, address="192.0.2.200"))
 
 
 def test_guessing_many_names_from_one_address_is_stopped(operator: User) -> None:
-    make_tries(sign_in.MAX_FROM_ADDRESS, address="192.0.2.1")
+    make_tries(throttle.MAX_FROM_ADDRESS, address="192.0.2.1")
     assert not is_in(attempt("olga", factories.PASSWORD, address="192.0.2.1"))
     assert is_in(attempt("olga", factories.PASSWORD, address="192.0.2.2"))
 
@@ -213,7 +213,7 @@ def test_guessing_many_names_from_one_address_is_stopped(operator: User) -> None
 def make_tries(number: int, *, name: str = "", address: str = "") -> None:
     """Wrong passwords; what is not given is another one each time."""
     for each in range(number):
-        made = sign_in._count_in(name or f"name{each}", address or f"192.0.2.{each}")
+        made = throttle.count_attempt(name or f"name{each}", address or f"192.0.2.{each}")
         assert made, "stopped before the limit"
 
 
@@ -231,18 +231,18 @@ def test_guesses_that_come_at_the_same_time_count_before_they_are_looked_at(
 
     monkeypatch.setattr(User, "check_password", look)
     attempt("olga", "wrong")
-    assert len(seen) == sign_in.MAX_AT_ADDRESS
+    assert len(seen) == throttle.MAX_FOR_NAME_AND_ADDRESS
 
 
 def test_right_passwords_do_not_use_up_the_limit(operator: User) -> None:
-    for _ in range(sign_in.MAX_AT_ADDRESS + 2):
+    for _ in range(throttle.MAX_FOR_NAME_AND_ADDRESS + 2):
         assert is_in(attempt("olga", factories.PASSWORD))
-    assert not PasswordTry.objects.exists()
+    assert not LoginAttempt.objects.exists()
 
 
 def test_typed_passwords_are_forgotten_when_they_no_longer_count(operator: User) -> None:
     attempt("olga", "wrong")
-    assert sign_in.forget_old_tries() == 0
+    assert throttle.delete_old_attempts() == 0
     with time_machine.travel(timezone.now() + timedelta(minutes=15, seconds=1)):
-        assert sign_in.forget_old_tries() == 1
+        assert throttle.delete_old_attempts() == 1
     assert AuditEvent.objects.filter(action="staff.sign_in_refused").exists()

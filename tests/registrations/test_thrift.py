@@ -12,7 +12,7 @@ from registrations.clients.entra import EntraRefusedError
 from registrations.engine import queue, run_context, runner
 from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavailableError
 from registrations.models import EntraTenant, Operation, UmpInstance
-from registrations.services import checking, custody, permissions, provisioning
+from registrations.services import credentials, provisioning, tenant_check
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -158,7 +158,7 @@ def test_another_credential_is_checked(
     provision: Callable[..., Operation], instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     provision()
-    custody.void_check(instance.provider.tenant)
+    credentials.reset_check(instance.provider.tenant)
     provision(priority=BULK)
     assert asked(sandbox, "graph", "/organization") == 2
 
@@ -245,8 +245,8 @@ def test_a_person_who_provisions_has_the_tenant_checked_each_time(
 
 def test_the_outcome_for_a_credential_that_was_changed_meanwhile_is_not_kept(instance: UmpInstance) -> None:
     tenant = EntraTenant.objects.get(pk=instance.provider.tenant_id)
-    custody.keep_tenant_secret(instance.provider.tenant, "another", actor=audit.SYSTEM)
-    checking.keep_outcome(tenant, permissions.PermissionCheck([], []), actor=audit.WORKER)
+    credentials.store_tenant_secret(instance.provider.tenant, "another", actor=audit.SYSTEM)
+    tenant_check.save_outcome(tenant, tenant_check.PermissionCheck([], []), actor=audit.WORKER)
     assert EntraTenant.objects.get(pk=tenant.pk).checked_at is None
 
 

@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from registrations import audit
+from registrations.applications import conflicts
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, Operation, UmpInstance
-from registrations.services import provisioning, twins
+from registrations.services import provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
 from tests import factories
@@ -117,7 +118,7 @@ def test_a_refused_restore_is_asked_of_a_person_and_goes_on_once_done_in_entra(
 ) -> None:
     operation = provision()
     sandbox.faults.add(service="graph", kind="status", status=403, body=REFUSED, path="/restore")
-    twins.decide(operation, twins.RESTORE, actor=OLGA)
+    conflicts.decide(operation, conflicts.RESTORE, actor=OLGA)
     operation = again(operation, work)
     assert (operation.status, operation.waits_for) == ("waiting", "staff")
     assert "Deleted applications" in operation.message
@@ -129,7 +130,7 @@ def test_a_refused_restore_is_asked_of_a_person_and_goes_on_once_done_in_entra(
 
 def test_a_decision_nobody_asked_for_is_refused(provision: Callable[[], Operation]) -> None:
     with pytest.raises(WrongStateError, match="does not wait"):
-        twins.decide(provision(), twins.PURGE, actor=OLGA)
+        conflicts.decide(provision(), conflicts.PURGE, actor=OLGA)
 
 
 def test_a_stranger_deleted_under_our_name_is_asked_about_too(

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from registrations import audit
 from registrations.management.reporting import ReportingCommand, read_secret
 from registrations.models import EntraTenant
-from registrations.services import checking, custody
+from registrations.services import credentials, tenant_check
 
 
 class Command(ReportingCommand):
@@ -49,10 +49,10 @@ class Command(ReportingCommand):
             raise CommandError(
                 " ".join(f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items())
             ) from error
-        found = checking.look(tenant, secret)
+        found = tenant_check.permissions_of(tenant, secret)
         if found.missing:
             raise CommandError(f"{found.sentence} Grant it in Entra with admin consent. Nothing was kept.")
-        known_as = checking.confirm(tenant, secret)
+        known_as = tenant_check.confirm_tenant(tenant, secret)
         with audit.atomic():
             if is_new:
                 tenant.save(force_insert=True)
@@ -65,8 +65,8 @@ class Command(ReportingCommand):
                 before=before,
                 after={"name": tenant.name, "tenant_id": tenant.tenant_id, "client_id": tenant.client_id},
             )
-            custody.keep_tenant_secret(tenant, secret, actor=audit.COMMAND_LINE)
-            checking.keep_outcome(tenant, found, actor=audit.COMMAND_LINE)
+            credentials.store_tenant_secret(tenant, secret, actor=audit.COMMAND_LINE)
+            tenant_check.save_outcome(tenant, found, actor=audit.COMMAND_LINE)
         self.report(
             f"{tenant.name} is connected (Microsoft knows it as {known_as}). {found.sentence}",
             tenant_id=tenant.tenant_id,

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from registrations import audit
 from registrations.management.reporting import ReportingCommand
-from registrations.services import importing
+from registrations.services import csv_import
 
 
 class Command(ReportingCommand):
@@ -17,7 +17,7 @@ class Command(ReportingCommand):
 
     help = (
         "Create or update UMP instances from a CSV file with the columns "
-        f"{', '.join(importing.REQUIRED)}; optional: {', '.join(importing.OPTIONAL)}. subscription is audiocodes or "
+        f"{', '.join(csv_import.REQUIRED)}; optional: {', '.join(csv_import.OPTIONAL)}. subscription is audiocodes or "
         "service_provider; delivery is api (the default) or handover. Commas or semicolons separate the columns. A bad row is "
         "named with its line, column and reason, and then nothing of the file is imported."
     )
@@ -38,12 +38,12 @@ class Command(ReportingCommand):
         header = text.partition("\n")[0]
         separator = ";" if header.count(";") > header.count(",") else ","  # spreadsheets write either, by country
         try:
-            rows = list(csv.DictReader(StringIO(text, newline=""), restkey=importing.SURPLUS, delimiter=separator))
+            rows = list(csv.DictReader(StringIO(text, newline=""), restkey=csv_import.SURPLUS, delimiter=separator))
         except csv.Error as error:
             raise CommandError(f"{options['file']} cannot be read as CSV: {error}.") from error
         try:
-            outcomes = importing.import_rows(rows, actor=audit.COMMAND_LINE)
-        except importing.BadRowsError as bad:
+            outcomes = csv_import.import_rows(rows, actor=audit.COMMAND_LINE)
+        except csv_import.BadRowsError as bad:
             for problem in bad.problems:
                 self.stderr.write(str(problem))
             raise CommandError(f"Nothing was imported: {len(bad.problems)} problem(s).") from bad

@@ -10,7 +10,7 @@ from django.utils import timezone
 from onboarding.models import Invitation
 from onboarding.services import invitations
 from registrations.models import ClientSecret, EntraTenant, Operation, UmpInstance
-from registrations.services import checking, provisioning
+from registrations.services import provisioning, tenant_check
 from tests import factories
 from tests.onboarding.conftest import OLGA
 
@@ -90,7 +90,7 @@ def test_a_failed_provisioning_is_one_line(operator_client: Client, quiet: UmpIn
 def test_a_tenant_whose_first_check_failed_is_one_line(operator_client: Client, quiet: UmpInstance) -> None:
     tenant = EntraTenant.objects.get()
     EntraTenant.objects.update(checked_at=None)
-    operation = checking.request(tenant, actor=OLGA)
+    operation = tenant_check.request(tenant, actor=OLGA)
     assert lines(operator_client) == {"Entra tenants that were never checked": 1}
     Operation.objects.filter(pk=operation.pk).update(status="failed", ended_at=timezone.now())
     (line,) = operator_client.get("/admin/").context["lines"]

@@ -24,7 +24,7 @@ from registrations.models import (
     ServiceProvider,
     UmpInstance,
 )
-from registrations.services import bulk, provisioning
+from registrations.services import bulk_jobs, provisioning
 from syncportal.redaction import RedactingFormatter, RedactionFilter
 from tests import factories
 from tests.registrations.admin.conftest import OLGA, page_of
@@ -78,7 +78,7 @@ def make_row(number: int) -> None:
     )
     factories.make_registration(instance, secret="xyz-a-secret-value", app_id=guid(number))
     provisioning.request(instance, actor=OLGA)
-    bulk.request([instance], actor=OLGA)
+    bulk_jobs.request([instance], actor=OLGA)
     customer = factories.make_customer(name=f"Customer {number}", tenant_id=guid(number))
     service = factories.make_service(customer=customer, instance=instance, short_name=f"name{number}")
     invitation = invitations.create(

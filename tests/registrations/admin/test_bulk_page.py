@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from registrations.models import BulkItem, BulkPart, Operation, UmpInstance
-from registrations.services import bulk
+from registrations.services import bulk_jobs
 from tests import factories
 from tests.registrations.admin.conftest import OLGA, page_of
 
@@ -24,8 +24,8 @@ def instances() -> list[UmpInstance]:
 @pytest.fixture
 def part(instances: list[UmpInstance]) -> BulkPart:
     """A job that has begun all of them."""
-    made = bulk.request(instances, actor=OLGA).parts.get()
-    bulk.feed([made])
+    made = bulk_jobs.request(instances, actor=OLGA).parts.get()
+    bulk_jobs.start_next([made])
     return made
 
 
@@ -45,7 +45,7 @@ def shown(client: Client, part: BulkPart) -> str:
 def test_what_a_worker_has_is_listed_after_a_cancel_until_it_ends(operator_client: Client, part: BulkPart) -> None:
     first, second = give_a_worker(part, 2)
     assert "Still at work" not in shown(operator_client, part)
-    bulk.cancel(part, actor=OLGA)
+    bulk_jobs.cancel(part, actor=OLGA)
     page = shown(operator_client, part)
     assert 'data-is-live="true"' in page
     for item in (first, second):
@@ -60,7 +60,7 @@ def test_what_a_worker_has_is_listed_after_a_cancel_until_it_ends(operator_clien
 
 def test_one_that_was_resumed_after_the_end_is_followed_too(operator_client: Client, part: BulkPart) -> None:
     Operation.objects.live().update(status="succeeded", ended_at=timezone.now())
-    bulk.feed([part])
+    bulk_jobs.start_next([part])
     part.refresh_from_db()
     assert part.status == "completed"
     assert 'data-is-live="false"' in shown(operator_client, part)
@@ -72,7 +72,7 @@ def test_one_that_was_resumed_after_the_end_is_followed_too(operator_client: Cli
 
 def test_what_needs_a_person_is_not_listed_twice(operator_client: Client, part: BulkPart) -> None:
     (item,) = give_a_worker(part, 1)
-    bulk.cancel(part, actor=OLGA)
+    bulk_jobs.cancel(part, actor=OLGA)
     assert item.operation
     Operation.objects.filter(bulk_item=item).update(status="waiting", waits_for="staff", message="Decide.")
     assert shown(operator_client, part).count(page_of(item.operation)) == 1
@@ -80,7 +80,7 @@ def test_what_needs_a_person_is_not_listed_twice(operator_client: Client, part: 
 
 def test_the_page_asks_the_database_as_often_for_many_as_for_one(operator_client: Client, part: BulkPart) -> None:
     give_a_worker(part, 8)
-    bulk.cancel(part, actor=OLGA)
+    bulk_jobs.cancel(part, actor=OLGA)
     shown(operator_client, part)  # what is read once and kept is read now
     with CaptureQueriesContext(connection) as many:
         assert shown(operator_client, part).count("step-running") == 8

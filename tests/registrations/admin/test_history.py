@@ -8,13 +8,13 @@ from django.test import Client
 from django.urls import reverse
 
 from registrations import audit
-from registrations.admin import sentences
+from registrations.admin import audit_phrases
 from registrations.models import AuditEvent, UmpInstance
 from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:registrations_auditevent_changelist"
-SUBJECTS = "|".join({action.partition(".")[0] for action in sentences.SENTENCES})
+SUBJECTS = "|".join({action.partition(".")[0] for action in audit_phrases.PHRASES})
 RECORDED = re.compile(rf'"((?:{SUBJECTS})\.[a-z_]+)"')
 
 
@@ -44,7 +44,7 @@ RECORDED = re.compile(rf'"((?:{SUBJECTS})\.[a-z_]+)"')
     ],
 )
 def test_an_action_reads_as_a_sentence(action: str, subject: str, sentence: str) -> None:
-    assert sentences.phrase(action, subject) == sentence
+    assert audit_phrases.phrase(action, subject) == sentence
 
 
 def test_every_action_that_the_product_writes_reads_as_a_sentence() -> None:
@@ -53,7 +53,7 @@ def test_every_action_that_the_product_writes_reads_as_a_sentence() -> None:
         for file in (settings.BASE_DIR / folder).rglob("*.py"):
             written |= set(RECORDED.findall(file.read_text()))
     assert {"bulk.requested", "application.restored", "secret.found_gone", "bulk.paused"} <= written
-    unread = {action for action in written if sentences.phrase(action, "x").startswith("did ")}
+    unread = {action for action in written if audit_phrases.phrase(action, "x").startswith("did ")}
     assert unread == set()
 
 

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from registrations import elements
-from registrations.admin import sentences
+from registrations import admin_html
+from registrations.admin import audit_phrases
 from registrations.admin.base import ReadOnlyAdmin
 from registrations.models import AuditEvent
 
@@ -48,21 +48,24 @@ class AuditEventAdmin(ReadOnlyAdmin):
                 event=event,
                 sentence=self.sentence(event),
                 changes=changes(event),
-                subject_address=elements.address_of(event.subject_type, event.subject_id, request),
-                operation_address=elements.address_of("operation", event.operation_id, request),
+                subject_address=admin_html.address_of(event.subject_type, event.subject_id, request),
+                operation_address=admin_html.address_of("operation", event.operation_id, request),
             )
         return super().change_view(request, object_id, form_url, extra)
 
     def name_of(self, obj: AuditEvent) -> str:
         """Its sentence."""
-        return f"{obj.actor_label} {sentences.phrase(obj.action, obj.subject_label)}"
+        return f"{obj.actor_label} {audit_phrases.phrase(obj.action, obj.subject_label)}"
 
     @admin.display(description="What happened", ordering="action")
     def sentence(self, event: AuditEvent) -> SafeString:
         """Who did what to what, and why."""
         reason = f" (reason: {event.reason})" if event.reason else ""
         return format_html(
-            "<strong>{}</strong> {}{}", event.actor_label, sentences.phrase(event.action, event.subject_label), reason
+            "<strong>{}</strong> {}{}",
+            event.actor_label,
+            audit_phrases.phrase(event.action, event.subject_label),
+            reason,
         )
 
     @admin.display(description="When", ordering="id")
@@ -70,7 +73,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         """The exact instant, because order matters here."""
         exact = event.at.strftime("%Y-%m-%d %H:%M:%S UTC")
         return format_html(
-            '<time datetime="{}" title="{}">{}</time>', event.at.isoformat(), elements.relative(event.at), exact
+            '<time datetime="{}" title="{}">{}</time>', event.at.isoformat(), admin_html.relative(event.at), exact
         )
 
     @admin.display(description="From", ordering="ip_address")
@@ -102,7 +105,7 @@ def changes(event: AuditEvent) -> list[tuple[str, str, str]]:
     """Name, before and after of each value that the entry holds."""
     names = list(dict.fromkeys([*event.before, *event.after]))
     return [
-        (sentences.words(name), as_text(event.before.get(name, "")), as_text(event.after.get(name, "")))
+        (audit_phrases.words(name), as_text(event.before.get(name, "")), as_text(event.after.get(name, "")))
         for name in names
     ]
 

@@ -10,16 +10,16 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations import elements, engine
+from registrations import admin_html, engine
+from registrations.applications import conflicts
 from registrations.errors import QuotaSpentError, WrongStateError
 from registrations.models import Operation
 from registrations.models.steps import StepState
-from registrations.services import twins
 
 DECISIONS = (  # what an operation waits for, and the buttons that decide it
-    (twins.ADOPTION_NEEDED, "Take over", "take_over", "primary"),
-    (twins.DELETED_TWIN, "Restore", "restore", "primary"),
-    (twins.DELETED_TWIN, "Delete for good", "purge", "default"),
+    (conflicts.ADOPTION_NEEDED, "Take over", "take_over", "primary"),
+    (conflicts.DELETED_APPLICATION, "Restore", "restore", "primary"),
+    (conflicts.DELETED_APPLICATION, "Delete for good", "purge", "default"),
 )
 
 Person = AbstractBaseUser | AnonymousUser
@@ -64,7 +64,7 @@ def describe(operation: Operation, user: Any) -> dict[str, Any]:
         "is_decided": is_decided(operation),
         "is_due": operation.next_attempt_at is not None and operation.next_attempt_at <= timezone.now(),
         "progress": f"{done} of {len(rows)} steps are done",
-        "taken": elements.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",
+        "taken": admin_html.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",
         "buttons": buttons(operation, user),
         "put_first_address": address(operation, "put_first") if _may_go_first(operation, user) else "",
     }
@@ -113,7 +113,9 @@ def is_decided(operation: Operation) -> bool:
     """Whether a person has said what becomes of the application, and a worker has yet to carry it out."""
     if operation.status != Operation.Status.WAITING or operation.next_attempt_at is None:
         return False  # while it asks, it waits for nothing but a person
-    note = {twins.ADOPTION_NEEDED: "adoption_confirmed_by", twins.DELETED_TWIN: "twin_choice"}.get(operation.error_code)
+    note = {conflicts.ADOPTION_NEEDED: "adoption_confirmed_by", conflicts.DELETED_APPLICATION: "twin_choice"}.get(
+        operation.error_code
+    )
     return bool(note and operation.notes.get(note))
 
 
@@ -150,4 +152,4 @@ def _span(started: datetime | None, ended: datetime | None) -> Any:
 
 
 def _taken(step: StepState) -> str:
-    return elements.length(_span(step.started_at, step.ended_at)) if step.started_at else ""
+    return admin_html.length(_span(step.started_at, step.ended_at)) if step.started_at else ""

@@ -12,14 +12,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from registrations.models import ClientSecret, EntraTenant, Operation, UmpInstance
-from registrations.services import checking
+from registrations.services import tenant_check
 
 EXPIRING_WITHIN = timedelta(days=60)
 LATE_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Need:
+class Todo:
     """One reason why rows of a model need a person, and since when."""
 
     key: str
@@ -31,11 +31,11 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Watch:
+class TodoSource:
     """A model's needs, with the permission that shows them."""
 
     model: type[models.Model]
-    needs: tuple[Need, ...]
+    needs: tuple[Todo, ...]
     related: tuple[str, ...] = ()
     named: Callable[[Any], str] = str  # how the start page calls a row
 
@@ -54,7 +54,7 @@ def _failed_last() -> Exists:
 def _told_elsewhere() -> Q:
     """A failure that has a line of its own among the instances or the tenants."""
     instances = UmpInstance.objects.filter(pk=OuterRef("subject_id"), status=UmpInstance.Status.FAILED)
-    return Q(Exists(instances)) | Q(kind=checking.KIND)
+    return Q(Exists(instances)) | Q(kind=tenant_check.KIND)
 
 
 def _is_late(now: datetime) -> Q:
@@ -63,10 +63,10 @@ def _is_late(now: datetime) -> Q:
     return Q(status__in=["queued", "waiting"], next_attempt_at__lt=limit) | Q(status="running", leased_until__lt=limit)
 
 
-INSTANCES = Watch(
+INSTANCES = TodoSource(
     UmpInstance,
     (
-        Need(
+        Todo(
             "failed",
             "Instances whose provisioning failed",
             "failed",
@@ -74,7 +74,7 @@ INSTANCES = Watch(
             "status_changed_at",
             lambda now: Q(status=UmpInstance.Status.FAILED),
         ),
-        Need(
+        Todo(
             "draft",
             "Instances that are not provisioned yet",
             "draft",
@@ -85,10 +85,10 @@ INSTANCES = Watch(
     ),
     related=("provider",),
 )
-OPERATIONS = Watch(
+OPERATIONS = TodoSource(
     Operation,
     (
-        Need(
+        Todo(
             "failed",
             "Operations that failed",
             "failed",
@@ -96,8 +96,8 @@ OPERATIONS = Watch(
             "ended_at",
             lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation()) & ~_told_elsewhere(),
         ),
-        Need("late", "Operations that no worker takes up", "late", "Open", "created_at", _is_late),
-        Need(
+        Todo("late", "Operations that no worker takes up", "late", "Open", "created_at", _is_late),
+        Todo(
             "staff",
             "Operations that wait for you",
             "waiting",
@@ -108,10 +108,10 @@ OPERATIONS = Watch(
     ),
     named=lambda operation: str(operation.subject_label),
 )
-SECRETS = Watch(
+SECRETS = TodoSource(
     ClientSecret,
     (
-        Need(
+        Todo(
             "expired",
             "Client secrets that have expired",
             "expired",
@@ -119,7 +119,7 @@ SECRETS = Watch(
             "expires_at",
             lambda now: Q(status__in=ClientSecret.LIVE, expires_at__lte=now),
         ),
-        Need(
+        Todo(
             "expiring",
             "Client secrets that expire within 60 days",
             "expiring",
@@ -131,11 +131,11 @@ SECRETS = Watch(
     related=("registration",),
     named=lambda secret: str(secret.registration.unique_name.removeprefix("syncportal-")),
 )
-TENANTS = Watch(
+TENANTS = TodoSource(
     EntraTenant,
     (
-        Need("failed", "Entra tenants whose check failed", "failed", "Open", "", lambda now: Q(_failed_last())),
-        Need(
+        Todo("failed", "Entra tenants whose check failed", "failed", "Open", "", lambda now: Q(_failed_last())),
+        Todo(
             "missing",
             "Entra tenants that lack permissions",
             "missing",
@@ -143,7 +143,7 @@ TENANTS = Watch(
             "checked_at",
             lambda now: Q(checked_at__isnull=False) & ~Q(missing_permissions=[]) & ~Q(_failed_last()),
         ),
-        Need(
+        Todo(
             "unchecked",
             "Entra tenants that were never checked",
             "unchecked",
@@ -160,7 +160,7 @@ class NeedFilter(admin.SimpleListFilter):
 
     title = "needs you"
     parameter_name = "needs"
-    watch: Watch
+    watch: TodoSource
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
         """Each need of the model."""
@@ -174,6 +174,6 @@ class NeedFilter(admin.SimpleListFilter):
         return queryset
 
 
-def need_filter(watched: Watch) -> type[NeedFilter]:
+def todo_filter(watched: TodoSource) -> type[NeedFilter]:
     """The list filter of one model's needs."""
     return type(f"{watched.model.__name__}NeedFilter", (NeedFilter,), {"watch": watched})

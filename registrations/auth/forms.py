@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from unfold.forms import AuthenticationForm
 
-from registrations.services import sign_in
+from registrations.auth import throttle
 
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc]
@@ -18,6 +18,6 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]
     def get_invalid_login_error(self) -> Any:
         """The pause is named, so that nobody keeps trying."""
         error = super().get_invalid_login_error()
-        if sign_in.is_throttled(self.cleaned_data.get("username") or "", sign_in.address_of(self.request)):
-            error.message = sign_in.TOO_MANY
+        if throttle.is_throttled(self.cleaned_data.get("username") or "", throttle.address_of(self.request)):
+            error.message = throttle.TOO_MANY
         return error

@@ -5,7 +5,7 @@ import re
 from registrations import engine
 
 # "{subject}" stands where the subject's name goes; without it the name follows at the end.
-SENTENCES = {
+PHRASES = {
     "staff.signed_in": "signed in",
     "staff.sign_in_refused": "was refused: wrong user name or password",
     "staff.added": "added the member of staff",
@@ -100,13 +100,13 @@ STEP = re.compile(r"^(?P<kind>\w+)\.(?P<step>\w+)\.done$")
 def phrase(action: str, subject: str) -> str:
     """What was done, with the subject's name: "provisioned umptoken.finebak.com"."""
     if action in ALONE:
-        return SENTENCES[action]
+        return PHRASES[action]
     return _with_subject(_template(action), subject)
 
 
 def _template(action: str) -> str:
-    if action in SENTENCES:
-        return SENTENCES[action]
+    if action in PHRASES:
+        return PHRASES[action]
     step = STEP.match(action)
     if step:
         return f'finished the step "{_title(step["kind"], step["step"])}" of {WORK.get(step["kind"], "{subject}")}'

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from registrations import elements
+from registrations import admin_html
 
 register = template.Library()
 
@@ -36,7 +36,7 @@ def breadcrumbs(context: template.RequestContext) -> dict[str, Any]:
     parts = [Crumb(section or str(opts.app_config.verbose_name)), Crumb(name, _list_address(opts))]
     original = context.get("original")
     if isinstance(original, models.Model):
-        parts.append(Crumb(getattr(pages, "name_of", str)(original), elements.change_url(original)))
+        parts.append(Crumb(getattr(pages, "name_of", str)(original), admin_html.change_url(original)))
     elif context.get("add"):
         parts.append(Crumb(f"Add {opts.verbose_name}", request.path))
     return {"parts": parts}
@@ -64,16 +64,16 @@ def beside_fields(errors: Any) -> bool:
 @register.filter
 def state_badge(state: str, word: str = "") -> SafeString:
     """The state as icon, word and colour."""
-    return elements.badge(state, word)
+    return admin_html.badge(state, word)
 
 
 @register.filter
 def relative_time(value: datetime | None) -> SafeString:
     """A relative time with the exact instant on hover; a dash for none."""
-    return elements.moment(value)
+    return admin_html.moment(value)
 
 
 @register.filter
 def copy_text(value: Any) -> SafeString:
     """A value with a copy button."""
-    return elements.copyable(str(value))
+    return admin_html.copyable(str(value))

@@ -12,12 +12,14 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from registrations import elements, tasks
-from registrations.admin import steps
+from registrations import admin_html, tasks
+from registrations.admin import operation_progress
 from registrations.admin.base import PortalAdmin, actor_of, page
+from registrations.auth import throttle
+from registrations.delivery import handover_sheet
 from registrations.errors import PortalError, WrongStateError
 from registrations.models import Operation
-from registrations.services import delivery, provisioning, sign_in
+from registrations.services import provisioning
 
 if TYPE_CHECKING:
     Pages = PortalAdmin
@@ -82,18 +84,18 @@ class HandOverPages(Pages):
             intro=REVEAL,
             button="Reveal",
             form=form,
-            back=steps.address(operation, "hand_over"),
+            back=operation_progress.address(operation, "hand_over"),
         )
 
     def _revealed(self, request: HttpRequest, operation: Operation, form: PasswordForm) -> str:
         if not isinstance(request.user, User):
             raise PermissionDenied
-        address = sign_in.address_of(request)
+        address = throttle.address_of(request)
         try:
-            if not sign_in.confirm_password(request.user, form.cleaned_data["password"], address):
+            if not throttle.confirm_password(request.user, form.cleaned_data["password"], address):
                 form.add_error("password", "The password is wrong. Type the one you sign in with.")
                 return ""
-            return delivery.reveal_secret(operation, actor=actor_of(request))
+            return handover_sheet.reveal_secret(operation, actor=actor_of(request))
         except PortalError as refusal:
             form.add_error(None, str(refusal))
             return ""
@@ -105,16 +107,16 @@ class HandOverPages(Pages):
             return HttpResponseNotAllowed(["POST"])
         group = request.POST.get("group", "")
         try:
-            delivery.tick(operation, group, actor=actor_of(request))
+            handover_sheet.confirm(operation, group, actor=actor_of(request))
         except PortalError as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return self.back_to(operation)
         tasks.enqueue_on_commit(operation.pk)
         operation.refresh_from_db()
-        all_ticked = all(each.ticked_at for each in delivery.sheet(operation).groups)
-        done = "Ticked. SyncPortal goes on." if all_ticked else "Ticked. SyncPortal goes on when both groups are."
+        all_confirmed = all(each.confirmed_at for each in handover_sheet.sheet(operation).groups)
+        done = "Ticked. SyncPortal goes on." if all_confirmed else "Ticked. SyncPortal goes on when both groups are."
         self.message_user(request, done, messages.SUCCESS)
-        return HttpResponseRedirect(steps.address(operation, "change" if all_ticked else "hand_over"))
+        return HttpResponseRedirect(operation_progress.address(operation, "change" if all_confirmed else "hand_over"))
 
     @page("Make another secret", permission="tick", icon="refresh")
     def new_secret(self, request: HttpRequest, operation: Operation) -> HttpResponse:
@@ -132,13 +134,13 @@ class HandOverPages(Pages):
             intro=NEW_SECRET,
             button="Make another secret",
             danger=True,
-            back=steps.address(operation, "hand_over"),
+            back=operation_progress.address(operation, "hand_over"),
         )
 
     def sheet_page(self, request: HttpRequest, operation: Operation, secret: str = "") -> HttpResponse:
         """The sheet; `secret` stands in this one answer and nowhere else."""
         try:
-            sheet = delivery.sheet(operation)
+            sheet = handover_sheet.sheet(operation)
         except WrongStateError as refusal:
             self.message_user(request, str(refusal), messages.WARNING)
             return self.back_to(operation)
@@ -150,7 +152,7 @@ class HandOverPages(Pages):
             operation=operation,
             sheet=sheet,
             secret=secret,
-            back=elements.change_url(operation),
+            back=admin_html.change_url(operation),
             may_reveal=self.has_reveal_permission(request),
             may_tick=self.has_tick_permission(request),
         )

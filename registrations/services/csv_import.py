@@ -11,7 +11,7 @@ from registrations import audit
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label, validate_guid
 from registrations.models.tenants import validate_ump_url
-from registrations.services import custody
+from registrations.services import addresses, credentials
 
 REQUIRED = (
     "service_provider",
@@ -73,7 +73,9 @@ def import_rows(rows: Sequence[Mapping[str, Any]], *, actor: audit.Actor) -> lis
     outcomes: list[Outcome] = []
     if not problems:
         with audit.atomic():
-            custody.lock(UmpInstance.objects.all())  # every row that a worker may write: what is checked below stays so
+            addresses.lock(
+                UmpInstance.objects.all()
+            )  # every row that a worker may write: what is checked below stays so
             for line, row in enumerate(rows, start=2):
                 found = _cell_problems(line, row) + _repeated(line, row, hosts)
                 if not found:
@@ -192,7 +194,7 @@ def _import_row(line: int, row: dict[str, str], actor: audit.Actor) -> Outcome:
         bool(row["ump_client_secret"]) and instance.unseal("ump_client_secret_envelope") != row["ump_client_secret"]
     )
     if secret_changed:
-        custody.keep_ump_secret(instance, row["ump_client_secret"], actor=actor)
+        credentials.store_ump_secret(instance, row["ump_client_secret"], actor=actor)
     return Outcome(
         line, instance.host, "created" if is_new else "updated" if before != after or secret_changed else "unchanged"
     )

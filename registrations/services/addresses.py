@@ -1,4 +1,4 @@
-"""Secrets that staff give into our keeping, and the addresses they are sent to."""
+"""The addresses of UMP instances, to which secrets are sent: when they may be edited, and how they are changed later."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,29 +19,7 @@ from registrations.models.tenants import (
     validate_ump_url,
 )
 
-LIVE = Operation.objects.live().filter(subject_id=models.OuterRef("pk"))
-
-
-def keep_tenant_secret(tenant: EntraTenant, secret: str, *, actor: audit.Actor) -> None:
-    """Seal the client secret of the application that SyncPortal works with in this tenant; what was checked is void."""
-    tenant.seal("client_secret_envelope", secret)
-    tenant.checked_at, tenant.missing_permissions, tenant.excess_permissions = None, [], []
-    with audit.atomic():
-        tenant.save(update_fields=["client_secret_envelope", "checked_at", "missing_permissions", "excess_permissions"])
-        audit.record("tenant.secret_kept", actor=actor, subject=tenant)
-
-
-def void_check(tenant: EntraTenant) -> None:
-    """What was checked is not known any more: the next provisioning looks again."""
-    EntraTenant.objects.filter(pk=tenant.pk).update(checked_at=None, missing_permissions=[], excess_permissions=[])
-
-
-def keep_ump_secret(instance: UmpInstance, secret: str, *, actor: audit.Actor) -> None:
-    """Seal the client secret with which SyncPortal signs in to the UMP's API."""
-    instance.seal("ump_client_secret_envelope", secret)
-    with audit.atomic():
-        instance.save(update_fields=["ump_client_secret_envelope"])
-        audit.record("instance.secret_kept", actor=actor, subject=instance)
+HAS_LIVE_OPERATION = models.Exists(Operation.objects.live().filter(subject_id=models.OuterRef("pk")))
 
 
 def was_delivered(instances: models.QuerySet[UmpInstance]) -> bool:
@@ -50,43 +28,43 @@ def was_delivered(instances: models.QuerySet[UmpInstance]) -> bool:
 
 
 def is_fixed(instances: models.QuerySet[UmpInstance]) -> bool:
-    """Whether the address of these instances is past editing: one was delivered, or an operation is at work on one."""
+    """Whether the address of these instances cannot be edited: one was delivered, or has a live operation."""
     if was_delivered(instances):
         return True
     ids = list(instances.values_list("pk", flat=True))
-    return Operation.objects.live().filter(models.Q(subject_id__in=ids) | _noted(ids)).exists()
+    return Operation.objects.live().filter(models.Q(subject_id__in=ids) | _noting(ids)).exists()
 
 
 def lock(instances: models.QuerySet[UmpInstance]) -> None:
-    """Keep others from writing these rows until the transaction ends; all who lock several do it in this order."""
+    """Lock these rows until the transaction ends. Whoever locks several uses this order, so that no deadlock occurs."""
     list(instances.order_by("pk").select_for_update(of=("self",), no_key=True).only("pk"))
 
 
-def hold_address(instances: models.QuerySet[UmpInstance]) -> None:
-    """Keep these instances as they are until the transaction ends, so that what they derive from may be edited.
+def lock_for_edit(instances: models.QuerySet[UmpInstance]) -> None:
+    """Lock these instances until the transaction ends, so that what their address is generated from may be edited.
 
-    Raises WrongStateError where their address is past editing: an operation may have begun a moment ago.
+    Raises WrongStateError if their address cannot be edited (any more): an operation may have started a moment ago.
     """
     lock(instances)
     if is_fixed(instances):
         raise WrongStateError(
-            "Nothing is saved: an operation has begun here, or something was delivered, and it uses this address. "
-            "Wait for the end or cancel it. After a delivery, use Change address."
+            "Nothing was saved: an operation uses this address, or something was delivered to it. "
+            "Wait until the operation ends, or cancel it. After a delivery, use Change address."
         )
 
 
 def change_instance_address(
     instance: UmpInstance, *, ump_url: str, app_name: str, reason: str, actor: audit.Actor, delivery: str = ""
 ) -> None:
-    """Give a delivered instance another UMP URL, app name or delivery: it is a draft again, and needs its UMP secret.
+    """Change the UMP URL, app name or delivery of a delivered instance. It is a draft again, and needs its UMP secret.
 
-    Raises ValidationError for an address that is not allowed, WrongStateError while an operation is at work there.
+    Raises ValidationError for an address that is not allowed, WrongStateError while it has a live operation.
     """
     validate_dns_label(app_name)
     validate_ump_url(ump_url, instance.provider.domain)
     ump_url = canonical_ump_url(ump_url)
     validate_ump_is_free(ump_url, instance.pk)
-    _need_reason(reason)
+    _require_reason(reason)
     before = {"app_name": instance.app_name, "ump_url": instance.ump_url, "delivery": instance.delivery}
     after = {"app_name": app_name, "ump_url": ump_url, "delivery": delivery or instance.delivery}
     with audit.atomic():
@@ -100,14 +78,14 @@ def change_instance_address(
 def change_provider_address(
     provider: ServiceProvider, *, domain: str, tenant: EntraTenant, reason: str, actor: audit.Actor
 ) -> None:
-    """Give a provider another domain or tenant; all its instances are drafts again and need their UMP secret.
+    """Change a provider's domain or tenant. All its instances are drafts again and need their UMP secret.
 
-    A UMP URL that is not under the new domain is emptied: no secret may go there before a person has typed it again.
-    Raises ValidationError for a domain that is not one, WrongStateError while one of the instances is at work.
+    A UMP URL that is not under the new domain is emptied: no secret may be sent there before a person enters it again.
+    Raises ValidationError for an invalid domain, WrongStateError while one of the instances has a live operation.
     """
     validate_domain(domain)
     validate_domain_is_free(domain, provider.pk)
-    _need_reason(reason)
+    _require_reason(reason)
     before = {"domain": provider.domain, "tenant": str(provider.tenant)}
     after = {"domain": domain, "tenant": str(tenant)}
     with audit.atomic():
@@ -142,13 +120,15 @@ def _follow_provider(instance: UmpInstance, domain: str, reason: str, actor: aud
 
 
 def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:
-    # Locked first, then looked at: whoever begins an operation locks the instance too, and one that began a moment ago is seen.
+    # Lock first, then check: whoever requests an operation locks the instance too, so one that was just requested is seen.
     lock(rows)
-    if Operation.objects.live().filter(_noted(rows.values_list("pk", flat=True))).exists():
-        raise WrongStateError("A customer is being connected on this instance. Wait for the end or cancel it first.")
+    if Operation.objects.live().filter(_noting(rows.values_list("pk", flat=True))).exists():
+        raise WrongStateError(
+            "A customer is being connected on this instance. Wait until that ends, or cancel it first."
+        )
     try:
         with audit.atomic():
-            changed = rows.exclude(models.Exists(LIVE)).update(
+            changed = rows.exclude(HAS_LIVE_OPERATION).update(
                 **address,
                 ump_client_secret_envelope="",
                 status=UmpInstance.Status.DRAFT,
@@ -160,8 +140,8 @@ def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:
         raise WrongStateError("An operation of this instance has not ended yet. Wait for it or cancel it first.")
 
 
-def _noted(ids: Iterable[Any]) -> models.Q:
-    """Operations of something else that need the address of one of these instances."""
+def _noting(ids: Iterable[Any]) -> models.Q:
+    """Operations about other subjects that need the address of one of these instances."""
     return models.Q(**{f"notes__{INSTANCE_NOTE}__in": [str(pk) for pk in ids]})
 
 
@@ -173,6 +153,6 @@ def _allowed(url: str, domain: str) -> bool:
     return True
 
 
-def _need_reason(reason: str) -> None:
+def _require_reason(reason: str) -> None:
     if not reason.strip():
         raise WrongStateError("Give a reason: it is kept in the history.")

@@ -1,31 +1,31 @@
-"""An application that stands in the way: deleted and restorable, or made by somebody else. A person decides each time."""
+"""Applications that conflict with ours: deleted and restorable, or created by somebody else. A person decides each time."""
 
 from collections.abc import Sequence
 
 from django.utils import timezone
 
 from registrations import audit, engine
+from registrations.applications import desired_state
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.graph.types import Application, DeletedApplication
 from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
-from registrations.services import desired
 
-DELETED_TWIN = "deleted_twin"
+DELETED_APPLICATION = "deleted_twin"  # an error code: stored, so it keeps its value
 ADOPTION_NEEDED = "adoption_needed"
 RESTORE, PURGE = "restore", "purge"
 LONG_AGO, MANY = "1970-01-01T00:00:00+00:00", 99
 
 
 def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
-    """A person says what becomes of the deleted application; the operation becomes due.
+    """Save a person's decision about the deleted application; the operation becomes due.
 
-    `choice` is RESTORE or PURGE. Raises WrongStateError where the operation does not wait for it.
+    `choice` is RESTORE or PURGE. Raises WrongStateError if the operation does not wait for it.
     """
     if choice not in (RESTORE, PURGE):
         raise WrongStateError("A deleted application is restored or deleted for good.")
     with engine.locked(operation) as current:
-        if current.status != Operation.Status.WAITING or current.error_code != DELETED_TWIN:
+        if current.status != Operation.Status.WAITING or current.error_code != DELETED_APPLICATION:
             raise WrongStateError("This operation does not wait for such a decision.")
         current.notes["twin_choice"] = choice
         audit.record(
@@ -38,47 +38,48 @@ def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
         engine.wake([current])
 
 
-def settle(graph: GraphClient, registration: AppRegistration, twin: DeletedApplication, operation: Operation) -> None:
-    """Carry out what was decided about this deleted application, or ask. Always raises: look again afterwards."""
+def resolve_deleted(
+    graph: GraphClient, registration: AppRegistration, deleted: DeletedApplication, operation: Operation
+) -> None:
+    """Carry out the decision about this deleted application, or ask for one. Always raises: look again afterwards."""
     notes = engine.current_notes(operation)
-    chosen = notes.get("twin_choice") if notes.get("twin_id") == twin.object_id else None
+    chosen = notes.get("twin_choice") if notes.get("twin_id") == deleted.object_id else None
     if chosen is None:
-        engine.save_notes(operation, twin_id=twin.object_id, twin_app_id=twin.app_id, twin_choice=None)
+        engine.save_notes(operation, twin_id=deleted.object_id, twin_app_id=deleted.app_id, twin_choice=None)
         raise PersonNeededError(
-            f"The application {twin.app_id}, known as {registration.unique_name}, was deleted in tenant {registration.tenant_id} "
-            "and can still come back. Restore it, or delete it for good and let another be made.",
+            f"The application {deleted.app_id}, known as {registration.unique_name}, was deleted in tenant {registration.tenant_id} "
+            "and can still be restored. Restore it, or delete it for good so that a new one is created.",
             who="staff",
-            code=DELETED_TWIN,
+            code=DELETED_APPLICATION,
         )
     try:
-        _carry_out(graph, chosen, twin)
+        _carry_out(graph, chosen, deleted)
     except NotPermittedError as refusal:
         engine.save_notes(operation, twin_choice=None)
         raise PersonNeededError(
-            f"Microsoft does not let SyncPortal do this with the deleted application {twin.app_id} ({refusal.code}). Do it in "
+            f"Microsoft does not let SyncPortal do this with the deleted application {deleted.app_id} ({refusal.code}). Do it in "
             "Entra under Deleted applications, then resume.",
             who="staff",
-            code=DELETED_TWIN,
+            code=DELETED_APPLICATION,
         ) from refusal
-    if chosen == PURGE:  # by us: that it is missing needs no second look
-        engine.save_notes(operation, missing={twin.object_id: (LONG_AGO, timezone.now().isoformat(), MANY)})
+    if chosen == PURGE:  # by us: no second look is needed
+        engine.save_notes(operation, missing={deleted.object_id: (LONG_AGO, timezone.now().isoformat(), MANY)})
     with audit.atomic(durable=True):
-        if (
-            chosen == RESTORE and twin.object_id == registration.object_id
-        ):  # as new as one just made: a replica may still hide it
+        if chosen == RESTORE and deleted.object_id == registration.object_id:
+            # Like a new one: a replica may still hide it.
             AppRegistration.objects.filter(pk=registration.pk).update(made_at=timezone.now())
         audit.record(
             "application.restored" if chosen == RESTORE else "application.purged",
             actor=audit.WORKER,
             subject=registration,
             operation_id=operation.pk,
-            after={"app_id": twin.app_id},
+            after={"app_id": deleted.app_id},
         )
     raise NotYetError("Microsoft is copying the decision about the deleted application.")
 
 
 def require_ours(registration: AppRegistration, found: Application, own_tag: str, operation: Operation) -> None:
-    """An application of our name whose ids we do not know must carry our tag, or a person takes it over."""
+    """An application with our unique name but unknown IDs must have our tag, or a person must confirm that it is taken over."""
     is_known = registration.object_id == found.object_id or (registration.adopted and not registration.object_id)
     if is_known or own_tag in (found.properties.get("tags") or []):
         return
@@ -88,24 +89,24 @@ def require_ours(registration: AppRegistration, found: Application, own_tag: str
 
 
 def require_confirmation(operation: Operation, found: Application, about: str) -> str:
-    """Who confirmed that this very application is taken over. Raises PersonNeededError where nobody has."""
+    """Who confirmed that this application is taken over. Raises PersonNeededError if nobody has."""
     sentence = (
         f"An application for {about} is in Entra already ({found.display_name}, {found.app_id}), and SyncPortal "
-        "has no record of making it. Check whose it is, then take it over or delete it."
+        "has no record of creating it. Check whose it is, then take it over or delete it."
     )
     return _confirmation(operation, found, sentence, in_advance=True)
 
 
-def made_by_hand(graph: GraphClient, instance: UmpInstance) -> list[Application]:
-    """Applications that somebody made for this instance by the manual procedure, which gives them no unique name.
+def find_manual(graph: GraphClient, instance: UmpInstance) -> list[Application]:
+    """Applications that somebody created for this instance by the manual procedure, which sets no unique name.
 
-    One that another instance has, or that carries a unique name of ours, is none of them.
+    Applications of another instance, and those with a unique name of ours, are left out.
     """
     wanted, found = instance.redirect_uri.lower(), []
     for application in graph.find_namesakes(instance.app_name):
         unique_name = str(application.properties.get("uniqueName") or "").lower()
         uris = {uri.lower() for uri in _redirect_uris(application)}
-        if wanted in uris and not unique_name.startswith(desired.UNIQUE_NAMES):
+        if wanted in uris and not unique_name.startswith(desired_state.UNIQUE_NAMES):
             found.append(application)
     rows = AppRegistration.objects.filter(
         tenant_id=instance.provider.tenant.tenant_id, app_id__in=[application.app_id for application in found]
@@ -117,22 +118,22 @@ def made_by_hand(graph: GraphClient, instance: UmpInstance) -> list[Application]
 def require_choice(
     operation: Operation, found: Sequence[Application], instance: UmpInstance
 ) -> tuple[Application, str]:
-    """Which of the applications made by hand for the instance is taken over, and who confirmed it.
+    """Which of the manually created applications is taken over, and who confirmed it.
 
-    One is asked about at a time, the same one until it is gone: their order may change from one look to the next.
-    Raises PersonNeededError where nobody has confirmed it.
+    A person is asked about one at a time, and about the same one until it is gone: their order may change between looks.
+    Raises PersonNeededError if nobody has confirmed it.
     """
     asked_about = engine.current_notes(operation).get("found_app_id")
     chosen = next((app for app in found if app.app_id == asked_about), found[0])
     others = [uri for uri in _redirect_uris(chosen) if uri.lower() != instance.redirect_uri.lower()]
     sentence = (
-        f"An application that was made by hand for {instance.host} is in Entra already ({chosen.display_name}, {chosen.app_id})"
+        f"A manually created application for {instance.host} is in Entra already ({chosen.display_name}, {chosen.app_id})"
         f"{f', the first of {len(found)}' if len(found) > 1 else ''}. Check whose it is, then take it over, or delete it or its "
         "redirect URI in Entra, then resume."
     )
     if others:
         sentence += f" Taking it over removes its other redirect URIs, {len(others)} in number, such as {others[0]}."
-    # A confirmation given before anything was found cannot tell which of several is meant.
+    # A confirmation given in advance does not say which of several is meant.
     return chosen, _confirmation(operation, chosen, sentence, in_advance=len(found) == 1)
 
 
@@ -149,11 +150,11 @@ def _confirmation(operation: Operation, found: Application, sentence: str, *, in
     return confirmed_by
 
 
-def _carry_out(graph: GraphClient, choice: str, twin: DeletedApplication) -> None:
+def _carry_out(graph: GraphClient, choice: str, deleted: DeletedApplication) -> None:
     if choice == PURGE:
-        graph.purge(twin.object_id)
+        graph.purge(deleted.object_id)
         return
-    graph.restore(twin.object_id)
-    principal = graph.find_deleted_principal(twin.app_id)
-    if principal:  # deleted along with its application, and not restored along with it
+    graph.restore(deleted.object_id)
+    principal = graph.find_deleted_principal(deleted.app_id)
+    if principal:  # deleted together with its application, but not restored with it
         graph.restore(principal)

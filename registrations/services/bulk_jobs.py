@@ -1,7 +1,7 @@
-"""Bulk jobs: provision many instances at the pace that Microsoft allows, with a few operations at work at a time.
+"""Bulk jobs: provision many instances at the pace that Microsoft allows, with a few live operations at a time.
 
-An item gets its operation in the transaction that marks it begun, so a job that is fed twice at once begins nothing
-twice. Whoever ends an operation feeds the next few; the sweep feeds what was forgotten.
+An item gets its operation in the transaction that marks it as started, so nothing starts twice if two workers process the
+same job. The end of an operation starts the next few; the sweep starts what was missed.
 """
 
 import logging
@@ -22,20 +22,20 @@ from registrations.services import provisioning
 
 logger = logging.getLogger(__name__)
 
-AT_WORK = 48  # operations of one part that are live at a time: enough to use up the quota, few enough to pause soon
-AT_ONCE = 8  # are begun in one transaction, once there is room for so many
-RATE_OVER = timedelta(minutes=3)  # the rate is counted over this long
+MAX_LIVE = 48  # live operations of one part: enough to use up the quota, few enough to pause soon
+BATCH_SIZE = 8  # operations that start in one transaction, once there is room for so many
+RATE_WINDOW = timedelta(minutes=3)
 Status = BulkPart.Status
-CANNOT_BEGIN = "SyncPortal met an error it does not know."
-# Items that may be tried again.
-STOPPED = Q(operation__status=Operation.Status.FAILED) | Q(status=BulkItem.Status.REFUSED)
+CANNOT_START = "SyncPortal met an error it does not know."
+# Items that may be retried.
+RETRYABLE = Q(operation__status=Operation.Status.FAILED) | Q(status=BulkItem.Status.REFUSED)
 
 
 @dataclass(frozen=True)
 class Progress:
     """How far a part is.
 
-    Of the live ones `waiting` wait for a person. `rate` is what ended per minute of late, `ends_at` when the rest will.
+    Of the live ones, `waiting` wait for a person. `rate` is how many ended per minute recently, `ends_at` when the rest will.
     """
 
     total: int
@@ -56,7 +56,7 @@ class Progress:
 
 
 def request(instances: Iterable[UmpInstance], *, actor: audit.Actor, user: Any = None) -> BulkJob:
-    """Write a job with a part for each tenant and an item for each instance. Raises WrongStateError for none at all."""
+    """Create a job with a part for each tenant and an item for each instance. Raises WrongStateError for an empty choice."""
     chosen = sorted(instances, key=lambda instance: (str(instance.provider.tenant_id), instance.host))
     if not chosen:
         raise WrongStateError("Choose at least one instance.")
@@ -70,38 +70,38 @@ def request(instances: Iterable[UmpInstance], *, actor: audit.Actor, user: Any =
     return job
 
 
-def feed(parts: Iterable[BulkPart] | None = None) -> list[Any]:
-    """Begin as many items as may be at work, in these or all running parts. Returns the ids of the new operations."""
+def start_next(parts: Iterable[BulkPart] | None = None) -> list[Any]:
+    """Start as many operations as there is room for, in these or all running parts. Returns their IDs."""
     running = BulkPart.objects.filter(status=Status.RUNNING)
-    return _feed(running if parts is None else running.filter(pk__in=[part.pk for part in parts]))
+    return _start_in(running if parts is None else running.filter(pk__in=[part.pk for part in parts]))
 
 
-def _feed(parts: QuerySet[BulkPart]) -> list[Any]:
-    begun: list[Any] = []
+def _start_in(parts: QuerySet[BulkPart]) -> list[Any]:
+    started: list[Any] = []
     for part in parts.select_related("job"):
         try:
-            _feed_part(part, begun)
+            _start_in_part(part, started)
         except Exception:
-            # The last resort: what is wrong with one part holds up no other, and the sweep tries it again.
-            logger.exception("Part %s of bulk job %s cannot be fed.", part.pk, part.job_id)
-    return begun
+            # The last resort: an error in one part does not stop the others, and the sweep tries it again.
+            logger.exception("No operation of part %s of bulk job %s could be started.", part.pk, part.job_id)
+    return started
 
 
-def _feed_part(part: BulkPart, begun: list[Any]) -> None:
-    """Begin as many as there is room for. What has begun is added to the list at once: it is rung for whatever comes next."""
-    before = len(begun)
+def _start_in_part(part: BulkPart, started: list[Any]) -> None:
+    """Start as many as there is room for. Each is added to the list at once, so that it is enqueued even if the next fails."""
+    before = len(started)
     if not _room_in(part):
         return
-    while (some := _begin_some(part)) is not None:
-        begun += some
-    if len(begun) == before:
+    while (some := _start_batch(part)) is not None:
+        started += some
+    if len(started) == before:
         _close_when_done(part)
 
 
-def after_turn(operation_id: Any) -> list[Any]:
-    """What a turn with an operation of a job means for the job. Returns the ids of the operations that it begins.
+def after_run(operation_id: Any) -> list[Any]:
+    """What the run of an operation means for its bulk job, if it has one. Returns the IDs of the operations that start.
 
-    One whose part was cancelled meanwhile is cancelled. One that has ended, or waits for a person, makes room for others.
+    If its part was cancelled meanwhile, it is cancelled. If it has ended, or waits for a person, others may start.
     """
     known = (
         BulkItem.objects.filter(operation=operation_id)
@@ -110,47 +110,47 @@ def after_turn(operation_id: Any) -> list[Any]:
     )
     for item_status, part, status, waits_for in known:
         if item_status == BulkItem.Status.CANCELLED:
-            settle_cancelled(operation_id)
+            finish_cancelled(operation_id)
         elif status in Operation.ENDED or waits_for:
-            return _feed(BulkPart.objects.filter(pk=part, status=Status.RUNNING))
+            return _start_in(BulkPart.objects.filter(pk=part, status=Status.RUNNING))
     return []
 
 
 def pause(part: BulkPart, *, actor: audit.Actor) -> None:
-    """Begin nothing more; what is at work goes on. Raises WrongStateError where the part does not run."""
+    """Start nothing more; running operations continue. Raises WrongStateError if the part is not running."""
     _move(part, [Status.RUNNING], Status.PAUSED, "bulk.paused", actor)
 
 
 def resume(part: BulkPart, *, actor: audit.Actor) -> None:
-    """Begin again where it was paused. Raises WrongStateError where it is not paused."""
+    """Continue a paused part. Raises WrongStateError if it is not paused."""
     _move(part, [Status.PAUSED], Status.RUNNING, "bulk.resumed", actor)
 
 
 def cancel(part: BulkPart, *, actor: audit.Actor) -> None:
-    """Give up what was not begun, and what waits; what a worker has in hand, once its turn ends.
+    """Cancel instances that have not started or that wait; running ones once they finish their current step.
 
-    Raises WrongStateError after the part's end.
+    Raises WrongStateError if the part has ended.
     """
     _move(part, [Status.RUNNING, Status.PAUSED], Status.CANCELLED, "bulk.cancelled", actor)
     part.items.pending().update(status=BulkItem.Status.CANCELLED)
     for item in part.items.live().select_related("operation"):
         try:
             engine.cancel(item.operation, actor=actor)  # type: ignore[arg-type]
-        except WrongStateError:  # at work: once its turn ends
+        except WrongStateError:  # running: once its run ends
             part.items.live().filter(pk=item.pk).update(status=BulkItem.Status.CANCELLED)
-    settle_cancelled()
+    finish_cancelled()
 
 
-def try_again(part: BulkPart, *, actor: audit.Actor) -> None:
-    """Let what failed or was refused begin once more, at the job's pace, each by an operation that finds what is there.
+def retry_failed(part: BulkPart, *, actor: audit.Actor) -> None:
+    """Retry what failed or was refused, at the job's pace, with new operations that find what exists already.
 
-    Raises WrongStateError where nothing has, or the part was cancelled.
+    Raises WrongStateError if nothing has failed, or the part was cancelled.
     """
     with audit.atomic():
         current = BulkPart.objects.select_for_update(no_key=True).get(pk=part.pk)
         if current.status == Status.CANCELLED:
-            raise WrongStateError("The job was cancelled in this tenant. Choose the instances anew.")
-        stopped = current.items.filter(STOPPED).values("pk")
+            raise WrongStateError("The job was cancelled in this tenant. Start a new job for these instances.")
+        stopped = current.items.filter(RETRYABLE).values("pk")
         number = BulkItem.objects.filter(pk__in=stopped).update(
             status=BulkItem.Status.PENDING, operation=None, message=""
         )
@@ -161,30 +161,30 @@ def try_again(part: BulkPart, *, actor: audit.Actor) -> None:
         audit.record("bulk.tried_again", actor=actor, subject=part.job, after=told)
 
 
-def settle_cancelled(operation_id: Any = None) -> None:
-    """Cancel what was in a worker's hands when its part was cancelled, and waits now; this one, or all."""
+def finish_cancelled(operation_id: Any = None) -> None:
+    """Cancel operations that were running when their part was cancelled, and are not any more; this one, or all."""
     marked = BulkItem.objects.filter(status=BulkItem.Status.CANCELLED, operation__isnull=False)
     if operation_id:
         marked = marked.filter(operation=operation_id)
     for item in marked.exclude(operation__status=Operation.Status.RUNNING).select_related("operation", "part__tenant"):
         try:
-            _settle(item, cast(Operation, item.operation))
+            _finish(item, cast(Operation, item.operation))
         except WrongStateError:
-            continue  # a worker has it again, or a person wants it after all
+            continue  # a worker runs it again, or a person has resumed it
         except Exception:
-            # The last resort, as in `_feed`.
-            logger.exception("Operation %s of a cancelled part cannot be settled.", item.operation_id)
+            # The last resort, as in `_start_in`.
+            logger.exception("Operation %s of a cancelled part could not be cancelled.", item.operation_id)
 
 
-def _settle(item: BulkItem, operation: Operation) -> None:
-    """The operation before the item, as Resume takes them. Raises WrongStateError where the mark is gone."""
+def _finish(item: BulkItem, operation: Operation) -> None:
+    """Locks the operation before the item, as Resume does. Raises WrongStateError if the item is not marked any more."""
     with audit.atomic():
         if operation.is_live:
             engine.cancel(operation, actor=_who_cancelled(item.part))
-        # From here on its operation says how it ended.
+        # From here on its operation shows how it ended.
         marked = BulkItem.objects.filter(pk=item.pk, status=BulkItem.Status.CANCELLED)
         if not marked.update(status=BulkItem.Status.BEGUN):
-            raise WrongStateError("Somebody wants it after all.")
+            raise WrongStateError("Somebody has resumed it.")
 
 
 def _who_cancelled(part: BulkPart) -> audit.Actor:
@@ -210,46 +210,46 @@ def progress(part: BulkPart) -> Progress:
             "pk",
             filter=Q(status=BulkItem.Status.CANCELLED, operation=None) | Q(operation__status="cancelled"),
         ),
-        lately=Count("pk", filter=(succeeded | failed) & Q(operation__ended_at__gt=now - RATE_OVER)),
+        lately=Count("pk", filter=(succeeded | failed) & Q(operation__ended_at__gt=now - RATE_WINDOW)),
     )
     lately = counts.pop("lately")
-    span = min(RATE_OVER, now - part.job.created_at) or RATE_OVER
+    span = min(RATE_WINDOW, now - part.job.created_at) or RATE_WINDOW
     rate = lately / max(span.total_seconds() / 60, 1 / 60)
-    left = counts["pending"] + counts["live"] - counts["waiting"]  # nobody knows when a person comes
+    left = counts["pending"] + counts["live"] - counts["waiting"]  # how long a person takes is not known
     runs = part.status == Status.RUNNING and rate > 0 and left > 0
     return Progress(**counts, rate=rate, ends_at=now + timedelta(minutes=left / rate) if runs else None)
 
 
-def _begin_some(part: BulkPart) -> list[Any] | None:
-    """Begin the next few and return the ids of their operations: [] where all are refused, None where there is no next."""
+def _start_batch(part: BulkPart) -> list[Any] | None:
+    """Start the next few and return the IDs of their operations: [] if all are refused, None if none is left."""
     with audit.atomic():
         chosen = _next_of(part)
-        begun = [(item.instance, operation) for item in chosen if (operation := _requested(item, part))]
-    for instance, operation in begun:
-        # A place in the line only for what has begun, and Redis is asked between the commits.
+        started = [(item.instance, operation) for item in chosen if (operation := _request_for(item, part))]
+    for instance, operation in started:
+        # Only what has started gets a reservation, and Redis is asked between the commits.
         engine.postpone(operation, provisioning.reserve(instance))
-    return [operation.pk for _, operation in begun] if chosen else None
+    return [operation.pk for _, operation in started] if chosen else None
 
 
 def _next_of(part: BulkPart) -> list[BulkItem]:
-    """The items to begin in the caller's transaction, in which nobody else begins, pauses or cancels anything of the part."""
+    """The items to start in the caller's transaction, in which nobody else starts, pauses or cancels anything of the part."""
     mine = BulkPart.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=part.pk, status=Status.RUNNING)
-    if not mine.first():  # or somebody is at it
+    if not mine.first():  # another worker has it
         return []
     chosen = part.items.pending().select_related("instance__provider__tenant")[: _room_in(part)]
-    # Each one's instance is locked as it is begun: in the order of `custody.lock`, or two could wait for each other.
+    # Each one's instance is locked as it starts: in the order of `addresses.lock`, or two workers could deadlock.
     return sorted(chosen, key=lambda item: item.instance_id)
 
 
 def _room_in(part: BulkPart) -> int:
-    """How many may begin at once now. Fewer than AT_ONCE only where nothing is at work: each one that is feeds again at its end."""
+    """How many may start now. Fewer than BATCH_SIZE only if nothing is live: the end of each live one starts more."""
     live = part.items.live().filter(operation__waits_for="").count()
-    room = min(AT_WORK - live, AT_ONCE)
-    return room if room == AT_ONCE or not live else 0
+    room = min(MAX_LIVE - live, BATCH_SIZE)
+    return room if room == BATCH_SIZE or not live else 0
 
 
-def _requested(item: BulkItem, part: BulkPart) -> Operation | None:
-    """The operation of an item, in the caller's transaction; None where it is refused."""
+def _request_for(item: BulkItem, part: BulkPart) -> Operation | None:
+    """The operation of an item, requested in the caller's transaction; None if it is refused."""
     actor = audit.Actor("staff" if part.job.requested_by_id else "system", part.job.requested_by_label)
     mine = BulkItem.objects.filter(pk=item.pk)
     try:
@@ -260,9 +260,9 @@ def _requested(item: BulkItem, part: BulkPart) -> Operation | None:
         mine.update(status=BulkItem.Status.REFUSED, message=str(refusal))
         return None
     except (DataError, IntegrityError):
-        # A mistake of ours, or a row that does not fit: the next feed would meet it again, and all beside it.
-        logger.exception("Item %s of bulk job %s cannot be begun.", item.pk, part.job_id)
-        mine.update(status=BulkItem.Status.REFUSED, message=f"{CANNOT_BEGIN} The log has it under {item.pk}.")
+        # A mistake of ours, or invalid data: the next attempt would meet it again, and hold up the other items.
+        logger.exception("Item %s of bulk job %s could not be started.", item.pk, part.job_id)
+        mine.update(status=BulkItem.Status.REFUSED, message=f"{CANNOT_START} The log has it under {item.pk}.")
         return None
     mine.update(status=BulkItem.Status.BEGUN, operation=operation)
     return operation
@@ -272,7 +272,7 @@ def _close_when_done(part: BulkPart) -> None:
     if part.items.pending().exists() or part.items.live().exists():
         return
     with audit.atomic():
-        # Looked at again under the lock: somebody may have just let what failed be tried again.
+        # Checked again under the lock: somebody may have just retried what failed.
         running = BulkPart.objects.select_for_update(no_key=True).filter(pk=part.pk, status=Status.RUNNING).first()
         if running is None or part.items.pending().exists() or part.items.live().exists():
             return
@@ -284,5 +284,5 @@ def _move(part: BulkPart, before: list[str], after: str, action: str, actor: aud
     ended = {"ended_at": timezone.now()} if after == Status.CANCELLED else {}
     with audit.atomic():
         if not BulkPart.objects.filter(pk=part.pk, status__in=before).update(status=after, **ended):
-            raise WrongStateError("The job was changed meanwhile. Look again.")
+            raise WrongStateError("The job was changed meanwhile. Check its state and try again.")
         audit.record(action, actor=actor, subject=part.job, after={"tenant": str(part.tenant)})

@@ -1,0 +1,1 @@
+"""What is kept true in Entra: applications, their service principals and their client secrets."""

@@ -1,0 +1,33 @@
+"""What a UMP's refusal of a client secret means, and a remote service's words without the secret."""
+
+import re
+
+from registrations.applications.replication import may_be_replicating
+from registrations.clients.entra import REPLICATING
+from registrations.clients.graph.client import BETWEEN_CREDENTIAL_WRITES
+from registrations.errors import NotYetError, RemoteRejectedError
+from registrations.models import ClientSecret
+
+LONGEST_WORDS = 300  # characters of a remote service, in a sentence for people
+
+
+def refusal_by_ump(sentence: str, words: str, secret: ClientSecret, *, code: str) -> NotYetError | RemoteRejectedError:
+    """The error for a UMP's refusal of a secret: a wait while Microsoft may be copying a new one, otherwise a person's work.
+
+    Our own proof came from one of Microsoft's servers; the UMP may meet another one.
+    """
+    replicating = REPLICATING.intersection(re.findall(r"AADSTS\d+", words))
+    if replicating and may_be_replicating(secret.stored_at):
+        codes = ", ".join(sorted(replicating))
+        return NotYetError(
+            f"Microsoft has not replicated the new secret to every server yet, and the UMP met one without it ({codes}).",
+            retry_after=BETWEEN_CREDENTIAL_WRITES,
+            code=codes,
+        )
+    reason = without(words, secret.unseal("envelope")) or "it gives no reason"
+    return RemoteRejectedError(f"{sentence}: {reason}.", code=code)
+
+
+def without(words: str, plaintext: str) -> str:
+    """A remote service's words for people and history: without this value, if they repeat it, and not too long."""
+    return (words.replace(plaintext, "[secret]") if plaintext else words)[:LONGEST_WORDS]

@@ -1,0 +1,103 @@
+"""Delivery by API: SyncPortal's own contract, if the UMP offers it."""
+
+from registrations import connections, engine
+from registrations.applications import client_secrets
+from registrations.clients.ump import SystemSettings, Validation
+from registrations.delivery.secret_refusals import refusal_by_ump
+from registrations.errors import NotFoundError, RemoteRejectedError
+from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
+
+UMP_CHANGED = "ump_changed"
+UMP_VALIDATION = "ump_validation"
+
+
+class ApiDelivery:
+    """Uses SyncPortal's own contract, which the UMP must offer."""
+
+    def __init__(self, instance: UmpInstance) -> None:
+        self._instance = instance
+        self._ump = connections.ump(instance)
+
+    def deliver_sync_app(self, registration: AppRegistration, operation: Operation) -> str:
+        """Apply the first group unless the UMP holds exactly these values already."""
+        secret = client_secrets.live_secret(registration)
+        held = self._read()
+        if self._holds_sync_app(held, registration, secret) and secret.status == ClientSecret.Status.DELIVERED:
+            return "The UMP holds these values already."
+        _refuse_ump_of_another(held.client_id, self._instance)
+        saved = self._ump.apply_sync_app(
+            client_id=registration.app_id,
+            client_secret=secret.unseal("envelope"),
+            redirect_uri=self._instance.redirect_uri,
+            etag=held.etag,
+        )
+        # The UMP's answer, with its ETag, spares the next group a read. If somebody saves in between, the UMP refuses it.
+        engine.set_value(self._saved_settings_key, saved if saved.etag else None)
+        return f"Applied to UMP {held.version}."
+
+    def deliver_portal_url(self, operation: Operation) -> str:
+        """Apply the second group unless the UMP holds it already."""
+        held = engine.get_value(self._saved_settings_key) or self._read()
+        if held.portal_url == self._instance.portal_url:
+            return "The UMP holds this URL already."
+        self._ump.apply_portal_url(self._instance.portal_url, etag=held.etag)
+        return f"Applied {self._instance.portal_url}."
+
+    def validate(self, registration: AppRegistration, operation: Operation) -> str:
+        """Read the values back, then let the UMP validate both groups itself."""
+        held = self._read()
+        secret = client_secrets.live_secret(registration)
+        if not self._holds_sync_app(held, registration, secret) or held.portal_url != self._instance.portal_url:
+            raise RemoteRejectedError(
+                "The UMP does not hold the values that were delivered: somebody changed them. Resume to restore them.",
+                code=UMP_CHANGED,
+            )
+        outcome = self._ump.validate_sync_app()
+        try:
+            _accept(outcome, "the client secret", secret)
+        except RemoteRejectedError:
+            client_secrets.mark_undelivered(registration, operation)
+            raise
+        _accept(self._ump.validate_portal_url(), "the portal URL", secret)
+        return "The UMP obtained a token with the secret and reached the portal URL."
+
+    def _read(self) -> SystemSettings:
+        try:
+            return self._ump.read_settings()
+        except NotFoundError as missing:
+            raise RemoteRejectedError(
+                "This UMP does not offer the API for its System Settings. Set the instance's delivery to the hand-over sheet, "
+                "then resume.",
+                code="no_contract",
+            ) from missing
+
+    @property
+    def _saved_settings_key(self) -> str:
+        return f"settings of {self._instance.ump_url}"
+
+    def _holds_sync_app(self, held: SystemSettings, registration: AppRegistration, secret: ClientSecret) -> bool:
+        return (held.client_id.lower(), held.redirect_uri, held.secret_hint) == (
+            registration.app_id,
+            self._instance.redirect_uri,
+            secret.hint,
+        )
+
+
+def _refuse_ump_of_another(client_id: str, instance: UmpInstance) -> None:
+    """Raises RemoteRejectedError if the UMP holds another instance's sync app: writing would disconnect that one."""
+    if not client_id:
+        return
+    others = AppRegistration.objects.exclude(instance=instance).exclude(instance__status=UmpInstance.Status.RETIRED)
+    held = others.filter(app_id=client_id, instance__isnull=False).select_related("instance__provider").first()
+    if held and held.instance:
+        raise RemoteRejectedError(
+            f"This UMP holds the client ID of {held.instance.host}: nothing was written. Correct the UMP base URL of "
+            f"{instance.host} or of {held.instance.host}, or empty the UMP's Client Id, then resume.",
+            code="ump_of_another",
+        )
+
+
+def _accept(validation: Validation, what: str, secret: ClientSecret) -> None:
+    if not validation.valid:
+        sentence = f"The UMP could not use {what}"
+        raise refusal_by_ump(sentence, validation.error, secret, code=UMP_VALIDATION)
