@@ -1,6 +1,6 @@
 """`python -m tests.bench.worker ...`: the product's Celery application, with an operation that does nothing and a bare task.
 
-The empty operation has three steps; the bare task writes one row: beside each other they show what the engine costs.
+The empty operation has three steps, the bare task writes one row: the difference is the engine's overhead.
 """
 
 import sys
@@ -9,8 +9,6 @@ from typing import Any
 from celery import signals
 
 from syncportal.celery import app
-
-KIND = "bench_nothing"
 
 
 @app.task(name="tests.bench.bare")
@@ -25,7 +23,7 @@ def bare(number: int) -> None:
 @signals.worker_process_init.connect
 def register(**_: Any) -> None:
     """Django is ready and the child is forked."""
-    from tests.bench.rows import register_nothing  # noqa: PLC0415
+    from tests.bench.workloads import register_nothing  # noqa: PLC0415
 
     register_nothing()
 

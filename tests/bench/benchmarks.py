@@ -1,4 +1,4 @@
-"""The measures: a bulk job within Microsoft's quota, the calls of one registration, and the engine beside a bare task."""
+"""The benchmarks: a bulk job within Microsoft's quota, the calls of one registration, and the engine's overhead."""
 
 import statistics
 import time
@@ -7,11 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench import processor_time
 from tests.chaos.laboratory import Laboratory, laboratory
 
-# Application, service principal, secret: the fewest that can be repeated safely. `POST /applications` can carry the secret,
-# which would make two, but it has no natural key: a lost answer leaves an orphan with a secret that nobody has. The upsert by
-# unique name refuses passwordCredentials.
+# Application, service principal and secret: the fewest writes that can be repeated safely. `POST /applications` accepts the
+# secret too, but has no natural key: a lost answer leaves an orphan with an unknown secret. The upsert by unique name refuses
+# passwordCredentials.
 WRITES_EACH = 3
 WRITES_A_SECOND = 20
 LATENCY_SECONDS = 0.2
@@ -20,27 +21,29 @@ PATIENT = {"OPERATION_LEASE_SECONDS": "60", "REMOTE_TIMEOUT_SECONDS": "20"}
 MODULE = "tests.bench.worker"
 
 
-def a_bulk_job_in_one_tenant(count: int, processes: int) -> dict[str, Any]:
-    """A bulk job within the quota of one tenant."""
+def bulk_job_in_one_tenant(count: int, processes: int) -> dict[str, Any]:
+    """A bulk job of `count` instances in one tenant."""
     return _bulk_job(count, processes, tenants=1)
 
 
-def a_bulk_job_in_two_tenants(count: int, processes: int) -> dict[str, Any]:
-    """As many instances in each of two tenants, in one job: their quotas are Microsoft's own two buckets."""
+def bulk_job_in_two_tenants(count: int, processes: int) -> dict[str, Any]:
+    """One bulk job with `count` instances in each of two tenants, whose quotas are independent."""
     return _bulk_job(count, processes, tenants=2)
 
 
 def _bulk_job(count: int, processes: int, tenants: int) -> dict[str, Any]:
-    """Graph answers in 200 ms, and each quota's bucket is empty at the start. Timed by the job's own rows."""
+    """Graph answers in 200 ms, and each quota is used up at the start. The job's own rows give its duration."""
     with laboratory(MODULE, processes, PATIENT) as made:
         made.sandbox("latency", {"graph": LATENCY_SECONDS})
         made.sandbox("calls", method="DELETE")
-        made.run_module("tests.bench.subjects", "bulk", str(count), str(tenants))
+        before = processor_seconds(made)
+        made.run_module("tests.bench.enqueue", "bulk", str(count), str(tenants))
         refusals, peak = Refusals(made), 0
         while not _is_over(made):
             refusals.look()
             peak = max(peak, peak_of_one_process(made))
             time.sleep(1)
+        used = {name: seconds - before[name] for name, seconds in processor_seconds(made).items()}
         refusals.look()
         parts = [float(seconds) for (seconds,) in made.query(SPANS)]
         ideal = count * WRITES_EACH / WRITES_A_SECOND
@@ -57,6 +60,7 @@ def _bulk_job(count: int, processes: int, tenants: int) -> dict[str, Any]:
             "of_them_after_10_s": refusals.late,
             "peak_mib_of_one_worker_process": peak // 1024,
             "calls_of_each": calls_by_service(made, count * tenants),
+            "processor_seconds_of_each": {name: round(used[name] / (count * tenants), 4) for name in used},
         }
 
 
@@ -72,7 +76,7 @@ STATES = (
 
 
 def calls_of_one_registration(count: int, processes: int) -> dict[str, Any]:
-    """What one undisturbed provisioning calls, by service."""
+    """The calls of one provisioning without faults, by service."""
     with laboratory(MODULE, 1, PATIENT) as made:
         made.sandbox("calls", method="DELETE")
         (operation,) = made.request("provision", 1)
@@ -81,7 +85,7 @@ def calls_of_one_registration(count: int, processes: int) -> dict[str, Any]:
 
 
 def calls_by_service(made: Laboratory, operations: int) -> dict[str, float]:
-    """What each operation called since the log was emptied, refused calls too."""
+    """Calls of each operation since the log was emptied, refused calls included."""
     counts: Counter[str] = Counter()
     for name, number in made.sandbox("counts").items():
         service, method, _ = name.split()
@@ -89,15 +93,15 @@ def calls_by_service(made: Laboratory, operations: int) -> dict[str, float]:
     return {name: round(number / operations, 2) for name, number in sorted(counts.items())}
 
 
-def the_engine_beside_a_bare_task(count: int, processes: int) -> dict[str, Any]:
-    """Operations of three empty steps a second, beside bare Celery tasks that write one row.
+def engine_overhead(count: int, processes: int) -> dict[str, Any]:
+    """Rate of operations with three empty steps, compared with bare Celery tasks that write one row.
 
-    Each number of processes is measured three times, in turns, so that what changes meanwhile meets all of them: a machine
-    that slows down, and a history that grows. All runs are told; the figures are their medians.
+    The numbers of processes alternate, three runs each, so that a slower machine or a growing history affects all of them
+    alike. Every run is reported; the figures are medians.
     """
     runs: dict[int, list[dict[str, float]]] = {number: [] for number in WORKER_PROCESSES}
     with laboratory(MODULE, 1, PATIENT) as made:
-        made.kill("scheduler")  # its sweep would ring a second time for what waits in the queue
+        made.kill("scheduler")  # its sweep would enqueue again what still waits in the queue
         for _ in range(RUNS):
             for number in WORKER_PROCESSES:
                 runs[number].append(_rates(made, number, count))
@@ -106,8 +110,8 @@ def the_engine_beside_a_bare_task(count: int, processes: int) -> dict[str, Any]:
 
 WORKER_PROCESSES = (1, 2, 4)
 RUNS = 3
-KINDS = {"nothing": "empty_operations_a_second", "bare": "bare_tasks_a_second"}  # in the order of asking
-# When each was done, by its own row: a bare task writes the time, an operation keeps the time of its end.
+KINDS = {"nothing": "empty_operations_a_second", "bare": "bare_tasks_a_second"}  # in the order of the requests
+# Each row records when its work was done: a bare task writes the time, an operation has `ended_at`.
 DONE = {
     "nothing": (
         "SELECT count(*), extract(epoch FROM max(ended_at) - min(ended_at)) FROM registrations_operation "
@@ -118,37 +122,37 @@ DONE = {
         "WHERE session_key LIKE 'bench-%%' AND expire_date > %s"
     ),
 }
-BELLS_LAST_SECONDS = 120  # registrations.tasks.STALE: what is not begun by then is not done at all
+MESSAGES_EXPIRE_SECONDS = 120  # registrations.tasks.STALE: a worker ignores older messages
 
 
 def _rates(made: Laboratory, processes: int, count: int) -> dict[str, float]:
-    """Of each kind, how many a second were done from the first to the last.
+    """The rate of each kind, from the first one done to the last.
 
-    All are asked for while no worker runs, so that only doing them is timed. The operations stand first in the queue: while
-    they are done, the worker's processes get warm for the shorter run of the bare tasks.
+    All are enqueued while no worker runs, so that enqueuing is not timed. The operations come first in the queue and warm the
+    worker's processes up for the shorter run of the bare tasks.
     """
     made.kill("worker")
     ((began,),) = made.query("SELECT now()")
     for kind in KINDS:
-        made.run_module("tests.bench.subjects", kind, str(count))
+        made.run_module("tests.bench.enqueue", kind, str(count))
     made.processes = processes
     made.start_worker()
-    deadline = time.monotonic() + BELLS_LAST_SECONDS
+    deadline = time.monotonic() + MESSAGES_EXPIRE_SECONDS
     while any(_done(made, kind, began)[0] < count for kind in KINDS):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"Not all of {count} were done before their bells expired: ask for fewer.")
-        time.sleep(1)  # the rows keep the time: to look more often would only take it from the worker
+            raise RuntimeError(f"Not all of {count} were done before their messages expired: lower --count.")
+        time.sleep(1)  # the rows keep the time; polling more often would only slow the worker down
     return {name: (count - 1) / _done(made, kind, began)[1] for kind, name in KINDS.items()}
 
 
 def _done(made: Laboratory, kind: str, began: datetime) -> tuple[int, float]:
-    """How many of those that were asked for since then are done, and the seconds from the first to the last."""
+    """How many of those requested since `began` are done, and the seconds from the first to the last."""
     ((number, seconds),) = made.query(DONE[kind], [began])
     return number, float(seconds or 0)
 
 
 def _medians(number: int, runs: list[dict[str, float]]) -> dict[str, Any]:
-    """The figures of one number of processes."""
+    """The medians for one number of processes."""
     rates = {name: statistics.median(run[name] for run in runs) for name in KINDS.values()}
     cost = 1000 * number * (1 / rates[KINDS["nothing"]] - 1 / rates[KINDS["bare"]])
     return {
@@ -159,14 +163,14 @@ def _medians(number: int, runs: list[dict[str, float]]) -> dict[str, Any]:
 
 
 class Refusals:
-    """Counts answers of 429, and those that came after the first seconds."""
+    """Counts answers of 429: all of them, and those after the warm-up."""
 
     def __init__(self, made: Laboratory) -> None:
         self._made, self._began = made, time.monotonic() - float(made.query(AGE_OF_JOB)[0][0])
         self.total = self._early = 0
 
     def look(self) -> None:
-        """Read the sandbox's counts."""
+        """Read the sandbox's counters."""
         counts = self._made.sandbox("counts")
         self.total = sum(number for name, number in counts.items() if name.endswith(" 429"))
         if time.monotonic() - self._began < WARM_UP_SECONDS:
@@ -174,12 +178,25 @@ class Refusals:
 
     @property
     def late(self) -> int:
-        """Those after the warm-up."""
+        """Answers of 429 after the warm-up."""
         return self.total - self._early
 
 
+PRODUCT = ("worker", "scheduler", "portal")
+
+
+def processor_seconds(made: Laboratory) -> dict[str, float]:
+    """User and system seconds so far: of the product and each of its parts, of the database and of the broker.
+
+    The sandbox and the script that creates the instances are not counted. Empty on systems without /proc.
+    """
+    running = {name: made.process(name) for name in (*PRODUCT, "broker")} | {"database": made.server.process}
+    found = processor_time.of_trees({name: process.popen.pid for name, process in running.items() if process.popen})
+    return {"product": sum(found[name] for name in PRODUCT), **found} if found else {}
+
+
 def peak_of_one_process(made: Laboratory) -> int:
-    """The most that one of the worker's processes has held so far, in KiB."""
+    """Peak memory so far of the largest of the worker's processes, in KiB."""
     worker = made.process("worker").popen
     assert worker is not None
     peak = 0
