@@ -40,9 +40,9 @@ def test_a_worker_that_has_to_be_killed_after_sigterm_is_a_complaint(
             Process("worker", [sys.executable, "-c", program], clean_environment(), tmp_path, log)
         )
         worker.wait_until(lambda: bool(log.read_text()))
-        laboratory: Any = _laboratory(supervisor, worker)
-        assert not hurts.stop_worker(laboratory, [])
-        assert len(laboratory.complaints) == complaints
+        environment: Any = _environment(supervisor, worker)
+        assert not hurts.stop_worker(environment, [])
+        assert len(environment.complaints) == complaints
         assert not worker.alive
 
 
@@ -53,20 +53,20 @@ def test_a_step_that_no_stopped_worker_gave_back_is_a_complaint(
     with Supervisor() as supervisor:
         command = [sys.executable, "-c", OBEDIENT]
         worker = supervisor.start(Process("worker", command, clean_environment(), tmp_path, tmp_path / "worker.log"))
-        laboratory: Any = _laboratory(supervisor, worker)
-        laboratory.query = lambda *_: [(given_back,)]
-        assert hurts.stop_worker_in_a_long_step(laboratory, ["an operation"]) == missed
+        environment: Any = _environment(supervisor, worker)
+        environment.query = lambda *_: [(given_back,)]
+        assert hurts.stop_worker_in_a_long_step(environment, ["an operation"]) == missed
 
 
 def test_reads_that_hid_nothing_are_a_complaint() -> None:
-    laboratory: Any = _laboratory()
+    environment: Any = _environment()
     after = hurts.copy_at_once("application", "password")
-    laboratory.held_back = lambda: {"application": 1, "password": 0}
-    assert after(laboratory, []) == ["no password was hidden or refused"]
+    environment.held_back = lambda: {"application": 1, "password": 0}
+    assert after(environment, []) == ["no password was hidden or refused"]
 
 
-def _laboratory(supervisor: Supervisor | None = None, worker: Process | None = None) -> SimpleNamespace:
-    """As much of a laboratory as these look at: its sandbox has no faults left."""
+def _environment(supervisor: Supervisor | None = None, worker: Process | None = None) -> SimpleNamespace:
+    """As much of a environment as these look at: its sandbox has no faults left."""
     return SimpleNamespace(
         supervisor=supervisor,
         process=lambda _: worker,

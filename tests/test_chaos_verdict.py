@@ -44,16 +44,16 @@ class Planted:
         """A secret that no row knows."""
         return self.world.add_secret(self.application)
 
-    def judged(self, *, blamed: set[str] | None = None) -> Verdict:
+    def judged(self, *, already_reported: set[str] | None = None) -> Verdict:
         """What the suite says of one operation that succeeded."""
-        laboratory: Any = SimpleNamespace(
+        environment: Any = SimpleNamespace(
             states=lambda _: {"an operation": ("succeeded", "")},
             sandbox=lambda _: asdict(self.world.state),
             query=lambda statement, _=None: [self._promised()] if statement == promises.PROMISED else self.known,
             layout=SimpleNamespace(keys={"PORTAL_KEYS": KEY}),
-            blamed=set() if blamed is None else blamed,
+            already_reported=set() if already_reported is None else already_reported,
         )
-        return judge(laboratory, "a fault", ["an operation"])
+        return judge(environment, "a fault", ["an operation"])
 
     def _promised(self) -> tuple[Any, ...]:
         # As our rows were before somebody hurt the world.
@@ -169,10 +169,10 @@ def test_what_is_wrong_with_a_world_is_counted_and_named(
 
 @pytest.mark.parametrize("hurt", [Planted.stray, add_orphan, add_one_of_the_same_address, add_one_of_the_same_name])
 def test_what_stays_behind_is_blamed_on_the_first_row_only(hurt: Callable[[Planted], object]) -> None:
-    planted, blamed = Planted(), set[str]()
+    planted, already_reported = Planted(), set[str]()
     hurt(planted)
-    assert not planted.judged(blamed=blamed).holds
-    assert planted.judged(blamed=blamed).holds
+    assert not planted.judged(already_reported=already_reported).holds
+    assert planted.judged(already_reported=already_reported).holds
 
 
 def test_what_staff_typed_in_is_not_looked_for() -> None:

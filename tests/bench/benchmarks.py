@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import processor_time
-from tests.chaos.laboratory import Laboratory, laboratory
+from tests.chaos.environment import Environment, running_environment
 
 # Application, service principal and secret: the fewest writes that can be repeated safely. `POST /applications` accepts the
 # secret too, but has no natural key: a lost answer leaves an orphan with an unknown secret. The upsert by unique name refuses
@@ -17,7 +17,7 @@ WRITES_EACH = 3
 WRITES_A_SECOND = 20
 LATENCY_SECONDS = 0.2
 WARM_UP_SECONDS = 10.0
-PATIENT = {"OPERATION_LEASE_SECONDS": "60", "REMOTE_TIMEOUT_SECONDS": "20"}
+DEFAULT_TIMEOUTS = {"OPERATION_LEASE_SECONDS": "60", "REMOTE_TIMEOUT_SECONDS": "20"}
 MODULE = "tests.bench.worker"
 
 
@@ -33,19 +33,19 @@ def bulk_job_in_two_tenants(count: int, processes: int) -> dict[str, Any]:
 
 def _bulk_job(count: int, processes: int, tenants: int) -> dict[str, Any]:
     """Graph answers in 200 ms, and each quota is used up at the start. The job's own rows give its duration."""
-    with laboratory(MODULE, processes, PATIENT) as made:
-        made.sandbox("latency", {"graph": LATENCY_SECONDS})
-        made.sandbox("calls", method="DELETE")
-        before = processor_seconds(made)
-        made.run_module("tests.bench.enqueue", "bulk", str(count), str(tenants))
-        refusals, peak = Refusals(made), 0
-        while not _is_over(made):
+    with running_environment(MODULE, processes, DEFAULT_TIMEOUTS) as environment:
+        environment.sandbox("latency", {"graph": LATENCY_SECONDS})
+        environment.sandbox("calls", method="DELETE")
+        before = processor_seconds(environment)
+        environment.run_module("tests.bench.enqueue", "bulk", str(count), str(tenants))
+        refusals, peak = Refusals(environment), 0
+        while not _is_over(environment):
             refusals.look()
-            peak = max(peak, peak_of_one_process(made))
+            peak = max(peak, peak_of_one_process(environment))
             time.sleep(1)
-        used = {name: seconds - before[name] for name, seconds in processor_seconds(made).items()}
+        used = {name: seconds - before[name] for name, seconds in processor_seconds(environment).items()}
         refusals.look()
-        parts = [float(seconds) for (seconds,) in made.query(SPANS)]
+        parts = [float(seconds) for (seconds,) in environment.query(SPANS)]
         ideal = count * WRITES_EACH / WRITES_A_SECOND
         return {
             "instances_in_each_tenant": count,
@@ -55,11 +55,11 @@ def _bulk_job(count: int, processes: int, tenants: int) -> dict[str, Any]:
             "seconds_of_each_tenant": [round(part, 1) for part in parts],
             "seconds_that_the_quota_needs": ideal,
             "ratio": round(max(parts) / ideal, 2),
-            "states": dict(made.query(STATES)),
+            "states": dict(environment.query(STATES)),
             "refused_with_429": refusals.total,
             "of_them_after_10_s": refusals.late,
             "peak_mib_of_one_worker_process": peak // 1024,
-            "calls_of_each": calls_by_service(made, count * tenants),
+            "calls_of_each": calls_by_service(environment, count * tenants),
             "processor_seconds_of_each": {name: round(used[name] / (count * tenants), 4) for name in used},
         }
 
@@ -77,17 +77,17 @@ STATES = (
 
 def calls_of_one_registration(count: int, processes: int) -> dict[str, Any]:
     """The calls of one provisioning without faults, by service."""
-    with laboratory(MODULE, 1, PATIENT) as made:
-        made.sandbox("calls", method="DELETE")
-        (operation,) = made.request("provision", 1)
-        made.finish([operation], 120)
-        return {"state": made.states([operation])[operation][0], "calls": calls_by_service(made, 1)}
+    with running_environment(MODULE, 1, DEFAULT_TIMEOUTS) as environment:
+        environment.sandbox("calls", method="DELETE")
+        (operation,) = environment.request("provision", 1)
+        environment.finish([operation], 120)
+        return {"state": environment.states([operation])[operation][0], "calls": calls_by_service(environment, 1)}
 
 
-def calls_by_service(made: Laboratory, operations: int) -> dict[str, float]:
+def calls_by_service(environment: Environment, operations: int) -> dict[str, float]:
     """Calls of each operation since the log was emptied, refused calls included."""
     counts: Counter[str] = Counter()
-    for name, number in made.sandbox("counts").items():
+    for name, number in environment.sandbox("counts").items():
         service, method, _ = name.split()
         counts[f"{service} {'reads' if method == 'GET' else 'writes'}"] += number
     return {name: round(number / operations, 2) for name, number in sorted(counts.items())}
@@ -100,11 +100,11 @@ def engine_overhead(count: int, processes: int) -> dict[str, Any]:
     alike. Every run is reported; the figures are medians.
     """
     runs: dict[int, list[dict[str, float]]] = {number: [] for number in WORKER_PROCESSES}
-    with laboratory(MODULE, 1, PATIENT) as made:
-        made.kill("scheduler")  # its sweep would enqueue again what still waits in the queue
+    with running_environment(MODULE, 1, DEFAULT_TIMEOUTS) as environment:
+        environment.kill("scheduler")  # its sweep would enqueue again what still waits in the queue
         for _ in range(RUNS):
             for number in WORKER_PROCESSES:
-                runs[number].append(_rates(made, number, count))
+                runs[number].append(_rates(environment, number, count))
     return {"operations": count, **{f"{number} processes": _medians(number, runs[number]) for number in runs}}
 
 
@@ -125,29 +125,29 @@ DONE = {
 MESSAGES_EXPIRE_SECONDS = 120  # registrations.tasks.STALE: a worker ignores older messages
 
 
-def _rates(made: Laboratory, processes: int, count: int) -> dict[str, float]:
+def _rates(environment: Environment, processes: int, count: int) -> dict[str, float]:
     """The rate of each kind, from the first one done to the last.
 
     All are enqueued while no worker runs, so that enqueuing is not timed. The operations come first in the queue and warm the
     worker's processes up for the shorter run of the bare tasks.
     """
-    made.kill("worker")
-    ((began,),) = made.query("SELECT now()")
+    environment.kill("worker")
+    ((began,),) = environment.query("SELECT now()")
     for kind in KINDS:
-        made.run_module("tests.bench.enqueue", kind, str(count))
-    made.processes = processes
-    made.start_worker()
+        environment.run_module("tests.bench.enqueue", kind, str(count))
+    environment.processes = processes
+    environment.start_worker()
     deadline = time.monotonic() + MESSAGES_EXPIRE_SECONDS
-    while any(_done(made, kind, began)[0] < count for kind in KINDS):
+    while any(_done(environment, kind, began)[0] < count for kind in KINDS):
         if time.monotonic() > deadline:
             raise RuntimeError(f"Not all of {count} were done before their messages expired: lower --count.")
         time.sleep(1)  # the rows keep the time; polling more often would only slow the worker down
-    return {name: (count - 1) / _done(made, kind, began)[1] for kind, name in KINDS.items()}
+    return {name: (count - 1) / _done(environment, kind, began)[1] for kind, name in KINDS.items()}
 
 
-def _done(made: Laboratory, kind: str, began: datetime) -> tuple[int, float]:
+def _done(environment: Environment, kind: str, began: datetime) -> tuple[int, float]:
     """How many of those requested since `began` are done, and the seconds from the first to the last."""
-    ((number, seconds),) = made.query(DONE[kind], [began])
+    ((number, seconds),) = environment.query(DONE[kind], [began])
     return number, float(seconds or 0)
 
 
@@ -165,8 +165,8 @@ def _medians(number: int, runs: list[dict[str, float]]) -> dict[str, Any]:
 class Refusals:
     """Counts answers of 429: all of them, and those after the warm-up."""
 
-    def __init__(self, made: Laboratory) -> None:
-        self._made, self._began = made, time.monotonic() - float(made.query(AGE_OF_JOB)[0][0])
+    def __init__(self, environment: Environment) -> None:
+        self._made, self._began = environment, time.monotonic() - float(environment.query(AGE_OF_JOB)[0][0])
         self.total = self._early = 0
 
     def look(self) -> None:
@@ -185,19 +185,21 @@ class Refusals:
 PRODUCT = ("worker", "scheduler", "portal")
 
 
-def processor_seconds(made: Laboratory) -> dict[str, float]:
+def processor_seconds(environment: Environment) -> dict[str, float]:
     """User and system seconds so far: of the product and each of its parts, of the database and of the broker.
 
     The sandbox and the script that creates the instances are not counted. Empty on systems without /proc.
     """
-    running = {name: made.process(name) for name in (*PRODUCT, "broker")} | {"database": made.server.process}
+    running = {name: environment.process(name) for name in (*PRODUCT, "broker")} | {
+        "database": environment.server.process
+    }
     found = processor_time.of_trees({name: process.popen.pid for name, process in running.items() if process.popen})
     return {"product": sum(found[name] for name in PRODUCT), **found} if found else {}
 
 
-def peak_of_one_process(made: Laboratory) -> int:
+def peak_of_one_process(environment: Environment) -> int:
     """Peak memory so far of the largest of the worker's processes, in KiB."""
-    worker = made.process("worker").popen
+    worker = environment.process("worker").popen
     assert worker is not None
     peak = 0
     for folder in Path("/proc").glob("[0-9]*"):
@@ -210,5 +212,5 @@ def peak_of_one_process(made: Laboratory) -> int:
     return peak
 
 
-def _is_over(made: Laboratory) -> bool:
-    return not made.query("SELECT 1 FROM registrations_bulkpart WHERE status = 'running' LIMIT 1")
+def _is_over(environment: Environment) -> bool:
+    return not environment.query("SELECT 1 FROM registrations_bulkpart WHERE status = 'running' LIMIT 1")

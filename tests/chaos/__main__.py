@@ -13,18 +13,18 @@ from pathlib import Path
 
 from demo.processes import end_with_parent
 from tests.chaos import crowds, faults, hurts, kills, mixes, writes
-from tests.chaos.laboratory import Laboratory, laboratory
+from tests.chaos.environment import Environment, running_environment
 from tests.chaos.verdict import HEAD, Verdict
 
 
-def crowds_and_ways(laboratory: Laboratory) -> Iterator[Verdict]:
+def crowds_and_ways(environment: Environment) -> Iterator[Verdict]:
     """Jobs, and then kills of the other ways to connect: here because this part is the shortest."""
-    yield from crowds.rows(laboratory)
-    yield from kills.other_ways(laboratory)
+    yield from crowds.rows(environment)
+    yield from kills.other_ways(environment)
 
 
-# Each part has a laboratory of its own, and all are at work at once: most of the time is spent waiting for the product.
-PARTS: dict[str, Callable[[Laboratory], Iterator[Verdict]]] = {
+# Each part has a environment of its own, and all are at work at once: most of the time is spent waiting for the product.
+PARTS: dict[str, Callable[[Environment], Iterator[Verdict]]] = {
     "kills": kills.rows,
     "disturbed": kills.disturbed,
     "answers": faults.answers,
@@ -45,11 +45,11 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.monotonic()
     if arguments.seconds:
-        with laboratory() as made:
-            verdicts = mixes.rows(made, arguments.seconds, arguments.seed, say)
+        with running_environment() as environment:
+            verdicts = mixes.rows(environment, arguments.seconds, arguments.seed, say)
     elif arguments.part:
-        with laboratory() as made:
-            verdicts = [told(verdict) for verdict in PARTS[arguments.part](made)]
+        with running_environment() as environment:
+            verdicts = [told(verdict) for verdict in PARTS[arguments.part](environment)]
     else:
         verdicts = side_by_side()
     if arguments.rows:

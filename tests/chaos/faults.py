@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.laboratory import Laboratory
+from tests.chaos.environment import Environment
 from tests.chaos.verdict import Verdict, judge
 
 EACH = 2  # operations for each row
@@ -103,20 +103,20 @@ SCRIPTED = (
 )
 
 
-def answers(laboratory: Laboratory) -> Iterator[Verdict]:
+def answers(environment: Environment) -> Iterator[Verdict]:
     """What Microsoft, the UMP and the network answer."""
     for fault in SCRIPTED:
-        yield scripted(laboratory, fault)
+        yield scripted(environment, fault)
 
 
-def scripted(laboratory: Laboratory, fault: Scripted) -> Verdict:
+def scripted(environment: Environment, fault: Scripted) -> Verdict:
     """Script the fault, let operations meet it, and look at what is left."""
-    laboratory.sandbox("faults", {}, method="DELETE")
+    environment.sandbox("faults", {}, method="DELETE")
     for script in fault.scripts:
-        laboratory.fault(**script)
-    operations = laboratory.request(fault.kind, EACH)
-    laboratory.finish(operations, PATIENCE_SECONDS)
-    verdict = judge(laboratory, fault.name, operations)
-    verdict.did_not_happen(laboratory.sandbox("faults"))
-    laboratory.sandbox("faults", {}, method="DELETE")
+        environment.fault(**script)
+    operations = environment.request(fault.kind, EACH)
+    environment.finish(operations, PATIENCE_SECONDS)
+    verdict = judge(environment, fault.name, operations)
+    verdict.did_not_happen(environment.sandbox("faults"))
+    environment.sandbox("faults", {}, method="DELETE")
     return verdict

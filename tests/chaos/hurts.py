@@ -11,8 +11,8 @@ from typing import Any
 from celery import Celery
 
 from tests.chaos import clock
+from tests.chaos.environment import Environment
 from tests.chaos.faults import EACH, PATIENCE_SECONDS, SECRET, graph, refusing
-from tests.chaos.laboratory import Laboratory
 from tests.chaos.presses import pressed_together
 from tests.chaos.verdict import Verdict, judge
 
@@ -32,12 +32,12 @@ NONE_KILLED: Mapping[str, list[Any]] = MappingProxyType({})
 CLOCK_PATIENCE_SECONDS = 90.0  # less than the hour that the clock is wrong
 
 
-def nothing_missed(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def nothing_missed(environment: Environment, operations: list[str]) -> list[str]:
     """Nothing to look at."""
     return []
 
 
-def nothing_before(laboratory: Laboratory) -> None:
+def nothing_before(environment: Environment) -> None:
     """Nothing to prepare."""
 
 
@@ -46,75 +46,75 @@ class Hurt:
     """One way to hurt; `during` and `after` (once all is judged) return what should have happened and did not."""
 
     name: str
-    during: Callable[[Laboratory, list[str]], list[str]] = nothing_missed
-    before: Callable[[Laboratory], None] = nothing_before
-    after: Callable[[Laboratory, list[str]], list[str]] = nothing_missed
+    during: Callable[[Environment, list[str]], list[str]] = nothing_missed
+    before: Callable[[Environment], None] = nothing_before
+    after: Callable[[Environment, list[str]], list[str]] = nothing_missed
     each: int = EACH  # operations of each kind
     patience: float = PATIENCE_SECONDS
 
 
-def rows(laboratory: Laboratory) -> Iterator[Verdict]:
+def rows(environment: Environment) -> Iterator[Verdict]:
     """Each hurt on operations of its own."""
     for hurt in HURTS:
-        yield hurting(laboratory, hurt)
-    yield pressed_together(laboratory)
+        yield hurting(environment, hurt)
+    yield pressed_together(environment)
 
 
 def hurting(
-    laboratory: Laboratory, hurt: Hurt, name: str = "", points: Mapping[str, list[Any]] = NONE_KILLED
+    environment: Environment, hurt: Hurt, name: str = "", points: Mapping[str, list[Any]] = NONE_KILLED
 ) -> Verdict:
     """Hurt the installation while operations are at work; with `points`, by kind, some are killed there as well.
 
     What did not happen counts as lost, but not in a mix, which has a `name` of its own: there one fault may hide another.
     """
-    hurt.before(laboratory)
+    hurt.before(environment)
     operations = [
         operation
         for kind in ("provision", "connect")
-        for operation in laboratory.request(kind, hurt.each, points=points.get(kind))
+        for operation in environment.request(kind, hurt.each, points=points.get(kind))
     ]
-    missed = hurt.during(laboratory, operations)
-    laboratory.finish(operations, hurt.patience)
-    verdict = judge(laboratory, name or hurt.name, operations)
-    missed += hurt.after(laboratory, operations)
+    missed = hurt.during(environment, operations)
+    environment.finish(operations, hurt.patience)
+    verdict = judge(environment, name or hurt.name, operations)
+    missed += hurt.after(environment, operations)
     verdict.did_not_happen([] if name else missed)
-    verdict.lost += len(laboratory.complaints)
-    verdict.details += laboratory.complaints
-    laboratory.complaints = []
-    laboratory.sandbox("faults", {}, method="DELETE")
+    verdict.lost += len(environment.complaints)
+    verdict.details += environment.complaints
+    environment.complaints = []
+    environment.sandbox("faults", {}, method="DELETE")
     return verdict
 
 
-def put_secrets_off(laboratory: Laboratory) -> None:
+def put_secrets_off(environment: Environment) -> None:
     """Each operation asks for its secret again once all are requested, however long the requests take."""
-    laboratory.fault(**refusing("POST", SECRET, 503, headers={"Retry-After": "3"}, times=2 * EACH))
+    environment.fault(**refusing("POST", SECRET, 503, headers={"Retry-After": "3"}, times=2 * EACH))
 
 
-def wait_for_a_slow_step(laboratory: Laboratory, seconds: float = SLOW_SECONDS) -> list[str]:
+def wait_for_a_slow_step(environment: Environment, seconds: float = SLOW_SECONDS) -> list[str]:
     """Slow secrets down and return once a worker waits for one; what is missing where none does.
 
     Not before the requests: a step that began while others were still asked for would be over.
     """
-    laboratory.fault(**graph("POST", SECRET, "slow", seconds=seconds, times=2))
-    met = laboratory.wait_until(
-        lambda: len(_left(laboratory, "slow")) < 1 or _left(laboratory, "slow")[0]["times"] < 2, SOON_SECONDS
+    environment.fault(**graph("POST", SECRET, "slow", seconds=seconds, times=2))
+    met = environment.wait_until(
+        lambda: len(_left(environment, "slow")) < 1 or _left(environment, "slow")[0]["times"] < 2, SOON_SECONDS
     )
     return [] if met else ["no step was in hand"]
 
 
-def _left(laboratory: Laboratory, kind: str) -> list[dict[str, Any]]:
-    return [fault for fault in laboratory.sandbox("faults") if fault["kind"] == kind]
+def _left(environment: Environment, kind: str) -> list[dict[str, Any]]:
+    return [fault for fault in environment.sandbox("faults") if fault["kind"] == kind]
 
 
-def _idle(laboratory: Laboratory, operations: list[str]) -> list[str]:
-    return [] if laboratory.at_work(operations) else ["every operation had ended before"]
+def _idle(environment: Environment, operations: list[str]) -> list[str]:
+    return [] if environment.count(operations) else ["every operation had ended before"]
 
 
-def flush_redis(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def flush_redis(environment: Environment, operations: list[str]) -> list[str]:
     """Every bell and every count is gone, again and again."""
-    client, lost_keys = Celery(broker=laboratory.layout.redis_url), 0
+    client, lost_keys = Celery(broker=environment.layout.redis_url), 0
     for _ in range(4):
-        at_work = laboratory.at_work(operations) if operations else 1
+        at_work = environment.count(operations) if operations else 1
         with client.connection_for_write() as connection:
             channel: Any = connection.default_channel
             lost_keys += channel.client.dbsize() if at_work else 0
@@ -123,161 +123,161 @@ def flush_redis(laboratory: Laboratory, operations: list[str]) -> list[str]:
     return [] if lost_keys else ["Redis held nothing while operations were at work"]
 
 
-def restart_redis(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def restart_redis(environment: Environment, operations: list[str]) -> list[str]:
     """Redis dies and comes back."""
-    missed = _idle(laboratory, operations) if operations else []
-    laboratory.kill("broker")
+    missed = _idle(environment, operations) if operations else []
+    environment.kill("broker")
     time.sleep(2)
-    laboratory.start_broker()
+    environment.start_broker()
     return missed
 
 
-def restart_postgresql(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def restart_postgresql(environment: Environment, operations: list[str]) -> list[str]:
     """PostgreSQL ends every connection, is away for a moment and comes back."""
-    laboratory.wait_until(lambda: laboratory.at_work(operations, "running"), SOON_SECONDS)
-    missed = _idle(laboratory, operations)
-    laboratory.server.restart()
+    environment.wait_until(lambda: environment.count(operations, "running"), SOON_SECONDS)
+    missed = _idle(environment, operations)
+    environment.server.restart()
     return missed
 
 
-def start_second_scheduler(laboratory: Laboratory) -> None:
+def start_second_scheduler(environment: Environment) -> None:
     """Two schedulers ring for everything, each second."""
-    scheduler = laboratory.start_scheduler("second-scheduler")
+    scheduler = environment.start_scheduler("second-scheduler")
     scheduler.wait_until(lambda: scheduler.said("run-due-operations"), seconds=90)
 
 
-def end_second_scheduler(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def end_second_scheduler(environment: Environment, operations: list[str]) -> list[str]:
     """One is enough again."""
-    rang = laboratory.process("second-scheduler").alive
-    laboratory.kill("second-scheduler")
+    rang = environment.process("second-scheduler").alive
+    environment.kill("second-scheduler")
     return [] if rang else ["the second scheduler had ended"]
 
 
-def repeat_messages(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def repeat_messages(environment: Environment, operations: list[str]) -> list[str]:
     """Every message many times, in any order, in any queue."""
-    client = Celery(broker=laboratory.layout.redis_url)
+    client = Celery(broker=environment.layout.redis_url)
     bells = operations * 12
-    laboratory.chance.shuffle(bells)
-    missed = _idle(laboratory, operations)
+    environment.rng.shuffle(bells)
+    missed = _idle(environment, operations)
     for operation in bells:
-        queue = laboratory.chance.choice(("1-interactive", "2-sweeps", "4-bulk"))
+        queue = environment.rng.choice(("1-interactive", "2-sweeps", "4-bulk"))
         client.send_task("registrations.tasks.run", (operation,), queue=queue)
     return missed
 
 
-def refuse_secrets_for_now(laboratory: Laboratory) -> None:
+def refuse_secrets_for_now(environment: Environment) -> None:
     """Operations wait for seconds: the clock is set back in the middle of that."""
-    laboratory.fault(**refusing("POST", SECRET, 429, headers={"Retry-After": "3"}, times=4))
+    environment.fault(**refusing("POST", SECRET, 429, headers={"Retry-After": "3"}, times=4))
 
 
-def step_clock_back(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def step_clock_back(environment: Environment, operations: list[str]) -> list[str]:
     """The workers' clock is set back by an hour while operations wait, and one worker dies; the clock stays wrong to the end."""
-    waited = laboratory.wait_until(lambda: laboratory.at_work(operations, "waiting"), SOON_SECONDS)
-    clock.set_back(laboratory.directory, timedelta(hours=1))
-    laboratory.kill("worker")
-    laboratory.start_worker()
+    waited = environment.wait_until(lambda: environment.count(operations, "waiting"), SOON_SECONDS)
+    clock.set_back(environment.directory, timedelta(hours=1))
+    environment.kill("worker")
+    environment.start_worker()
     return [] if waited else ["no operation waited when the clock was set back"]
 
 
-def put_clock_right(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def put_clock_right(environment: Environment, operations: list[str]) -> list[str]:
     """Judged is what came of it before that."""
     behind = (
         "SELECT count(*) FROM registrations_auditevent "
         "WHERE operation_id = ANY(%s::uuid[]) AND at < now() - interval '50 minutes'"
     )
-    worked = laboratory.query(behind, [operations])[0][0]
-    clock.set_back(laboratory.directory, timedelta())
-    laboratory.finish(operations, PATIENCE_SECONDS)
+    worked = environment.query(behind, [operations])[0][0]
+    clock.set_back(environment.directory, timedelta())
+    environment.finish(operations, PATIENCE_SECONDS)
     return [] if worked else ["nobody worked by the wrong clock"]
 
 
-def kill_worker(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def kill_worker(environment: Environment, operations: list[str]) -> list[str]:
     """The whole worker, main process and children, dies in the middle of a step."""
-    missed = wait_for_a_slow_step(laboratory) if operations else []
-    laboratory.kill("worker")
-    laboratory.start_worker()
+    missed = wait_for_a_slow_step(environment) if operations else []
+    environment.kill("worker")
+    environment.start_worker()
     return missed
 
 
-def stop_worker(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def stop_worker(environment: Environment, operations: list[str]) -> list[str]:
     """The worker is told to stop in the middle of a step, and ends by itself in time."""
-    missed = wait_for_a_slow_step(laboratory)
-    _end_by_itself(laboratory)
-    laboratory.start_worker()
+    missed = wait_for_a_slow_step(environment)
+    _end_by_itself(environment)
+    environment.start_worker()
     return missed
 
 
-def put_secrets_off_for_a_patient_worker(laboratory: Laboratory) -> None:
+def put_secrets_off_for_a_patient_worker(environment: Environment) -> None:
     """The same, with a worker that waits longer for an answer than a stopped one may take."""
-    laboratory.kill("worker")
-    laboratory.start_worker(REMOTE_TIMEOUT_SECONDS=PATIENT_TIMEOUT_SECONDS)
-    put_secrets_off(laboratory)
+    environment.kill("worker")
+    environment.start_worker(REMOTE_TIMEOUT_SECONDS=PATIENT_TIMEOUT_SECONDS)
+    put_secrets_off(environment)
 
 
-def stop_worker_in_a_long_step(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def stop_worker_in_a_long_step(environment: Environment, operations: list[str]) -> list[str]:
     """The step cannot end in time: it is given back before the worker ends, and what it had sent arrives later."""
-    missed = wait_for_a_slow_step(laboratory, TOO_SLOW_SECONDS)
-    _end_by_itself(laboratory)
-    given_back = laboratory.query(GIVEN_BACK, [operations])[0][0]
-    laboratory.start_worker()
+    missed = wait_for_a_slow_step(environment, TOO_SLOW_SECONDS)
+    _end_by_itself(environment)
+    given_back = environment.query(GIVEN_BACK, [operations])[0][0]
+    environment.start_worker()
     return missed if given_back else [*missed, "no step in hand was given back"]
 
 
-def _end_by_itself(laboratory: Laboratory) -> None:
-    process = laboratory.process("worker")
-    laboratory.supervisor.processes.remove(process)
+def _end_by_itself(environment: Environment) -> None:
+    process = environment.process("worker")
+    environment.supervisor.processes.remove(process)
     assert process.popen is not None
     process.popen.send_signal(process.stop_signal)
     try:
         process.popen.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        laboratory.complaints.append(f"{STOP_SECONDS:.0f} s after SIGTERM the worker had to be killed")
+        environment.complaints.append(f"{STOP_SECONDS:.0f} s after SIGTERM the worker had to be killed")
     process.kill()
 
 
-def alternate_reads(laboratory: Laboratory) -> None:
+def alternate_reads(environment: Environment) -> None:
     """Every other call is answered by a replica that does not know yet what was made."""
-    _let_alternate(laboratory, ALTERNATING_SECONDS)
+    _let_alternate(environment, ALTERNATING_SECONDS)
 
 
-def _let_alternate(laboratory: Laboratory, seconds: int) -> None:
+def _let_alternate(environment: Environment, seconds: int) -> None:
     # The seeded application must be older: through it the customer's administrator signs in, which nobody repeats here.
-    time.sleep(max(0.0, laboratory.ready_at + seconds - time.monotonic()))
-    laboratory.begin_counting_held_back()
-    laboratory.sandbox("world", {"op": "set_alternating_reads", "seconds": seconds})
+    time.sleep(max(0.0, environment.ready_at + seconds - time.monotonic()))
+    environment.reset_held_back()
+    environment.sandbox("world", {"op": "set_alternating_reads", "seconds": seconds})
 
 
-def lose_secrets(laboratory: Laboratory) -> None:
+def lose_secrets(environment: Environment) -> None:
     """The answer is lost once the application is old enough for every replica."""
     later = {"Retry-After": str(HIDDEN_SECONDS + 2)}
-    laboratory.fault(**refusing("POST", SECRET, 503, headers=later, times=2 * LOSERS))
-    laboratory.fault(**graph("POST", SECRET, "lost_answer", times=2 * LOSERS))
+    environment.fault(**refusing("POST", SECRET, 503, headers=later, times=2 * LOSERS))
+    environment.fault(**graph("POST", SECRET, "lost_answer", times=2 * LOSERS))
 
 
-def hide_lost_secrets(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def hide_lost_secrets(environment: Environment, operations: list[str]) -> list[str]:
     """Every other look for the secret of a lost answer does not find it."""
-    all_wait = laboratory.wait_until(lambda: not _left(laboratory, "status"), SOON_SECONDS)
-    _let_alternate(laboratory, HIDDEN_SECONDS)
+    all_wait = environment.wait_until(lambda: not _left(environment, "status"), SOON_SECONDS)
+    _let_alternate(environment, HIDDEN_SECONDS)
     return [] if all_wait else ["not every operation was at its secret in time"]
 
 
-def refuse_new_secrets(laboratory: Laboratory, operations: list[str]) -> list[str]:
+def refuse_new_secrets(environment: Environment, operations: list[str]) -> list[str]:
     """A secret is seen at once, and refused for a minute."""
-    laboratory.begin_counting_held_back()
-    laboratory.sandbox("world", {"op": "set_lag", "kind": "secret", "seconds": 60})
+    environment.reset_held_back()
+    environment.sandbox("world", {"op": "set_lag", "kind": "secret", "seconds": 60})
     return []
 
 
-def copy_at_once(*kinds: str, lost: bool = False) -> Callable[[Laboratory, list[str]], list[str]]:
+def copy_at_once(*kinds: str, lost: bool = False) -> Callable[[Environment, list[str]], list[str]]:
     """Microsoft's replicas agree again; each of these kinds must have been hidden or refused meanwhile."""
 
-    def after(laboratory: Laboratory, operations: list[str]) -> list[str]:
-        laboratory.sandbox("world", {"op": "set_alternating_reads", "seconds": 0})
+    def after(environment: Environment, operations: list[str]) -> list[str]:
+        environment.sandbox("world", {"op": "set_alternating_reads", "seconds": 0})
         for kind in ("application", "secret"):
-            laboratory.sandbox("world", {"op": "set_lag", "kind": kind, "seconds": 0})
-        counted = laboratory.held_back()
+            environment.sandbox("world", {"op": "set_lag", "kind": kind, "seconds": 0})
+        counted = environment.held_back()
         missed = [f"no {kind} was hidden or refused" for kind in kinds if not counted[kind]]
-        return missed + [f"{fault}" for fault in _left(laboratory, "lost_answer")] * lost
+        return missed + [f"{fault}" for fault in _left(environment, "lost_answer")] * lost
 
     return after
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.chaos.laboratory import Laboratory
+from tests.chaos.environment import Environment
 from tests.chaos.verdict import Verdict, judge
 
 PATIENCE_SECONDS = 420.0
@@ -37,69 +37,71 @@ DISTURBED = (
 )
 
 
-def rows(laboratory: Laboratory) -> Iterator[Verdict]:
+def rows(environment: Environment) -> Iterator[Verdict]:
     """A row for each step of each kind, and one for points that no operation came to."""
-    yield from _straight(laboratory, UNDISTURBED)
+    yield from _straight(environment, UNDISTURBED)
 
 
-def other_ways(laboratory: Laboratory) -> Iterator[Verdict]:
+def other_ways(environment: Environment) -> Iterator[Verdict]:
     """The same for the other ways to connect a customer: by what the customer made, and by a token."""
-    yield from _straight(laboratory, OTHER_WAYS)
+    yield from _straight(environment, OTHER_WAYS)
 
 
-def _straight(laboratory: Laboratory, scenes: tuple[Scene, ...]) -> Iterator[Verdict]:
+def _straight(environment: Environment, scenes: tuple[Scene, ...]) -> Iterator[Verdict]:
     for scene in scenes:
-        yield from _of_scene(laboratory, scene, points_of(laboratory, scene.kind))
+        yield from _of_scene(environment, scene, points_of(environment, scene.kind))
 
 
-def disturbed(laboratory: Laboratory) -> Iterator[Verdict]:
+def disturbed(environment: Environment) -> Iterator[Verdict]:
     """The same for operations that do not go the straight way."""
-    usual = set(points_of(laboratory, "provision"))
+    usual = set(points_of(environment, "provision"))
     for scene in DISTURBED:
-        _let_lag(laboratory, scene.lags)
-        points = points_of(laboratory, scene.kind)
-        yield from _of_scene(laboratory, scene, [point for point in points if not scene.only_new or point not in usual])
-        _let_lag(laboratory, dict.fromkeys(scene.lags, 0))
-        laboratory.sandbox("faults", {}, method="DELETE")  # of operations that were killed before they met theirs
+        _let_lag(environment, scene.lags)
+        points = points_of(environment, scene.kind)
+        yield from _of_scene(
+            environment, scene, [point for point in points if not scene.only_new or point not in usual]
+        )
+        _let_lag(environment, dict.fromkeys(scene.lags, 0))
+        environment.sandbox("faults", {}, method="DELETE")  # of operations that were killed before they met theirs
 
 
-def points_of(laboratory: Laboratory, kind: str) -> list[str]:
+def points_of(environment: Environment, kind: str) -> list[str]:
     """Every point that an operation of the kind passes, found by watching one."""
-    warm_up = laboratory.request(kind, 1)
-    laboratory.finish(warm_up, PATIENCE_SECONDS)  # it makes what the next ones find: the principal of an API
-    watched = laboratory.request(kind, 1, record=True)
-    laboratory.finish(watched, PATIENCE_SECONDS)
-    return laboratory.recorded(watched[0])
+    warm_up = environment.request(kind, 1)
+    environment.finish(warm_up, PATIENCE_SECONDS)  # it makes what the next ones find: the principal of an API
+    watched = environment.request(kind, 1, record=True)
+    environment.finish(watched, PATIENCE_SECONDS)
+    return environment.recorded(watched[0])
 
 
-def _let_lag(laboratory: Laboratory, lags: dict[str, float]) -> None:
+def _let_lag(environment: Environment, lags: dict[str, float]) -> None:
     for kind, seconds in lags.items():
-        laboratory.sandbox("world", {"op": "set_lag", "kind": kind, "seconds": seconds})
+        environment.sandbox("world", {"op": "set_lag", "kind": kind, "seconds": seconds})
 
 
-def _of_scene(laboratory: Laboratory, scene: Scene, points: list[str]) -> Iterator[Verdict]:
+def _of_scene(environment: Environment, scene: Scene, points: list[str]) -> Iterator[Verdict]:
     kind, operations = scene.kind, []
     for start in range(0, len(points), BATCH):
-        batch = laboratory.request(kind, len(points[start : start + BATCH]), points=points[start : start + BATCH])
-        laboratory.finish(batch, PATIENCE_SECONDS)
+        batch = environment.request(kind, len(points[start : start + BATCH]), points=points[start : start + BATCH])
+        environment.finish(batch, PATIENCE_SECONDS)
         operations += batch
     by_step: dict[str, list[str]] = defaultdict(list)
     missed: list[str] = []
     for point, operation in zip(points, operations, strict=True):
-        was_killed = laboratory.was_killed(operation)
-        killed_one = operation if was_killed else _alone(laboratory, kind, point, missed)
+        was_killed = environment.was_killed(operation)
+        killed_one = operation if was_killed else _alone(environment, kind, point, missed)
         by_step[point.partition(":")[0]].append(killed_one)
     for step, killed in by_step.items():
-        yield judge(laboratory, f"kill -9 in {kind}, {step}: each call and commit, before and after", killed)
+        yield judge(environment, f"kill -9 in {kind}, {step}: each call and commit, before and after", killed)
     # Not a fault of the product: the suite would say that it tried what it did not.
     untried = missed or ([] if points else ["no point was found"])
     yield Verdict(f"points of {kind} that no operation came to", len(points), lost=len(untried), details=untried)
 
 
-def _alone(laboratory: Laboratory, kind: str, point: str, missed: list[str]) -> str:
+def _alone(environment: Environment, kind: str, point: str, missed: list[str]) -> str:
     """Among others it did not come to this point, because one of them had done that for all: once more, by itself."""
-    (operation,) = laboratory.request(kind, 1, points=[point])
-    laboratory.finish([operation], PATIENCE_SECONDS)
-    if not laboratory.was_killed(operation):
+    (operation,) = environment.request(kind, 1, points=[point])
+    environment.finish([operation], PATIENCE_SECONDS)
+    if not environment.was_killed(operation):
         missed.append(point)
     return operation

@@ -10,8 +10,8 @@ import threading
 from collections import Counter
 from typing import Any
 
+from tests.chaos.environment import ENDED, Environment
 from tests.chaos.faults import PATIENCE_SECONDS, refusing
-from tests.chaos.laboratory import ENDED, Laboratory
 from tests.chaos.verdict import Verdict, judge
 
 FAULT = "people pressing Provision, Resume and Cancel at the same moment"
@@ -23,63 +23,63 @@ ALL = (PROVISION, RESUME, CANCEL) * 2
 OF_HOST = "SELECT id::text, status FROM registrations_operation WHERE subject_label = %s ORDER BY created_at"
 
 
-def pressed_together(laboratory: Laboratory) -> Verdict:
+def pressed_together(environment: Environment) -> Verdict:
     """Several people press for one instance: while nothing is at work, on a failed operation, and on one that waits."""
-    before = len(_operations(laboratory))
-    complaints = _press(laboratory, "-", (PROVISION,) * 3)
+    before = len(_operations(environment))
+    complaints = _press(environment, "-", (PROVISION,) * 3)
     for status, headers, ends in ((400, {}, "failed"), (503, {"Retry-After": "30"}, "waiting")):
         fault = refusing("GET", SETTINGS, status, {"error": "chaos"}, headers=headers, times=1)
-        laboratory.fault(**{**fault, "service": "ump"})
-        complaints += _press(laboratory, "-", (PROVISION,), to_its_end=False)
-        operation = list(_operations(laboratory))[-1]
-        if laboratory.wait_until(lambda: _operations(laboratory)[operation] == ends, SOON_SECONDS):  # noqa: B023
-            complaints += _press(laboratory, operation, ALL)
+        environment.fault(**{**fault, "service": "ump"})
+        complaints += _press(environment, "-", (PROVISION,), to_its_end=False)
+        operation = list(_operations(environment))[-1]
+        if environment.wait_until(lambda: _operations(environment)[operation] == ends, SOON_SECONDS):  # noqa: B023
+            complaints += _press(environment, operation, ALL)
         else:
             complaints.append(f"did not happen: {operation} is not {ends}")
-    complaints += _press(laboratory, "-", (PROVISION,))  # however they ended: one more brings all to its good end
-    made = list(_operations(laboratory))[before:]
-    verdict = judge(laboratory, FAULT, made, ENDED)
-    verdict.tried, last = len(made), _operations(laboratory)[made[-1]]
+    complaints += _press(environment, "-", (PROVISION,))  # however they ended: one more brings all to its good end
+    made = list(_operations(environment))[before:]
+    verdict = judge(environment, FAULT, made, ENDED)
+    verdict.tried, last = len(made), _operations(environment)[made[-1]]
     complaints += [f"the last one is {last}"] if last != "succeeded" else []
     verdict.lost += len(complaints)
     verdict.details += complaints
     return verdict
 
 
-def _operations(laboratory: Laboratory) -> dict[str, str]:
+def _operations(environment: Environment) -> dict[str, str]:
     """Status of each operation of the seeded instance, the oldest first."""
-    return dict(laboratory.query(OF_HOST, [laboratory.seeding.host]))
+    return dict(environment.query(OF_HOST, [environment.seeding.host]))
 
 
-def _press(laboratory: Laboratory, operation: str, buttons: tuple[str, ...], *, to_its_end: bool = True) -> list[str]:
+def _press(environment: Environment, operation: str, buttons: tuple[str, ...], *, to_its_end: bool = True) -> list[str]:
     """Press at once and wait until all has ended. Returns what is wrong with what people were told and what became of it."""
-    host, before = laboratory.seeding.host, len(_operations(laboratory))
-    told = json.loads(laboratory.run_module("tests.chaos.presses", host, operation, *buttons))
+    host, before = environment.seeding.host, len(_operations(environment))
+    told = json.loads(environment.run_module("tests.chaos.presses", host, operation, *buttons))
     complaints = [f"{button} of {operation} met {words}" for button, words in told if words.startswith("broke")]
 
     def ended() -> bool:
-        live = [pk for pk, status in _operations(laboratory).items() if status not in ENDED]
+        live = [pk for pk, status in _operations(environment).items() if status not in ENDED]
         if len(live) > 1:
             complaints.append(f"two live operations of one instance: {live}")
         return not live
 
-    if to_its_end and not laboratory.wait_until(ended, PATIENCE_SECONDS):
+    if to_its_end and not environment.wait_until(ended, PATIENCE_SECONDS):
         complaints.append(f"not ended after {buttons}")
     done = Counter(button for button, words in told if words == DONE)
-    begun = len(_operations(laboratory)) - before
+    begun = len(_operations(environment)) - before
     if begun != done[PROVISION]:
         complaints.append(f"{done[PROVISION]} were told that they began one, and {begun} began")
     if done[CANCEL] > 1:
         complaints.append("two were told that they cancelled the same operation")
     wanted = "cancelled" if done[CANCEL] else "succeeded" if done[RESUME] else "failed"
-    if operation != "-" and _operations(laboratory)[operation] != wanted:
-        complaints.append(f"{operation} is {_operations(laboratory)[operation]} after {told}")
+    if operation != "-" and _operations(environment)[operation] != wanted:
+        complaints.append(f"{operation} is {_operations(environment)[operation]} after {told}")
     return complaints
 
 
 def main() -> int:
     """Press, within the product."""
-    import django  # noqa: PLC0415  the laboratory reads this module without it
+    import django  # noqa: PLC0415  Environment's process imports this module without Django
 
     django.setup()
     host, operation, *buttons = sys.argv[1:]

@@ -10,7 +10,7 @@ from typing import Any
 
 from registrations import encryption
 from registrations.clients.entra import refresh_token_in
-from tests.chaos.laboratory import Laboratory
+from tests.chaos.environment import Environment
 
 # The registration of a connection, or the instance's own one in its provider's tenant, each with its live secret.
 PROMISED = (
@@ -49,11 +49,11 @@ class Promise:
     refresh_token: str
 
 
-def of(laboratory: Laboratory, operations: list[str]) -> list[Promise]:
+def of(environment: Environment, operations: list[str]) -> list[Promise]:
     """The promises of those that succeeded."""
-    ring = encryption.ring_of(laboratory.layout.keys["PORTAL_KEYS"])
+    ring = encryption.ring_of(environment.layout.keys["PORTAL_KEYS"])
     made: list[Promise] = []
-    for *facts, secret_id, envelope, token_id, cache in laboratory.query(PROMISED, [operations]):
+    for *facts, secret_id, envelope, token_id, cache in environment.query(PROMISED, [operations]):
         operation, by_api, ump_url, is_connection, customer, managed, app_id, key_id = facts
         secret, kept = (
             encryption.unseal(ring, sealed, context) if sealed else ""

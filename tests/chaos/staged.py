@@ -146,7 +146,7 @@ class Restored(Twins):
 
 
 class PutBack(Provisionings):
-    """Steps that are put back: the answer to the creation is lost, and the UMP is busy. The laboratory lets replicas lag."""
+    """Steps that are put back: the answer to the creation is lost, and the UMP is busy. Replicas lag as well."""
 
     def make(self, number: int) -> None:
         """The faults name the instance: each operation meets its own."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tests.chaos import promises
-from tests.chaos.laboratory import Laboratory
+from tests.chaos.environment import Environment
 
 OURS = "syncportal"
 
@@ -58,41 +58,41 @@ HEAD = (
 
 
 def judge(
-    laboratory: Laboratory, fault: str, operations: list[str], expected: Collection[str] = ("succeeded",)
+    environment: Environment, fault: str, operations: list[str], expected: Collection[str] = ("succeeded",)
 ) -> Verdict:
     """Compare what the product knows with what the sandbox holds, both ways.
 
     An operation is lost where it has not come to an expected end, or succeeded and what it promised is not there. Everything
-    in Entra counts, not only its own, and is blamed on the row after which it is first seen.
+    in Entra counts, not only its own, and is already_reported on the row after which it is first seen.
     """
     verdict = Verdict(fault, len(operations))
-    for pk, (status, message) in laboratory.states(operations).items():
+    for pk, (status, message) in environment.states(operations).items():
         verdict.states[status] += 1
         if status not in expected:
             verdict.lost += 1
             verdict.details.append(f"{pk} is {status}: {message}")
     verdict.lost += len(operations) - sum(verdict.states.values())
-    world, known = laboratory.sandbox("world"), _known(laboratory)
-    for promise in promises.of(laboratory, operations):
+    world, known = environment.sandbox("world"), _known(environment)
+    for promise in promises.of(environment, operations):
         missing = promises.missing(promise, world)
         verdict.lost += bool(missing)
         verdict.details += [f"{promise.operation} succeeded: {each}" for each in missing]
     applications = [each for tenant in world["tenants"].values() for each in tenant["applications"].values()]
     for application in applications:
         if any(mark.startswith(OURS) for mark in _marks(application)):
-            _judge_application(verdict, application, known, laboratory.blamed)
-    _judge_twins(verdict, applications, known, laboratory.blamed)
+            _judge_application(verdict, application, known, environment.already_reported)
+    _judge_twins(verdict, applications, known, environment.already_reported)
     return verdict
 
 
-def _known(laboratory: Laboratory) -> dict[str, set[str]]:
+def _known(environment: Environment) -> dict[str, set[str]]:
     """By application id: the key ids of the secrets that the product holds for it."""
     known: dict[str, set[str]] = {}
     statement = (
         "SELECT r.app_id, s.key_id, s.status FROM registrations_appregistration r "
         "LEFT JOIN registrations_clientsecret s ON s.registration_id = r.id"
     )
-    for app_id, key_id, status in laboratory.query(statement):
+    for app_id, key_id, status in environment.query(statement):
         keys = known.setdefault(app_id, set())
         if status in ("stored", "proven", "delivered"):
             keys.add(key_id)
@@ -100,20 +100,20 @@ def _known(laboratory: Laboratory) -> dict[str, set[str]]:
 
 
 def _judge_application(
-    verdict: Verdict, application: dict[str, Any], known: dict[str, set[str]], blamed: set[str]
+    verdict: Verdict, application: dict[str, Any], known: dict[str, set[str]], already_reported: set[str]
 ) -> None:
     app_id, name = application["app_id"], _name(application)
     if app_id not in known:
-        if app_id not in blamed:
+        if app_id not in already_reported:
             verdict.applications_orphaned += 1
             verdict.details.append(f"application {name} has no row")
-        blamed.add(app_id)
+        already_reported.add(app_id)
         return
     keys = [str(password["key_id"]) for password in application["passwords"]]
-    strangers = [key for key in keys if key not in known[app_id] and key not in blamed]
-    blamed.update(strangers)
+    strangers = [key for key in keys if key not in known[app_id] and key not in already_reported]
+    already_reported.update(strangers)
     verdict.secrets_orphaned += len(strangers)
-    surplus = max(0, len([key for key in keys if key not in blamed]) - 1)
+    surplus = max(0, len([key for key in keys if key not in already_reported]) - 1)
     verdict.duplicated += surplus
     if strangers:
         verdict.details.append(f"application {name} has secrets that nobody holds: {strangers}")
@@ -122,7 +122,7 @@ def _judge_application(
 
 
 def _judge_twins(
-    verdict: Verdict, applications: list[dict[str, Any]], known: dict[str, set[str]], blamed: set[str]
+    verdict: Verdict, applications: list[dict[str, Any]], known: dict[str, set[str]], already_reported: set[str]
 ) -> None:
     """Two applications of one thing: that of a row is the first, and each other one is made twice, by whatever it is known."""
     by_mark: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -132,10 +132,10 @@ def _judge_twins(
     for mark, bearers in by_mark.items():
         for twin in sorted(bearers, key=lambda each: each["app_id"] not in known)[1:]:
             twice = f"twice: {twin['id']}"
-            if twice not in blamed:
+            if twice not in already_reported:
                 verdict.duplicated += 1
                 verdict.details.append(f"application {_name(twin)} is there twice, by {mark}")
-            blamed.add(twice)
+            already_reported.add(twice)
 
 
 def _marks(application: dict[str, Any]) -> list[str]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.chaos import crowds
+from tests.chaos.environment import Environment
 from tests.chaos.faults import PATIENCE_SECONDS
-from tests.chaos.laboratory import Laboratory
 from tests.chaos.verdict import Verdict, judge
 
 OURS = r"^(registrations|onboarding)_"
@@ -40,63 +40,63 @@ class Write:
         return sorted({1, self.count // 2 + 1} if self.count > 3 else {1})
 
 
-def rows(laboratory: Laboratory) -> Iterator[Verdict]:
+def rows(environment: Environment) -> Iterator[Verdict]:
     """A row for each write that is refused."""
-    for write in _seen(laboratory):
+    for write in _seen(environment):
         for number in write.numbers:
-            yield refused(laboratory, write, number)
+            yield refused(environment, write, number)
 
 
-def _seen(laboratory: Laboratory) -> list[Write]:
+def _seen(environment: Environment) -> list[Write]:
     """What operations of each kind write, and what a bulk job writes beside that."""
     for statement in NOTE:
-        laboratory.query(statement)
-    tables = [name for (name,) in laboratory.query(TABLES, [OURS])]
+        environment.query(statement)
+    tables = [name for (name,) in environment.query(TABLES, [OURS])]
     for table in tables:
-        laboratory.query(
+        environment.query(
             f"CREATE TRIGGER chaos_note AFTER INSERT OR UPDATE OR DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION chaos_note()"
         )
-    _one_by_one(laboratory)
-    single = {(table, event): count for table, event, count in laboratory.query(SEEN)}
-    laboratory.query("TRUNCATE chaos_seen")
-    _in_bulk(laboratory)
-    bulk = {(table, event): count for table, event, count in laboratory.query(SEEN)}
+    _one_by_one(environment)
+    single = {(table, event): count for table, event, count in environment.query(SEEN)}
+    environment.query("TRUNCATE chaos_seen")
+    _in_bulk(environment)
+    bulk = {(table, event): count for table, event, count in environment.query(SEEN)}
     for table in tables:
-        laboratory.query(f"DROP TRIGGER chaos_note ON {table}")
+        environment.query(f"DROP TRIGGER chaos_note ON {table}")
     found = [Write(*key, count, bulk=False) for key, count in single.items()]
     return sorted(found) + sorted(Write(*key, count, bulk=True) for key, count in bulk.items() if key not in single)
 
 
-def refused(laboratory: Laboratory, write: Write, number: int) -> Verdict:
+def refused(environment: Environment, write: Write, number: int) -> Verdict:
     """A trigger refuses exactly one write; a sequence counts, because it is not rolled back."""
-    laboratory.query("DROP SEQUENCE IF EXISTS chaos_writes")
-    laboratory.query("CREATE SEQUENCE chaos_writes")
-    laboratory.query(
+    environment.query("DROP SEQUENCE IF EXISTS chaos_writes")
+    environment.query("CREATE SEQUENCE chaos_writes")
+    environment.query(
         "CREATE OR REPLACE FUNCTION chaos_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         f"IF current_setting('chaos.fixture', true) IS DISTINCT FROM 'on' AND nextval('chaos_writes') = {number} "
         "THEN RAISE EXCEPTION 'chaos'; END IF; RETURN COALESCE(NEW, OLD); END $$"
     )
-    laboratory.query(
+    environment.query(
         f"CREATE TRIGGER chaos BEFORE {write.event} ON {write.table} FOR EACH ROW EXECUTE FUNCTION chaos_refuse()"
     )
     name = f"the database refuses one write: {write.event} of {write.table.partition('_')[2]}, the {number}."
     try:
-        verdict = _in_bulk(laboratory, name) if write.bulk else judge(laboratory, name, _one_by_one(laboratory))
+        verdict = _in_bulk(environment, name) if write.bulk else judge(environment, name, _one_by_one(environment))
     finally:
-        laboratory.query(f"DROP TRIGGER chaos ON {write.table}")
-    ((last, is_called),) = laboratory.query("SELECT last_value, is_called FROM chaos_writes")
+        environment.query(f"DROP TRIGGER chaos ON {write.table}")
+    ((last, is_called),) = environment.query("SELECT last_value, is_called FROM chaos_writes")
     written = last if is_called else 0
     verdict.did_not_happen([] if written >= number else [f"there were {written} such writes"])
     return verdict
 
 
-def _one_by_one(laboratory: Laboratory) -> list[str]:
-    operations = [*laboratory.request("provision", 1), *laboratory.request("connect", 1)]
-    laboratory.finish(operations, PATIENCE_SECONDS)
+def _one_by_one(environment: Environment) -> list[str]:
+    operations = [*environment.request("provision", 1), *environment.request("connect", 1)]
+    environment.finish(operations, PATIENCE_SECONDS)
     return operations
 
 
-def _in_bulk(laboratory: Laboratory, name: str = "") -> Verdict:
-    job = laboratory.run_module("tests.chaos.subjects", "bulk", str(OF_A_JOB)).strip()
-    return crowds.judged(laboratory, name, job, OF_A_JOB)
+def _in_bulk(environment: Environment, name: str = "") -> Verdict:
+    job = environment.run_module("tests.chaos.subjects", "bulk", str(OF_A_JOB)).strip()
+    return crowds.judged(environment, name, job, OF_A_JOB)
