@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from demo.processes import Process, Supervisor, clean_environment
-from tests.chaos import hurts
+from tests.chaos import disruptions
 from tests.chaos.verdict import Verdict
 from tests.chaos.writes import Write
 
@@ -33,7 +33,7 @@ def test_the_first_write_and_one_in_the_middle_are_refused(count: int, numbers: 
 def test_a_worker_that_has_to_be_killed_after_sigterm_is_a_complaint(
     program: str, complaints: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hurts, "STOP_SECONDS", 0.5 if program == DEAF else 10.0)
+    monkeypatch.setattr(disruptions, "STOP_SECONDS", 0.5 if program == DEAF else 10.0)
     with Supervisor() as supervisor:
         log = tmp_path / "worker.log"
         worker = supervisor.start(
@@ -41,26 +41,26 @@ def test_a_worker_that_has_to_be_killed_after_sigterm_is_a_complaint(
         )
         worker.wait_until(lambda: bool(log.read_text()))
         environment: Any = _environment(supervisor, worker)
-        assert not hurts.stop_worker(environment, [])
+        assert not disruptions.stop_worker(environment, [])
         assert len(environment.complaints) == complaints
         assert not worker.alive
 
 
-@pytest.mark.parametrize(("given_back", "missed"), [(1, []), (0, ["no step in hand was given back"])])
-def test_a_step_that_no_stopped_worker_gave_back_is_a_complaint(
-    given_back: int, missed: list[str], tmp_path: Path
+@pytest.mark.parametrize(("requeued", "missed"), [(1, []), (0, ["no running step was requeued"])])
+def test_a_step_that_was_not_requeued_at_the_stop_is_a_complaint(
+    requeued: int, missed: list[str], tmp_path: Path
 ) -> None:
     with Supervisor() as supervisor:
         command = [sys.executable, "-c", OBEDIENT]
         worker = supervisor.start(Process("worker", command, clean_environment(), tmp_path, tmp_path / "worker.log"))
         environment: Any = _environment(supervisor, worker)
-        environment.query = lambda *_: [(given_back,)]
-        assert hurts.stop_worker_in_a_long_step(environment, ["an operation"]) == missed
+        environment.query = lambda *_: [(requeued,)]
+        assert disruptions.stop_worker_in_a_long_step(environment, ["an operation"]) == missed
 
 
 def test_reads_that_hid_nothing_are_a_complaint() -> None:
     environment: Any = _environment()
-    after = hurts.copy_at_once("application", "password")
+    after = disruptions.end_replication_lag("application", "password")
     environment.held_back = lambda: {"application": 1, "password": 0}
     assert after(environment, []) == ["no password was hidden or refused"]
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from demo.processes import end_with_parent
-from tests.chaos import crowds, faults, hurts, kills, mixes, writes
+from tests.chaos import bulk_load, disruptions, faults, kills, mixes, writes
 from tests.chaos.environment import Environment, running_environment
 from tests.chaos.verdict import HEAD, Verdict
 
 
-def crowds_and_ways(environment: Environment) -> Iterator[Verdict]:
-    """Jobs, and then kills of the other ways to connect: here because this part is the shortest."""
-    yield from crowds.rows(environment)
+def bulk_load_and_other_methods(environment: Environment) -> Iterator[Verdict]:
+    """Bulk jobs, then kills with the other connection methods: together because this part is the shortest."""
+    yield from bulk_load.rows(environment)
     yield from kills.other_ways(environment)
 
 
@@ -28,9 +28,9 @@ PARTS: dict[str, Callable[[Environment], Iterator[Verdict]]] = {
     "kills": kills.rows,
     "disturbed": kills.disturbed,
     "answers": faults.answers,
-    "hurts": hurts.rows,
+    "disruptions": disruptions.rows,
     "writes": writes.rows,
-    "crowds": crowds_and_ways,
+    "bulk_load": bulk_load_and_other_methods,
 }
 
 

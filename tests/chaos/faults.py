@@ -8,7 +8,7 @@ from tests.chaos.environment import Environment
 from tests.chaos.verdict import Verdict, judge
 
 EACH = 2  # operations for each row
-PATIENCE_SECONDS = 240.0
+TIMEOUT_SECONDS = 240.0
 DRIP_SECONDS = 0.2  # between two bytes: an answer of 200 takes 40 s, and the product's patience with a body is ten here
 AT_ONCE = {"headers": {"Retry-After": "1"}, "times": 4}
 DENIED = {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges."}}
@@ -115,7 +115,7 @@ def scripted(environment: Environment, fault: Scripted) -> Verdict:
     for script in fault.scripts:
         environment.fault(**script)
     operations = environment.request(fault.kind, EACH)
-    environment.finish(operations, PATIENCE_SECONDS)
+    environment.finish(operations, TIMEOUT_SECONDS)
     verdict = judge(environment, fault.name, operations)
     verdict.did_not_happen(environment.sandbox("faults"))
     environment.sandbox("faults", {}, method="DELETE")

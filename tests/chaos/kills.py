@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tests.chaos.environment import Environment
 from tests.chaos.verdict import Verdict, judge
 
-PATIENCE_SECONDS = 420.0
+TIMEOUT_SECONDS = 420.0
 BATCH = 60  # operations at a time: enough to keep the workers busy, few enough for their leases
 
 
@@ -68,9 +68,9 @@ def disturbed(environment: Environment) -> Iterator[Verdict]:
 def points_of(environment: Environment, kind: str) -> list[str]:
     """Every point that an operation of the kind passes, found by watching one."""
     warm_up = environment.request(kind, 1)
-    environment.finish(warm_up, PATIENCE_SECONDS)  # it makes what the next ones find: the principal of an API
+    environment.finish(warm_up, TIMEOUT_SECONDS)  # it makes what the next ones find: the principal of an API
     watched = environment.request(kind, 1, record=True)
-    environment.finish(watched, PATIENCE_SECONDS)
+    environment.finish(watched, TIMEOUT_SECONDS)
     return environment.recorded(watched[0])
 
 
@@ -83,7 +83,7 @@ def _of_scene(environment: Environment, scene: Scene, points: list[str]) -> Iter
     kind, operations = scene.kind, []
     for start in range(0, len(points), BATCH):
         batch = environment.request(kind, len(points[start : start + BATCH]), points=points[start : start + BATCH])
-        environment.finish(batch, PATIENCE_SECONDS)
+        environment.finish(batch, TIMEOUT_SECONDS)
         operations += batch
     by_step: dict[str, list[str]] = defaultdict(list)
     missed: list[str] = []
@@ -101,7 +101,7 @@ def _of_scene(environment: Environment, scene: Scene, points: list[str]) -> Iter
 def _alone(environment: Environment, kind: str, point: str, missed: list[str]) -> str:
     """Among others it did not come to this point, because one of them had done that for all: once more, by itself."""
     (operation,) = environment.request(kind, 1, points=[point])
-    environment.finish([operation], PATIENCE_SECONDS)
+    environment.finish([operation], TIMEOUT_SECONDS)
     if not environment.was_killed(operation):
         missed.append(point)
     return operation

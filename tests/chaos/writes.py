@@ -7,9 +7,9 @@ the first write and once one in the middle. What the suite itself writes to have
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.chaos import crowds
+from tests.chaos import bulk_load
 from tests.chaos.environment import Environment
-from tests.chaos.faults import PATIENCE_SECONDS
+from tests.chaos.faults import TIMEOUT_SECONDS
 from tests.chaos.verdict import Verdict, judge
 
 OURS = r"^(registrations|onboarding)_"
@@ -93,10 +93,10 @@ def refused(environment: Environment, write: Write, number: int) -> Verdict:
 
 def _one_by_one(environment: Environment) -> list[str]:
     operations = [*environment.request("provision", 1), *environment.request("connect", 1)]
-    environment.finish(operations, PATIENCE_SECONDS)
+    environment.finish(operations, TIMEOUT_SECONDS)
     return operations
 
 
 def _in_bulk(environment: Environment, name: str = "") -> Verdict:
     job = environment.run_module("tests.chaos.subjects", "bulk", str(OF_A_JOB)).strip()
-    return crowds.judged(environment, name, job, OF_A_JOB)
+    return bulk_load.checked_job(environment, name, job, OF_A_JOB)

@@ -1,7 +1,7 @@
-"""People who press at the same moment: Provision, Resume and Cancel of one instance and its operation.
+"""Staff who act at the same moment: Provision, Resume and Cancel of one instance and its operation.
 
-`python -m tests.chaos.presses HOST OPERATION BUTTON...` presses within the product, each button in a thread of its own, and prints
-what each was told as JSON. The operation is `-` where none is pressed on.
+`python -m tests.chaos.concurrent_actions HOST OPERATION ACTION...` runs the actions with the product's settings, each in a thread
+of its own, and prints the answer to each as JSON. OPERATION is `-` where there is none.
 """
 
 import json
@@ -11,32 +11,32 @@ from collections import Counter
 from typing import Any
 
 from tests.chaos.environment import ENDED, Environment
-from tests.chaos.faults import PATIENCE_SECONDS, refusing
+from tests.chaos.faults import TIMEOUT_SECONDS, refusing
 from tests.chaos.verdict import Verdict, judge
 
-FAULT = "people pressing Provision, Resume and Cancel at the same moment"
+FAULT = "concurrent Provision, Resume and Cancel of one instance"
 DONE = "done"
-SETTINGS = r"/system-settings$"  # of the UMP, which a step reads first
+SETTINGS = r"/system-settings$"  # of the UMP: the first thing that a step reads
 SOON_SECONDS = 30.0
 PROVISION, RESUME, CANCEL = "provision", "resume", "cancel"
 ALL = (PROVISION, RESUME, CANCEL) * 2
 OF_HOST = "SELECT id::text, status FROM registrations_operation WHERE subject_label = %s ORDER BY created_at"
 
 
-def pressed_together(environment: Environment) -> Verdict:
-    """Several people press for one instance: while nothing is at work, on a failed operation, and on one that waits."""
+def run_together(environment: Environment) -> Verdict:
+    """Concurrent actions on one instance: without a live operation, on a failed operation, and on a waiting one."""
     before = len(_operations(environment))
-    complaints = _press(environment, "-", (PROVISION,) * 3)
+    complaints = _act(environment, "-", (PROVISION,) * 3)
     for status, headers, ends in ((400, {}, "failed"), (503, {"Retry-After": "30"}, "waiting")):
         fault = refusing("GET", SETTINGS, status, {"error": "chaos"}, headers=headers, times=1)
         environment.fault(**{**fault, "service": "ump"})
-        complaints += _press(environment, "-", (PROVISION,), to_its_end=False)
+        complaints += _act(environment, "-", (PROVISION,), until_ended=False)
         operation = list(_operations(environment))[-1]
         if environment.wait_until(lambda: _operations(environment)[operation] == ends, SOON_SECONDS):  # noqa: B023
-            complaints += _press(environment, operation, ALL)
+            complaints += _act(environment, operation, ALL)
         else:
             complaints.append(f"did not happen: {operation} is not {ends}")
-    complaints += _press(environment, "-", (PROVISION,))  # however they ended: one more brings all to its good end
+    complaints += _act(environment, "-", (PROVISION,))  # however these ended, one more must succeed
     made = list(_operations(environment))[before:]
     verdict = judge(environment, FAULT, made, ENDED)
     verdict.tried, last = len(made), _operations(environment)[made[-1]]
@@ -47,15 +47,15 @@ def pressed_together(environment: Environment) -> Verdict:
 
 
 def _operations(environment: Environment) -> dict[str, str]:
-    """Status of each operation of the seeded instance, the oldest first."""
+    """Status of each operation of the seeded instance, oldest first."""
     return dict(environment.query(OF_HOST, [environment.seeding.host]))
 
 
-def _press(environment: Environment, operation: str, buttons: tuple[str, ...], *, to_its_end: bool = True) -> list[str]:
-    """Press at once and wait until all has ended. Returns what is wrong with what people were told and what became of it."""
+def _act(environment: Environment, operation: str, actions: tuple[str, ...], *, until_ended: bool = True) -> list[str]:
+    """Run the actions at once and wait until every operation has ended. Returns what is wrong with answers and outcomes."""
     host, before = environment.seeding.host, len(_operations(environment))
-    told = json.loads(environment.run_module("tests.chaos.presses", host, operation, *buttons))
-    complaints = [f"{button} of {operation} met {words}" for button, words in told if words.startswith("broke")]
+    answers = json.loads(environment.run_module("tests.chaos.concurrent_actions", host, operation, *actions))
+    complaints = [f"{action} of {operation} raised {text}" for action, text in answers if text.startswith("error")]
 
     def ended() -> bool:
         live = [pk for pk, status in _operations(environment).items() if status not in ENDED]
@@ -63,42 +63,42 @@ def _press(environment: Environment, operation: str, buttons: tuple[str, ...], *
             complaints.append(f"two live operations of one instance: {live}")
         return not live
 
-    if to_its_end and not environment.wait_until(ended, PATIENCE_SECONDS):
-        complaints.append(f"not ended after {buttons}")
-    done = Counter(button for button, words in told if words == DONE)
+    if until_ended and not environment.wait_until(ended, TIMEOUT_SECONDS):
+        complaints.append(f"not ended after {actions}")
+    done = Counter(action for action, text in answers if text == DONE)
     begun = len(_operations(environment)) - before
     if begun != done[PROVISION]:
-        complaints.append(f"{done[PROVISION]} were told that they began one, and {begun} began")
+        complaints.append(f"{done[PROVISION]} answers said that an operation was requested, but there are {begun}")
     if done[CANCEL] > 1:
-        complaints.append("two were told that they cancelled the same operation")
+        complaints.append("two answers said that they cancelled the same operation")
     wanted = "cancelled" if done[CANCEL] else "succeeded" if done[RESUME] else "failed"
     if operation != "-" and _operations(environment)[operation] != wanted:
-        complaints.append(f"{operation} is {_operations(environment)[operation]} after {told}")
+        complaints.append(f"{operation} is {_operations(environment)[operation]} after {answers}")
     return complaints
 
 
 def main() -> int:
-    """Press, within the product."""
+    """Run the actions with the product's settings."""
     import django  # noqa: PLC0415  Environment's process imports this module without Django
 
     django.setup()
-    host, operation, *buttons = sys.argv[1:]
-    together = threading.Barrier(len(buttons))
-    told: list[tuple[str, str]] = []
+    host, operation, *actions = sys.argv[1:]
+    together = threading.Barrier(len(actions))
+    answers: list[tuple[str, str]] = []
 
-    def press(button: str) -> None:
-        told.append((button, _pressed(together, host, operation, button)))
+    def act(action: str) -> None:
+        answers.append((action, _answer(together, host, operation, action)))
 
-    threads = [threading.Thread(target=press, args=(button,)) for button in buttons]
+    threads = [threading.Thread(target=act, args=(action,)) for action in actions]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(answers) + "\n")
     return 0
 
 
-def _pressed(together: threading.Barrier, host: str, operation_id: str, button: str) -> str:
+def _answer(together: threading.Barrier, host: str, operation_id: str, action: str) -> str:
     from django.db import connection  # noqa: PLC0415  as above
 
     from registrations import (  # noqa: PLC0415
@@ -114,17 +114,17 @@ def _pressed(together: threading.Barrier, host: str, operation_id: str, button: 
     operation: Any = Operation.objects.filter(pk=operation_id).first() if operation_id != "-" else None
     together.wait()
     try:
-        if button == PROVISION:
+        if action == PROVISION:
             tasks.ring(provisioning.request(instance, actor=audit.SYSTEM).pk)
-        elif button == RESUME:
+        elif action == RESUME:
             operations.resume(operation, actor=audit.SYSTEM)
             tasks.ring(operation.pk)
         else:
             operations.cancel(operation, actor=audit.SYSTEM)
     except WrongStateError as refusal:
         return f"refused: {refusal}"
-    except Exception as error:  # noqa: BLE001  whatever it is: somebody was told it
-        return f"broke: {type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001  any other error is reported in the row
+        return f"error: {type(error).__name__}: {error}"
     finally:
         connection.close()
     return DONE
