@@ -1,4 +1,4 @@
-"""The chaos suite's own judgement: what was not tried must not look as if it held."""
+"""The chaos suite tests itself: a fault that did not happen must not look like a passed row."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from demo.processes import Process, Supervisor, clean_environment
 from tests.chaos import disruptions
-from tests.chaos.verdict import Verdict
+from tests.chaos.results import Result
 from tests.chaos.writes import Write
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
@@ -17,10 +17,10 @@ OBEDIENT = "import time; print('ready', flush=True); time.sleep(60)"
 
 
 def test_a_fault_that_did_not_happen_fails_its_row() -> None:
-    tried, untried = Verdict("a fault", 2), Verdict("a fault", 2)
+    tried, untried = Result("a fault", 2), Result("a fault", 2)
     tried.did_not_happen([])
     untried.did_not_happen(["nobody met it"])
-    assert (tried.holds, untried.holds) == (True, False)
+    assert (tried.passed, untried.passed) == (True, False)
     assert untried.details == ["did not happen: nobody met it"]
 
 

@@ -14,17 +14,17 @@ from pathlib import Path
 from demo.processes import end_with_parent
 from tests.chaos import bulk_load, disruptions, faults, kills, mixes, writes
 from tests.chaos.environment import Environment, running_environment
-from tests.chaos.verdict import HEAD, Verdict
+from tests.chaos.results import HEADER, Result
 
 
-def bulk_load_and_other_methods(environment: Environment) -> Iterator[Verdict]:
+def bulk_load_and_other_methods(environment: Environment) -> Iterator[Result]:
     """Bulk jobs, then kills with the other connection methods: together because this part is the shortest."""
     yield from bulk_load.rows(environment)
     yield from kills.other_ways(environment)
 
 
 # Each part has a environment of its own, and all are at work at once: most of the time is spent waiting for the product.
-PARTS: dict[str, Callable[[Environment], Iterator[Verdict]]] = {
+PARTS: dict[str, Callable[[Environment], Iterator[Result]]] = {
     "kills": kills.rows,
     "disturbed": kills.disturbed,
     "answers": faults.answers,
@@ -46,29 +46,29 @@ def main() -> int:
     began = time.monotonic()
     if arguments.seconds:
         with running_environment() as environment:
-            verdicts = mixes.rows(environment, arguments.seconds, arguments.seed, say)
+            results = mixes.rows(environment, arguments.seconds, arguments.seed, say)
     elif arguments.part:
         with running_environment() as environment:
-            verdicts = [told(verdict) for verdict in PARTS[arguments.part](environment)]
+            results = [printed(result) for result in PARTS[arguments.part](environment)]
     else:
-        verdicts = side_by_side()
+        results = side_by_side()
     if arguments.rows:
-        arguments.rows.write_text(json.dumps([verdict.as_json() for verdict in verdicts]))
+        arguments.rows.write_text(json.dumps([result.as_json() for result in results]))
         return 0
     took = time.monotonic() - began
-    text = f"{HEAD}\n" + "\n".join(verdict.row() for verdict in verdicts)
-    say(f"\n{text}\n\n{len(verdicts)} rows in {took:.0f} s.")
+    text = f"{HEADER}\n" + "\n".join(result.row() for result in results)
+    say(f"\n{text}\n\n{len(results)} rows in {took:.0f} s.")
     if arguments.write:
-        keep(arguments.write, text, len(verdicts), took)
-    broken = [verdict for verdict in verdicts if not verdict.holds]
-    for verdict in broken:
-        say(f"\nDoes not hold: {verdict.fault}\n  " + "\n  ".join(verdict.details[:20]))
-    return 1 if broken else 0
+        keep(arguments.write, text, len(results), took)
+    failed = [result for result in results if not result.passed]
+    for result in failed:
+        say(f"\nFailed: {result.fault}\n  " + "\n  ".join(result.details[:20]))
+    return 1 if failed else 0
 
 
-def side_by_side() -> list[Verdict]:
-    """All parts, each in a process of its own; their rows in the table's order. A part that broke is an error here."""
-    verdicts: list[Verdict] = []
+def side_by_side() -> list[Result]:
+    """Run all parts in parallel, each in its own process. Returns their rows in the table's order; SystemExit if a part breaks."""
+    results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="syncportal-chaos-") as directory:
         files = {part: Path(directory) / f"{part}.json" for part in PARTS}
         command = [sys.executable, "-m", "tests.chaos"]
@@ -80,14 +80,14 @@ def side_by_side() -> list[Verdict]:
         for part, status in statuses.items():
             if status:
                 raise SystemExit(f"The part {part!r} of the chaos suite broke: see above, and var/chaos-logs.")
-            verdicts += [Verdict.from_json(row) for row in json.loads(files[part].read_text())]
-    return verdicts
+            results += [Result.from_json(row) for row in json.loads(files[part].read_text())]
+    return results
 
 
-def told(verdict: Verdict) -> Verdict:
-    """The same, after its row was printed."""
-    say(verdict.row())
-    return verdict
+def printed(result: Result) -> Result:
+    """Print the row of a result and return the result."""
+    say(result.row())
+    return result
 
 
 MADE_BELOW = "<!-- Made by `make chaos WRITE=docs/chaos.md`; what stands above this line is kept. -->"

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from tests.chaos import disruptions, faults
+from tests.chaos.checks import check
 from tests.chaos.environment import Environment
+from tests.chaos.results import Result
 from tests.chaos.subjects import AFTER_TURN, TENANTS
-from tests.chaos.verdict import Verdict, judge
 
 IN_EACH_TENANT = 12
 TIMEOUT_SECONDS = 240.0
@@ -24,38 +25,38 @@ REPEATED = re.compile(r" \(\d+\)$")  # how many operations one run starts depend
 ENOUGH_PENDING = IN_EACH_TENANT  # half of the job
 
 
-def rows(environment: Environment) -> Iterator[Verdict]:
+def rows(environment: Environment) -> Iterator[Result]:
     """Each disruption on a job of its own, once half of it waits: each quota is used up at the start."""
     for name, disrupt in DISRUPTIONS:
         environment.sandbox("faults", {}, method="DELETE")
         job = _request_job(environment)
         is_waiting = _wait_for_pending(environment, job)
         missed = disrupt(environment) if is_waiting else ["too few operations waited, so nothing was disrupted"]
-        verdict = checked_job(environment, f"bulk job in two tenants: {name}", job, IN_EACH_TENANT)
-        verdict.did_not_happen(missed)
-        yield verdict
+        result = checked_job(environment, f"bulk job in two tenants: {name}", job, IN_EACH_TENANT)
+        result.did_not_happen(missed)
+        yield result
     environment.sandbox("faults", {}, method="DELETE")
     yield from killed_after_runs(environment)
 
 
-def killed_after_runs(environment: Environment) -> Iterator[Verdict]:
+def killed_after_runs(environment: Environment) -> Iterator[Result]:
     """kill -9 after a run that starts other operations or ends the job: before and after each call and commit."""
     environment.plan(AFTER_TURN, record=True)
     yield _whole_job(environment, "bulk job in two tenants: no fault, to record the kill points after its runs")
     points = [point for point in environment.recorded(AFTER_TURN) if not REPEATED.search(point)]
     for point in points:
         environment.plan(AFTER_TURN, point)
-        verdict = _whole_job(environment, f"bulk job in two tenants: kill -9 {point}")
-        if verdict.holds and not environment.was_killed(AFTER_TURN):  # a sweep was always faster: try once more
-            verdict = _whole_job(environment, verdict.fault)
-        verdict.did_not_happen([] if environment.was_killed(AFTER_TURN) else ["no run reached this point"])
-        yield verdict
+        result = _whole_job(environment, f"bulk job in two tenants: kill -9 {point}")
+        if result.passed and not environment.was_killed(AFTER_TURN):  # a sweep was always faster: try once more
+            result = _whole_job(environment, result.fault)
+        result.did_not_happen([] if environment.was_killed(AFTER_TURN) else ["no run reached this point"])
+        yield result
     environment.plan(AFTER_TURN)
     untried = [] if points else ["no point was found"]
-    yield Verdict("kill points after a run: found", len(points), lost=len(untried), details=untried)
+    yield Result("kill points after a run: found", len(points), lost=len(untried), details=untried)
 
 
-def _whole_job(environment: Environment, name: str) -> Verdict:
+def _whole_job(environment: Environment, name: str) -> Result:
     return checked_job(environment, name, _request_job(environment), IN_EACH_TENANT)
 
 
@@ -72,20 +73,20 @@ def _wait_for_pending(environment: Environment, job: str) -> bool:
     return False
 
 
-def checked_job(environment: Environment, name: str, job: str, in_each_tenant: int) -> Verdict:
+def checked_job(environment: Environment, name: str, job: str, in_each_tenant: int) -> Result:
     """Wait for the end of a job and check what it left behind."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while environment.query(RUNNING, [job]) and time.monotonic() < deadline:
         time.sleep(0.3)
     operations = [operation for (operation,) in environment.query(ITEMS, [job]) if operation]
-    verdict = judge(environment, name, operations)
-    verdict.tried = in_each_tenant * TENANTS
-    verdict.lost += verdict.tried - len(operations)
-    verdict.did_not_happen(environment.sandbox("faults"))
+    result = check(environment, name, operations)
+    result.tried = in_each_tenant * TENANTS
+    result.lost += result.tried - len(operations)
+    result.did_not_happen(environment.sandbox("faults"))
     if environment.query(RUNNING, [job]):
-        verdict.lost += 1
-        verdict.details.append("the job did not end")
-    return verdict
+        result.lost += 1
+        result.details.append("the job did not end")
+    return result
 
 
 def throttle(environment: Environment) -> list[str]:

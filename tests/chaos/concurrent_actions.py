@@ -10,9 +10,10 @@ import threading
 from collections import Counter
 from typing import Any
 
+from tests.chaos.checks import check
 from tests.chaos.environment import ENDED, Environment
 from tests.chaos.faults import TIMEOUT_SECONDS, refusing
-from tests.chaos.verdict import Verdict, judge
+from tests.chaos.results import Result
 
 FAULT = "concurrent Provision, Resume and Cancel of one instance"
 DONE = "done"
@@ -23,7 +24,7 @@ ALL = (PROVISION, RESUME, CANCEL) * 2
 OF_HOST = "SELECT id::text, status FROM registrations_operation WHERE subject_label = %s ORDER BY created_at"
 
 
-def run_together(environment: Environment) -> Verdict:
+def run_together(environment: Environment) -> Result:
     """Concurrent actions on one instance: without a live operation, on a failed operation, and on a waiting one."""
     before = len(_operations(environment))
     complaints = _act(environment, "-", (PROVISION,) * 3)
@@ -38,12 +39,12 @@ def run_together(environment: Environment) -> Verdict:
             complaints.append(f"did not happen: {operation} is not {ends}")
     complaints += _act(environment, "-", (PROVISION,))  # however these ended, one more must succeed
     made = list(_operations(environment))[before:]
-    verdict = judge(environment, FAULT, made, ENDED)
-    verdict.tried, last = len(made), _operations(environment)[made[-1]]
+    result = check(environment, FAULT, made, ENDED)
+    result.tried, last = len(made), _operations(environment)[made[-1]]
     complaints += [f"the last one is {last}"] if last != "succeeded" else []
-    verdict.lost += len(complaints)
-    verdict.details += complaints
-    return verdict
+    result.lost += len(complaints)
+    result.details += complaints
+    return result
 
 
 def _operations(environment: Environment) -> dict[str, str]:

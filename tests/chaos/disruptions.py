@@ -11,10 +11,11 @@ from typing import Any
 from celery import Celery
 
 from tests.chaos import clock
+from tests.chaos.checks import check
 from tests.chaos.concurrent_actions import run_together
 from tests.chaos.environment import Environment
 from tests.chaos.faults import EACH, SECRET, TIMEOUT_SECONDS, graph, refusing
-from tests.chaos.verdict import Verdict, judge
+from tests.chaos.results import Result
 
 SOON_SECONDS = 20.0  # for operations to reach the state that a disruption needs
 STOP_SECONDS = 10.0  # allowed between SIGTERM and the worker's end
@@ -56,7 +57,7 @@ class Disruption:
     timeout_seconds: float = TIMEOUT_SECONDS
 
 
-def rows(environment: Environment) -> Iterator[Verdict]:
+def rows(environment: Environment) -> Iterator[Result]:
     """Each disruption with operations of its own."""
     for disruption in DISRUPTIONS:
         yield disrupted(environment, disruption)
@@ -65,7 +66,7 @@ def rows(environment: Environment) -> Iterator[Verdict]:
 
 def disrupted(
     environment: Environment, disruption: Disruption, name: str = "", points: Mapping[str, list[Any]] = NO_POINTS
-) -> Verdict:
+) -> Result:
     """Disrupt the environment while operations run. With `points`, by kind, some are killed there as well.
 
     What did not happen counts as lost, except in a random mix (which has a `name`): there one fault may prevent another.
@@ -78,14 +79,14 @@ def disrupted(
     ]
     missed = disruption.during(environment, operations)
     environment.finish(operations, disruption.timeout_seconds)
-    verdict = judge(environment, name or disruption.name, operations)
+    result = check(environment, name or disruption.name, operations)
     missed += disruption.after(environment, operations)
-    verdict.did_not_happen([] if name else missed)
-    verdict.lost += len(environment.complaints)
-    verdict.details += environment.complaints
+    result.did_not_happen([] if name else missed)
+    result.lost += len(environment.complaints)
+    result.details += environment.complaints
     environment.complaints = []
     environment.sandbox("faults", {}, method="DELETE")
-    return verdict
+    return result
 
 
 def delay_secrets(environment: Environment) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.chaos.checks import check
 from tests.chaos.environment import Environment
-from tests.chaos.verdict import Verdict, judge
+from tests.chaos.results import Result
 
 EACH = 2  # operations for each row
 TIMEOUT_SECONDS = 240.0
@@ -23,7 +24,7 @@ SYNC_APP, GRANT, ROLE = r"/sync-app$", r"/appRoleAssignments$", r"/roleAssignmen
 
 @dataclass(frozen=True)
 class Scripted:
-    """A fault that the sandbox is told to make; it must have happened by the end."""
+    """A fault that the sandbox is scripted to cause; it must have happened by the end."""
 
     name: str
     scripts: tuple[dict[str, Any], ...]
@@ -103,20 +104,20 @@ SCRIPTED = (
 )
 
 
-def answers(environment: Environment) -> Iterator[Verdict]:
+def answers(environment: Environment) -> Iterator[Result]:
     """What Microsoft, the UMP and the network answer."""
     for fault in SCRIPTED:
         yield scripted(environment, fault)
 
 
-def scripted(environment: Environment, fault: Scripted) -> Verdict:
+def scripted(environment: Environment, fault: Scripted) -> Result:
     """Script the fault, let operations meet it, and look at what is left."""
     environment.sandbox("faults", {}, method="DELETE")
     for script in fault.scripts:
         environment.fault(**script)
     operations = environment.request(fault.kind, EACH)
     environment.finish(operations, TIMEOUT_SECONDS)
-    verdict = judge(environment, fault.name, operations)
-    verdict.did_not_happen(environment.sandbox("faults"))
+    result = check(environment, fault.name, operations)
+    result.did_not_happen(environment.sandbox("faults"))
     environment.sandbox("faults", {}, method="DELETE")
-    return verdict
+    return result

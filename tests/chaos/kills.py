@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tests.chaos.checks import check
 from tests.chaos.environment import Environment
-from tests.chaos.verdict import Verdict, judge
+from tests.chaos.results import Result
 
 TIMEOUT_SECONDS = 420.0
 BATCH = 60  # operations at a time: enough to keep the workers busy, few enough for their leases
@@ -37,22 +38,22 @@ DISTURBED = (
 )
 
 
-def rows(environment: Environment) -> Iterator[Verdict]:
+def rows(environment: Environment) -> Iterator[Result]:
     """A row for each step of each kind, and one for points that no operation came to."""
     yield from _straight(environment, UNDISTURBED)
 
 
-def other_ways(environment: Environment) -> Iterator[Verdict]:
+def other_ways(environment: Environment) -> Iterator[Result]:
     """The same for the other ways to connect a customer: by what the customer made, and by a token."""
     yield from _straight(environment, OTHER_WAYS)
 
 
-def _straight(environment: Environment, scenes: tuple[Scene, ...]) -> Iterator[Verdict]:
+def _straight(environment: Environment, scenes: tuple[Scene, ...]) -> Iterator[Result]:
     for scene in scenes:
         yield from _of_scene(environment, scene, points_of(environment, scene.kind))
 
 
-def disturbed(environment: Environment) -> Iterator[Verdict]:
+def disturbed(environment: Environment) -> Iterator[Result]:
     """The same for operations that do not go the straight way."""
     usual = set(points_of(environment, "provision"))
     for scene in DISTURBED:
@@ -79,7 +80,7 @@ def _let_lag(environment: Environment, lags: dict[str, float]) -> None:
         environment.sandbox("world", {"op": "set_lag", "kind": kind, "seconds": seconds})
 
 
-def _of_scene(environment: Environment, scene: Scene, points: list[str]) -> Iterator[Verdict]:
+def _of_scene(environment: Environment, scene: Scene, points: list[str]) -> Iterator[Result]:
     kind, operations = scene.kind, []
     for start in range(0, len(points), BATCH):
         batch = environment.request(kind, len(points[start : start + BATCH]), points=points[start : start + BATCH])
@@ -92,10 +93,10 @@ def _of_scene(environment: Environment, scene: Scene, points: list[str]) -> Iter
         killed_one = operation if was_killed else _alone(environment, kind, point, missed)
         by_step[point.partition(":")[0]].append(killed_one)
     for step, killed in by_step.items():
-        yield judge(environment, f"kill -9 in {kind}, {step}: each call and commit, before and after", killed)
+        yield check(environment, f"kill -9 in {kind}, {step}: each call and commit, before and after", killed)
     # Not a fault of the product: the suite would say that it tried what it did not.
     untried = missed or ([] if points else ["no point was found"])
-    yield Verdict(f"points of {kind} that no operation came to", len(points), lost=len(untried), details=untried)
+    yield Result(f"points of {kind} that no operation came to", len(points), lost=len(untried), details=untried)
 
 
 def _alone(environment: Environment, kind: str, point: str, missed: list[str]) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.chaos import bulk_load
+from tests.chaos.checks import check
 from tests.chaos.environment import Environment
 from tests.chaos.faults import TIMEOUT_SECONDS
-from tests.chaos.verdict import Verdict, judge
+from tests.chaos.results import Result
 
 OURS = r"^(registrations|onboarding)_"
 OF_A_JOB = 1  # instances in each tenant
@@ -40,7 +41,7 @@ class Write:
         return sorted({1, self.count // 2 + 1} if self.count > 3 else {1})
 
 
-def rows(environment: Environment) -> Iterator[Verdict]:
+def rows(environment: Environment) -> Iterator[Result]:
     """A row for each write that is refused."""
     for write in _seen(environment):
         for number in write.numbers:
@@ -68,7 +69,7 @@ def _seen(environment: Environment) -> list[Write]:
     return sorted(found) + sorted(Write(*key, count, bulk=True) for key, count in bulk.items() if key not in single)
 
 
-def refused(environment: Environment, write: Write, number: int) -> Verdict:
+def refused(environment: Environment, write: Write, number: int) -> Result:
     """A trigger refuses exactly one write; a sequence counts, because it is not rolled back."""
     environment.query("DROP SEQUENCE IF EXISTS chaos_writes")
     environment.query("CREATE SEQUENCE chaos_writes")
@@ -82,13 +83,13 @@ def refused(environment: Environment, write: Write, number: int) -> Verdict:
     )
     name = f"the database refuses one write: {write.event} of {write.table.partition('_')[2]}, the {number}."
     try:
-        verdict = _in_bulk(environment, name) if write.bulk else judge(environment, name, _one_by_one(environment))
+        result = _in_bulk(environment, name) if write.bulk else check(environment, name, _one_by_one(environment))
     finally:
         environment.query(f"DROP TRIGGER chaos ON {write.table}")
     ((last, is_called),) = environment.query("SELECT last_value, is_called FROM chaos_writes")
     written = last if is_called else 0
-    verdict.did_not_happen([] if written >= number else [f"there were {written} such writes"])
-    return verdict
+    result.did_not_happen([] if written >= number else [f"there were {written} such writes"])
+    return result
 
 
 def _one_by_one(environment: Environment) -> list[str]:
@@ -97,6 +98,6 @@ def _one_by_one(environment: Environment) -> list[str]:
     return operations
 
 
-def _in_bulk(environment: Environment, name: str = "") -> Verdict:
+def _in_bulk(environment: Environment, name: str = "") -> Result:
     job = environment.run_module("tests.chaos.subjects", "bulk", str(OF_A_JOB)).strip()
     return bulk_load.checked_job(environment, name, job, OF_A_JOB)
