@@ -7,7 +7,7 @@ from typing import Any
 from registrations import audit, tasks
 from registrations.models import EntraTenant, Operation
 from registrations.services import kinds, operations
-from tests.chaos.bulk_rows import request_bulk
+from tests.chaos.bulk_fixtures import request_bulk
 
 KIND = "bench_nothing"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from tests.chaos import disruptions, faults
 from tests.chaos.checks import check
 from tests.chaos.environment import Environment
+from tests.chaos.request_operations import AFTER_RUN, TENANTS
 from tests.chaos.results import Result
-from tests.chaos.subjects import AFTER_TURN, TENANTS
 
 IN_EACH_TENANT = 12
 TIMEOUT_SECONDS = 240.0
@@ -41,17 +41,17 @@ def rows(environment: Environment) -> Iterator[Result]:
 
 def killed_after_runs(environment: Environment) -> Iterator[Result]:
     """kill -9 after a run that starts other operations or ends the job: before and after each call and commit."""
-    environment.plan(AFTER_TURN, record=True)
+    environment.plan(AFTER_RUN, record=True)
     yield _whole_job(environment, "bulk job in two tenants: no fault, to record the kill points after its runs")
-    points = [point for point in environment.recorded(AFTER_TURN) if not REPEATED.search(point)]
+    points = [point for point in environment.recorded(AFTER_RUN) if not REPEATED.search(point)]
     for point in points:
-        environment.plan(AFTER_TURN, point)
+        environment.plan(AFTER_RUN, point)
         result = _whole_job(environment, f"bulk job in two tenants: kill -9 {point}")
-        if result.passed and not environment.was_killed(AFTER_TURN):  # a sweep was always faster: try once more
+        if result.passed and not environment.was_killed(AFTER_RUN):  # a sweep was always faster: try once more
             result = _whole_job(environment, result.fault)
-        result.did_not_happen([] if environment.was_killed(AFTER_TURN) else ["no run reached this point"])
+        result.did_not_happen([] if environment.was_killed(AFTER_RUN) else ["no run reached this point"])
         yield result
-    environment.plan(AFTER_TURN)
+    environment.plan(AFTER_RUN)
     untried = [] if points else ["no point was found"]
     yield Result("kill points after a run: found", len(points), lost=len(untried), details=untried)
 
@@ -61,7 +61,7 @@ def _whole_job(environment: Environment, name: str) -> Result:
 
 
 def _request_job(environment: Environment) -> str:
-    return environment.run_module("tests.chaos.subjects", "bulk", str(IN_EACH_TENANT)).strip()
+    return environment.run_module("tests.chaos.request_operations", "bulk", str(IN_EACH_TENANT)).strip()
 
 
 def _wait_for_pending(environment: Environment, job: str) -> bool:

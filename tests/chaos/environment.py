@@ -21,7 +21,7 @@ from demo.processes import Process, Supervisor, free_port
 from demo.seeding import Memory, Seeding
 from demo.services import Layout, Ports
 from tests import ephemeral
-from tests.chaos.subjects import FOLDERS
+from tests.chaos.request_operations import FOLDERS
 from tests.ephemeral import PostgreSQL
 
 SHORT_TIMEOUTS = {"OPERATION_LEASE_SECONDS": "5", "REMOTE_TIMEOUT_SECONDS": "5"}
@@ -65,7 +65,7 @@ class Environment:
             command += ["--points", str(file)]
         if record:
             command.append("--record")
-        output = self.run_module("tests.chaos.subjects", *command)
+        output = self.run_module("tests.chaos.request_operations", *command)
         return [json.loads(line)["operation"] for line in output.splitlines()]
 
     def run_module(self, module: str, *arguments: str) -> str:

@@ -17,7 +17,7 @@ BATCH = 60  # operations at a time: enough to keep the workers busy, few enough 
 
 @dataclass(frozen=True)
 class Scene:
-    """A kind of operation (see subjects) and what the sandbox does meanwhile.
+    """A kind of operation (see request_operations) and what the sandbox does meanwhile.
 
     Where most of the way is that of an undisturbed one, `only_new` leaves out the points that it has in common with it.
     """
@@ -34,7 +34,7 @@ DISTURBED = (
     Scene("prepaid"),
     Scene("purge", only_new=True),
     Scene("restore", only_new=True),
-    Scene("put back", only_new=True, lags={"application": 4, "secret": 5}),
+    Scene("requeued", only_new=True, lags={"application": 4, "secret": 5}),
 )
 
 

@@ -21,7 +21,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from registrations.clients.http import RemoteSession
 from registrations.services import bulk, operations, outcomes, walking
-from tests.chaos.subjects import AFTER_TURN
+from tests.chaos.request_operations import AFTER_RUN
 
 DIRECTORY = "CHAOS_DIRECTORY"
 # What differs from one operation to the next in the path of the same call.
@@ -44,7 +44,7 @@ class Watch:
             directory / folder / name for folder in ("record", "plan", "met", "begun")
         )
         self.step, self._passed = name, Counter[str]()
-        if name != AFTER_TURN:
+        if name != AFTER_RUN:
             self.step = "claim" + AGAIN * self._begun.exists()
         self._fatal = json.loads(self._plan.read_text()) if self._plan.exists() and not self._met.exists() else None
 
@@ -128,12 +128,12 @@ def _watch_turns(directory: Path) -> None:
             return run(operation_id)
 
     def watched_after_turn(operation_id: Any) -> list[Any]:
-        with _watching(directory, AFTER_TURN):
+        with _watching(directory, AFTER_RUN):
             return after_turn(operation_id)
 
     def watched_close_when_done(part: Any) -> None:
         if _current:
-            _current.step = f"{AFTER_TURN}, the last one"
+            _current.step = f"{AFTER_RUN}, the last one"
         close_when_done(part)
 
     walking.run = operations.run = watched_run

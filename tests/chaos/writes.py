@@ -99,5 +99,5 @@ def _one_by_one(environment: Environment) -> list[str]:
 
 
 def _in_bulk(environment: Environment, name: str = "") -> Result:
-    job = environment.run_module("tests.chaos.subjects", "bulk", str(OF_A_JOB)).strip()
+    job = environment.run_module("tests.chaos.request_operations", "bulk", str(OF_A_JOB)).strip()
     return bulk_load.checked_job(environment, name, job, OF_A_JOB)

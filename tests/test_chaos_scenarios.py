@@ -1,0 +1,26 @@
+"""The chaos suite covers every kind of operation: a new kind without a scenario fails here."""
+
+import pytest
+
+from registrations.services import kinds
+from tests.chaos import connection_methods, fixtures, kills, preconditions, request_operations
+
+# They make nothing in Entra or a UMP: one only reads, and a mail is never sent twice once it was started.
+MAKES_NOTHING = {"check_tenant", "send_invitation"}
+SCENES = (*kills.UNDISTURBED, *kills.OTHER_WAYS, *kills.DISTURBED)
+
+
+def test_every_kind_that_makes_something_has_a_factory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def uncovered() -> set[str]:
+        of_tests = {name for name, kind in kinds.known.items() if kind.steps[0].run.__module__.startswith("tests.")}
+        factories = fixtures.FACTORIES | connection_methods.FACTORIES
+        return kinds.known.keys() - of_tests - MAKES_NOTHING - factories.keys()
+
+    assert not uncovered()
+    monkeypatch.setitem(kinds.known, "connect_by_magic", kinds.known["connect"])
+    assert uncovered() == {"connect_by_magic"}
+
+
+def test_every_factory_can_be_requested_and_has_a_scenario() -> None:
+    factories = {**fixtures.FACTORIES, **connection_methods.FACTORIES, **preconditions.FACTORIES}
+    assert set(request_operations.KINDS) == factories.keys() == {scene.kind for scene in SCENES}
