@@ -193,8 +193,8 @@ def test_the_key_id_of_a_customers_own_registration_is_not_checked() -> None:
     assert fixture.check().passed
 
 
-@pytest.mark.parametrize(("held", "complaints"), [("kept", 0), ("another", 1)])
-def test_the_ump_must_hold_the_delegated_token_that_we_keep(held: str, complaints: int) -> None:
+@pytest.mark.parametrize(("held", "failures"), [("kept", 0), ("another", 1)])
+def test_the_ump_must_hold_the_delegated_token_that_we_keep(held: str, failures: int) -> None:
     fixture = Fixture()
     fixture.customer.connection = UmpConnection("delegated_token", "tilda", refresh_token=held)
     expectation = invariants.Expectation(
@@ -209,4 +209,4 @@ def test_the_ump_must_hold_the_delegated_token_that_we_keep(held: str, complaint
         secret="",
         refresh_token="kept",
     )
-    assert len(invariants.violations(expectation, asdict(fixture.world.state))) == complaints
+    assert len(invariants.violations(expectation, asdict(fixture.world.state))) == failures

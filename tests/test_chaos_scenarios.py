@@ -3,11 +3,11 @@
 import pytest
 
 from registrations.services import kinds
-from tests.chaos import connection_methods, fixtures, kills, preconditions, request_operations
+from tests.chaos import connection_methods, crashes, fixtures, preconditions, request_operations
 
 # They make nothing in Entra or a UMP: one only reads, and a mail is never sent twice once it was started.
 MAKES_NOTHING = {"check_tenant", "send_invitation"}
-SCENES = (*kills.UNDISTURBED, *kills.OTHER_WAYS, *kills.DISTURBED)
+SCENARIOS = (*crashes.BASIC, *crashes.OTHER_METHODS, *crashes.WITH_PRECONDITIONS)
 
 
 def test_every_kind_that_makes_something_has_a_factory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,4 +23,4 @@ def test_every_kind_that_makes_something_has_a_factory(monkeypatch: pytest.Monke
 
 def test_every_factory_can_be_requested_and_has_a_scenario() -> None:
     factories = {**fixtures.FACTORIES, **connection_methods.FACTORIES, **preconditions.FACTORIES}
-    assert set(request_operations.KINDS) == factories.keys() == {scene.kind for scene in SCENES}
+    assert set(request_operations.KINDS) == factories.keys() == {scenario.kind for scenario in SCENARIOS}

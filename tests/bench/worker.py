@@ -15,7 +15,7 @@ from syncportal.celery import app
 def bare(number: int) -> None:
     """What any Celery task needs to write one row."""
     from django.contrib.sessions.models import Session  # noqa: PLC0415  Django is set up by then
-    from django.utils import timezone  # noqa: PLC0415
+    from django.utils import timezone  # noqa: PLC0415  as above
 
     Session.objects.create(session_key=f"bench-{number}", session_data="x", expire_date=timezone.now())
 
@@ -23,7 +23,7 @@ def bare(number: int) -> None:
 @signals.worker_process_init.connect
 def register(**_: Any) -> None:
     """Django is ready and the child is forked."""
-    from tests.bench.workloads import register_nothing  # noqa: PLC0415
+    from tests.bench.workloads import register_nothing  # noqa: PLC0415  it needs Django
 
     register_nothing()
 

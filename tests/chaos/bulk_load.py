@@ -53,7 +53,7 @@ def killed_after_runs(environment: Environment) -> Iterator[Result]:
         yield result
     environment.plan(AFTER_RUN)
     untried = [] if points else ["no point was found"]
-    yield Result("kill points after a run: found", len(points), lost=len(untried), details=untried)
+    yield Result("kill points after a run were found", len(points), lost=len(untried), details=untried)
 
 
 def _whole_job(environment: Environment, name: str) -> Result:

@@ -27,23 +27,23 @@ OF_HOST = "SELECT id::text, status FROM registrations_operation WHERE subject_la
 def run_together(environment: Environment) -> Result:
     """Concurrent actions on one instance: without a live operation, on a failed operation, and on a waiting one."""
     before = len(_operations(environment))
-    complaints = _act(environment, "-", (PROVISION,) * 3)
+    failures = _act(environment, "-", (PROVISION,) * 3)
     for status, headers, ends in ((400, {}, "failed"), (503, {"Retry-After": "30"}, "waiting")):
         fault = refusing("GET", SETTINGS, status, {"error": "chaos"}, headers=headers, times=1)
         environment.fault(**{**fault, "service": "ump"})
-        complaints += _act(environment, "-", (PROVISION,), until_ended=False)
+        failures += _act(environment, "-", (PROVISION,), until_ended=False)
         operation = list(_operations(environment))[-1]
-        if environment.wait_until(lambda: _operations(environment)[operation] == ends, SOON_SECONDS):  # noqa: B023
-            complaints += _act(environment, operation, ALL)
+        if environment.wait_until(lambda: _operations(environment)[operation] == ends, SOON_SECONDS):  # noqa: B023  called at once
+            failures += _act(environment, operation, ALL)
         else:
-            complaints.append(f"did not happen: {operation} is not {ends}")
-    complaints += _act(environment, "-", (PROVISION,))  # however these ended, one more must succeed
+            failures.append(f"did not happen: {operation} is not {ends}")
+    failures += _act(environment, "-", (PROVISION,))  # however these ended, one more must succeed
     made = list(_operations(environment))[before:]
     result = check(environment, FAULT, made, ENDED)
     result.tried, last = len(made), _operations(environment)[made[-1]]
-    complaints += [f"the last one is {last}"] if last != "succeeded" else []
-    result.lost += len(complaints)
-    result.details += complaints
+    failures += [f"the last one is {last}"] if last != "succeeded" else []
+    result.lost += len(failures)
+    result.details += failures
     return result
 
 
@@ -56,26 +56,26 @@ def _act(environment: Environment, operation: str, actions: tuple[str, ...], *, 
     """Run the actions at once and wait until every operation has ended. Returns what is wrong with answers and outcomes."""
     host, before = environment.seeding.host, len(_operations(environment))
     answers = json.loads(environment.run_module("tests.chaos.concurrent_actions", host, operation, *actions))
-    complaints = [f"{action} of {operation} raised {text}" for action, text in answers if text.startswith("error")]
+    failures = [f"{action} of {operation} raised {text}" for action, text in answers if text.startswith("error")]
 
     def ended() -> bool:
         live = [pk for pk, status in _operations(environment).items() if status not in ENDED]
         if len(live) > 1:
-            complaints.append(f"two live operations of one instance: {live}")
+            failures.append(f"two live operations of one instance: {live}")
         return not live
 
     if until_ended and not environment.wait_until(ended, TIMEOUT_SECONDS):
-        complaints.append(f"not ended after {actions}")
+        failures.append(f"not ended after {actions}")
     done = Counter(action for action, text in answers if text == DONE)
     begun = len(_operations(environment)) - before
     if begun != done[PROVISION]:
-        complaints.append(f"{done[PROVISION]} answers said that an operation was requested, but there are {begun}")
+        failures.append(f"{done[PROVISION]} answers said that an operation was requested, but there are {begun}")
     if done[CANCEL] > 1:
-        complaints.append("two answers said that they cancelled the same operation")
+        failures.append("two answers said that they cancelled the same operation")
     wanted = "cancelled" if done[CANCEL] else "succeeded" if done[RESUME] else "failed"
     if operation != "-" and _operations(environment)[operation] != wanted:
-        complaints.append(f"{operation} is {_operations(environment)[operation]} after {answers}")
-    return complaints
+        failures.append(f"{operation} is {_operations(environment)[operation]} after {answers}")
+    return failures
 
 
 def main() -> int:
@@ -102,13 +102,10 @@ def main() -> int:
 def _answer(together: threading.Barrier, host: str, operation_id: str, action: str) -> str:
     from django.db import connection  # noqa: PLC0415  as above
 
-    from registrations import (  # noqa: PLC0415
-        audit,
-        tasks,
-    )
-    from registrations.errors import WrongStateError  # noqa: PLC0415
-    from registrations.models import Operation, UmpInstance  # noqa: PLC0415
-    from registrations.services import operations, provisioning  # noqa: PLC0415
+    from registrations import audit, tasks  # noqa: PLC0415  as above
+    from registrations.errors import WrongStateError  # noqa: PLC0415  as above
+    from registrations.models import Operation, UmpInstance  # noqa: PLC0415  as above
+    from registrations.services import operations, provisioning  # noqa: PLC0415  as above
 
     app_name, _, domain = host.partition(".")
     instance = UmpInstance.objects.get(app_name=app_name, provider__domain=domain)

@@ -82,9 +82,9 @@ def disrupted(
     result = check(environment, name or disruption.name, operations)
     missed += disruption.after(environment, operations)
     result.did_not_happen([] if name else missed)
-    result.lost += len(environment.complaints)
-    result.details += environment.complaints
-    environment.complaints = []
+    result.lost += len(environment.failures)
+    result.details += environment.failures
+    environment.failures = []
     environment.sandbox("faults", {}, method="DELETE")
     return result
 
@@ -235,7 +235,7 @@ def _stop_with_sigterm(environment: Environment) -> None:
     try:
         process.popen.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        environment.complaints.append(f"{STOP_SECONDS:.0f} s after SIGTERM the worker had to be killed")
+        environment.failures.append(f"{STOP_SECONDS:.0f} s after SIGTERM the worker had to be killed")
     process.kill()
 
 

@@ -40,10 +40,10 @@ class Environment:
     directory: Path
     module: str = "tests.chaos.worker"
     processes: int = WORKERS
-    rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  the same in each run
+    rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  repeatable, not secret
     already_reported: set[str] = field(default_factory=set)  # leftovers that a row has counted
     ready_at: float = field(default_factory=time.monotonic)  # time.monotonic()
-    complaints: list[str] = field(default_factory=list)  # faults of the product that no row has counted yet
+    failures: list[str] = field(default_factory=list)  # faults of the product that no row has counted yet
     _held_back: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -117,7 +117,7 @@ class Environment:
 
     def was_killed(self, operation: str) -> bool:
         """Whether its worker was killed at the planned point."""
-        return (self.directory / "met" / operation).exists()
+        return (self.directory / "killed" / operation).exists()
 
     def query(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows; retried for ten seconds while the server restarts."""

@@ -24,7 +24,7 @@ KINDS = (
     "restore",
     "requeued",
 )
-FOLDERS = ("record", "plan", "met", "begun")
+FOLDERS = ("record", "plan", "killed", "begun")
 BULK, TENANTS = "bulk", 2
 # Stands for an operation's id in code that follows the run of a bulk job's operation: the first process at the point is killed.
 AFTER_RUN = "after a run"
@@ -62,7 +62,7 @@ def _request_all(kind: str, points: list[str | None], *, record: bool) -> None:
 
         def request() -> Any:
             operation = factory.request(number)  # noqa: B023  called at once
-            _prepare(str(operation.pk), point, record=record)  # noqa: B023
+            _prepare(str(operation.pk), point, record=record)  # noqa: B023  as above
             return operation
 
         operation = fixtures.retried_once(request)

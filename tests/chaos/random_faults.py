@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable
 
-from tests.chaos import disruptions, kills
+from tests.chaos import crashes, disruptions
 from tests.chaos.environment import Environment
 from tests.chaos.faults import SCRIPTED
 from tests.chaos.results import Result
@@ -14,11 +14,11 @@ KILLED = 0.5  # share of the operations whose worker is killed once
 
 def rows(environment: Environment, seconds: int, seed: int | None, say: Callable[[str], None]) -> list[Result]:
     """Random mixes of faults until the time is over; the printed seed chooses the same mixes again."""
-    seed = seed if seed is not None else random.randrange(10**9)  # noqa: S311
+    seed = seed if seed is not None else random.randrange(10**9)  # noqa: S311  not secret
     say(f"Seed {seed}: make chaos-long SEED={seed} SECONDS={seconds}")
     # In a fixed order, so that the seed chooses the same points.
-    points = {kind: kills.points_of(environment, kind) for kind in ("provision", "connect")}
-    rng = environment.rng = random.Random(seed)  # noqa: S311
+    points = {kind: crashes.points_of(environment, kind) for kind in ("provision", "connect")}
+    rng = environment.rng = random.Random(seed)  # noqa: S311  repeatable, not secret
     deadline, results = time.monotonic() + seconds, []
     while time.monotonic() < deadline:
         scripts = rng.sample(SCRIPTED, rng.randint(1, 3))

@@ -1,7 +1,7 @@
-"""The database refuses exactly one write: each kind of write (an event of a table) that is seen while operations run, in turn.
+"""The database rejects exactly one write: one row for each kind of write (an event of a table) that operations cause.
 
-Nothing lists the tables: triggers note what a request, its operation and a bulk job write, and each of it is refused then, once
-the first write and once one in the middle. What the suite itself writes to have subjects to work on does not count.
+The tables are not listed: triggers record what a request, its operation and a bulk job write. Then each kind of write is
+rejected, first the first one, then one in the middle. The suite's own fixtures are not recorded.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.chaos.results import Result
 
 OURS = r"^(registrations|onboarding)_"
 OF_A_JOB = 1  # instances in each tenant
-# chaos.fixture is a setting of the transaction in which the suite makes subjects.
+# chaos.fixture is a setting of the transactions in which the suite creates its fixtures.
 NOTE = (
     "CREATE TABLE chaos_seen (of_table text, event text)",
     "CREATE FUNCTION chaos_note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -28,7 +28,7 @@ TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablen
 
 @dataclass(frozen=True, order=True)
 class Write:
-    """An event of a table, how often it was seen, and whether it takes a bulk job."""
+    """An event of a table, how often it was recorded, and whether only bulk jobs cause it."""
 
     table: str
     event: str
@@ -37,19 +37,19 @@ class Write:
 
     @property
     def numbers(self) -> list[int]:
-        """Which of these writes are refused, each in a row of its own."""
+        """Which of these writes are rejected, each in a row of its own."""
         return sorted({1, self.count // 2 + 1} if self.count > 3 else {1})
 
 
 def rows(environment: Environment) -> Iterator[Result]:
-    """A row for each write that is refused."""
-    for write in _seen(environment):
+    """A row for each rejected write."""
+    for write in _recorded(environment):
         for number in write.numbers:
-            yield refused(environment, write, number)
+            yield rejected(environment, write, number)
 
 
-def _seen(environment: Environment) -> list[Write]:
-    """What operations of each kind write, and what a bulk job writes beside that."""
+def _recorded(environment: Environment) -> list[Write]:
+    """What single operations write, and what a bulk job writes in addition."""
     for statement in NOTE:
         environment.query(statement)
     tables = [name for (name,) in environment.query(TABLES, [OURS])]
@@ -58,10 +58,10 @@ def _seen(environment: Environment) -> list[Write]:
             f"CREATE TRIGGER chaos_note AFTER INSERT OR UPDATE OR DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION chaos_note()"
         )
-    _one_by_one(environment)
+    _single_operations(environment)
     single = {(table, event): count for table, event, count in environment.query(SEEN)}
     environment.query("TRUNCATE chaos_seen")
-    _in_bulk(environment)
+    _bulk_job(environment)
     bulk = {(table, event): count for table, event, count in environment.query(SEEN)}
     for table in tables:
         environment.query(f"DROP TRIGGER chaos_note ON {table}")
@@ -69,8 +69,8 @@ def _seen(environment: Environment) -> list[Write]:
     return sorted(found) + sorted(Write(*key, count, bulk=True) for key, count in bulk.items() if key not in single)
 
 
-def refused(environment: Environment, write: Write, number: int) -> Result:
-    """A trigger refuses exactly one write; a sequence counts, because it is not rolled back."""
+def rejected(environment: Environment, write: Write, number: int) -> Result:
+    """Reject exactly one write by a trigger. A sequence counts the writes, because it is not rolled back."""
     environment.query("DROP SEQUENCE IF EXISTS chaos_writes")
     environment.query("CREATE SEQUENCE chaos_writes")
     environment.query(
@@ -81,23 +81,25 @@ def refused(environment: Environment, write: Write, number: int) -> Result:
     environment.query(
         f"CREATE TRIGGER chaos BEFORE {write.event} ON {write.table} FOR EACH ROW EXECUTE FUNCTION chaos_refuse()"
     )
-    name = f"the database refuses one write: {write.event} of {write.table.partition('_')[2]}, the {number}."
+    name = f"database rejects one write: {write.event} of {write.table.partition('_')[2]}, number {number}"
     try:
-        result = _in_bulk(environment, name) if write.bulk else check(environment, name, _one_by_one(environment))
+        result = (
+            _bulk_job(environment, name) if write.bulk else check(environment, name, _single_operations(environment))
+        )
     finally:
         environment.query(f"DROP TRIGGER chaos ON {write.table}")
     ((last, is_called),) = environment.query("SELECT last_value, is_called FROM chaos_writes")
     written = last if is_called else 0
-    result.did_not_happen([] if written >= number else [f"there were {written} such writes"])
+    result.did_not_happen([] if written >= number else [f"only {written} such writes"])
     return result
 
 
-def _one_by_one(environment: Environment) -> list[str]:
+def _single_operations(environment: Environment) -> list[str]:
     operations = [*environment.request("provision", 1), *environment.request("connect", 1)]
     environment.finish(operations, TIMEOUT_SECONDS)
     return operations
 
 
-def _in_bulk(environment: Environment, name: str = "") -> Result:
+def _bulk_job(environment: Environment, name: str = "") -> Result:
     job = environment.run_module("tests.chaos.request_operations", "bulk", str(OF_A_JOB)).strip()
     return bulk_load.checked_job(environment, name, job, OF_A_JOB)
