@@ -54,7 +54,7 @@ def made_registration(operation: Operation) -> AppRegistration:
 
 def sync_app_of(instance: UmpInstance) -> AppRegistration:
     """The instance's own sync app. Raises WrongStateError where the provider's tenant was changed meanwhile."""
-    found = instance.registrations.filter(tenant_id=instance.provider.tenant.tenant_id).first()
+    found = AppRegistration.objects.sync_app_of(instance)
     if found is None:
         raise WrongStateError(f"{instance.host} has no sync app in its tenant. Provision it first.")
     return found

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: what the product needs for its work, as figures and as JSON. Benchmarks, not tests: none fails."""
+"""`python -m tests.bench`: benchmarks of the product, printed and written as JSON. They are not tests: none fails."""
 
 import argparse
 import datetime
@@ -10,28 +10,28 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench import measures
+from tests.bench import benchmarks
 
-MEASURES = {
-    "one-tenant": measures.a_bulk_job_in_one_tenant,
-    "two-tenants": measures.a_bulk_job_in_two_tenants,
-    "calls": measures.calls_of_one_registration,
-    "engine": measures.the_engine_beside_a_bare_task,
+BENCHMARKS = {
+    "one-tenant": benchmarks.bulk_job_in_one_tenant,
+    "two-tenants": benchmarks.bulk_job_in_two_tenants,
+    "calls": benchmarks.calls_of_one_registration,
+    "engine": benchmarks.engine_overhead,
 }
 
 
 def main() -> int:
-    """Take the chosen measures, print each as it is known, and write all as JSON."""
+    """Run the chosen benchmarks, print each result as soon as it is known, and write all of them as JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*MEASURES, []], help="default: all")
-    parser.add_argument("--count", type=int, default=1000, help="instances, and empty operations")
-    parser.add_argument("--processes", type=int, default=40, help="processes of the worker that provisions")
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="default: all")
+    parser.add_argument("--count", type=int, default=1000, help="instances in each tenant, and empty operations")
+    parser.add_argument("--processes", type=int, default=40, help="processes of the worker")
     parser.add_argument("--write", type=Path, default=Path("var/bench.json"))
     arguments = parser.parse_args()
     found: dict[str, Any] = {"machine": machine(), "measured_at": datetime.datetime.now(datetime.UTC).isoformat()}
-    for name in arguments.names or list(MEASURES):
+    for name in arguments.names or list(BENCHMARKS):
         before, began = os.getloadavg()[0], time.monotonic()
-        figures = MEASURES[name](arguments.count, arguments.processes)
+        figures = BENCHMARKS[name](arguments.count, arguments.processes)
         found[name] = {**figures, "load_before": before, "load_after": os.getloadavg()[0]}
         sys.stdout.write(f"\n{name}, {time.monotonic() - began:.0f} s\n{json.dumps(found[name], indent=2)}\n")
         sys.stdout.flush()
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """Describe the machine that measures."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
     )

@@ -1,4 +1,4 @@
-"""Bulk jobs in every state that their pages show: at work in two tenants, ended, and cancelled while one was at work."""
+"""Bulk jobs in every state that their pages show: running in two tenants, ended, and cancelled during an operation."""
 
 from datetime import timedelta
 
@@ -14,13 +14,15 @@ SIX_MINUTES = timedelta(minutes=6)
 
 
 def add(actor: audit.Actor) -> dict[str, BulkJob]:
-    """The jobs by their state, and in `at-work` one operation that waits its turn."""
-    at_work = bulk_jobs.request([*_instances("finebak.localhost", "office"), *_long_ones()], actor=actor)
-    running, paused = at_work.parts.order_by("tenant__name")
+    """Create the jobs and return them by state. Operations of the running one wait for Microsoft's quota."""
+    running_job = bulk_jobs.request(
+        [*_instances("finebak.localhost", "office"), *_instances_with_long_names()], actor=actor
+    )
+    running, paused = running_job.parts.order_by("tenant__name")
     bulk_jobs.start_next([running, paused])
     _end(running, 3, "succeeded")
     _end(running, 1, "failed", "The UMP refused the values: the redirect URI is not a valid URL.")
-    _wait(running)
+    _let_wait(running)
     _end(paused, 2, "succeeded")
     bulk_jobs.pause(paused, actor=actor)
     ended = bulk_jobs.request(_instances("finebak.localhost", "shop"), actor=actor)
@@ -32,26 +34,28 @@ def add(actor: audit.Actor) -> dict[str, BulkJob]:
     (part,) = cancelled.parts.all()
     bulk_jobs.start_next([part])
     _end(part, 2, "succeeded")
-    _end(part, 1, "failed", "Microsoft refused to make the application: the tenant's quota of 250 objects is used up.")
-    _stop_at_the_second_step(part)
-    _work_on_one(part)
+    _end(
+        part, 1, "failed", "Microsoft refused to create the application: the tenant's quota of 250 objects is used up."
+    )
+    _wait_at_the_second_step(part)
+    _run_one(part)
     bulk_jobs.cancel(part, actor=actor)
     BulkJob.objects.update(created_at=timezone.now() - SIX_MINUTES)
-    return {"at-work": at_work, "ended": ended, "cancelled": cancelled}
+    return {"running": running_job, "ended": ended, "cancelled": cancelled}
 
 
-def in_line(job: BulkJob) -> Operation:
-    """An operation of the job that waits its turn."""
+def waiting_operation(job: BulkJob) -> Operation:
+    """An operation of the job that waits for Microsoft's quota."""
     return Operation.objects.filter(bulk_item__part__job=job, status=Operation.Status.WAITING, waits_for="")[0]
 
 
-def cancelled(job: BulkJob) -> Operation:
-    """An operation of the job that waited for a person when it was cancelled."""
+def cancelled_operation(job: BulkJob) -> Operation:
+    """An operation of the job that waited for staff when the job was cancelled."""
     return Operation.objects.filter(bulk_item__part__job=job, status=Operation.Status.CANCELLED)[0]
 
 
-def at_work(job: BulkJob) -> Operation:
-    """An operation of the job that a worker has, after it waited for a person."""
+def running_operation(job: BulkJob) -> Operation:
+    """An operation of the job that a worker runs, after it waited for staff."""
     return Operation.objects.get(bulk_item__part__job=job, status=Operation.Status.RUNNING)
 
 
@@ -65,7 +69,7 @@ def _instances(domain: str, word: str) -> list[UmpInstance]:
     ]
 
 
-def _long_ones() -> list[UmpInstance]:
+def _instances_with_long_names() -> list[UmpInstance]:
     tenant = EntraTenant.objects.get(name=LONG_PROVIDER)
     return _instances(tenant.service_providers.get().domain, "filiale")
 
@@ -78,27 +82,27 @@ def _end(part: BulkPart, count: int, status: str, message: str = "") -> None:
     )
 
 
-def _wait(part: BulkPart) -> None:
-    """What is left waits: one for a person, the others for their turn. Not due while the pages are looked at."""
+def _let_wait(part: BulkPart) -> None:
+    """Let the rest wait: one for staff, the others for Microsoft's quota, and none due while the pages are tested."""
     live = list(part.items.live().values_list("operation", flat=True))
     waiting = Operation.objects.filter(pk__in=live)
     waiting.update(
         status="waiting",
         error_code="quota_spent",
         next_attempt_at=timezone.now() + timedelta(hours=1),
-        message="Waiting for Microsoft's quota: it is used up for this tenant at the moment.",
+        message="Waiting for Microsoft's quota of this tenant, which is used up for now.",
     )
     waiting.filter(pk=live[0]).update(
         waits_for="staff",
         error_code="adoption_needed",
         next_attempt_at=None,
-        message="An application with this unique name is there already, and SyncPortal did not make it.",
+        message="An application with this unique name already exists, and SyncPortal did not create it.",
     )
 
 
-def _stop_at_the_second_step(part: BulkPart) -> None:
-    """What is left waits for a person, as the engine writes it."""
-    note = "An application with this unique name is there already, and SyncPortal did not make it."
+def _wait_at_the_second_step(part: BulkPart) -> None:
+    """Let the rest wait for staff, with the values that the engine writes."""
+    note = "An application with this unique name already exists, and SyncPortal did not create it."
     now = timezone.now()
     for operation in Operation.objects.filter(bulk_item__part=part, status=Operation.Status.QUEUED):
         factories.change(operation.steps[0], status="done", started_at=now, ended_at=now, attempts=1)
@@ -108,8 +112,8 @@ def _stop_at_the_second_step(part: BulkPart) -> None:
         operation.save()
 
 
-def _work_on_one(part: BulkPart) -> None:
-    """A worker has one of those that waited: the row still has the words of the wait."""
+def _run_one(part: BulkPart) -> None:
+    """Let a worker run one of those that waited; its row keeps the message of the wait."""
     operation = part.items.live()[0].operation
     assert operation
     factories.change(operation.steps[1], status="running", note="", started_at=timezone.now())

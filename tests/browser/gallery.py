@@ -1,6 +1,6 @@
-"""Every page that people see, each in each of its states. A new page is one more line here.
+"""Every page in every state. A new page is one more line here.
 
-The same list is looked at by the tests, by axe and by the camera (`make screenshots`).
+The tests and `make screenshots` use this list.
 """
 
 import re
@@ -22,32 +22,32 @@ Open = Callable[[Stage, Page], Any]
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A page in one of its states: how a browser without cookies comes to it."""
+class PageState:
+    """A page in one of its states, and how a browser without cookies opens it."""
 
     name: str
     open: Open
 
 
-# --- Ways to a customer's page ----------------------------------------------------------------------------------------
+# --- How to open a customer's page ------------------------------------------------------------------------------------
 def at(path: str, state: str = "") -> Open:
-    """A path on the instance's host, as the administrator whose invitation is in this state."""
+    """A path on the instance's host, signed in as the administrator whose invitation is in this state."""
 
     def open_page(stage: Stage, page: Page) -> None:
         if state:
-            stage.lend_customer(page.context, state)
+            stage.sign_in_customer(page.context, state)
         page.goto(f"{stage.portal}/authenticate{path}")
 
     return open_page
 
 
 def link(state: str, below: str = "") -> Open:
-    """The link of the invitation in this state, as it stands in the mail, or a page below it."""
+    """The link in the mail of the invitation in this state, or a page below it."""
     return lambda stage, page: page.goto(stage.link(state) + below)
 
 
 def then(before: Open, *, press: str, **fill: str) -> Open:
-    """A page that follows another one: fields are filled by the beginning of their labels, then a button is pressed."""
+    """The page after another one: fill fields, found by the start of their labels, and press a button."""
 
     def open_page(stage: Stage, page: Page) -> None:
         before(stage, page)
@@ -60,7 +60,7 @@ def then(before: Open, *, press: str, **fill: str) -> Open:
 
 
 def mail(stage: Stage, page: Page) -> None:
-    """The invitation's mail as a mail program shows it."""
+    """The invitation's mail, as a mail program shows it."""
     invitation = stage.invitations["sent"]
     (html, _), *_ = emails.invitation_mail(invitation, stage.link("sent")).alternatives
     page.goto("about:blank")
@@ -69,50 +69,50 @@ def mail(stage: Stage, page: Page) -> None:
 
 REGISTRATION = at("/registration", "signed-in")
 CUSTOMER = [
-    Scene("portal", at("")),
-    Scene("landing", link("sent")),
-    Scene("landing-of-begun", link("running")),
-    Scene("forward", link("sent", "/forward")),
-    Scene("choose", then(link("sent"), press="Start")),
-    Scene("sign-in", then(then(link("sent"), press="Start"), press="Continue")),
-    Scene("existing", link("sent", "/existing")),
-    Scene(
+    PageState("portal", at("")),
+    PageState("landing", link("sent")),
+    PageState("landing-of-begun", link("running")),
+    PageState("forward", link("sent", "/forward")),
+    PageState("choose", then(link("sent"), press="Start")),
+    PageState("sign-in", then(then(link("sent"), press="Start"), press="Continue")),
+    PageState("existing", link("sent", "/existing")),
+    PageState(
         "existing-refused",
         then(link("sent", "/existing"), press="Try the values", Tenant="x", Application="x", Client="x"),
     ),
-    Scene("existing-tried", at("/progress", "existing-tried")),
-    Scene("existing-missing", at("/progress", "existing-missing")),
-    Scene("existing-failed", at("/progress", "existing-failed")),
-    Scene("token-allow", at("/allow", "token-signed-in")),
-    Scene("token-done", at("/done", "token-connected")),
-    Scene("existing-done", at("/done", "existing-connected")),
-    Scene("registration", REGISTRATION),
-    Scene("registration-wrong-name", then(REGISTRATION, press="Continue", Name_of_the_registration="a b")),
-    Scene("allow-the-set-up", then(REGISTRATION, press="Continue")),
-    Scene("progress-running", at("/progress", "running")),
-    Scene("progress-waiting", at("/progress", "waiting")),
-    Scene("progress-sign-in-again", at("/progress", "sign-in-again")),
-    Scene("progress-failed", at("/progress", "failed")),
-    Scene("progress-provider", at("/progress", "provider")),
-    Scene("progress-own-part-done", at("/progress", "own-part-done")),
-    Scene("done", at("/done", "connected")),
-    Scene("done-with-rest", at("/done", "connected-with-rest")),
-    Scene("link-used", link("connected")),
-    Scene("link-revoked", link("revoked")),
-    Scene("link-expired", link("expired")),
-    Scene("mail", mail),
-    *(Scene(f"refusal-{key}", at(f"/refusal/{key}")) for key in REFUSALS),
-    *(Scene(f"refusal-microsoft-{code}", at(f"/refusal/microsoft_error/{code}")) for code in ("53003", "500021")),
+    PageState("existing-tried", at("/progress", "existing-tried")),
+    PageState("existing-missing", at("/progress", "existing-missing")),
+    PageState("existing-failed", at("/progress", "existing-failed")),
+    PageState("token-allow", at("/allow", "token-signed-in")),
+    PageState("token-done", at("/done", "token-connected")),
+    PageState("existing-done", at("/done", "existing-connected")),
+    PageState("registration", REGISTRATION),
+    PageState("registration-wrong-name", then(REGISTRATION, press="Continue", Name_of_the_registration="a b")),
+    PageState("allow-the-set-up", then(REGISTRATION, press="Continue")),
+    PageState("progress-running", at("/progress", "running")),
+    PageState("progress-waiting", at("/progress", "waiting")),
+    PageState("progress-sign-in-again", at("/progress", "sign-in-again")),
+    PageState("progress-failed", at("/progress", "failed")),
+    PageState("progress-provider", at("/progress", "provider")),
+    PageState("progress-own-part-done", at("/progress", "own-part-done")),
+    PageState("done", at("/done", "connected")),
+    PageState("done-with-rest", at("/done", "connected-with-rest")),
+    PageState("link-used", link("connected")),
+    PageState("link-revoked", link("revoked")),
+    PageState("link-expired", link("expired")),
+    PageState("mail", mail),
+    *(PageState(f"refusal-{key}", at(f"/refusal/{key}")) for key in REFUSALS),
+    *(PageState(f"refusal-microsoft-{code}", at(f"/refusal/microsoft_error/{code}")) for code in ("53003", "500021")),
 ]
 
 
-# --- Ways to a page of the staff --------------------------------------------------------------------------------------
+# --- How to open a page of the staff ----------------------------------------------------------------------------------
 def staff(address: str, *args: str | Callable[[Stage], Any], query: str = "", name: str = "olga") -> Open:
-    """A page of the admin by its name; an argument may be asked from the stage when the page is opened."""
+    """A page of the admin by its URL name; arguments may be functions of the stage."""
 
     def open_page(stage: Stage, page: Page) -> None:
         if name:
-            stage.lend_staff(page.context, name)
+            stage.sign_in_staff(page.context, name)
         found = [arg(stage) if callable(arg) else arg for arg in args]
         page.goto(f"{stage.admin}{reverse(f'admin:{address}', args=found)}{query}")
 
@@ -120,7 +120,7 @@ def staff(address: str, *args: str | Callable[[Stage], Any], query: str = "", na
 
 
 def first(model: Any) -> Callable[[Stage], Any]:
-    """The id of some row."""
+    """The id of any row."""
     return lambda stage: model.objects.values_list("pk", flat=True).first()
 
 
@@ -153,60 +153,60 @@ INSTANCE, TENANT = "registrations_umpinstance", "registrations_entratenant"
 PROVIDER, OPERATION = "registrations_serviceprovider", "registrations_operation"
 INVITATION, BULK = "onboarding_invitation", "registrations_bulkjob"
 STAFF = [
-    Scene("staff-sign-in", staff("login", name="")),
-    Scene(
+    PageState("staff-sign-in", staff("login", name="")),
+    PageState(
         "staff-sign-in-refused",
         then(staff("login", name=""), press="Log in", Username="olga", Password="a wrong one"),
     ),
-    Scene("start", staff("index")),
-    Scene("instances", staff(f"{INSTANCE}_changelist")),
-    Scene("instances-none", staff(f"{INSTANCE}_changelist", query="?q=nothing-has-this-name")),
-    Scene("instance", staff(f"{INSTANCE}_change", instance())),
-    Scene("instance-failed", staff(f"{INSTANCE}_change", instance("failed"))),
-    Scene("instance-as-auditor", staff(f"{INSTANCE}_change", instance(), name="arthur")),
-    Scene("instance-add", staff(f"{INSTANCE}_add")),
-    Scene("instance-add-refused", then(staff(f"{INSTANCE}_add"), press="Save")),
-    Scene("provision", staff(f"{INSTANCE}_provision", instance("draft"))),
-    Scene("instance-change-address", staff(f"{INSTANCE}_change_address", instance())),
-    Scene("providers", staff(f"{PROVIDER}_changelist")),
-    Scene("provider", staff(f"{PROVIDER}_change", first(ServiceProvider))),
-    Scene("tenants", staff(f"{TENANT}_changelist")),
-    Scene("tenant", staff(f"{TENANT}_change", first(EntraTenant))),
-    Scene("tenant-check", staff(f"{TENANT}_check_credential", first(EntraTenant))),
-    Scene("invitations", staff(f"{INVITATION}_changelist")),
-    Scene("invitation", staff(f"{INVITATION}_change", invitation("sent"))),
-    Scene("invitation-refused", staff(f"{INVITATION}_change", invitation("refused"))),
-    Scene("invitation-failed", staff(f"{INVITATION}_change", invitation("failed"))),
-    Scene("invitation-add", staff(f"{INVITATION}_add")),
-    Scene("invitation-send", staff(f"{INVITATION}_send", invitation("draft"))),
-    Scene("invitation-revoke", staff(f"{INVITATION}_revoke", invitation("draft"))),
-    Scene("invitation-link", then(staff(f"{INVITATION}_copy_link", invitation("draft")), press="Show link")),
-    Scene("services", staff("onboarding_service_changelist")),
-    Scene("service", staff("onboarding_service_change", first(Service))),
-    Scene("customers", staff("onboarding_customer_changelist")),
-    Scene("customer", staff("onboarding_customer_change", first(Customer))),
-    Scene("operations", staff(f"{OPERATION}_changelist")),
-    Scene("operation", staff(f"{OPERATION}_change", operation("provisioned"))),
-    Scene("operation-failed", staff(f"{OPERATION}_change", operation("instance-failed"))),
-    Scene("operation-waiting", staff(f"{OPERATION}_change", operation("instance-provisioning"))),
-    Scene("operation-resume", staff(f"{OPERATION}_resume", operation("instance-failed"))),
-    Scene("operation-hand-over", staff(f"{OPERATION}_hand_over", operation("hand-over"))),
-    Scene("operation-reveal", staff(f"{OPERATION}_reveal", operation("hand-over"))),
-    Scene("operation-running", staff(f"{OPERATION}_change", operation("at-work"))),
-    Scene("operation-cancelled", staff(f"{OPERATION}_change", operation("cancelled"))),
-    Scene("operation-in-line", staff(f"{OPERATION}_change", operation("in-line"))),
-    Scene("bulk-jobs", staff(f"{BULK}_changelist")),
-    Scene("bulk-job", staff(f"{BULK}_change", job("at-work"))),
-    Scene("bulk-job-ended", staff(f"{BULK}_change", job("ended"))),
-    Scene("bulk-job-cancelled", staff(f"{BULK}_change", job("cancelled"))),
-    Scene("bulk-job-as-auditor", staff(f"{BULK}_change", job("at-work"), name="arthur")),
-    Scene("bulk-job-cancel", staff(f"{BULK}_act", part("at-work"), "cancel")),
-    Scene("bulk-job-try-again", staff(f"{BULK}_act", part("at-work"), "try-again")),
-    Scene("history", staff("registrations_auditevent_changelist")),
-    Scene("history-entry", staff("registrations_auditevent_change", first(AuditEvent))),
-    Scene("own-password", staff("password_change")),
-    Scene("people", staff("auth_user_changelist", name="root")),
-    Scene("person", staff("auth_user_change", first(User), name="root")),
-    Scene("person-add", staff("auth_user_add", name="root")),
-    Scene("group", staff("auth_group_change", first(Group), name="root")),
+    PageState("start", staff("index")),
+    PageState("instances", staff(f"{INSTANCE}_changelist")),
+    PageState("instances-none", staff(f"{INSTANCE}_changelist", query="?q=nothing-has-this-name")),
+    PageState("instance", staff(f"{INSTANCE}_change", instance())),
+    PageState("instance-failed", staff(f"{INSTANCE}_change", instance("failed"))),
+    PageState("instance-as-auditor", staff(f"{INSTANCE}_change", instance(), name="arthur")),
+    PageState("instance-add", staff(f"{INSTANCE}_add")),
+    PageState("instance-add-refused", then(staff(f"{INSTANCE}_add"), press="Save")),
+    PageState("provision", staff(f"{INSTANCE}_provision", instance("draft"))),
+    PageState("instance-change-address", staff(f"{INSTANCE}_change_address", instance())),
+    PageState("providers", staff(f"{PROVIDER}_changelist")),
+    PageState("provider", staff(f"{PROVIDER}_change", first(ServiceProvider))),
+    PageState("tenants", staff(f"{TENANT}_changelist")),
+    PageState("tenant", staff(f"{TENANT}_change", first(EntraTenant))),
+    PageState("tenant-check", staff(f"{TENANT}_check_credential", first(EntraTenant))),
+    PageState("invitations", staff(f"{INVITATION}_changelist")),
+    PageState("invitation", staff(f"{INVITATION}_change", invitation("sent"))),
+    PageState("invitation-refused", staff(f"{INVITATION}_change", invitation("refused"))),
+    PageState("invitation-failed", staff(f"{INVITATION}_change", invitation("failed"))),
+    PageState("invitation-add", staff(f"{INVITATION}_add")),
+    PageState("invitation-send", staff(f"{INVITATION}_send", invitation("draft"))),
+    PageState("invitation-revoke", staff(f"{INVITATION}_revoke", invitation("draft"))),
+    PageState("invitation-link", then(staff(f"{INVITATION}_copy_link", invitation("draft")), press="Show link")),
+    PageState("services", staff("onboarding_service_changelist")),
+    PageState("service", staff("onboarding_service_change", first(Service))),
+    PageState("customers", staff("onboarding_customer_changelist")),
+    PageState("customer", staff("onboarding_customer_change", first(Customer))),
+    PageState("operations", staff(f"{OPERATION}_changelist")),
+    PageState("operation", staff(f"{OPERATION}_change", operation("provisioned"))),
+    PageState("operation-failed", staff(f"{OPERATION}_change", operation("instance-failed"))),
+    PageState("operation-waiting", staff(f"{OPERATION}_change", operation("instance-provisioning"))),
+    PageState("operation-resume", staff(f"{OPERATION}_resume", operation("instance-failed"))),
+    PageState("operation-hand-over", staff(f"{OPERATION}_hand_over", operation("hand-over"))),
+    PageState("operation-reveal", staff(f"{OPERATION}_reveal", operation("hand-over"))),
+    PageState("operation-running", staff(f"{OPERATION}_change", operation("bulk-running"))),
+    PageState("operation-cancelled", staff(f"{OPERATION}_change", operation("bulk-cancelled"))),
+    PageState("operation-waiting-for-quota", staff(f"{OPERATION}_change", operation("bulk-waiting"))),
+    PageState("bulk-jobs", staff(f"{BULK}_changelist")),
+    PageState("bulk-job", staff(f"{BULK}_change", job("running"))),
+    PageState("bulk-job-ended", staff(f"{BULK}_change", job("ended"))),
+    PageState("bulk-job-cancelled", staff(f"{BULK}_change", job("cancelled"))),
+    PageState("bulk-job-as-auditor", staff(f"{BULK}_change", job("running"), name="arthur")),
+    PageState("bulk-job-cancel", staff(f"{BULK}_act", part("running"), "cancel")),
+    PageState("bulk-job-retry", staff(f"{BULK}_act", part("running"), "try-again")),
+    PageState("history", staff("registrations_auditevent_changelist")),
+    PageState("history-entry", staff("registrations_auditevent_change", first(AuditEvent))),
+    PageState("own-password", staff("password_change")),
+    PageState("people", staff("auth_user_changelist", name="root")),
+    PageState("person", staff("auth_user_change", first(User), name="root")),
+    PageState("person-add", staff("auth_user_add", name="root")),
+    PageState("group", staff("auth_group_change", first(Group), name="root")),
 ]

@@ -1,4 +1,4 @@
-"""The people of the story, each with a browser of their own, and the camera."""
+"""The people of the main job, each with a browser of their own, and screenshots."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -14,34 +14,34 @@ SCREENSHOTS = PROJECT / "screenshots"
 DESK, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-PATIENCE_MS = 15_000
-WORK_MS = 60_000
+TIMEOUT_MS = 15_000
+OPERATION_TIMEOUT_MS = 60_000
 
 
 class Person:
-    """Somebody with a browser of their own; an error in its console fails the test that asks."""
+    """A person with a browser of their own. `errors` collects what its console reports."""
 
     def __init__(self, browser: Browser, stack: Stack, viewport: ViewportSize) -> None:
         self.stack, self.viewport = stack, viewport
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self.context = browser.new_context(viewport=viewport, reduced_motion="reduce")
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE_MS)
-        self.page.on("console", self._listen)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.set_default_timeout(TIMEOUT_MS)
+        self.page.on("console", self._collect_error)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
-    def _listen(self, message: ConsoleMessage) -> None:
-        # A refusal is a page with a 4xx status, by design; Chromium reports it like a missing picture.
+    def _collect_error(self, message: ConsoleMessage) -> None:
+        # Refusals have a 4xx status by design, which Chromium reports as an error.
         refusal = "status of 4" in message.text and message.location["url"] == self.page.url
         if message.type == "error" and not refusal:
-            self.complaints.append(f"{message.text} ({self.page.url})")
+            self.errors.append(f"{message.text} ({self.page.url})")
 
-    def go_home(self) -> None:
+    def close(self) -> None:
         """Close the browser."""
         self.context.close()
 
-    def take_picture(self, name: str) -> None:
-        """Pictures of the page, wide and narrow, light and dark."""
+    def take_screenshot(self, name: str) -> None:
+        """Take screenshots of the page, wide and narrow, light and dark."""
         SCREENSHOTS.mkdir(exist_ok=True)
         for scheme in SCHEMES:
             self.change_scheme(scheme)
@@ -49,34 +49,34 @@ class Person:
                 self.page.set_viewport_size(size)
                 path = SCREENSHOTS / f"{name}-{size['width']}-{scheme}.png"
                 self.page.screenshot(path=path, full_page=True, animations="disabled")
-                self._fits(size["width"], name)
+                self._assert_no_sideways_scrolling(size["width"], name)
         self.page.set_viewport_size(self.viewport)
         self.change_scheme("light")
 
     def change_scheme(self, scheme: Scheme) -> None:
-        """Turn the system's light on or off."""
+        """Switch the system's color scheme."""
         self.page.emulate_media(color_scheme=scheme)
 
-    def _fits(self, width: int, name: str) -> None:
+    def _assert_no_sideways_scrolling(self, width: int, name: str) -> None:
         needed = self.page.evaluate("document.documentElement.scrollWidth")
         assert needed <= width, f"{name} is {needed} pixels wide and has to be scrolled sideways at {width}"
 
     def check_accessibility(self) -> None:
-        """No violation of WCAG 2.2 A and AA that axe can find."""
+        """Assert that axe finds no violation of WCAG 2.2 A and AA."""
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
         results = Axe().run(self.page, options={"runOnly": {"type": "tag", "values": tags}})
         assert results.violations_count == 0, results.generate_report()
 
 
 class StaffMember(Person):
-    """Olga or Arthur, at a desk."""
+    """Olga or Arthur, with a wide window."""
 
     def __init__(self, browser: Browser, stack: Stack, name: str) -> None:
         super().__init__(browser, stack, DESK)
         self.name, self.password = name, STAFF[name][2]
 
     def sign_in(self) -> None:
-        """Sign in to the admin and see the start page."""
+        """Sign in to the admin and wait for the start page."""
         self.page.goto(self.stack.layout.admin_url)
         self.page.get_by_label("Username").fill(self.name)
         self.page.get_by_label("Password").fill(self.password)
@@ -84,12 +84,12 @@ class StaffMember(Person):
         expect(self.page.get_by_role("heading", name="Start")).to_be_visible()
 
     def change_scheme(self, scheme: Scheme) -> None:
-        """The admin looks at the system's scheme when a page is loaded."""
+        """Reload too: the admin reads the system's scheme when a page loads."""
         super().change_scheme(scheme)
         self.page.reload()
 
     def open(self, menu: str, row: str = "") -> None:
-        """Open a list by its name in the menu, and one of its rows; the page is there when it returns."""
+        """Open a list by its name in the menu, and optionally one of its rows. Returns once the page has loaded."""
         with self.page.expect_navigation():
             self.page.get_by_role("navigation").get_by_role("link", name=menu).click()
         if row:
@@ -97,7 +97,7 @@ class StaffMember(Person):
                 self.page.get_by_role("row", name=row).get_by_role("rowheader").get_by_role("link").click()
 
     def add(self, menu: str, fill: Callable[[Page], Any]) -> None:
-        """Add a row to a list: fill the form and save it."""
+        """Add an object: fill the form and save it."""
         self.open(menu)
         self.page.locator("a.addlink, a[href$='/add/']").first.click()
         fill(self.page)
@@ -106,7 +106,7 @@ class StaffMember(Person):
 
 
 class Customer(Person):
-    """Carla, on a telephone."""
+    """Carla, with a phone."""
 
     def __init__(self, browser: Browser, stack: Stack) -> None:
         super().__init__(browser, stack, PHONE)
@@ -119,7 +119,7 @@ class Customer(Person):
         self.page.get_by_role("listitem").get_by_role("link", name="/authenticate/").click()
 
     def sign_in_with_microsoft(self, *, consent: bool = True) -> None:
-        """Pick the account at the sandbox's page and answer the question for consent."""
+        """Choose the account on the sandbox's page, then accept or cancel the consent."""
         self.page.get_by_role("link", name="Sign in with Microsoft").click()
         self.page.get_by_role("button", name=self.account).click()
         self.page.get_by_role("button", name="Accept" if consent else "Cancel").click()

@@ -1,6 +1,6 @@
-"""SyncPortal in this process, with rows in every state that a page can show, and a server for real browsers.
+"""SyncPortal served from this process for real browsers, on its own database.
 
-Pages are staged by services and rows, not by clicking: `test_main_job.py` does that against the real processes.
+`states` prepares the rows by services and updates, not by clicking: `test_main_job.py` clicks, with the real processes.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from registrations.models import BulkJob, Operation, ServiceProvider, UmpInstanc
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
 
-# Real names of real length, so that a page is not judged by "Contoso" alone.
+# Names of realistic length: "Contoso" is too short to test a layout.
 LONG_PROVIDER = "Telekommunikationsgesellschaft Österreichischer Elektrizitätswerke"
 LONG_CUSTOMER = "Landeskrankenanstalten-Betriebsgesellschaft Oberösterreich Gemeinnützige GmbH & Co. KG"
 LONG_EMAIL = "informationstechnologie.systemadministration@landeskrankenanstalten-oberoesterreich.example"
@@ -31,7 +31,7 @@ LONG_EMAIL = "informationstechnologie.systemadministration@landeskrankenanstalte
 
 @dataclass
 class Stage:
-    """Where things are: the server's port, each invitation by the state it is in, and its browser's cookies."""
+    """The server's port, and the rows by state: invitations with their browsers, operations and bulk jobs."""
 
     sandbox: Sandbox
     port: int
@@ -42,7 +42,7 @@ class Stage:
 
     @property
     def instance(self) -> UmpInstance:
-        """umptoken.finebak.localhost, provisioned."""
+        """The provisioned instance, umptoken.finebak.localhost."""
         return UmpInstance.objects.select_related("provider").get(app_name="umptoken")
 
     @property
@@ -59,19 +59,19 @@ class Stage:
         """The link of the invitation in this state."""
         return invitations.link_of(self.invitations[state])
 
-    def lend_customer(self, context: BrowserContext, state: str) -> None:
-        """Give a browser the cookies of the administrator who brought the invitation into this state."""
-        _lend(context, self.browsers[state].client, self.instance.host)
+    def sign_in_customer(self, context: BrowserContext, state: str) -> None:
+        """Sign a browser in as the administrator whose invitation is in this state."""
+        _set_cookies(context, self.browsers[state].client, self.instance.host)
 
-    def lend_staff(self, context: BrowserContext, name: str) -> None:
+    def sign_in_staff(self, context: BrowserContext, name: str) -> None:
         """Sign a browser in as a member of staff."""
         client = Client(headers={"host": "localhost"})
         client.force_login(User.objects.get(username=name))
-        _lend(context, client, "localhost")
+        _set_cookies(context, client, "localhost")
 
     @contextlib.contextmanager
     def long_names(self) -> Iterator[None]:
-        """Everybody is called something long for a while."""
+        """Give every provider, customer and administrator a long name for the length of the block."""
         names: list[tuple[Any, dict[str, str]]] = [
             (ServiceProvider.objects.filter(pk=self.instance.provider_id), {"name": LONG_PROVIDER}),
             (Customer.objects.filter(name="Contoso"), {"name": LONG_CUSTOMER}),
@@ -91,7 +91,7 @@ class Stage:
 
 @contextlib.contextmanager
 def own_database(path: Path) -> Iterator[None]:
-    """Another SQLite database for every thread of this process: what is staged here no other test meets."""
+    """Use another SQLite database in every thread of this process, so that other tests do not see these rows."""
     ours = connections["default"]
     kept = ours.settings_dict["NAME"]
     connections.settings["default"]["NAME"] = str(path)
@@ -109,7 +109,7 @@ def own_database(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def served(sandbox: Sandbox) -> Iterator[Stage]:
-    """A stage without rows: served, and the settings of this process say where everything is."""
+    """Serve SyncPortal, without rows, with settings that point at the sandbox."""
     server = LiveServer("127.0.0.1")
     port = int(server.url.rpartition(":")[2])
     with override_settings(
@@ -127,8 +127,8 @@ def served(sandbox: Sandbox) -> Iterator[Stage]:
             server.stop()
 
 
-def _lend(context: BrowserContext, client: Client, host: str) -> None:
-    # Chromium's protocol takes a secure cookie for https alone; the browser then shows it to http://*.localhost too.
+def _set_cookies(context: BrowserContext, client: Client, host: str) -> None:
+    # Chromium's protocol sets secure cookies for https only; the browser then sends them to http://*.localhost too.
     cookies = {name: morsel.value for name, morsel in client.cookies.items()}
     context.add_cookies(
         [{"name": name, "value": value, "url": f"https://{host}/", "secure": True} for name, value in cookies.items()]

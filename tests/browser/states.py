@@ -1,4 +1,4 @@
-"""Rows in every state that a page can show: a customer for each state, and a neighbour with long names."""
+"""Rows in every state that a page can show: a customer for each state, and another provider with long names."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -23,28 +23,28 @@ from tests.onboarding import test_using_existing as existing
 from tests.onboarding.browser import Browser
 
 CARLA, TILDA = "carla@contoso.example", delegating.TILDA
-REPLICATION = "Microsoft is still copying this to its data centres; usually under a minute."
+REPLICATION = "Microsoft is still replicating this to its data centres. That usually takes less than a minute."
 
 
 def fill(stage: Stage) -> None:
-    """Everything that a page can show."""
+    """Create every state that a page can show."""
     olga = _staff("olga", "Olga", "Operator", "operators")
     _staff("arthur", "Arthur", "Auditor", "auditors")
     User.objects.create_superuser("root", password=factories.PASSWORD)
     actor = audit.Actor.staff(olga, "192.0.2.7")
     instance = factories.make_instance(stage.sandbox)
     stage.operations["provisioned"] = provisioning.request(instance, actor=actor, user=olga)
-    _work()
+    _run_due_operations()
     assert stage.instance.status == UmpInstance.Status.ACTIVE, Operation.objects.get().message
     by_hand = factories.make_instance(stage.sandbox, app_name="umptoken2", delivery=UmpInstance.Delivery.HANDOVER)
     stage.operations["hand-over"] = provisioning.request(by_hand, actor=actor, user=olga)
-    _work()
+    _run_due_operations()
     _add_customers(stage, actor)
-    _add_neighbours(stage, actor)
+    _add_other_provider(stage, actor)
     stage.jobs.update(bulk_states.add(actor))
-    stage.operations["in-line"] = bulk_states.in_line(stage.jobs["at-work"])
-    stage.operations["cancelled"] = bulk_states.cancelled(stage.jobs["cancelled"])
-    stage.operations["at-work"] = bulk_states.at_work(stage.jobs["cancelled"])
+    stage.operations["bulk-waiting"] = bulk_states.waiting_operation(stage.jobs["running"])
+    stage.operations["bulk-cancelled"] = bulk_states.cancelled_operation(stage.jobs["cancelled"])
+    stage.operations["bulk-running"] = bulk_states.running_operation(stage.jobs["cancelled"])
 
 
 def _staff(username: str, first: str, last: str, group: str) -> User:
@@ -55,8 +55,8 @@ def _staff(username: str, first: str, last: str, group: str) -> User:
     return user
 
 
-def _work() -> None:
-    """Do what workers do, without the waiting."""
+def _run_due_operations() -> None:
+    """Run due operations as workers do, without waiting."""
     for _ in range(50):
         Operation.objects.live().filter(waits_for="").update(next_attempt_at=timezone.now())
         due = queue.due()
@@ -90,31 +90,31 @@ def _connected(stage: Stage, state: str) -> None:
     browser = stage.browsers[state]
     answer = browser.authorise(browser.open("/authenticate/registration"), name="Contoso-sync")
     assert answer.status_code == 303, answer.content.decode()
-    _work()
+    _run_due_operations()
     operation = Operation.objects.get(kind=connecting.KIND)
     assert operation.status == Operation.Status.SUCCEEDED, operation.message
 
 
 def _connected_with_rest(stage: Stage, state: str) -> None:
-    """Connected, but what was lent could not be given back: the row says so, as the step would have written it."""
+    """Connected, but the temporary grant could not be removed: the row has the values that the step would write."""
     _signed_in(stage, state)
     whole = Connection.objects.get(invitation=stage.invitations["connected"]).registration
     assert whole
-    twin = AppRegistration.objects.create(
+    copy = AppRegistration.objects.create(
         tenant_id=whole.tenant_id,
         app_id=whole.app_id,
         object_id=whole.object_id,
-        unique_name="twin",
+        unique_name="copy",
         service_principal_id=whole.service_principal_id,
         display_name="Contoso-sync",
     )
     Connection.objects.filter(invitation=stage.invitations[state]).update(
-        registration=twin, status=Connection.Status.CONNECTED, connected_at=timezone.now(), grant_removed=False
+        registration=copy, status=Connection.Status.CONNECTED, connected_at=timezone.now(), grant_removed=False
     )
 
 
-def _entered(*, granted: bool = True, secret: str = "", work: bool = True) -> Callable[[Stage, str], None]:
-    """The values of an existing registration were entered, and tried."""
+def _values_entered(*, granted: bool = True, secret: str = "", work: bool = True) -> Callable[[Stage, str], None]:
+    """The values of an existing registration were entered, and checked if `work`."""
 
     def bring(stage: Stage, state: str) -> None:
         world, invitation = stage.sandbox.world, stage.invitations[state]
@@ -132,8 +132,9 @@ def _entered(*, granted: bool = True, secret: str = "", work: bool = True) -> Ca
         answer = existing.enter(stage.browsers[state], stage.link(state), values)
         assert answer.status_code == 303, answer.content.decode()
         if work:
-            Operation.objects.live().update(created_at=timezone.now() - timedelta(hours=1))  # no longer "maybe too new"
-            _work()
+            # Too old for "may still be replicating".
+            Operation.objects.live().update(created_at=timezone.now() - timedelta(hours=1))
+            _run_due_operations()
         else:
             Operation.objects.live().filter(next_attempt_at__isnull=False).update(next_attempt_at=None)
 
@@ -147,7 +148,7 @@ def _token_connected(stage: Stage, state: str) -> None:
     stage.sandbox.world.add_ump_customer("finebak", invitation.service.short_name, "Contoso Ltd", contoso)
     answer = browser.sign_in(browser.press(browser.open("/authenticate/allow")), TILDA)
     assert answer.status_code == 303, answer.content.decode()
-    _work()
+    _run_due_operations()
 
 
 def _token_signed_in(stage: Stage, state: str) -> None:
@@ -168,7 +169,7 @@ def _signed_in(stage: Stage, state: str) -> None:
 
 
 def _refused(stage: Stage, state: str) -> None:
-    """Two attempts of people who may not."""
+    """Two sign-in attempts by people who may not connect."""
     browser = stage.browsers[state]
     for person in ("nora@contoso.example", "greta_fabrikam.example#EXT#@contoso.example"):
         answer = browser.sign_in(browser.start(stage.link(state)), person)
@@ -185,7 +186,7 @@ def _ended(status: Invitation.Status, **values: Any) -> Callable[[Stage, str], N
 def _at_step(
     reached: str, step_status: str, status: str, *, note: str = "", **values: Any
 ) -> Callable[[Stage, str], None]:
-    """An operation that has come to a step, written as the engine writes it."""
+    """An operation at this step, with the values that the engine writes."""
 
     def bring(stage: Stage, state: str) -> None:
         _signed_in(stage, state)
@@ -220,7 +221,7 @@ def _own_part_done(stage: Stage, state: str) -> None:
 
 
 STATES: dict[str, Callable[[Stage, str], None]] = {
-    "connected": _connected,  # the first, because the sandbox's UMP knows contoso1
+    "connected": _connected,  # first, because the sandbox's UMP knows contoso1
     "sent": _sent,
     "draft": lambda stage, state: None,
     "signed-in": _signed_in,
@@ -232,23 +233,23 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
         "waiting",
         "waiting",
         waits_for="customer",
-        note="The permission that you gave for the set-up has run out. Sign in again to go on.",
+        note="The permission that you gave for the set-up has expired. Sign in again to continue.",
     ),
     "failed": _at_step(
         "secret",
         "failed",
         "failed",
         error_code="Authorization_RequestDenied",
-        note="Microsoft refused to make a secret: a policy of your organisation forbids secrets for applications "
+        note="Microsoft refused to create a secret: a policy of your organisation forbids secrets for applications "
         "(credential creation is blocked by appManagementPolicy).",
     ),
     "provider": _at_step("hand_over", "waiting", "waiting", note="The UMP refused our credential.", waits_for="staff"),
     "own-part-done": _own_part_done,
     "connected-with-rest": _connected_with_rest,
-    "existing-tried": _entered(work=False),
-    "existing-missing": _entered(granted=False),
-    "existing-failed": _entered(secret="a-secret-of-somebody-else"),
-    "existing-connected": _entered(),
+    "existing-tried": _values_entered(work=False),
+    "existing-missing": _values_entered(granted=False),
+    "existing-failed": _values_entered(secret="a-secret-of-somebody-else"),
+    "existing-connected": _values_entered(),
     "token-signed-in": _token_signed_in,
     "token-connected": _token_connected,
     "revoked": _ended(Invitation.Status.REVOKED, revoked_at=timezone.now()),
@@ -256,8 +257,8 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
 }
 
 
-# --- What else a list of a real provider shows ------------------------------------------------------------------------
-def _add_neighbours(stage: Stage, actor: audit.Actor) -> None:
+# --- Another provider, with long names --------------------------------------------------------------------------------
+def _add_other_provider(stage: Stage, actor: audit.Actor) -> None:
     tenant = EntraTenant.objects.create(
         name=LONG_PROVIDER,
         tenant_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f001",
@@ -290,12 +291,12 @@ def _add_neighbours(stage: Stage, actor: audit.Actor) -> None:
 
 
 def _operation_of(instance: UmpInstance, status: str, actor: audit.Actor) -> Operation:
-    """A provisioning that stands as the instance's state says."""
+    """A provisioning whose state fits the instance's status."""
     operation = queue.request(provisioning.KIND, instance, actor=actor)
     ends = {"failed": "failed", "active": "succeeded", "draft": "cancelled", "retired": "cancelled"}
     note = {
-        "failed": "Microsoft refused to make the application: the tenant's quota of 250 objects is used up.",
-        "provisioning": "Type the values of the hand-over sheet into the UMP, and tick both groups.",
+        "failed": "Microsoft refused to create the application: the tenant's quota of 250 objects is used up.",
+        "provisioning": "Enter the values of the hand-over sheet in the UMP, then mark both groups as done.",
     }.get(status, "")
     for number, step in enumerate(operation.steps):
         if number > 4 and status != "active":

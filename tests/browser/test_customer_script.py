@@ -1,4 +1,4 @@
-"""The wizard's script in a real Chromium, on our own templates and a site that is made up here: no process runs."""
+"""The wizard's script in a real Chromium, with our templates on a fake site: no other process runs."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -29,7 +29,7 @@ FRAME = {
 def answering(
     body: str | bytes, *, kind: str = "text/html; charset=utf-8", status: int = 200
 ) -> Callable[[Route], None]:
-    """An answer of the made-up site."""
+    """An answer of the fake site."""
 
     def answer(route: Route) -> None:
         route.fulfill(body=body, content_type=kind, status=status)
@@ -38,7 +38,7 @@ def answering(
 
 
 class Site:
-    """What the made-up site answers to the progress page's looks, one after the other; the last one stays."""
+    """A fake site. It answers requests for the progress page in the given order and repeats the last answer."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -52,13 +52,13 @@ class Site:
         answer(route)
 
     def answers_with(self, *answers: Callable[[Route], None]) -> None:
-        """From now on."""
+        """Set the answers from now on."""
         self.answers = list(answers)
 
 
 @pytest.fixture(autouse=True)
 def urls_of_an_instance() -> Iterator[None]:
-    """The templates name pages of an instance's host, which the first middleware would have told."""
+    """Resolve the templates' URLs as on an instance's host; the middleware does this otherwise."""
     set_urlconf(settings.INSTANCE_URLCONF)
     yield
     set_urlconf(None)
@@ -66,14 +66,14 @@ def urls_of_an_instance() -> Iterator[None]:
 
 @pytest.fixture
 def site(browser: Browser) -> Iterator[Site]:
-    """A page whose script must not break."""
-    broken: list[str] = []
+    """A page; the test fails if its script raises an error."""
+    script_errors: list[str] = []
     context = browser.new_context()
     page = context.new_page()
-    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.on("pageerror", lambda error: script_errors.append(str(error)))
     yield Site(page)
     context.close()
-    assert broken == []
+    assert script_errors == []
 
 
 def steps(first: str, word: str, *, situation: str = "working") -> Callable[[Route], None]:
@@ -91,20 +91,20 @@ def steps(first: str, word: str, *, situation: str = "working") -> Callable[[Rou
     return answering(html)
 
 
-def cut(route: Route) -> None:
+def reset_connection(route: Route) -> None:
     route.abort("connectionreset")
 
 
-def test_a_step_that_changes_is_said_alone(site: Site) -> None:
+def test_only_the_changed_step_is_announced(site: Site) -> None:
     site.answers_with(steps("running", "Running"), steps("done", "Done"))
     site.page.goto(PROGRESS)
     expect(site.page.get_by_role("status")).to_have_text("Create the registration: Done")
     expect(site.page.get_by_role("list", name="Steps of the set-up")).to_contain_text("Done")
 
 
-@pytest.mark.parametrize("trouble", [cut, answering("Bad gateway", status=502)])
-def test_the_page_survives_a_failing_network_and_says_so(site: Site, trouble: Callable[[Route], None]) -> None:
-    site.answers_with(steps("running", "Running"), trouble)
+@pytest.mark.parametrize("failure", [reset_connection, answering("Bad gateway", status=502)])
+def test_a_network_failure_is_announced_and_the_page_recovers(site: Site, failure: Callable[[Route], None]) -> None:
+    site.answers_with(steps("running", "Running"), failure)
     site.page.goto(PROGRESS)
     notice = site.page.locator("#unreachable")
     expect(notice).to_be_visible()
@@ -115,13 +115,13 @@ def test_the_page_survives_a_failing_network_and_says_so(site: Site, trouble: Ca
     expect(notice).to_be_hidden()
 
 
-def test_a_session_that_has_ended_shows_the_refusal(site: Site) -> None:
+def test_an_expired_session_shows_the_refusal(site: Site) -> None:
     site.answers_with(steps("running", "Running"), answering("<h1>Sign in to see this page</h1>", status=403))
     site.page.goto(PROGRESS)
     expect(site.page.get_by_role("heading", level=1)).to_have_text("Sign in to see this page")
 
 
-def test_a_new_situation_takes_the_focus_along_only_where_it_was_inside(site: Site) -> None:
+def test_a_new_situation_moves_the_focus_only_from_inside(site: Site) -> None:
     waiting, provider = steps("running", "Running"), steps("waiting", "Waiting", situation="provider")
     site.answers_with(waiting)
     site.page.goto(PROGRESS)
@@ -138,7 +138,7 @@ def test_a_new_situation_takes_the_focus_along_only_where_it_was_inside(site: Si
     expect(heading).not_to_be_focused()
 
 
-def test_a_copy_is_said(site: Site) -> None:
+def test_copying_is_announced(site: Site) -> None:
     site.page.context.grant_permissions(["clipboard-write"], origin=SITE)
     site.answers_with(steps("waiting", "Waiting", situation="provider"))
     site.page.goto(PROGRESS)
@@ -147,7 +147,7 @@ def test_a_copy_is_said(site: Site) -> None:
     expect(site.page.get_by_role("status")).to_have_text("Copied.")
 
 
-def test_the_rules_of_the_name_are_said_once_the_typing_rests(site: Site, settings: Any) -> None:
+def test_the_naming_rules_are_announced_after_typing_pauses(site: Site, settings: Any) -> None:
     settings.ROOT_URLCONF = settings.INSTANCE_URLCONF
     form = RegistrationForm({"name": "a b"})
     rules = {"min": 3, "max": 15, "forbidden": " .", "reserved": "audit"}

@@ -1,4 +1,4 @@
-"""The whole job as two people do it: Olga provisions and invites, Carla connects, Arthur reads what happened."""
+"""The main job with real processes: Olga provisions and invites, Carla connects, Arthur reads the history."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.people import WORK_MS, Customer, StaffMember
+from tests.browser.people import OPERATION_TIMEOUT_MS, Customer, StaffMember
 from tests.stack.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -18,7 +18,7 @@ def olga(browser: Browser, stack: Stack) -> Iterator[StaffMember]:
     person = StaffMember(browser, stack, "olga")
     person.sign_in()
     yield person
-    person.go_home()
+    person.close()
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def carla(browser: Browser, stack: Stack) -> Iterator[Customer]:
     """The customer's administrator."""
     person = Customer(browser, stack)
     yield person
-    person.go_home()
+    person.close()
 
 
 @pytest.fixture
@@ -35,19 +35,21 @@ def arthur(browser: Browser, stack: Stack) -> Iterator[StaffMember]:
     person = StaffMember(browser, stack, "arthur")
     person.sign_in()
     yield person
-    person.go_home()
+    person.close()
 
 
 def test_an_operator_provisions_an_instance_and_watches_the_steps(olga: StaffMember) -> None:
     page, host = olga.page, olga.stack.host
-    olga.take_picture("start-with-work")
+    olga.take_screenshot("start-with-work")
     olga.open("UMP instances", host)
     page.get_by_role("link", name="Provision").click()
     expect(page.get_by_text("/authenticate/OAuth2Callback")).to_be_visible()
-    olga.take_picture("provision-confirmation")
+    olga.take_screenshot("provision-confirmation")
     page.get_by_role("button", name="Provision 1 instance").click()
-    expect(page.get_by_role("region", name="Newest operation")).to_contain_text("Succeeded", timeout=WORK_MS)
-    olga.take_picture("instance-provisioned")
+    expect(page.get_by_role("region", name="Newest operation")).to_contain_text(
+        "Succeeded", timeout=OPERATION_TIMEOUT_MS
+    )
+    olga.take_screenshot("instance-provisioned")
     olga.open("UMP instances")
     expect(page.get_by_role("row", name=host)).to_contain_text("Active")
 
@@ -60,7 +62,7 @@ def test_an_operator_adds_a_customer_and_a_service_and_sends_an_invitation(olga:
         form.get_by_label("Microsoft 365 tenant ID").fill(customer["tenant_id"])
 
     def fill_service(form: Page) -> None:
-        olga.take_picture("service-form")
+        olga.take_screenshot("service-form")
         form.locator(".select2-selection").first.click()
         form.get_by_role("searchbox").fill(customer["name"])
         form.get_by_role("option", name=customer["name"]).click()
@@ -80,29 +82,31 @@ def test_an_operator_adds_a_customer_and_a_service_and_sends_an_invitation(olga:
     olga.open("Invitations", customer["short_name"])
     page.get_by_role("link", name="Send", exact=False).click()
     page.get_by_role("button", name=re.compile("Send")).click()
-    expect(page.get_by_role("region", name="Newest operation")).to_contain_text("Succeeded", timeout=WORK_MS)
+    expect(page.get_by_role("region", name="Newest operation")).to_contain_text(
+        "Succeeded", timeout=OPERATION_TIMEOUT_MS
+    )
     olga.open("Invitations")
     expect(page.get_by_role("row", name=customer["short_name"])).to_contain_text("Sent")
-    olga.take_picture("invitations-sent")
+    olga.take_screenshot("invitations-sent")
 
 
-def test_a_customer_who_declines_is_told_what_to_do_and_can_start_again(carla: Customer) -> None:
+def test_a_declined_consent_explains_what_to_do(carla: Customer) -> None:
     carla.open_mail()
     expect(carla.page.get_by_role("heading", level=1)).to_contain_text("Finebak asks to connect Contoso")
     carla.check_accessibility()
-    carla.take_picture("landing")
-    with carla.page.expect_navigation():  # or the page that is about to go is looked at
+    carla.take_screenshot("landing")
+    with carla.page.expect_navigation():  # otherwise axe checks the old page
         carla.page.get_by_role("button", name="Start").click()
     carla.check_accessibility()
-    carla.take_picture("choose")
+    carla.take_screenshot("choose")
     with carla.page.expect_navigation():
         carla.page.get_by_role("button", name="Continue").click()
     carla.check_accessibility()
-    carla.take_picture("sign-in")
+    carla.take_screenshot("sign-in")
     carla.sign_in_with_microsoft(consent=False)
     expect(carla.page.get_by_role("heading", name="What to do")).to_be_visible()
     carla.check_accessibility()
-    carla.take_picture("consent-declined")
+    carla.take_screenshot("consent-declined")
 
 
 def test_a_customer_connects_the_organisation_and_watches_the_steps(carla: Customer) -> None:
@@ -114,34 +118,34 @@ def test_a_customer_connects_the_organisation_and_watches_the_steps(carla: Custo
     expect(page.get_by_role("heading", name="Name the registration")).to_be_visible()
     carla.check_accessibility()
     page.get_by_label("Name of the registration").fill("contoso-phone")
-    carla.take_picture("registration")
+    carla.take_screenshot("registration")
     page.get_by_role("button", name="Continue").click()
     carla.check_accessibility()
     carla.sign_in_with_microsoft()
     expect(page.get_by_role("list", name="Steps of the set-up")).to_be_visible()
     carla.check_accessibility()
-    expect(page.get_by_role("heading", name="Contoso is connected")).to_be_visible(timeout=WORK_MS)
+    expect(page.get_by_role("heading", name="Contoso is connected")).to_be_visible(timeout=OPERATION_TIMEOUT_MS)
     expect(page.get_by_text("contoso-phone").first).to_be_visible()
     expect(page.get_by_text("The permissions that you lent for the set-up were given back.")).to_be_visible()
     carla.check_accessibility()
-    carla.take_picture("connected")
-    assert carla.complaints == []
+    carla.take_screenshot("connected")
+    assert carla.errors == []
 
 
-def test_a_used_link_says_so(carla: Customer) -> None:
+def test_a_used_link_explains_that_it_was_used(carla: Customer) -> None:
     carla.open_mail()
     expect(carla.page.get_by_role("heading", level=1)).to_contain_text("used")
-    carla.take_picture("used-link")
+    carla.take_screenshot("used-link")
 
 
 def test_staff_see_the_invitation_complete_and_the_history_in_order(olga: StaffMember) -> None:
     olga.open("Invitations")
     expect(olga.page.get_by_role("row", name="contoso1")).to_contain_text("Completed")
-    olga.take_picture("invitations-complete")
+    olga.take_screenshot("invitations-complete")
     olga.open("History")
-    told = [text.strip() for text in olga.page.locator("tbody th").all_inner_texts()]
-    story = list(reversed(told))  # the list shows the newest first
-    chapters = [
+    newest_first = [text.strip() for text in olga.page.locator("tbody th").all_inner_texts()]
+    entries = list(reversed(newest_first))
+    expected = [
         r"Olga Operator .*umptoken",
         r"Worker .*umptoken",
         r"Olga Operator .*[Ii]nvitation of Contoso",
@@ -150,25 +154,25 @@ def test_staff_see_the_invitation_complete_and_the_history_in_order(olga: StaffM
         r"Worker .*[Ii]nvitation of Contoso",
     ]
     position = 0
-    for chapter in chapters:
-        found = [number for number, line in enumerate(story) if number >= position and re.search(chapter, line)]
-        assert found, f"After line {position} nothing fits {chapter!r} in:\n" + "\n".join(story)
+    for pattern in expected:
+        found = [number for number, line in enumerate(entries) if number >= position and re.search(pattern, line)]
+        assert found, f"After line {position} nothing matches {pattern!r} in:\n" + "\n".join(entries)
         position = found[0] + 1
-    olga.take_picture("history")
-    assert olga.complaints == []
+    olga.take_screenshot("history")
+    assert olga.errors == []
 
 
-def test_an_auditor_reads_everything_and_can_do_nothing(arthur: StaffMember) -> None:
+def test_an_auditor_can_read_everything_and_change_nothing(arthur: StaffMember) -> None:
     page = arthur.page
     arthur.open("UMP instances", arthur.stack.host)
     expect(page.get_by_role("region", name="Overview")).to_be_visible()
-    for act in ("Provision", "Change address"):
-        expect(page.get_by_role("link", name=act)).to_have_count(0)
+    for action in ("Provision", "Change address"):
+        expect(page.get_by_role("link", name=action)).to_have_count(0)
     expect(page.get_by_role("button", name="Save")).to_have_count(0)
     arthur.open("Invitations", "contoso1")
-    for act in ("Send", "Copy link", "New link", "Revoke"):
-        expect(page.get_by_role("link", name=act, exact=True)).to_have_count(0)
+    for action in ("Send", "Copy link", "New link", "Revoke"):
+        expect(page.get_by_role("link", name=action, exact=True)).to_have_count(0)
     expect(page.get_by_role("button", name="Save")).to_have_count(0)
     arthur.open("History")
     expect(page.get_by_role("row", name="Worker").first).to_be_visible()
-    assert arthur.complaints == []
+    assert arthur.errors == []

@@ -1,4 +1,4 @@
-"""The wizard's addresses, and one more in tests alone: any refusal as a page, without what leads to it."""
+"""The wizard's URLs, and pages of every refusal without the steps that lead to it; used by tests only."""
 
 from django.http import HttpResponse
 from django.urls import path
@@ -13,7 +13,7 @@ FACTS = "carla@contoso.example"
 
 
 def refusal(request: InstanceRequest, key: str, code: str = "") -> HttpResponse:
-    """The page of a refusal with everything that it can show."""
+    """The page of a refusal, with every optional part."""
     refused = RefusedError(
         key,
         facts=FACTS,

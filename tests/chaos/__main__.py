@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: hurt the product in every way of the table, print the table, fail where a row does not hold."""
+"""`python -m tests.chaos`: inject every fault of the table, print the table, and fail if a row fails."""
 
 import argparse
 import datetime
@@ -12,67 +12,68 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from demo.processes import end_with_parent
-from tests.chaos import crowds, faults, hurts, kills, mixes, writes
-from tests.chaos.laboratory import Laboratory, laboratory
-from tests.chaos.verdict import HEAD, Verdict
+from tests.chaos import bulk_load, crashes, disruptions, failed_writes, faults, random_faults
+from tests.chaos.environment import Environment, running_environment
+from tests.chaos.results import HEADER, Result
 
 
-def crowds_and_ways(laboratory: Laboratory) -> Iterator[Verdict]:
-    """Jobs, and then kills of the other ways to connect: here because this part is the shortest."""
-    yield from crowds.rows(laboratory)
-    yield from kills.other_ways(laboratory)
+def bulk_load_and_other_methods(environment: Environment) -> Iterator[Result]:
+    """Bulk jobs, then kills with the other connection methods: together because this part is the shortest."""
+    yield from bulk_load.rows(environment)
+    yield from crashes.other_methods(environment)
 
 
-# Each part has a laboratory of its own, and all are at work at once: most of the time is spent waiting for the product.
-PARTS: dict[str, Callable[[Laboratory], Iterator[Verdict]]] = {
-    "kills": kills.rows,
-    "disturbed": kills.disturbed,
-    "answers": faults.answers,
-    "hurts": hurts.rows,
-    "writes": writes.rows,
-    "crowds": crowds_and_ways,
+# Each part has an environment of its own, and all run in parallel: most of the time is spent waiting for the product.
+PARTS: dict[str, Callable[[Environment], Iterator[Result]]] = {
+    "crashes": crashes.rows,
+    "preconditions": crashes.with_preconditions,
+    "faults": faults.rows,
+    "disruptions": disruptions.rows,
+    "failed_writes": failed_writes.rows,
+    "bulk_load": bulk_load_and_other_methods,
 }
 
 
 def main() -> int:
-    """Run the parts, or one of them, or random mixes."""
+    """Run all parts, one part, or random mixes."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=list(PARTS), help="default: all, side by side")
-    parser.add_argument("--seconds", type=int, help="random mixes of faults for so long, in place of the table")
-    parser.add_argument("--seed", type=int, help="replay the mixes that were printed with this seed")
-    parser.add_argument("--write", type=Path, help="keep the table in this file too")
-    parser.add_argument("--rows", type=Path, help="keep the rows as JSON in this file, for the process that asked")
+    parser.add_argument("part", nargs="?", choices=list(PARTS), help="default: all, in parallel")
+    parser.add_argument("--seconds", type=int, help="run random mixes of faults for this long instead of the table")
+    parser.add_argument("--seed", type=int, help="choose the same mixes as the run that printed this seed")
+    parser.add_argument("--write", type=Path, help="write the table to this file too")
+    parser.add_argument("--rows", type=Path, help="write the rows as JSON to this file, for the calling process")
     arguments = parser.parse_args()
     began = time.monotonic()
     if arguments.seconds:
-        with laboratory() as made:
-            verdicts = mixes.rows(made, arguments.seconds, arguments.seed, say)
+        with running_environment() as environment:
+            results = random_faults.rows(environment, arguments.seconds, arguments.seed, say)
     elif arguments.part:
-        with laboratory() as made:
-            verdicts = [told(verdict) for verdict in PARTS[arguments.part](made)]
+        with running_environment() as environment:
+            results = [printed(result) for result in PARTS[arguments.part](environment)]
     else:
-        verdicts = side_by_side()
+        results = in_parallel()
     if arguments.rows:
-        arguments.rows.write_text(json.dumps([verdict.as_json() for verdict in verdicts]))
+        arguments.rows.write_text(json.dumps([result.as_json() for result in results]))
         return 0
     took = time.monotonic() - began
-    text = f"{HEAD}\n" + "\n".join(verdict.row() for verdict in verdicts)
-    say(f"\n{text}\n\n{len(verdicts)} rows in {took:.0f} s.")
+    text = f"{HEADER}\n" + "\n".join(result.row() for result in results)
+    say(f"\n{text}\n\n{len(results)} rows in {took:.0f} s.")
     if arguments.write:
-        keep(arguments.write, text, len(verdicts), took)
-    broken = [verdict for verdict in verdicts if not verdict.holds]
-    for verdict in broken:
-        say(f"\nDoes not hold: {verdict.fault}\n  " + "\n  ".join(verdict.details[:20]))
-    return 1 if broken else 0
+        write_table(arguments.write, text, len(results), took)
+    failed = [result for result in results if not result.passed]
+    for result in failed:
+        say(f"\nFailed: {result.fault}\n  " + "\n  ".join(result.details[:20]))
+    return 1 if failed else 0
 
 
-def side_by_side() -> list[Verdict]:
-    """All parts, each in a process of its own; their rows in the table's order. A part that broke is an error here."""
-    verdicts: list[Verdict] = []
+def in_parallel() -> list[Result]:
+    """Run all parts in parallel, each in its own process. Returns their rows in the table's order; SystemExit if a part breaks."""
+    results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="syncportal-chaos-") as directory:
         files = {part: Path(directory) / f"{part}.json" for part in PARTS}
         command = [sys.executable, "-m", "tests.chaos"]
         children = {
+            # PLW1509: end_with_parent is one prctl, and this process has one thread.
             part: subprocess.Popen([*command, part, "--rows", str(file)], preexec_fn=end_with_parent)  # noqa: PLW1509
             for part, file in files.items()
         }
@@ -80,30 +81,30 @@ def side_by_side() -> list[Verdict]:
         for part, status in statuses.items():
             if status:
                 raise SystemExit(f"The part {part!r} of the chaos suite broke: see above, and var/chaos-logs.")
-            verdicts += [Verdict.from_json(row) for row in json.loads(files[part].read_text())]
-    return verdicts
+            results += [Result.from_json(row) for row in json.loads(files[part].read_text())]
+    return results
 
 
-def told(verdict: Verdict) -> Verdict:
-    """The same, after its row was printed."""
-    say(verdict.row())
-    return verdict
+def printed(result: Result) -> Result:
+    """Print the row of a result and return the result."""
+    say(result.row())
+    return result
 
 
-MADE_BELOW = "<!-- Made by `make chaos WRITE=docs/chaos.md`; what stands above this line is kept. -->"
+GENERATED_BELOW = "<!-- Generated by `make chaos WRITE=docs/chaos.md`; the text above this line is kept. -->"
 
 
-def keep(file: Path, text: str, rows: int, took: float) -> None:
-    """Write the table with the command, the date and the machine below the marked line of the file."""
+def write_table(file: Path, text: str, rows: int, took: float) -> None:
+    """Write the table, with command, date and machine, below the marked line of the file."""
     when = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     machine = f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
-    above, mark, _ = (file.read_text() if file.exists() else "").partition(MADE_BELOW)
+    above, mark, _ = (file.read_text() if file.exists() else "").partition(GENERATED_BELOW)
     made = f"`make chaos`, {when}: {rows} rows in {took:.0f} s, {machine} at the end.\n\n{text}\n"
     file.write_text(f"{above}{mark}\n\n{made}" if mark else made)
 
 
 def say(text: str) -> None:
-    """To the person, at once."""
+    """Print at once, also into a pipe."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

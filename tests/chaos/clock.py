@@ -1,4 +1,4 @@
-"""The workers' clock, set by a file: every process of the laboratory's workers reads its time with the same error."""
+"""The workers' clock: a file says how far it is behind, and every process of the workers reads that file."""
 
 import contextlib
 from datetime import datetime, timedelta
@@ -8,21 +8,21 @@ from django.utils import timezone
 
 
 def set_back(directory: Path, span: timedelta) -> None:
-    """From now on the workers' clock is that much behind; a span of zero puts it right again."""
+    """Set the workers' clock back by this span; zero corrects it."""
     draft = _file(directory).with_suffix(".new")
     draft.write_text(str(span.total_seconds()))
     draft.replace(_file(directory))
 
 
 def install(directory: Path) -> None:
-    """Let this process read its time so."""
-    right, file = timezone.now, _file(directory)
+    """Make Django's clock in this process follow the file."""
+    correct_now, file = timezone.now, _file(directory)
 
     def now() -> datetime:
         behind = 0.0
         with contextlib.suppress(FileNotFoundError):
             behind = float(file.read_text())
-        return right() - timedelta(seconds=behind)
+        return correct_now() - timedelta(seconds=behind)
 
     timezone.now = now
 

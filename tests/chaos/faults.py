@@ -1,15 +1,16 @@
-"""The table of faults: what Microsoft, the UMP and the network can do, each tried on real operations."""
+"""Faults of Microsoft, the UMP and the network, scripted in the sandbox and tested with real operations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.laboratory import Laboratory
-from tests.chaos.verdict import Verdict, judge
+from tests.chaos.checks import check
+from tests.chaos.environment import Environment
+from tests.chaos.results import Result
 
 EACH = 2  # operations for each row
-PATIENCE_SECONDS = 240.0
-DRIP_SECONDS = 0.2  # between two bytes: an answer of 200 takes 40 s, and the product's patience with a body is ten here
+TIMEOUT_SECONDS = 240.0
+DRIP_SECONDS = 0.2  # between two bytes: 200 of them take 40 s, and the product allows ten for a body here
 AT_ONCE = {"headers": {"Retry-After": "1"}, "times": 4}
 DENIED = {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges."}}
 NOT_FOUND = {"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist."}}
@@ -22,8 +23,8 @@ SYNC_APP, GRANT, ROLE = r"/sync-app$", r"/appRoleAssignments$", r"/roleAssignmen
 
 
 @dataclass(frozen=True)
-class Scripted:
-    """A fault that the sandbox is told to make; it must have happened by the end."""
+class ScriptedFault:
+    """A fault that the sandbox is scripted to cause; it must have happened by the end."""
 
     name: str
     scripts: tuple[dict[str, Any], ...]
@@ -31,18 +32,18 @@ class Scripted:
 
 
 def graph(method: str, path: str, kind: str, **more: Any) -> dict[str, Any]:
-    """One script for the sandbox's Graph."""
+    """A script for the sandbox's Graph."""
     return {"service": "graph", "method": method, "path": path, "kind": kind, "times": EACH, **more}
 
 
 def refusing(method: str, path: str, status: int, body: Any = None, **more: Any) -> dict[str, Any]:
-    """Graph answers so instead of doing it."""
+    """A script by which Graph answers with this status and does nothing."""
     return graph(method, path, "status", status=status, body=body, **more)
 
 
 SCRIPTED = (
     *(
-        Scripted(f"answer lost after Graph succeeded: {what}", (graph(method, path, "lost_answer"),), kind)
+        ScriptedFault(f"answer lost after Graph succeeded: {what}", (graph(method, path, "lost_answer"),), kind)
         for what, method, path, kind in (
             ("create the application", "PATCH", CREATE, "provision"),
             ("create the service principal", "POST", PRINCIPAL, "provision"),
@@ -52,50 +53,50 @@ SCRIPTED = (
             ("add the customer's secret", "POST", SECRET, "connect"),
         )
     ),
-    Scripted(
+    ScriptedFault(
         "answer lost after the UMP took the values", ({**graph("PUT", SYNC_APP, "lost_answer"), "service": "ump"},)
     ),
-    Scripted(
+    ScriptedFault(
         "404 right after create",
         (refusing("POST", SECRET, 404, NOT_FOUND), refusing("POST", PRINCIPAL, 404, NOT_FOUND)),
     ),
-    Scripted("409 right after create", (refusing("POST", SECRET, 409, CONFLICT),)),
-    Scripted("400 right after create", (refusing("POST", PRINCIPAL, 400, NO_BACKING),)),
-    Scripted(
+    ScriptedFault("409 right after create", (refusing("POST", SECRET, 409, CONFLICT),)),
+    ScriptedFault("400 right after create", (refusing("POST", PRINCIPAL, 400, NO_BACKING),)),
+    ScriptedFault(
         "403 right after create",
         (refusing("POST", PRINCIPAL, 403, DENIED), refusing("POST", GRANT, 403, DENIED)),
         "connect",
     ),
-    Scripted("429 with Retry-After", (refusing("POST", SECRET, 429, headers={"Retry-After": "3"}),)),
-    Scripted("429 without Retry-After", (refusing("PATCH", CREATE, 429),)),
-    Scripted(
-        "a storm of 429",
+    ScriptedFault("429 with Retry-After", (refusing("POST", SECRET, 429, headers={"Retry-After": "3"}),)),
+    ScriptedFault("429 without Retry-After", (refusing("PATCH", CREATE, 429),)),
+    ScriptedFault(
+        "a burst of 429 answers",
         (refusing("GET", "/", 429, **AT_ONCE), refusing("POST", "/", 429, **AT_ONCE)),
     ),
     *(
-        Scripted(
+        ScriptedFault(
             f"{status} on writes and reads",
             (refusing("POST", "/", status, times=3), refusing("GET", "/applications", status, times=3)),
         )
         for status in (500, 502, 503, 504)
     ),
-    Scripted(
-        "late answers, later than our patience",
+    ScriptedFault(
+        "late answers, after our timeout",
         (graph("POST", SECRET, "slow", seconds=7), graph("PATCH", CREATE, "slow", seconds=7)),
     ),
-    Scripted(
-        "slow bodies, later than our patience",
+    ScriptedFault(
+        "slow bodies, longer than our timeout",
         (graph("POST", SECRET, "drip", seconds=DRIP_SECONDS), graph("PATCH", CREATE, "drip", seconds=DRIP_SECONDS)),
     ),
     *(
-        Scripted(
+        ScriptedFault(
             name,
             (graph("PATCH", CREATE, kind), graph("POST", SECRET, kind), graph("GET", "/", kind, times=4)),
         )
         for name, kind in (("closed connections", "cut"), ("reset connections", "reset"))
     ),
-    Scripted("truncated JSON", (graph("PATCH", CREATE, "truncated"), graph("POST", SECRET, "truncated"))),
-    Scripted(
+    ScriptedFault("truncated JSON", (graph("PATCH", CREATE, "truncated"), graph("POST", SECRET, "truncated"))),
+    ScriptedFault(
         "truncated JSON in the customer's tenant",
         (graph("POST", SECRET, "truncated"), graph("GET", "/servicePrincipals", "truncated")),
         "connect",
@@ -103,20 +104,20 @@ SCRIPTED = (
 )
 
 
-def answers(laboratory: Laboratory) -> Iterator[Verdict]:
-    """What Microsoft, the UMP and the network answer."""
+def rows(environment: Environment) -> Iterator[Result]:
+    """A row for each scripted fault."""
     for fault in SCRIPTED:
-        yield scripted(laboratory, fault)
+        yield checked(environment, fault)
 
 
-def scripted(laboratory: Laboratory, fault: Scripted) -> Verdict:
-    """Script the fault, let operations meet it, and look at what is left."""
-    laboratory.sandbox("faults", {}, method="DELETE")
+def checked(environment: Environment, fault: ScriptedFault) -> Result:
+    """Script the fault, run operations, and check what they left behind."""
+    environment.sandbox("faults", {}, method="DELETE")
     for script in fault.scripts:
-        laboratory.fault(**script)
-    operations = laboratory.request(fault.kind, EACH)
-    laboratory.finish(operations, PATIENCE_SECONDS)
-    verdict = judge(laboratory, fault.name, operations)
-    verdict.did_not_happen(laboratory.sandbox("faults"))
-    laboratory.sandbox("faults", {}, method="DELETE")
-    return verdict
+        environment.fault(**script)
+    operations = environment.request(fault.kind, EACH)
+    environment.finish(operations, TIMEOUT_SECONDS)
+    result = check(environment, fault.name, operations)
+    result.did_not_happen(environment.sandbox("faults"))
+    environment.sandbox("faults", {}, method="DELETE")
+    return result

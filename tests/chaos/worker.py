@@ -1,6 +1,6 @@
-"""`python -m tests.chaos.worker ...`: the product's own Celery application, with its workers watched for points to die at.
+"""`python -m tests.chaos.worker ...`: the product's Celery application with instrumented worker processes.
 
-`python -m tests.chaos.worker beat ...` sweeps each second instead of each 20. What is missing is believed to be gone sooner.
+`python -m tests.chaos.worker beat ...` sweeps every second instead of every 20. Some other limits are lower too.
 """
 
 import os
@@ -14,19 +14,19 @@ from celery import signals
 from syncportal.celery import app
 
 SWEEP_SECONDS = 1.0
-AT_WORK, AT_ONCE = 9, 2  # in place of 48 and 8: so small jobs are fed while they run as well
-BELIEVE_GONE_AFTER = timedelta(seconds=8)  # in place of a minute, and with as many looks
+AT_WORK, AT_ONCE = 9, 2  # instead of 48 and 8, so that small jobs too start operations while they run
+BELIEVE_GONE_AFTER = timedelta(seconds=8)  # instead of a minute, with the same number of lookups
 
 
 @signals.worker_process_init.connect
-def watch(**_: Any) -> None:
-    """Django is ready and the child is forked."""
+def instrument(**_: Any) -> None:
+    """Instrument a forked child, in which Django is ready."""
     from registrations.applications import replication  # noqa: PLC0415
-    from registrations.services import bulk_jobs  # noqa: PLC0415  they need Django
-    from tests.chaos import clock, points  # noqa: PLC0415
+    from registrations.services import bulk_jobs  # noqa: PLC0415  Django is ready only now
+    from tests.chaos import clock, kill_points  # noqa: PLC0415  as above
 
-    directory = Path(os.environ[points.DIRECTORY])
-    points.install(directory)
+    directory = Path(os.environ[kill_points.DIRECTORY])
+    kill_points.install(directory)
     clock.install(directory)
     replication.CONFIRM_DELETED_AFTER = BELIEVE_GONE_AFTER
     bulk_jobs.MAX_LIVE, bulk_jobs.BATCH_SIZE = AT_WORK, AT_ONCE

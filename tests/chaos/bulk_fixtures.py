@@ -1,4 +1,4 @@
-"""Bulk jobs, made within the product: many instances in one or more tenants."""
+"""Bulk jobs of many instances in one or more tenants, requested with the product's settings."""
 
 import re
 import secrets
@@ -7,23 +7,23 @@ from typing import Any
 from registrations import audit, tasks
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
 from registrations.services import bulk_jobs
-from tests.chaos.rows import Control, fixture, pressing_again
+from tests.chaos.fixtures import SandboxControl, fixture_transaction, retried_once
 
 
 def request_bulk(count: int, tenants: int) -> Any:
-    """One bulk job: so many instances in each of so many tenants. Each quota is emptied at its very beginning. Returns its id."""
-    control = Control()
-    with fixture():
-        models, chosen = _made(control, count, tenants)
+    """Request one bulk job with `count` instances in each tenant, after using up each tenant's quota. Returns its id."""
+    control = SandboxControl()
+    with fixture_transaction():
+        models, chosen = _create(control, count, tenants)
     for model in models:
         control.empty_quota(model.provider.tenant.client_id, model.provider.tenant.tenant_id)
-    job = pressing_again(lambda: bulk_jobs.request(chosen, actor=audit.SYSTEM))
+    job = retried_once(lambda: bulk_jobs.request(chosen, actor=audit.SYSTEM))
     tasks.start_bulk_operations.apply_async()  # as the admin does once the job is committed
     return job.pk
 
 
-def _made(control: Control, count: int, tenants: int) -> tuple[list[UmpInstance], list[UmpInstance]]:
-    """An instance to copy for each tenant, and all the copies."""
+def _create(control: SandboxControl, count: int, tenants: int) -> tuple[list[UmpInstance], list[UmpInstance]]:
+    """Create the instances. Returns the one that was copied in each tenant, and all copies."""
     model = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
     models = [model, *(_another_tenant(control, model) for _ in range(1, tenants))]
     chosen = [instance for model in models for instance in _instances_like(control, model, count)]
@@ -31,8 +31,8 @@ def _made(control: Control, count: int, tenants: int) -> tuple[list[UmpInstance]
     return models, chosen
 
 
-def _instances_like(control: Control, model: UmpInstance, count: int) -> list[UmpInstance]:
-    """Instances of the model's provider, each with a UMP of its own; not saved yet."""
+def _instances_like(control: SandboxControl, model: UmpInstance, count: int) -> list[UmpInstance]:
+    """Unsaved instances of the model's provider, each with a UMP of its own."""
     batch, secret = secrets.token_hex(3), model.unseal("ump_client_secret_envelope")
     made: list[UmpInstance] = []
     for number in range(count):
@@ -51,8 +51,8 @@ def _instances_like(control: Control, model: UmpInstance, count: int) -> list[Um
     return made
 
 
-def _another_tenant(control: Control, model: UmpInstance) -> UmpInstance:
-    """A service provider with a tenant of its own; returned is an instance to copy, not saved."""
+def _another_tenant(control: SandboxControl, model: UmpInstance) -> UmpInstance:
+    """Create a service provider with a tenant of its own. Returns an unsaved instance to copy."""
     name = f"Provider{secrets.token_hex(3)}"
     domain = f"{name.lower()}.localhost"
     made = control.world("add_provider", name=name, domain=domain)

@@ -1,4 +1,4 @@
-"""The two other ways to connect a customer: a registration that the customer made, and a person's token."""
+"""The two other methods to connect a customer: an existing registration and a delegated token."""
 
 from collections import defaultdict
 from typing import Any
@@ -8,21 +8,21 @@ from onboarding.models import Connection, ConnectionWay, Invitation
 from onboarding.services import delegating, using_existing
 from registrations import audit
 from sandbox.catalogue import APPLICATION_ADMINISTRATOR
-from tests.chaos.rows import Connections, signed_in
+from tests.chaos.fixtures import ConnectFactory, sign_in
 
 
-class Existing(Connections):
-    """A registration of Contoso's for each, with all that is needed; its values are typed behind the link."""
+class ExistingRegistrationFactory(ConnectFactory):
+    """An existing, complete registration of Contoso for each, whose values the customer enters."""
 
     def prepare(self) -> None:
-        """Nobody signs in."""
-        self.typed: list[tuple[Invitation, using_existing.Typed]] = []
+        """List the permissions; nobody signs in."""
+        self.entered: list[tuple[Invitation, using_existing.Typed]] = []
         self.permissions: dict[str, list[str]] = defaultdict(list)
         for permission in requirements.PERMISSIONS:
             self.permissions[permission.resource_app_id].append(permission.value)
 
     def make(self, number: int) -> None:
-        """A service, its invitation, and the registration in Contoso's tenant."""
+        """Create a service, its invitation, and the registration in Contoso's tenant."""
         made = self.control.world(
             "add_granted_application",
             tenant=self.seed["tenant_id"],
@@ -30,34 +30,34 @@ class Existing(Connections):
             permissions=self.permissions,
             roles=[role.template_id for role in requirements.ROLES],
         )
-        typed = using_existing.Typed(self.seed["tenant_id"], made["app_id"], made["secret"])
-        self.typed.append((self.invite(number), typed))
+        entered = using_existing.Typed(self.seed["tenant_id"], made["app_id"], made["secret"])
+        self.entered.append((self.invite(number), entered))
 
     def request(self, number: int) -> Any:
-        """The trial of what was typed, which goes on to connect."""
-        return using_existing.request(*self.typed[number], actor=audit.SYSTEM)
+        """Request the check of the entered values, which then connects."""
+        return using_existing.request(*self.entered[number], actor=audit.SYSTEM)
 
 
-class Tokens(Connections):
-    """A person of Contoso with the two roles has agreed for good."""
+class DelegatedTokenFactory(ConnectFactory):
+    """A person of Contoso with the two roles has consented to a refresh token."""
 
     def prepare(self) -> None:
-        """One sign-in for all of them: a refresh token may be used again, and each operation gets its own by it."""
+        """Sign in once for all operations: the refresh token can be used again, and each operation gets its own with it."""
         self.username = f"tilda{self.batch}@contoso.example"
         roles = [APPLICATION_ADMINISTRATOR, *(role.template_id for role in requirements.TOKEN_ROLES)]
         self.control.world(
             "add_user", tenant=self.seed["tenant_id"], display_name="Tilda", upn=self.username, roles=roles
         )
-        self.redeemed = signed_in(self.instance, self.seed["tenant_id"], self.username, keeps=True)
+        self.redeemed = sign_in(self.instance, self.seed["tenant_id"], self.username, keeps=True)
 
     def make(self, number: int) -> None:
-        """The same, by the way of a token."""
+        """Create the same with the token method."""
         super().make(number)
         Connection.objects.filter(pk=self.connections[number].pk).update(way=ConnectionWay.TOKEN)
 
     def request(self, number: int) -> Any:
-        """The token is kept and set to work."""
+        """Store the token and request the operation that uses it."""
         return delegating.set_to_work(self.connections[number], self.redeemed, audit.SYSTEM)
 
 
-MAKERS: dict[str, Any] = {"connect_existing": Existing, "connect_token": Tokens}
+FACTORIES: dict[str, Any] = {"connect_existing": ExistingRegistrationFactory, "connect_token": DelegatedTokenFactory}

@@ -1,7 +1,7 @@
-"""Where a worker can die: before and after each call to a remote service and each commit, found while an operation runs.
+"""The points where a worker can be killed: before and after each remote call and each commit.
 
-Nothing lists these points: a run records those it passes, and each later run is killed at one of them. A step that is
-added to the product brings its points along. What is passed after a step was put back has points of its own ("again").
+They are not listed anywhere: one run records the points that it passes, and later runs are killed at one of them each. So a
+step that is added to the product is covered at once. After a requeued step the points have names of their own ("again").
 """
 
 import contextlib
@@ -22,11 +22,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from registrations.clients.http import RemoteSession
 from registrations.engine import runner, transitions
 from registrations.services import bulk_jobs
-from tests.chaos.subjects import AFTER_TURN
+from tests.chaos.request_operations import AFTER_RUN
 
 DIRECTORY = "CHAOS_DIRECTORY"
-# What differs from one operation to the next in the path of the same call.
-OWN = (
+# The parts of a path that differ from one operation to the next.
+VARIABLE_PARTS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE), "{id}"),
     (re.compile(r"uniqueName='[^']*'|uniqueName=%27.*%27"), "uniqueName={name}"),
     (re.compile(r"^/ump/[^/]+"), "/ump/{name}"),
@@ -37,28 +37,28 @@ AGAIN = " again"
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
-class Watch:
-    """The points of one turn with one operation: noted in the record, or deadly once."""
+class Tracer:
+    """The points of one run of one operation: recorded, or one of them fatal, once."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        self._record, self._plan, self._met, self._begun = (
-            directory / folder / name for folder in ("record", "plan", "met", "begun")
+        self._record, self._plan, self._killed, self._begun = (
+            directory / folder / name for folder in ("record", "plan", "killed", "begun")
         )
         self.step, self._passed = name, Counter[str]()
-        if name != AFTER_TURN:
+        if name != AFTER_RUN:
             self.step = "claim" + AGAIN * self._begun.exists()
-        self._fatal = json.loads(self._plan.read_text()) if self._plan.exists() and not self._met.exists() else None
+        self._fatal = json.loads(self._plan.read_text()) if self._plan.exists() and not self._killed.exists() else None
 
     def begin(self, step: str, again: bool) -> None:
-        """A step begins; one that was put back passes points of its own."""
+        """Enter a step; a requeued one has points of its own."""
         self.step = step + AGAIN * again
         self._begun.touch()
 
-    def pass_by(self, what: str, when: str, number: int) -> None:
-        """Note the point, or die at it."""
+    def reach(self, what: str, when: str, number: int) -> None:
+        """Record the point, or kill this process at it."""
         point = f"{self.step}: {when} {what}" + (f" ({number})" if number > 1 else "")
         if point == self._fatal:
-            self._met.write_text(point)
+            self._killed.write_text(point)
             os.kill(os.getpid(), signal.SIGKILL)
         if self._record.exists():
             with self._record.open("a") as record:
@@ -66,16 +66,16 @@ class Watch:
 
     @contextlib.contextmanager
     def around(self, what: str) -> Iterator[None]:
-        """The two points of one act."""
+        """The two points of one call or commit."""
         key = f"{self.step}: {what}"
         self._passed[key] += 1
         number = self._passed[key]
-        self.pass_by(what, "before", number)
+        self.reach(what, "before", number)
         yield
-        self.pass_by(what, "after", number)
+        self.reach(what, "after", number)
 
-    def write_of_its_own(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        """A statement outside a transaction is a commit of its own."""
+    def autocommit_write(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Treat a write outside a transaction as a commit of its own."""
         if connection.in_atomic_block or not sql.lstrip().upper().startswith(WRITES):
             return execute(sql, params, many, context)
         words = sql.split()
@@ -83,77 +83,77 @@ class Watch:
             return execute(sql, params, many, context)
 
 
-_current: Watch | None = None
+_current: Tracer | None = None
 
 
 def install(directory: Path) -> None:
-    """Watch every turn of this process from now on."""
-    _watch_turns(directory)
+    """Trace every run of this process from now on."""
+    _trace_runs(directory)
     attempt, close = runner._attempt, transitions.close
     send, commit = RemoteSession.send, BaseDatabaseWrapper.commit
 
-    def watched_attempt(operation: Any, step: Any, lease: Any) -> bool:
+    def traced_attempt(operation: Any, step: Any, lease: Any) -> bool:
         if _current:
             attempts = operation.step(step.name).attempts
             _current.begin(step.name, again=attempts > (lease.started_step == step.name))
         return attempt(operation, step, lease)
 
-    def watched_close(operation: Any, token: str, status: str) -> None:
+    def traced_close(operation: Any, token: str, status: str) -> None:
         if _current:
             _current.step = "close"
         close(operation, token, status)
 
-    def watched_send(self: RemoteSession, request: Any, **kwargs: Any) -> Any:
+    def traced_send(self: RemoteSession, request: Any, **kwargs: Any) -> Any:
         if not _current:
             return send(self, request, **kwargs)
-        with _current.around(f"{request.method} {_common(request.url)}"):
+        with _current.around(f"{request.method} {_generic_path(request.url)}"):
             return send(self, request, **kwargs)
 
-    def watched_commit(self: BaseDatabaseWrapper) -> None:
+    def traced_commit(self: BaseDatabaseWrapper) -> None:
         if not _current:
             return commit(self)
         with _current.around("commit"):
             return commit(self)
 
-    runner._attempt, transitions.close = watched_attempt, watched_close
-    RemoteSession.send = watched_send  # type: ignore[method-assign]
-    BaseDatabaseWrapper.commit = watched_commit  # type: ignore[method-assign]
+    runner._attempt, transitions.close = traced_attempt, traced_close
+    RemoteSession.send = traced_send  # type: ignore[method-assign]
+    BaseDatabaseWrapper.commit = traced_commit  # type: ignore[method-assign]
 
 
-def _watch_turns(directory: Path) -> None:
-    """Each turn by the name of its operation; what a turn means for a bulk job (it begins others) by one name for all."""
+def _trace_runs(directory: Path) -> None:
+    """Trace each run by its operation's id, and what follows it in a bulk job (others start) by one shared name."""
     run, after_turn, close_when_done = runner.run, bulk_jobs.after_run, bulk_jobs._close_when_done
 
-    def watched_run(operation_id: Any) -> bool:
-        with _watching(directory, str(uuid.UUID(str(operation_id)))):
+    def traced_run(operation_id: Any) -> bool:
+        with _traced(directory, str(uuid.UUID(str(operation_id)))):
             return run(operation_id)
 
-    def watched_after_turn(operation_id: Any) -> list[Any]:
-        with _watching(directory, AFTER_TURN):
+    def traced_after_run(operation_id: Any) -> list[Any]:
+        with _traced(directory, AFTER_RUN):
             return after_turn(operation_id)
 
-    def watched_close_when_done(part: Any) -> None:
+    def traced_close_when_done(part: Any) -> None:
         if _current:
-            _current.step = f"{AFTER_TURN}, the last one"
+            _current.step = f"{AFTER_RUN}, the last one"
         close_when_done(part)
 
-    runner.run = runner.run = watched_run
-    bulk_jobs.after_run, bulk_jobs._close_when_done = watched_after_turn, watched_close_when_done
+    runner.run = runner.run = traced_run
+    bulk_jobs.after_run, bulk_jobs._close_when_done = traced_after_run, traced_close_when_done
 
 
 @contextlib.contextmanager
-def _watching(directory: Path, name: str) -> Iterator[None]:
-    global _current  # noqa: PLW0603  one turn at a time in a process
-    _current = Watch(directory, name)
+def _traced(directory: Path, name: str) -> Iterator[None]:
+    global _current  # noqa: PLW0603  a process does one run at a time
+    _current = Tracer(directory, name)
     try:
-        with connection.execute_wrapper(_current.write_of_its_own):
+        with connection.execute_wrapper(_current.autocommit_write):
             yield
     finally:
         _current = None
 
 
-def _common(url: str) -> str:
+def _generic_path(url: str) -> str:
     path = urlsplit(url).path
-    for pattern, name in OWN:
+    for pattern, name in VARIABLE_PARTS:
         path = pattern.sub(name, path)
     return path

@@ -1,6 +1,6 @@
-"""Rows whose work is disturbed from the beginning: registrations that were made before and lost something, twins, delays.
+"""Operations with difficult preconditions: damaged or deleted registrations, prepaid writes, requeued steps.
 
-Each is staged in Entra and in our rows as an earlier operation would have left it.
+Each is prepared in Entra and in our rows as an earlier operation would have left it.
 """
 
 import time
@@ -14,18 +14,18 @@ from registrations.applications import conflicts, desired_state, secret_cleanup
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.graph.types import Application, NewSecret
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
-from tests.chaos.rows import Provisionings
+from tests.chaos.fixtures import ProvisionFactory
 
-LONG_AGO = timedelta(hours=1)  # no replica hides it any more
-ATTENDED_SECONDS = 300.0
+REPLICATED_AGO = timedelta(hours=1)  # long enough for every replica
+ANSWERING_SECONDS = 300.0
 Status = ClientSecret.Status
 
 
-class Made(Provisionings):
-    """Instances that were provisioned before, with a registration that all replicas know."""
+class ProvisionedFactory(ProvisionFactory):
+    """Instances that were provisioned before, with a registration on all replicas."""
 
     def make(self, number: int) -> None:
-        """The instance with its application, principal and row, and what became of them since."""
+        """Create the instance with its application, service principal and row, then change them."""
         super().make(number)
         instance = self.instances[number]
         graph = connections.graph_as_app(instance.provider.tenant)
@@ -41,27 +41,27 @@ class Made(Provisionings):
             object_id=found.object_id,
             app_id=found.app_id,
             service_principal_id=principal,
-            made_at=timezone.now() - LONG_AGO,
+            made_at=timezone.now() - REPLICATED_AGO,
         )
         UmpInstance.objects.filter(pk=instance.pk).update(status=UmpInstance.Status.ACTIVE)
-        self.disturb(graph, registration, found)
+        self.change(graph, registration, found)
 
-    def disturb(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
-        """What happened since."""
+    def change(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
+        """Change what an earlier operation made."""
 
     def add(self, graph: GraphClient, registration: AppRegistration, name: str) -> NewSecret:
-        """A secret in Entra that no row knows."""
+        """Add a secret in Entra, without a row."""
         return graph.add_secret(registration.object_id, f"{secret_cleanup.OUR_PREFIX}{name}", self.ends_at)
 
     def keep(self, registration: AppRegistration, made: NewSecret, status: str) -> None:
-        """The row of a secret."""
+        """Add the row of a secret."""
         secret = ClientSecret(
             registration=registration,
             display_name=f"{secret_cleanup.OUR_PREFIX}{status}",
             key_id=made.key_id,
             hint=made.hint,
             expires_at=made.ends_at,
-            stored_at=timezone.now() - LONG_AGO,
+            stored_at=timezone.now() - REPLICATED_AGO,
             status=status,
         )
         secret.seal("envelope", made.secret_text)
@@ -69,87 +69,87 @@ class Made(Provisionings):
 
     @property
     def ends_at(self) -> Any:
-        """The end of every staged secret."""
+        """When the prepared secrets expire."""
         return desired_state.secret_ends_at(timezone.now())
 
 
-class Renewals(Made):
-    """All that can be wrong with secrets at once: one is replaced, one discarded, one's answer was lost, one is a stray.
+class RenewFactory(ProvisionedFactory):
+    """Every problem with secrets at once: one superseded, one discarded, one whose answer was lost, one orphaned.
 
-    And somebody renamed the application in Entra.
+    The application was also renamed in Entra.
     """
 
-    def disturb(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
-        """Four secrets of ours, of which none can be used."""
-        self.keep(registration, self.add(graph, registration, "replaced"), Status.SUPERSEDED)
+    def change(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
+        """Add four secrets of ours that cannot be used."""
+        self.keep(registration, self.add(graph, registration, "superseded"), Status.SUPERSEDED)
         self.keep(registration, self.add(graph, registration, "discarded"), Status.DISCARDED)
-        self.add(graph, registration, "stray")
+        self.add(graph, registration, "orphan")
         self.add(graph, registration, "lost")
         ClientSecret.objects.create(registration=registration, display_name=f"{secret_cleanup.OUR_PREFIX}lost")
         graph.update_application(found.object_id, {"displayName": "Renamed by hand"})
 
 
-class Prepaid(Made):
-    """In the lane of bulk jobs: the writes are paid first. Somebody removed the secret in Entra."""
+class PrepaidFactory(ProvisionedFactory):
+    """With the priority of bulk jobs, whose writes are reserved first. The secret was removed in Entra."""
 
     priority = Operation.Priority.BULK
 
-    def disturb(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
-        """A delivered secret that is gone."""
+    def change(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
+        """Remove the delivered secret in Entra."""
         made = self.add(graph, registration, "gone")
         self.keep(registration, made, Status.DELIVERED)
         graph.remove_secret(registration.object_id, made.key_id)
 
 
-class Twins(Made):
-    """The application was deleted in Entra, and a person is asked what becomes of it."""
+class DeletedFactory(ProvisionedFactory):
+    """The application was deleted in Entra, and staff decide what to do with it."""
 
     choice: ClassVar[str]
 
-    def disturb(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
-        """Deleted with its secret, restorable for 30 days."""
+    def change(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
+        """Delete the application with its secret; it can be restored for 30 days."""
         self.keep(registration, self.add(graph, registration, "deleted"), Status.DELIVERED)
         graph._act("DELETE", f"/applications/{found.object_id}", {})  # the product never deletes one
 
-    def attend(self, operations: list[Any]) -> None:
-        """Decide for each operation that asks, until all have ended."""
-        deadline = time.monotonic() + ATTENDED_SECONDS
+    def answer_questions(self, operations: list[Any]) -> None:
+        """Decide for each operation that waits for staff, until all have ended."""
+        deadline = time.monotonic() + ANSWERING_SECONDS
         mine = Operation.objects.filter(pk__in=[operation.pk for operation in operations])
         while mine.live().exists() and time.monotonic() < deadline:
-            asking = mine.filter(
+            undecided = mine.filter(
                 status=Operation.Status.WAITING, error_code=conflicts.DELETED_APPLICATION, notes__twin_choice=None
             )
-            for operation in asking.filter(next_attempt_at=None):
+            for operation in undecided.filter(next_attempt_at=None):
                 conflicts.decide(operation, self.choice, actor=audit.SYSTEM)
                 tasks.enqueue(operation.pk)
             time.sleep(0.2)
 
 
-class Purged(Twins):
-    """Deleted for good; our row knows its ids, which mean nothing any more then."""
+class PurgeFactory(DeletedFactory):
+    """The deleted application is purged; our row keeps its ids, which no longer exist."""
 
     choice = conflicts.PURGE
 
 
-class Restored(Twins):
-    """Brought back; our row does not know its ids, as after a crash, and learns of it when the name is taken."""
+class RestoreFactory(DeletedFactory):
+    """The deleted application is restored; our row lacks its ids, as after a crash, and the name is taken."""
 
     choice = conflicts.RESTORE
 
-    def disturb(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
-        """Our row is an intent, and the secret in Entra a stray."""
-        super().disturb(graph, registration, found)
+    def change(self, graph: GraphClient, registration: AppRegistration, found: Application) -> None:
+        """Delete the application, and remove its ids and secret from our rows."""
+        super().change(graph, registration, found)
         registration.secrets.update(status=Status.REMOVED, envelope="")
         AppRegistration.objects.filter(pk=registration.pk).update(
             object_id="", app_id="", service_principal_id="", made_at=None
         )
 
 
-class PutBack(Provisionings):
-    """Steps that are put back: the answer to the creation is lost, and the UMP is busy. The laboratory lets replicas lag."""
+class RequeuedFactory(ProvisionFactory):
+    """Steps are requeued: the answer to the creation is lost and the UMP is busy. The scenario delays replication as well."""
 
     def make(self, number: int) -> None:
-        """The faults name the instance: each operation meets its own."""
+        """Script faults that name the instance, so that each operation meets its own."""
         super().make(number)
         instance = self.instances[number]
         self.control.fault(
@@ -160,10 +160,10 @@ class PutBack(Provisionings):
         )
 
 
-MAKERS: dict[str, Any] = {
-    "renew": Renewals,
-    "prepaid": Prepaid,
-    "purge": Purged,
-    "restore": Restored,
-    "put back": PutBack,
+FACTORIES: dict[str, Any] = {
+    "renew": RenewFactory,
+    "prepaid": PrepaidFactory,
+    "purge": PurgeFactory,
+    "restore": RestoreFactory,
+    "requeued": RequeuedFactory,
 }

@@ -1,4 +1,4 @@
-"""Rows to measure with: operations whose steps do nothing, bare tasks, and the chaos suite's bulk jobs."""
+"""Work to measure: operations whose steps do nothing, bare tasks, and the chaos suite's bulk jobs."""
 
 import secrets
 import uuid
@@ -7,13 +7,13 @@ from typing import Any
 from registrations import audit, tasks
 from registrations.engine import queue, registry
 from registrations.models import EntraTenant, Operation
-from tests.chaos.bulk_rows import request_bulk
+from tests.chaos.bulk_fixtures import request_bulk
 
 KIND = "bench_nothing"
 
 
 def register_nothing() -> None:
-    """A kind of three steps that return at once."""
+    """Register a kind of operation with three steps that return at once."""
     steps = tuple(registry.Step(f"step{number}", "Nothing", _nothing) for number in range(3))
     registry.register(
         registry.Kind(KIND, "Nothing", steps, EntraTenant, _ended, _ended, priority=Operation.Priority.BULK)
@@ -21,7 +21,7 @@ def register_nothing() -> None:
 
 
 def request_nothing(count: int) -> None:
-    """So many empty operations; the bells are rung once all are committed."""
+    """Request empty operations; they are enqueued once all are committed."""
     register_nothing()
     subjects = [EntraTenant(name="bench", tenant_id=str(uuid.uuid4())) for _ in range(count)]
     EntraTenant.objects.bulk_create(subjects)
@@ -31,7 +31,7 @@ def request_nothing(count: int) -> None:
 
 
 def request_bare(count: int) -> None:
-    """So many bare tasks."""
+    """Enqueue bare tasks."""
     from tests.bench.worker import bare  # noqa: PLC0415  importing it makes it a task of this process too
 
     first = secrets.randbelow(10**9)
@@ -43,8 +43,8 @@ REQUESTS: dict[str, Any] = {"nothing": request_nothing, "bare": request_bare, "b
 
 
 def _nothing(operation: Operation) -> None:
-    """The engine alone is measured."""
+    """Only the engine is measured."""
 
 
 def _ended(operation: Operation) -> None:
-    """It means nothing to its subject."""
+    """The subject does not change."""

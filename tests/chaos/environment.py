@@ -1,4 +1,4 @@
-"""The laboratory: real PostgreSQL, Redis, Celery workers, scheduler, portal and sandbox, and ways to hurt each of them."""
+"""A test environment of real PostgreSQL, Redis, Celery workers, scheduler, portal and sandbox, with means to disturb each."""
 
 import contextlib
 import json
@@ -21,18 +21,18 @@ from demo.processes import Process, Supervisor, free_port
 from demo.seeding import Memory, Seeding
 from demo.services import Layout, Ports
 from tests import ephemeral
-from tests.chaos.subjects import FOLDERS
+from tests.chaos.request_operations import FOLDERS
 from tests.ephemeral import PostgreSQL
 
-IMPATIENT = {"OPERATION_LEASE_SECONDS": "5", "REMOTE_TIMEOUT_SECONDS": "5"}
-WORKERS = 3  # processes of one worker
-PORTAL_SHARES = 8  # GRAPH_BUDGET_SHARES as it is without a setting: enough for so many processes
+SHORT_TIMEOUTS = {"OPERATION_LEASE_SECONDS": "5", "REMOTE_TIMEOUT_SECONDS": "5"}
+WORKERS = 3  # child processes of the worker
+PORTAL_SHARES = 8  # the default of GRAPH_BUDGET_SHARES: enough for this many processes
 ENDED = ("succeeded", "failed", "cancelled")
 
 
 @dataclass
-class Laboratory:
-    """One installation to be hurt."""
+class Environment:
+    """One running installation."""
 
     layout: Layout
     supervisor: Supervisor
@@ -40,24 +40,24 @@ class Laboratory:
     directory: Path
     module: str = "tests.chaos.worker"
     processes: int = WORKERS
-    chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  the same in each run
-    blamed: set[str] = field(default_factory=set)  # what is left behind and was counted in a row already
-    ready_at: float = field(default_factory=time.monotonic)  # by this machine's monotonic clock
-    complaints: list[str] = field(default_factory=list)  # what a hurt found wrong by itself, until a row counts it
+    rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  repeatable, not secret
+    already_reported: set[str] = field(default_factory=set)  # leftovers that a row has counted
+    ready_at: float = field(default_factory=time.monotonic)  # time.monotonic()
+    failures: list[str] = field(default_factory=list)  # faults of the product that no row has counted yet
     _held_back: Counter[str] = field(default_factory=Counter)
 
     @property
     def seeding(self) -> Seeding:
-        """The demo's seed, step by step."""
+        """The demo's seeding, to be run step by step."""
         return Seeding(self.layout, self.supervisor, Memory(self.layout.directory / "demo.json"), lambda _: None)
 
     @property
     def seed(self) -> dict[str, Any]:
-        """What the sandbox says it was seeded with."""
+        """The content of the sandbox's seed.json."""
         return self.seeding.seed
 
     def request(self, kind: str, count: int, *, points: list[Any] | None = None, record: bool = False) -> list[str]:
-        """Ask for operations; with points each is killed at its own. Returns their ids."""
+        """Request operations and return their ids. With `points`, the worker of each is killed at its point."""
         command = [kind, str(count)]
         if points is not None:
             file = self.directory / f"points-{secrets.token_hex(4)}.json"
@@ -65,17 +65,17 @@ class Laboratory:
             command += ["--points", str(file)]
         if record:
             command.append("--record")
-        told = self.run_module("tests.chaos.subjects", *command)
-        return [json.loads(line)["operation"] for line in told.splitlines()]
+        output = self.run_module("tests.chaos.request_operations", *command)
+        return [json.loads(line)["operation"] for line in output.splitlines()]
 
     def run_module(self, module: str, *arguments: str) -> str:
-        """Run one of our own scripts within the product's environment; what it printed."""
+        """Run a module as a process with the product's settings. Returns its output."""
         log = self.layout.directory / "logs" / "scripts.log"
         command = [sys.executable, "-m", module, *arguments]
         return self.supervisor.run(Process("script", command, self.layout.environment(), services.PROJECT, log))
 
     def finish(self, operations: list[str], seconds: float) -> None:
-        """Wait until all have ended, or the time is over: whoever has not ended by then counts as lost."""
+        """Wait until all have ended, at most so many seconds. Operations that have not ended by then count as lost."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if all(status in ENDED for status, _ in self.states(operations).values()):
@@ -87,13 +87,13 @@ class Laboratory:
         statement = "SELECT id::text, status, message FROM registrations_operation WHERE id = ANY(%s::uuid[])"
         return {pk: (status, message) for pk, status, message in self.query(statement, [operations])}
 
-    def at_work(self, operations: list[str], *statuses: str) -> int:
-        """How many of them are in one of these states; in any that is not an end, where none is named."""
+    def count(self, operations: list[str], *statuses: str) -> int:
+        """How many of them have one of these statuses; without statuses, how many have not ended."""
         known = [status for status, _ in self.states(operations).values()]
         return sum(status in statuses if statuses else status not in ENDED for status in known)
 
     def wait_until(self, ready: Callable[[], Any], seconds: float) -> bool:
-        """Whether it came about in time."""
+        """Poll until the condition holds. Returns whether it did in time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if ready():
@@ -102,12 +102,12 @@ class Laboratory:
         return False
 
     def recorded(self, operation: str) -> list[str]:
-        """The points that a recorded operation passed, in order."""
+        """The kill points that a recorded operation passed, in order and without repetition."""
         lines = (self.directory / "record" / operation).read_text().splitlines()
         return list(dict.fromkeys(json.loads(line) for line in lines))
 
     def plan(self, name: str, point: str = "", *, record: bool = False) -> None:
-        """For what has no operation of its own: kill whoever comes to the point first, or note the points, or neither."""
+        """For code that runs outside an operation: kill the first process at this point, or record the points, or neither."""
         for folder in FOLDERS:
             (self.directory / folder / name).unlink(missing_ok=True)
         if record:
@@ -116,11 +116,11 @@ class Laboratory:
             (self.directory / "plan" / name).write_text(json.dumps(point))
 
     def was_killed(self, operation: str) -> bool:
-        """Whether its worker died at the planned point."""
-        return (self.directory / "met" / operation).exists()
+        """Whether its worker was killed at the planned point."""
+        return (self.directory / "killed" / operation).exists()
 
     def query(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
-        """Ask the database, with patience while it restarts."""
+        """Run a statement and return its rows; retried for ten seconds while the server restarts."""
         for attempt in range(100):
             try:
                 with psycopg.connect(self.layout.database_url, connect_timeout=2) as connection:
@@ -133,7 +133,7 @@ class Laboratory:
         raise AssertionError("unreachable")
 
     def sandbox(self, name: str, body: dict[str, Any] | None = None, method: str = "") -> Any:
-        """The sandbox's control API: look (no body) or change."""
+        """Call the sandbox's control API: GET without a body, POST with one."""
         request = urllib.request.Request(
             f"{self.layout.people_url}/_sandbox/{name}",
             data=None if body is None else json.dumps(body).encode(),
@@ -144,15 +144,15 @@ class Laboratory:
             return json.load(answer)
 
     def fault(self, **script: Any) -> None:
-        """Script a failure of the sandbox."""
+        """Script a fault of the sandbox."""
         self.sandbox("faults", script)
 
-    def begin_counting_held_back(self) -> None:
-        """Forget what the sandbox has hidden or refused so far because it was young."""
+    def reset_held_back(self) -> None:
+        """Reset the counters of the objects that the sandbox hides or refuses because they are not replicated yet."""
         self._held_back = self._all_held_back()
 
     def held_back(self) -> Counter[str]:
-        """How often the sandbox has hidden or refused what was young since the counting began, by kind."""
+        """How often the sandbox hid or refused an object that was not replicated yet, by kind, since the reset."""
         return self._all_held_back() - self._held_back
 
     def _all_held_back(self) -> Counter[str]:
@@ -161,17 +161,17 @@ class Laboratory:
     # Processes
 
     def process(self, name: str) -> Process:
-        """One of the running processes."""
+        """A running process by its name."""
         return next(process for process in self.supervisor.processes if process.name == name)
 
     def kill(self, name: str) -> None:
-        """End a process with all it started, as a crash would."""
+        """Kill a process and its children, like a crash."""
         process = self.process(name)
         self.supervisor.processes.remove(process)
         process.kill()
 
     def start_worker(self, **settings: str) -> Process:
-        """Start a worker whose processes are watched for points to die at; `settings` are its own, in place of the others'."""
+        """Start a worker with instrumented child processes; `settings` override the environment's."""
         command = ["worker", "--concurrency", str(self.processes), "--loglevel", "INFO"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         worker = self._celery("worker", *command, *quiet, **settings)
@@ -179,12 +179,12 @@ class Laboratory:
         return worker
 
     def start_scheduler(self, name: str = "scheduler") -> Process:
-        """Start a scheduler that sweeps each second."""
+        """Start a scheduler that sweeps every second."""
         schedule = str(self.layout.directory / f"schedule-{name}")
         return self._celery(name, "beat", "--schedule", schedule, "--loglevel", "INFO")
 
     def start_broker(self) -> Process:
-        """Start Redis, with what it kept."""
+        """Start Redis on its existing data."""
         process = ephemeral.redis_process(self.layout.directory / "redis", self.layout.ports.broker)
         self.supervisor.start(process)
         process.wait_until(lambda: services.answers(self.layout.ports.broker), seconds=60)
@@ -198,24 +198,25 @@ class Laboratory:
 
 
 @contextlib.contextmanager
-def laboratory(
-    module: str = "tests.chaos.worker", processes: int = WORKERS, settings: Mapping[str, str] = IMPATIENT
-) -> Iterator[Laboratory]:
-    """Everything started, the tenant connected, the seeded instance provisioned.
+def running_environment(
+    module: str = "tests.chaos.worker", processes: int = WORKERS, settings: Mapping[str, str] = SHORT_TIMEOUTS
+) -> Iterator[Environment]:
+    """Start everything, connect the tenant and provision the seeded instance.
 
-    `module` is the worker's wrapper, `processes` how many it forks, `settings` are the product's.
+    `module` starts the worker with `processes` children; `settings` are environment variables of the product. After an
+    error the logs are kept in var/chaos-logs.
     """
     with tempfile.TemporaryDirectory(prefix="syncportal-chaos-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         with ephemeral.postgresql() as server, Supervisor() as supervisor:
             layout = _layout(directory, server, processes, settings)
-            made = Laboratory(layout, supervisor, server, directory, module, processes)
+            environment = Environment(layout, supervisor, server, directory, module, processes)
             try:
-                _start(made)
-                made.ready_at = time.monotonic()
-                yield made
+                _start(environment)
+                environment.ready_at = time.monotonic()
+                yield environment
             except BaseException:
-                _keep_logs(made)
+                _save_logs(environment)
                 raise
 
 
@@ -235,11 +236,11 @@ def _layout(directory: Path, server: PostgreSQL, processes: int, settings: Mappi
     return replace(base, keys=keys)
 
 
-def _start(made: Laboratory) -> None:
-    layout, supervisor = made.layout, made.supervisor
+def _start(environment: Environment) -> None:
+    layout, supervisor = environment.layout, environment.supervisor
     for folder in FOLDERS:
-        (made.directory / folder).mkdir()
-    made.start_broker()
+        (environment.directory / folder).mkdir()
+    environment.start_broker()
     sandbox = services.sandbox(layout)
     sandbox.command = [*sandbox.command, "--in-memory"]
     supervisor.start(sandbox)
@@ -247,16 +248,16 @@ def _start(made: Laboratory) -> None:
     sandbox.wait_until(lambda: seed_file.exists() and services.answers(layout.ports.sandbox_http), seconds=60)
     supervisor.run(services.manage(layout, "migrate", "--no-input", "--verbosity", "0"))
     serving = supervisor.start(services.portal(layout))
-    made.start_worker()
-    made.start_scheduler()
+    environment.start_worker()
+    environment.start_scheduler()
     serving.wait_until(lambda: services.answers(layout.ports.portal), seconds=60)
-    made.seeding.connect_tenant()
-    made.seeding.import_instance()
-    made.seeding.provision()
+    environment.seeding.connect_tenant()
+    environment.seeding.import_instance()
+    environment.seeding.provision()
 
 
-def _keep_logs(made: Laboratory) -> None:
-    folder = services.PROJECT / "var" / "chaos-logs" / made.directory.name
+def _save_logs(environment: Environment) -> None:
+    folder = services.PROJECT / "var" / "chaos-logs" / environment.directory.name
     folder.mkdir(parents=True)
-    for log in (made.layout.directory / "logs").glob("*.log"):
+    for log in (environment.layout.directory / "logs").glob("*.log"):
         (folder / log.name).write_bytes(log.read_bytes()[-2_000_000:])

@@ -1,4 +1,4 @@
-"""Rows for operations to work on, made within the product: instances to provision, customers to connect."""
+"""Fixtures, created with the product's settings: instances to provision, customers to connect, and requests for both."""
 
 import contextlib
 import json
@@ -27,21 +27,21 @@ from tests.stack.customer import Browser
 T = TypeVar("T")
 
 
-class Provisionings:
-    """Instances with a UMP each, in the seeded provider's tenant."""
+class ProvisionFactory:
+    """Creates instances with a UMP each, in the seeded provider's tenant, and requests their provisioning."""
 
     priority = ""
 
     def __init__(self, count: int) -> None:
         self.model = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
         self.batch = secrets.token_hex(3)
-        self.control = Control()
+        self.control = SandboxControl()
         self.instances: list[UmpInstance] = []
         for number in range(count):
             self.control.world("add_ump", name=self._name(number), tenant_id=self.model.provider.tenant.tenant_id)
 
     def make(self, number: int) -> None:
-        """Another instance like the first one."""
+        """Create an instance like the seeded one."""
         model, name = self.model, self._name(number)
         instance = UmpInstance(
             provider=model.provider,
@@ -56,25 +56,25 @@ class Provisionings:
         self.instances.append(instance)
 
     def request(self, number: int) -> Any:
-        """Its provisioning."""
+        """Request its provisioning."""
         return provisioning.request(self.instances[number], actor=audit.SYSTEM, priority=self.priority)
 
-    def attend(self, operations: list[Any]) -> None:
-        """Nobody is asked anything."""
+    def answer_questions(self, operations: list[Any]) -> None:
+        """These operations wait for nobody."""
 
     def _name(self, number: int) -> str:
         return f"c{self.batch}-{number}"
 
 
-class Connections:
-    """Services of Contoso on the seeded instance, each with an administrator who has signed in."""
+class ConnectFactory:
+    """Creates services of Contoso on the seeded instance, each with a signed-in administrator, and requests their connection."""
 
     username = "carla"
 
     def __init__(self, count: int) -> None:
         self.instance = UmpInstance.objects.select_related("provider__tenant").earliest("created_at")
         self.batch = secrets.token_hex(3)
-        self.control = Control()
+        self.control = SandboxControl()
         self.seed = self.control.seed["customer"]
         self.connections: list[Connection] = []
         for number in range(count):
@@ -88,11 +88,11 @@ class Connections:
         self.prepare()
 
     def prepare(self) -> None:
-        """What all of them need from Microsoft."""
-        self.token = signed_in(self.instance, self.seed["tenant_id"], self.seed["admin_upn"]).access_token
+        """Get the access token that all of them use."""
+        self.token = sign_in(self.instance, self.seed["tenant_id"], self.seed["admin_upn"]).access_token
 
     def invite(self, number: int) -> Invitation:
-        """A service and its invitation, whose link was opened."""
+        """Create a service and its invitation, whose link was opened."""
         service = customers.ensure_service(
             self.instance,
             tenant_id=self.seed["tenant_id"],
@@ -109,7 +109,7 @@ class Connections:
         return invitation
 
     def make(self, number: int) -> None:
-        """A service, its invitation and its connection."""
+        """Create a service, its invitation and its connection."""
         connected = Connection.objects.create(
             invitation=self.invite(number),
             admin_object_id=str(uuid.uuid4()),
@@ -120,18 +120,18 @@ class Connections:
         self.connections.append(connected)
 
     def request(self, number: int) -> Any:
-        """The connecting."""
+        """Request the connection."""
         wanted, ends_at = self.connections[number], timezone.now() + timedelta(minutes=55)
         return connecting.request(wanted, access_token=self.token, token_expires_at=ends_at, actor=audit.SYSTEM)
 
-    def attend(self, operations: list[Any]) -> None:
-        """Nobody is asked anything."""
+    def answer_questions(self, operations: list[Any]) -> None:
+        """These operations wait for nobody."""
 
     def _name(self, number: int) -> str:
         return f"s{self.batch}{number}"
 
 
-class Control:
+class SandboxControl:
     """The sandbox's control API."""
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class Control:
         self._post("faults", script)
 
     def empty_quota(self, app_id: str, tenant_id: str) -> None:
-        """Microsoft lets this application write nothing now, and from then on 20 a second."""
+        """Use up Microsoft's quota: this application may write nothing now, and 20 times a second from then on."""
         self._post("quota", {"app_id": app_id, "tenant_id": tenant_id, "writes": 0})
 
     def _post(self, name: str, body: dict[str, Any]) -> Any:
@@ -155,10 +155,10 @@ class Control:
         return answer.json()
 
 
-def signed_in(instance: Any, tenant_id: str, person: str, *, keeps: bool = False) -> SignInAnswer:
-    """What a person's second sign-in brings: with the sandbox's own pages, and a browser without scripts.
+def sign_in(instance: Any, tenant_id: str, person: str, *, keeps: bool = False) -> SignInAnswer:
+    """Go through a person's second sign-in on the sandbox's pages, with a browser without scripts. Returns the tokens.
 
-    `keeps`: on the way of a delegated token, which is to outlive the sign-in.
+    `keeps`: for a delegated token, which outlives the sign-in.
     """
     registration = sync_app_of(instance)
     asked = {
@@ -182,16 +182,16 @@ def signed_in(instance: Any, tenant_id: str, person: str, *, keeps: bool = False
 
 
 @contextlib.contextmanager
-def fixture() -> Iterator[None]:
-    """A transaction of the suite's own: its writes are not among those that are noted or refused (tests/chaos/writes.py)."""
+def fixture_transaction() -> Iterator[None]:
+    """A transaction whose writes `writes` neither records nor refuses: they are the suite's, not the product's."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('chaos.fixture', 'on', true)")
         yield
 
 
-def pressing_again(request: Callable[[], T]) -> T:
-    """What a person does whose request the database refused: the same once more."""
+def retried_once(request: Callable[[], T]) -> T:
+    """Call it again if the database refuses it, as a person would."""
     try:
         with transaction.atomic():
             return request()
@@ -200,4 +200,4 @@ def pressing_again(request: Callable[[], T]) -> T:
             return request()
 
 
-MAKERS: dict[str, Any] = {"provision": Provisionings, "connect": Connections}
+FACTORIES: dict[str, Any] = {"provision": ProvisionFactory, "connect": ConnectFactory}

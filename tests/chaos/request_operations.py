@@ -1,0 +1,85 @@
+"""`python -m tests.chaos.request_operations KIND COUNT`: create fixtures, request operations, and print them as JSON lines.
+
+The kind `bulk` requests one job with COUNT instances in each of two tenants and prints the job's id. `--points FILE` is a JSON
+list with the kill point of each operation; `--record` records the points that the operations pass.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import django
+
+KINDS = (
+    "provision",
+    "connect",
+    "connect_existing",
+    "connect_token",
+    "renew",
+    "prepaid",
+    "purge",
+    "restore",
+    "requeued",
+)
+FOLDERS = ("record", "plan", "killed", "begun")
+BULK, TENANTS = "bulk", 2
+# Stands for an operation's id in code that follows the run of a bulk job's operation: the first process at the point is killed.
+AFTER_RUN = "after a run"
+
+
+def main() -> int:
+    """Create the rows and request the operations, or the bulk job."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=[*KINDS, BULK])
+    parser.add_argument("count", type=int)
+    parser.add_argument("--points", type=Path)
+    parser.add_argument("--record", action="store_true")
+    arguments = parser.parse_args()
+    django.setup()
+    if arguments.kind == BULK:
+        from tests.chaos.bulk_fixtures import request_bulk  # noqa: PLC0415  Django is set up only now
+
+        sys.stdout.write(f"{request_bulk(arguments.count, TENANTS)}\n")
+        return 0
+    points = json.loads(arguments.points.read_text()) if arguments.points else [None] * arguments.count
+    _request_all(arguments.kind, points, record=arguments.record)
+    return 0
+
+
+def _request_all(kind: str, points: list[str | None], *, record: bool) -> None:
+    """One operation for each point; its plan is written before a worker can see the operation."""
+    from tests.chaos import connection_methods, fixtures, preconditions  # noqa: PLC0415  Django is set up only now
+
+    factories = {**fixtures.FACTORIES, **connection_methods.FACTORIES, **preconditions.FACTORIES}
+    factory, operations = factories[kind](len(points)), []
+    for number in range(len(points)):
+        with fixtures.fixture_transaction():
+            factory.make(number)
+    for number, point in enumerate(points):
+
+        def request() -> Any:
+            operation = factory.request(number)  # noqa: B023  called at once
+            _prepare(str(operation.pk), point, record=record)  # noqa: B023  as above
+            return operation
+
+        operation = fixtures.retried_once(request)
+        operations.append(operation)
+        sys.stdout.write(json.dumps({"operation": str(operation.pk), "subject": str(operation.subject_id)}) + "\n")
+    factory.answer_questions(operations)
+
+
+def _prepare(name: str, point: str | None, *, record: bool) -> None:
+    directory = Path(os.environ["CHAOS_DIRECTORY"])
+    for folder in FOLDERS:
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+    if record:
+        (directory / "record" / name).touch()
+    if point:
+        (directory / "plan" / name).write_text(json.dumps(point))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
