@@ -299,7 +299,7 @@ def test_nothing_is_tried_again_where_nothing_failed_or_the_part_was_cancelled(p
         bulk_jobs.retry_failed(part, actor=OLGA)
     end(part, 2, "failed")
     bulk_jobs.cancel(part, actor=OLGA)
-    with pytest.raises(WrongStateError, match="Choose the instances anew"):
+    with pytest.raises(WrongStateError, match="Start a new job for these instances"):
         bulk_jobs.retry_failed(part, actor=OLGA)
 
 

@@ -226,7 +226,7 @@ def test_a_worker_that_stops_while_the_database_is_away_ends_all_the_same(
         raise OperationalError("gone")
 
     ended: list[int] = []
-    monkeypatch.setattr(leases.Lease, "give_back", away)
+    monkeypatch.setattr(leases.Lease, "hand_back", away)
     monkeypatch.setattr(os, "_exit", ended.append)
     monkeypatch.setattr(shutdown, "FINISH_WITHIN", timedelta())
     monkeypatch.setattr(shutdown, "is_pool_child", lambda: True)
