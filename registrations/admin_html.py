@@ -21,7 +21,7 @@ EMAIL_BREAKS = re.compile(r"(?<=@)|(?=\.)")
 STATES: dict[str, tuple[str, str, str]] = {
     "draft": ("neutral", "edit_note", "Draft"),
     "queued": ("neutral", "schedule", "Queued"),
-    "pending": ("neutral", "radio_button_unchecked", "To do"),
+    "pending": ("neutral", "radio_button_unchecked", "Pending"),
     "running": ("blue", "autorenew", "Running"),
     "provisioning": ("blue", "autorenew", "Provisioning"),
     "connecting": ("blue", "autorenew", "Connecting"),
@@ -36,7 +36,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "waiting": ("amber", "hourglass_top", "Waiting"),
     "expiring": ("amber", "timer", "Expiring"),
     "discarded": ("amber", "delete_sweep", "To be removed"),
-    "excess": ("amber", "warning", "Too much"),
+    "excess": ("amber", "warning", "Unneeded permissions"),
     "unchecked": ("amber", "help", "Not checked"),
     "active": ("green", "check_circle", "Active"),
     "done": ("green", "check_circle", "Done"),

@@ -37,7 +37,7 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
         """Who made it."""
         if not registration.managed:
             return "The customer's own"
-        return "Taken over" if registration.adopted else "Made by SyncPortal"
+        return "Taken over" if registration.adopted else "Created by SyncPortal"
 
     @admin.display(description="Tenant ID")
     def tenant(self, registration: AppRegistration) -> SafeString:

@@ -219,7 +219,7 @@ class SecretForm(forms.ModelForm):  # type: ignore[type-arg]
         super().full_clean()
         name = self.asked_again
         if self.errors and name in self.fields and name not in self.errors and self.data.get(self.add_prefix(name)):
-            self.add_error(name, "Type the secret again: it was not kept.")
+            self.add_error(name, "Enter the secret again: it was not saved.")
 
 
 def own_columns(obj: models.Model) -> set[str]:

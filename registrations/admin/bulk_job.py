@@ -44,7 +44,7 @@ ACTS = {
         "Pause the job in",
         bulk_jobs.pause,
         (Status.RUNNING,),
-        "Nothing more is begun in this tenant. What is at work goes on to its end.",
+        "No more instances are started in this tenant. Running ones finish.",
         "Paused.",
     ),
     "resume": Act(
@@ -52,17 +52,17 @@ ACTS = {
         "Resume the job in",
         bulk_jobs.resume,
         (Status.PAUSED,),
-        "The job goes on with the next instance.",
-        "It goes on.",
+        "The job continues with the next instance.",
+        "Resumed.",
     ),
     "try-again": Act(
-        "Try again what failed",
-        "Try again what failed in",
+        "Retry failed",
+        "Retry failed in",
         bulk_jobs.retry_failed,
         (Status.RUNNING, Status.PAUSED, Status.COMPLETED),
-        "Mend first what stopped them. Each instance that failed or was refused is provisioned once more, at the job's pace. "
-        "What is there already is found: nothing is made twice.",
-        "They are to do again.",
+        "Fix the cause first, then retry. Each instance that failed or was refused is provisioned again, at the job's pace. "
+        "What exists already is found: nothing is created twice.",
+        "Queued again.",
         needs_failures=True,
     ),
     "cancel": Act(
@@ -70,8 +70,8 @@ ACTS = {
         "Cancel the job in",
         bulk_jobs.cancel,
         (Status.RUNNING, Status.PAUSED),
-        "What was not begun is given up, and so is what waits. What a worker is at now ends its turn first, then it is "
-        "cancelled too. What is made already stays as it is.",
+        "Instances that have not started or that wait are cancelled; running ones finish their current step first. "
+        "What was created already stays as it is.",
         "Cancelled.",
     ),
 }

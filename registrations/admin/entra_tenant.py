@@ -18,8 +18,8 @@ from registrations.errors import WrongStateError
 from registrations.models import EntraTenant, UmpInstance
 from registrations.services import credentials, tenant_check
 
-KEPT = "A secret is kept, encrypted. It is never shown again. Type a new one to replace it."
-NONE_KEPT = "The secret's value, not its id. It is kept encrypted and never shown again."
+KEPT = "A secret is stored, encrypted. It is never shown again. Enter a new one to replace it."
+NONE_KEPT = "The secret's value, not its ID. It is stored encrypted and never shown again."
 QUOTA = ("Microsoft's quota", {"fields": ["quota"]})
 CHECKED_AGAIN = {"tenant_id", "client_id", "client_secret"}
 
@@ -62,7 +62,7 @@ class EntraTenantAdmin(AddressAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: EntraTenant | None = None) -> Any:
         """Who the tenant is, the credential, and what the last check found."""
-        found = [("What the last check found", {"fields": ["checked", "missing", "excess"]}), QUOTA] if obj else []
+        found = [("Last check", {"fields": ["checked", "missing", "excess"]}), QUOTA] if obj else []
         own = ["client_id", "client_secret"] if self.may_write(request, obj) else ["client_id", "secret_kept"]
         return [
             (None, {"fields": ["name", "tenant_id", "subscription"]}),
@@ -104,7 +104,7 @@ class EntraTenantAdmin(AddressAdmin):
     def ask_for_check(self, request: HttpRequest, tenant: EntraTenant) -> bool:
         """Queue a check and ring for it; tell the person where that is refused."""
         if not tenant.client_secret_envelope:
-            self.message_user(request, f"{tenant} has no secret yet. Type it, then check.", messages.ERROR)
+            self.message_user(request, f"{tenant} has no secret yet. Enter it, then check.", messages.ERROR)
             return False
         try:
             operation = tenant_check.request(tenant, actor=actor_of(request), user=request.user)
@@ -119,7 +119,7 @@ class EntraTenantAdmin(AddressAdmin):
         """Obtain a token and compare the permissions; nothing is changed in the tenant."""
         if request.method == "POST":
             if self.ask_for_check(request, tenant):
-                self.message_user(request, "The check has begun.", messages.SUCCESS)
+                self.message_user(request, "The check started.", messages.SUCCESS)
             return self.back_to(tenant)
         return self.confirmation(
             request,
@@ -127,7 +127,7 @@ class EntraTenantAdmin(AddressAdmin):
             title=f"Check the credential of {tenant}",
             button="Check credential",
             intro=[
-                "SyncPortal signs in to the tenant with the kept secret and reads which permissions it has.",
+                "SyncPortal signs in to the tenant with the stored secret and reads which permissions it has.",
                 "Nothing is changed in the tenant.",
             ],
             facts=[("Tenant ID", tenant.tenant_id), ("Application (client) ID", tenant.client_id)],
@@ -138,7 +138,7 @@ class EntraTenantAdmin(AddressAdmin):
         """Ask for a check of each chosen tenant."""
         begun = [tenant.name for tenant in queryset if self.ask_for_check(request, tenant)]
         if begun:
-            self.message_user(request, f"The check has begun: {', '.join(begun)}.", messages.SUCCESS)
+            self.message_user(request, f"The check started: {', '.join(begun)}.", messages.SUCCESS)
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
@@ -177,7 +177,7 @@ class EntraTenantAdmin(AddressAdmin):
         """What it needs and has not."""
         return outcome("missing", tenant.missing_permissions, tenant)
 
-    @admin.display(description="More than it needs")
+    @admin.display(description="Unneeded permissions")
     def excess(self, tenant: EntraTenant) -> SafeString:
         """What it has and should not."""
         return outcome("excess", tenant.excess_permissions, tenant)
@@ -185,7 +185,7 @@ class EntraTenantAdmin(AddressAdmin):
     @admin.display(description="Client secret")
     def secret_kept(self, tenant: EntraTenant) -> str:
         """Whether there is one; never which."""
-        return "Kept, encrypted" if tenant.client_secret_envelope else "Not given yet"
+        return "Stored, encrypted" if tenant.client_secret_envelope else "Not entered yet"
 
 
 def outcome(state: str, found: list[str], tenant: EntraTenant) -> SafeString:

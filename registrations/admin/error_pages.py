@@ -8,7 +8,7 @@ FORBIDDEN = (
     "This is not allowed",
     "Your account may not open or do this. Ask an administrator of SyncPortal if it should.",
 )
-NOT_FOUND = ("There is no such page", "It may have been mistyped, or what it showed is not kept here.")
+NOT_FOUND = ("There is no such page", "The address may be mistyped, or what it showed does not exist any more.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -93,7 +93,7 @@ class HandOverPages(Pages):
         address = throttle.address_of(request)
         try:
             if not throttle.confirm_password(request.user, form.cleaned_data["password"], address):
-                form.add_error("password", "The password is wrong. Type the one you sign in with.")
+                form.add_error("password", "The password is wrong. Enter the one you sign in with.")
                 return ""
             return handover_sheet.reveal_secret(operation, actor=actor_of(request))
         except PortalError as refusal:
@@ -114,15 +114,19 @@ class HandOverPages(Pages):
         tasks.enqueue_on_commit(operation.pk)
         operation.refresh_from_db()
         all_confirmed = all(each.confirmed_at for each in handover_sheet.sheet(operation).groups)
-        done = "Ticked. SyncPortal goes on." if all_confirmed else "Ticked. SyncPortal goes on when both groups are."
+        done = (
+            "Marked as done. SyncPortal continues."
+            if all_confirmed
+            else "Marked as done. SyncPortal continues when both groups are done."
+        )
         self.message_user(request, done, messages.SUCCESS)
         return HttpResponseRedirect(operation_progress.address(operation, "change" if all_confirmed else "hand_over"))
 
-    @page("Make another secret", permission="tick", icon="refresh")
+    @page("Create a new secret", permission="tick", icon="refresh")
     def new_secret(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Discard a secret that was revealed and lost, and make another."""
         if request.method == "POST":
-            done = "Another secret is being made."
+            done = "A new secret is being created."
             act = provisioning.new_secret
             if self.attempt(request, lambda: act(operation, actor=actor_of(request)), done):
                 tasks.enqueue_on_commit(operation.pk)
@@ -130,9 +134,9 @@ class HandOverPages(Pages):
         return self.confirmation(
             request,
             subject=operation,
-            title=f"Make another secret for {operation.subject_label}",
+            title=f"Create a new secret for {operation.subject_label}",
             intro=NEW_SECRET,
-            button="Make another secret",
+            button="Create a new secret",
             danger=True,
             back=operation_progress.address(operation, "hand_over"),
         )
@@ -159,10 +163,10 @@ class HandOverPages(Pages):
 
 
 REVEAL = [
-    "The secret is shown once, on the next page. Have UMP System Settings open before you go on.",
-    "The history keeps that you saw it, when and from where.",
+    "The secret is shown once, on the next page. Open the UMP's System Settings before you continue.",
+    "The history records that you saw it, when and from where.",
 ]
 NEW_SECRET = [
-    "The present secret is removed from the application: a UMP that holds it already stops working with it.",
-    "A new one is made, and you can reveal it once.",
+    "The current secret is removed from the application: a UMP that already has it stops working.",
+    "A new one is created, and you can reveal it once.",
 ]

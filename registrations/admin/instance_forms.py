@@ -17,8 +17,8 @@ from registrations.models import ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label
 from registrations.models.tenants import PORTAL_PATH, REDIRECT_PATH
 
-KEPT = "A secret is kept, encrypted. It is never shown again. Type a new one to replace it."
-NONE_KEPT = "The secret's value, not its id. It is kept encrypted and never shown again."
+KEPT = "A secret is stored, encrypted. It is never shown again. Enter a new one to replace it."
+NONE_KEPT = "The secret's value, not its ID. It is stored encrypted and never shown again."
 API_FIELDS = {
     "ump_tenant_id": "UMP API tenant ID",
     "ump_client_id": "UMP API client ID",
@@ -78,7 +78,7 @@ class ChangeAddressForm(forms.Form):
     )
     delivery = forms.ChoiceField(choices=UmpInstance.Delivery.choices, widget=UnfoldAdminSelectWidget())
     reason = forms.CharField(
-        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="It is kept in the history."
+        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="It is stored in the history."
     )
 
 

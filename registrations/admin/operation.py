@@ -27,7 +27,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     list_display_links = ("what",)
     list_filter = (todo.todo_filter(todo.OPERATIONS), "status", "kind", "created_at")
     search_fields = ("subject_label", "requested_by_label", "=id")
-    search_help_text = "What it is about, or who asked for it"
+    search_help_text = "Subject, or who requested it"
     change_form_template = "admin/registrations/operation/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
@@ -81,7 +81,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     def resume(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Queue it again at the step where it stopped."""
         if request.method == "POST":
-            self._go_on(request, operation, engine.resume, "The operation is queued again.")
+            self._go_on(request, operation, engine.resume, "Queued again.")
             return self.back_to(operation)
         return self._ask(request, operation, "Resume", RESUME)
 
@@ -99,7 +99,9 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     def take_over(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Confirm that an application that was there already becomes ours."""
         if request.method == "POST":
-            self._go_on(request, operation, provisioning.adopt, "The application is taken over. Provisioning goes on.")
+            self._go_on(
+                request, operation, provisioning.adopt, "The application is taken over. Provisioning continues."
+            )
             return self.back_to(operation)
         return self._ask(request, operation, "Take over", [operation.message, *TAKE_OVER])
 
@@ -125,7 +127,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     ) -> HttpResponse:
         if request.method != "POST":
             return self._ask(request, operation, verb, [operation.message, *intro], **more)
-        self._go_on(request, operation, partial(conflicts.decide, choice=choice), "Decided. The operation goes on.")
+        self._go_on(request, operation, partial(conflicts.decide, choice=choice), "Decided. The operation continues.")
         return self.back_to(operation)
 
     def _ask(
@@ -187,21 +189,21 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
 
 
 RESUME = [
-    "The operation goes on at the step where it stopped. Each step looks before it acts: nothing is made twice.",
+    "The operation continues at the step where it stopped. Each step checks before it acts: nothing is created twice.",
 ]
 CANCEL = [
     "The operation ends here. What its steps have done stays as it is.",
-    "A new one finds what is there already. A customer's set-up is begun again by the customer: by a sign-in, or by "
-    "entering the values of the existing registration again.",
+    "A new one finds what exists already. The customer restarts a customer's set-up: with a sign-in, or by entering "
+    "the values of the existing registration again.",
 ]
 RESTORE = [
-    "The application comes back with its IDs. SyncPortal puts its settings right and makes a new secret where it needs one.",
+    "The application is restored with its IDs. SyncPortal corrects its settings and creates a new secret if it needs one.",
 ]
 PURGE = [
-    "The application cannot be brought back afterwards. Another one is made, with another application (client) ID.",
+    "The application cannot be restored afterwards. A new one is created, with another application (client) ID.",
 ]
 TAKE_OVER = [
-    "From then on SyncPortal changes this application to what the instance needs, and keeps its secrets.",
-    "Take it over only if it was made for this host.",
-    "Where SyncPortal did not make it, SyncPortal's application must be one of its owners: the runbook says how (adoption_needed).",
+    "From then on SyncPortal changes this application to what the instance needs, and manages its secrets.",
+    "Take it over only if it was created for this host.",
+    "If SyncPortal did not create it, SyncPortal's application must be one of its owners. The runbook says how (adoption_needed).",
 ]

@@ -16,7 +16,7 @@ from registrations.models.fields import validate_domain
 from registrations.services import addresses
 
 FIXED = (
-    "Domain and tenant are read only since the first delivery, or while an operation is at work. After a delivery, use "
+    "Domain and tenant are read only while an operation is running, and after the first delivery. After a delivery, use "
     "Change address."
 )
 
@@ -27,7 +27,7 @@ class ChangeDomainForm(forms.Form):
     domain = forms.CharField(max_length=240, validators=[validate_domain], widget=UnfoldAdminTextInputWidget())
     tenant = forms.ModelChoiceField(EntraTenant.objects.all(), label="Entra tenant", widget=UnfoldAdminSelectWidget())
     reason = forms.CharField(
-        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="It is kept in the history."
+        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="It is stored in the history."
     )
 
 
@@ -91,7 +91,7 @@ class ServiceProviderAdmin(AddressAdmin):
 
     def _change(self, request: HttpRequest, provider: ServiceProvider, form: ChangeDomainForm) -> bool:
         values = form.cleaned_data
-        done = f"The address of {provider} is changed. Give the UMP secrets again, then provision."
+        done = f"The address of {provider} is changed. Enter the UMP API secrets again, then provision."
         try:
             return self.attempt(
                 request,
@@ -108,8 +108,8 @@ def what_follows(provider: ServiceProvider) -> list[str]:
     hosts = ", ".join(str(instance) for instance in provider.instances.select_related("provider"))
     return [
         f"These hosts change with it: {hosts}.",
-        "Each of them becomes a draft, and the kept UMP API secret of each is deleted: give it again.",
+        "Each of them goes back to Draft, and its stored UMP API secret is deleted. Enter it again.",
         "A UMP base URL that is not under the new domain is emptied.",
         "Links in invitations that were sent before stop working at the old host.",
-        "With another tenant, new applications are made there. The old ones stay until you remove them.",
+        "With another tenant, new applications are created there. The old ones stay until you remove them.",
     ]

@@ -23,10 +23,10 @@ from registrations.errors import WrongStateError
 admin.site.unregister(User)
 admin.site.unregister(Group)
 WORDS = {
-    "is_active": ("Active", "Take it away when somebody leaves: people are never deleted."),
+    "is_active": ("Active", "Clear it when somebody leaves: people are never deleted."),
     "is_staff": ("May sign in", "Without it the sign-in page refuses them."),
-    "is_superuser": ("Administrator", "May do everything, and alone manages people."),
-    "groups": ("Groups", "Operators work, auditors look. An administrator needs none."),
+    "is_superuser": ("Administrator", "May do everything, and is the only role that manages people."),
+    "groups": ("Groups", "Operators act, auditors read. An administrator needs none."),
 }
 SECRET = {"password", "password1", "password2", "usable_password", "last_login"}
 
@@ -112,7 +112,7 @@ class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
     def password_link(self, person: User) -> SafeString:
         """The way to set another one. Django would show a part of the hash here."""
         address = reverse("admin:auth_user_password_change", args=[person.pk])
-        return format_html('<a class="text-link" href="{}">Set another password</a>', address)
+        return format_html('<a class="text-link" href="{}">Set a new password</a>', address)
 
     @admin.display(description="Full name", ordering="last_name")
     def full_name(self, person: User) -> str:
@@ -147,7 +147,7 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]
                 return typed
         except WrongStateError as refusal:
             raise ValidationError(str(refusal)) from None
-        raise ValidationError("The password is wrong. Type the one you sign in with.")
+        raise ValidationError("The password is wrong. Enter the one you sign in with.")
 
     @audit.atomic()
     def save(self, commit: bool = True) -> User:

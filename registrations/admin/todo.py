@@ -96,10 +96,10 @@ OPERATIONS = TodoSource(
             "ended_at",
             lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation()) & ~_told_elsewhere(),
         ),
-        Todo("late", "Operations that no worker takes up", "late", "Open", "created_at", _is_late),
+        Todo("late", "Operations that no worker runs", "late", "Open", "created_at", _is_late),
         Todo(
             "staff",
-            "Operations that wait for you",
+            "Operations that wait for staff",
             "waiting",
             "Open",
             "created_at",
@@ -158,7 +158,7 @@ TENANTS = TodoSource(
 class NeedFilter(admin.SimpleListFilter):
     """Filters a list by what needs a person; the start page links here."""
 
-    title = "needs you"
+    title = "needs attention"
     parameter_name = "needs"
     watch: TodoSource
 

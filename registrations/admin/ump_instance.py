@@ -62,7 +62,7 @@ class UmpInstanceAdmin(AddressAdmin):
         fixed = bool(obj and self.is_fixed(obj))
         return [
             (None, {"fields": ADDRESS, "description": FIXED if fixed else ""}),
-            ("What follows from it", {"fields": DERIVED, "description": DERIVED_TEXT}),
+            ("Generated values", {"fields": DERIVED, "description": DERIVED_TEXT}),
             ("UMP API credential", {"fields": [*CREDENTIAL, secret, "ump_scope"], "description": CREDENTIAL_TEXT}),
         ]
 
@@ -134,7 +134,7 @@ class UmpInstanceAdmin(AddressAdmin):
         except ValidationError:
             chosen = []
         if not chosen:
-            self.message_user(request, "Choose at least one instance.", messages.WARNING)
+            self.message_user(request, "Select at least one instance.", messages.WARNING)
         if len(chosen) > FEW:
             return self._provision_in_bulk(request, chosen)
         begun = [instance for instance in chosen if self._provision(request, instance)]
@@ -154,7 +154,7 @@ class UmpInstanceAdmin(AddressAdmin):
             self.message_user(request, f"{instance.host}: {refusal}", messages.ERROR)
             return False
         tasks.enqueue_on_commit(operation.pk)
-        self.message_user(request, f"{instance.host}: provisioning has begun.", messages.SUCCESS)
+        self.message_user(request, f"{instance.host}: provisioning started.", messages.SUCCESS)
         return True
 
     @page("Change address", permission="change_address", icon="edit_location")
@@ -176,7 +176,9 @@ class UmpInstanceAdmin(AddressAdmin):
 
     def _change_address(self, request: HttpRequest, instance: UmpInstance, form: ChangeAddressForm) -> bool:
         values = form.cleaned_data
-        done = f"The address is changed. {instance.host} is a draft: give the UMP API secret again, then provision."
+        done = (
+            f"The address is changed. {instance.host} is back to Draft. Enter the UMP API secret again, then provision."
+        )
         try:
             return self.attempt(
                 request, lambda: addresses.change_instance_address(instance, **values, actor=actor_of(request)), done
@@ -243,21 +245,19 @@ class UmpInstanceAdmin(AddressAdmin):
     @admin.display(description="UMP API client secret")
     def secret_kept(self, instance: UmpInstance) -> str:
         """Whether there is one; never which."""
-        return "Kept, encrypted" if instance.ump_client_secret_envelope else "Not given yet"
+        return "Stored, encrypted" if instance.ump_client_secret_envelope else "Not entered yet"
 
 
 FEW = 10  # more than these become a bulk job
-FIXED = "Read only since the first delivery, or while an operation is at work. After a delivery, use Change address."
-DERIVED_TEXT = (
-    "Derived, never typed. Check the host before you provision: it needs a DNS record that leads to SyncPortal."
-)
+FIXED = "Read only while an operation is running, and after the first delivery. After a delivery, use Change address."
+DERIVED_TEXT = "Generated from app name and domain. Check the host before you provision: it needs a DNS record that leads to SyncPortal."
 CREDENTIAL_TEXT = (
-    "With it SyncPortal signs in to the UMP's API. Delivery by API needs it, and so does connecting a customer, whose "
-    "registration is handed over by the UMP's API however the sync app is delivered."
+    "SyncPortal signs in to the UMP's API with it. Delivery by API needs it, and so does connecting a customer, whose "
+    "registration is handed over by the UMP's API in any case."
 )
 FOLLOWS = [
     "The next secret goes to the new address. Check it with the service provider first.",
-    "The instance becomes a draft, and the kept UMP API secret is deleted: give it again, then provision.",
+    "The instance goes back to Draft, and its stored UMP API secret is deleted. Enter it again, then provision.",
     "With another app name, links in invitations that were sent before stop working, and the application gets the new "
     "redirect URI when you provision.",
 ]

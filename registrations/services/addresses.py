@@ -155,4 +155,4 @@ def _allowed(url: str, domain: str) -> bool:
 
 def _require_reason(reason: str) -> None:
     if not reason.strip():
-        raise WrongStateError("Give a reason: it is kept in the history.")
+        raise WrongStateError("Enter a reason: it is stored in the history.")

@@ -59,7 +59,7 @@ def request(instances: Iterable[UmpInstance], *, actor: audit.Actor, user: Any =
     """Create a job with a part for each tenant and an item for each instance. Raises WrongStateError for an empty choice."""
     chosen = sorted(instances, key=lambda instance: (str(instance.provider.tenant_id), instance.host))
     if not chosen:
-        raise WrongStateError("Choose at least one instance.")
+        raise WrongStateError("Select at least one instance.")
     with audit.atomic():
         job = BulkJob.objects.create(requested_by=user, requested_by_label=actor.label)
         for tenant, group in groupby(chosen, key=lambda instance: instance.provider.tenant):

@@ -159,7 +159,7 @@ def _import_row(line: int, row: dict[str, str], actor: audit.Actor) -> Outcome:
     if tenant is None:
         raise ValidationError({"tenant_id": f"{row['tenant_id']} is not connected. Run connect_tenant for it first."})
     if tenant.subscription != row["subscription"]:
-        raise ValidationError({"subscription": f"{tenant.name} is kept as {tenant.subscription}."})
+        raise ValidationError({"subscription": f"{tenant.name} is stored as {tenant.subscription}."})
     provider = _provider(row, tenant, actor)
     instance = UmpInstance.objects.filter(provider=provider, app_name__iexact=row["app_name"]).first()
     is_new = instance is None
@@ -216,7 +216,7 @@ def _provider(row: dict[str, str], tenant: EntraTenant, actor: audit.Actor) -> S
         raise ValidationError({"service_provider": f"{provider.domain} belongs to {provider.name}."})
     if provider.tenant_id != tenant.pk:
         raise ValidationError(
-            {"tenant_id": f"{provider.name} is kept in {provider.tenant.name}: change it in the admin."}
+            {"tenant_id": f"{provider.name} belongs to {provider.tenant.name}: change it in the admin."}
         )
     return provider
 

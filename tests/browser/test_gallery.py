@@ -253,12 +253,12 @@ def test_the_error_code_disappears_when_the_operation_resumes(
     waiting = Operation.objects.filter(pk=stage.operations["instance-provisioning"].pk)
     before = waiting.values("status", "waits_for").get()
     for found in open_page(stage, page_state, contexts["light"]):
-        expect(found.page.get_by_text("It waits for staff.")).to_be_visible()
+        expect(found.page.get_by_text("Waiting for staff.")).to_be_visible()
         expect(found.page.get_by_text("handover", exact=True)).to_be_visible()
         waiting.update(status="running", waits_for="")
         try:
             expect(found.page.get_by_text("handover", exact=True)).to_be_hidden()
-            expect(found.page.get_by_text("It waits for staff.")).to_be_hidden()
+            expect(found.page.get_by_text("Waiting for staff.")).to_be_hidden()
         finally:
             waiting.update(**before)
 

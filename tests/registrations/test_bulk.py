@@ -313,7 +313,7 @@ def test_the_job_s_page_counts_what_needs_a_person_and_lets_it_be_tried_again(
     end(part, 3, "failed")
     monkeypatch.setattr("registrations.admin.bulk_job.SHOWN", 2)
     text = operator_client.get(page).content.decode()
-    assert "What needs you: 3" in text
+    assert "Needs attention: 3" in text
     assert "The first 2 are shown." in text
     assert address in text
     assert address not in auditor_client.get(page).content.decode()

@@ -122,7 +122,7 @@ def test_no_part_of_a_password_hash_is_shown(operator: User) -> None:
     page = client.get(reverse("admin:auth_user_change", args=[operator.pk])).content.decode()
     assert "algorithm" not in page
     assert operator.password.split("$")[-1][:6] not in page
-    assert "Set another password" in page
+    assert "Set a new password" in page
 
 
 def test_a_group_change_is_in_the_history(operator: User, db: None) -> None:

@@ -97,7 +97,7 @@ def refusal_of(response: requests.Response) -> RemoteRejectedError | NotYetError
             request_id=request_id,
         )
     return GraphRefusedError(
-        f"Microsoft refused this step (HTTP {response.status_code}, {code or 'no code'}). The code says why; mend it, then resume.",
+        f"Microsoft refused this step (HTTP {response.status_code}, {code or 'no code'}). The code says why. Fix the cause, then resume.",
         status=response.status_code,
         meaning=None,
         code=code,

@@ -51,7 +51,7 @@ class Command(ReportingCommand):
             ) from error
         found = tenant_check.permissions_of(tenant, secret)
         if found.missing:
-            raise CommandError(f"{found.sentence} Grant it in Entra with admin consent. Nothing was kept.")
+            raise CommandError(f"{found.sentence} Grant it in Entra with admin consent. Nothing was saved.")
         known_as = tenant_check.confirm_tenant(tenant, secret)
         with audit.atomic():
             if is_new:

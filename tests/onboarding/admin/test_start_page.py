@@ -34,7 +34,7 @@ def quiet(db: None) -> UmpInstance:
 
 def test_nothing_needs_you(operator_client: Client, quiet: UmpInstance) -> None:
     page = operator_client.get("/admin/").content.decode()
-    assert "Nothing needs you." in page
+    assert "Nothing needs attention." in page
     assert "Checked" in page
 
 

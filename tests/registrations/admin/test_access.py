@@ -225,7 +225,7 @@ def test_a_refusal_has_the_admins_look_and_a_way_back(operator_client: Client) -
     for address, status in ((reverse("admin:auth_user_changelist"), 403), ("/admin/no/such/page/", 404)):
         answer = operator_client.get(address)
         assert answer.status_code == status
-        assert "To the start page" in answer.content.decode()
+        assert "Go to the start page" in answer.content.decode()
         assert "UMP instances" in answer.content.decode()  # the menu
 
 

@@ -180,7 +180,7 @@ def test_opening_the_reveal_page_reveals_nothing(operator_client: Client, waitin
 def test_a_lost_secret_is_replaced(operator_client: Client, waiting: Operation, work: Work) -> None:
     operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD})
     lost = ClientSecret.objects.get()
-    assert "Make another secret" in operator_client.get(page_of(waiting, "hand_over")).content.decode()
+    assert "Create a new secret" in operator_client.get(page_of(waiting, "hand_over")).content.decode()
     operator_client.post(page_of(waiting, "new_secret"))
     for _ in range(5):
         queue.wake(Operation.objects.filter(pk=waiting.pk))

@@ -44,7 +44,7 @@ def shown(client: Client, part: BulkPart) -> str:
 
 def test_what_a_worker_has_is_listed_after_a_cancel_until_it_ends(operator_client: Client, part: BulkPart) -> None:
     first, second = give_a_worker(part, 2)
-    assert "Still at work" not in shown(operator_client, part)
+    assert "Still running" not in shown(operator_client, part)
     bulk_jobs.cancel(part, actor=OLGA)
     page = shown(operator_client, part)
     assert 'data-is-live="true"' in page
@@ -55,7 +55,7 @@ def test_what_a_worker_has_is_listed_after_a_cancel_until_it_ends(operator_clien
     Operation.objects.live().update(status="cancelled", ended_at=timezone.now())
     page = shown(operator_client, part)
     assert 'data-is-live="false"' in page
-    assert "Still at work" not in page
+    assert "Still running" not in page
 
 
 def test_one_that_was_resumed_after_the_end_is_followed_too(operator_client: Client, part: BulkPart) -> None:
@@ -67,7 +67,7 @@ def test_one_that_was_resumed_after_the_end_is_followed_too(operator_client: Cli
     Operation.objects.filter(bulk_item=part.items.all()[0]).update(status="queued", ended_at=None)
     page = shown(operator_client, part)
     assert 'data-is-live="true"' in page
-    assert "Still at work" in page
+    assert "Still running" in page
 
 
 def test_what_needs_a_person_is_not_listed_twice(operator_client: Client, part: BulkPart) -> None:

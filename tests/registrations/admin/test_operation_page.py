@@ -53,12 +53,12 @@ def shown(client: Client, address: str) -> str:
 
 def test_code_and_end_stand_in_the_part_that_updates_itself(operator_client: Client, operation: Operation) -> None:
     assert "<dt>Code</dt><dd><code>deleted_twin</code>" in live(operator_client, operation)
-    assert "<dt>Ended</dt>" not in live(operator_client, operation)
+    assert "<dt>Finished</dt>" not in live(operator_client, operation)
     stand(operation, status="failed", waits_for="", error_code="quota", ended_at=timezone.now())
     assert "<dt>Code</dt><dd><code>quota</code>" in live(operator_client, operation)
-    assert "<dt>Ended</dt>" in live(operator_client, operation)
+    assert "<dt>Finished</dt>" in live(operator_client, operation)
     whole = shown(operator_client, page_of(operation))
-    assert (whole.count("<dt>Code</dt>"), whole.count("<dt>Ended</dt>")) == (1, 1)
+    assert (whole.count("<dt>Code</dt>"), whole.count("<dt>Finished</dt>")) == (1, 1)
 
 
 @pytest.mark.parametrize("status", ["running", "queued"])
@@ -75,16 +75,16 @@ def test_nothing_of_an_earlier_wait_is_shown_once_it_goes_on(
 def test_the_page_says_that_it_waits_for_staff_and_when_it_looks_again(
     operator_client: Client, operation: Operation
 ) -> None:
-    assert "It waits for staff." in live(operator_client, operation)
+    assert "Waiting for staff." in live(operator_client, operation)
     assert "looks again" not in live(operator_client, operation)
     stand(operation, next_attempt_at=timezone.now() + timedelta(minutes=5, seconds=30))
-    assert "It waits for staff. SyncPortal looks again <time" in live(operator_client, operation)
+    assert "Waiting for staff. SyncPortal looks again <time" in live(operator_client, operation)
     assert "in 5 minutes</time>." in live(operator_client, operation)
     stand(operation, waits_for="customer", next_attempt_at=timezone.now())
-    assert "It waits for the customer. SyncPortal looks again now." in live(operator_client, operation)
+    assert "Waiting for the customer. SyncPortal checks again now." in live(operator_client, operation)
     stand(operation, waits_for="")
     assert "It waits for" not in live(operator_client, operation)
-    assert "SyncPortal looks again now." in live(operator_client, operation)
+    assert "SyncPortal checks again now." in live(operator_client, operation)
 
 
 def test_one_sentence_stands_once_and_the_notes_of_other_steps_stay(
@@ -157,6 +157,6 @@ def test_once_a_person_has_decided_the_page_says_so_and_asks_no_more(
     stand(operation, notes=decided, next_attempt_at=timezone.now())
     page = live(operator_client, operation)
     assert f">{button}</a>" not in page
-    assert "Decided: a worker carries it out." in page
+    assert "Decided. A worker carries it out now." in page
     stand(operation, next_attempt_at=None)  # it was refused, and asks again
     assert f">{button}</a>" in live(operator_client, operation)
