@@ -190,7 +190,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "onboarding.hosts.HostMiddleware",
-    "onboarding.headers.SecurityHeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",  # X-Content-Type-Options, and the admin's Referrer-Policy
+    "syncportal.security_headers.SecurityHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -238,8 +239,7 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "onboarding.views.refusals.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # names and hosts stay out of cookies
-SECURE_CONTENT_TYPE_NOSNIFF = True
-X_FRAME_OPTIONS = "DENY"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = None  # syncportal.security_headers sends it, on the admin's pages alone
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # a bulk job's confirmation names each of its instances
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
