@@ -35,13 +35,13 @@ def warn_of_too_few_shares(instance: Any, **_: Any) -> None:
     if not instance.pool_cls.__module__.endswith("prefork"):
         return  # threads of one process count together
     processes = instance.max_concurrency or instance.concurrency  # the former with --autoscale
-    if processes > settings.GRAPH_BUDGET_SHARES:
+    if processes > settings.GRAPH_RATE_LIMIT_SHARES:
         logger.warning(
-            "This worker runs %d processes, and GRAPH_BUDGET_SHARES is %d. Set GRAPH_BUDGET_SHARES to the number of "
+            "This worker runs %d processes, and GRAPH_RATE_LIMIT_SHARES is %d. Set GRAPH_RATE_LIMIT_SHARES to the number of "
             "processes of all workers together (%d or more): otherwise they may exceed Microsoft's quota while Redis does "
             "not answer.",
             processes,
-            settings.GRAPH_BUDGET_SHARES,
+            settings.GRAPH_RATE_LIMIT_SHARES,
             processes,
         )
 

@@ -5,76 +5,18 @@ A wrong or missing setting stops the start with one line that says what to do.
 
 import ipaddress
 import os
-import re
 import secrets
 import warnings
 from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import environ
 
 from registrations.encryption import KeyRing
 from syncportal.admin_looks import LOOKS
+from syncportal.env import BASE_DIR, env, hosts, is_address, number, origin, refuse
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 SHORTEST_SECRET_KEY = 32  # characters; Django's own check asks for 50 and only warns
-HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
-
-
-def refuse(message: str) -> SystemExit:
-    """The end of a start with a wrong setting: one line on standard error, exit status 1."""
-    return SystemExit(f"SyncPortal cannot start: {message}")
-
-
-def env_file() -> Path:
-    """The file of settings: a named one has to be there, `.env` may be missing."""
-    named = os.environ.get("SYNCPORTAL_ENV_FILE", "")
-    if named and not Path(named).exists():
-        raise refuse(f"SYNCPORTAL_ENV_FILE names a file that is not there: {named}")
-    return Path(named) if named else BASE_DIR / ".env"
-
-
-def hosts(name: str, default: list[str]) -> list[str]:
-    """Bare host names from the environment, in lower case."""
-    values = [str(value).strip().lower() for value in env.list(name, default=default)]
-    wrong = [value for value in values if not HOST.fullmatch(value)]
-    if wrong:
-        raise refuse(f"{name} takes host names separated by commas, without https:// and port, and has {wrong[0]!r}.")
-    return values
-
-
-env = environ.Env()
-environ.Env.read_env(env_file())
-
-
-def origin(name: str, default: str) -> str:
-    """An https origin (scheme, host, port) from the environment, without a trailing slash."""
-    value = str(env.str(name, default)).rstrip("/")
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        raise refuse(f"{name} must be an origin like {default}.") from None
-    if parts.scheme != "https" or not parts.hostname or parts.path or parts.query:
-        raise refuse(f"{name} must be an origin like {default}, and it is {value!r}.")
-    return value
-
-
-def number(name: str, default: int, least: int, most: int = 1_000_000) -> int:
-    """A whole number from the environment, within bounds."""
-    text = env.str(name, str(default)).strip()
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise refuse(f"{name} must be a whole number from {least} to {most}, and it is {text!r}.")
-    return int(text)
-
-
-def is_address(value: str, schemes: set[str]) -> bool:
-    """Whether it is a URL of one of these schemes; a bare / in a password makes the rest look like a wrong port."""
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in schemes and parts.port != 0
-    except ValueError:
-        return False
 
 
 def kept_key(path: Path, make: str) -> str:
@@ -155,7 +97,7 @@ REMOTE_CA_BUNDLE = env.str("REMOTE_CA_BUNDLE", "")
 if REMOTE_CA_BUNDLE and not Path(REMOTE_CA_BUNDLE).is_file():
     raise refuse(f"REMOTE_CA_BUNDLE names a file that does not exist: {REMOTE_CA_BUNDLE}")
 REMOTE_TIMEOUT_SECONDS = number("REMOTE_TIMEOUT_SECONDS", 20, 1, 120)
-GRAPH_BUDGET_SHARES = number("GRAPH_BUDGET_SHARES", 8, 1, 1000)
+GRAPH_RATE_LIMIT_SHARES = number("GRAPH_RATE_LIMIT_SHARES", 8, 1, 1000)
 OPERATION_LEASE_SECONDS = number("OPERATION_LEASE_SECONDS", 60, 2, 600)
 UMP_ALLOWED_HOSTS = hosts("UMP_ALLOWED_HOSTS", [])
 

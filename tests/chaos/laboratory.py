@@ -26,7 +26,7 @@ from tests.ephemeral import PostgreSQL
 
 IMPATIENT = {"OPERATION_LEASE_SECONDS": "5", "REMOTE_TIMEOUT_SECONDS": "5"}
 WORKERS = 3  # processes of one worker
-PORTAL_SHARES = 8  # GRAPH_BUDGET_SHARES as it is without a setting: enough for so many processes
+PORTAL_SHARES = 8  # GRAPH_RATE_LIMIT_SHARES as it is without a setting: enough for so many processes
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -225,7 +225,7 @@ def _layout(directory: Path, server: PostgreSQL, processes: int, settings: Mappi
     keys = {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "PORTAL_KEYS": ephemeral.portal_key(),
-        "GRAPH_BUDGET_SHARES": str(max(PORTAL_SHARES, processes)),
+        "GRAPH_RATE_LIMIT_SHARES": str(max(PORTAL_SHARES, processes)),
         **settings,
         "DJANGO_SETTINGS_MODULE": "syncportal.settings",
         "CHAOS_DIRECTORY": str(directory),

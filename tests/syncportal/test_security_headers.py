@@ -105,7 +105,9 @@ def test_the_redirect_to_a_trailing_slash_carries_the_admin_headers() -> None:
         (f"/authenticate/{TOKEN}", 404),
     ],
 )
-def test_customers_pages_redirects_and_errors_carry_the_strict_headers(instance: UmpInstance, path: str, status: int) -> None:
+def test_customers_pages_redirects_and_errors_carry_the_strict_headers(
+    instance: UmpInstance, path: str, status: int
+) -> None:
     response = Client(headers={"host": instance.host}).get(path)
     assert response.status_code == status
     assert security_headers(response) == {**CUSTOMER, **NOT_FRAMED}
