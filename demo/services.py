@@ -36,7 +36,7 @@ class Layout:
     """One installation on this machine: its directory, its ports, and the two servers it keeps things in.
 
     With `broker_password` the embedded broker is started; without it `redis_url` names one that runs already. `keys`
-    are the settings SECRET_KEY and PORTAL_KEYS, which only SQLite makes by itself.
+    are the settings SECRET_KEY and PORTAL_KEYS; without them `prepare` makes key files beside the SQLite database.
     """
 
     directory: Path
@@ -209,9 +209,16 @@ def start(layout: Layout, supervisor: Supervisor, say: Callable[[str], None]) ->
     Raises ProcessError, naming the part, where one does not get ready.
     """
     start_surroundings(layout, supervisor, say)
-    supervisor.run(manage(layout, "migrate", "--no-input", "--verbosity", "0"))
+    prepare(layout, supervisor)
     say("The database is up to date")
     start_product(layout, supervisor, say)
+
+
+def prepare(layout: Layout, supervisor: Supervisor) -> None:
+    """Do what an installation does before its first start and after an update. Raises ProcessError where it fails."""
+    if not layout.keys:
+        supervisor.run(manage(layout, "make_keys"))
+    supervisor.run(manage(layout, "migrate", "--no-input", "--verbosity", "0"))
 
 
 def start_surroundings(layout: Layout, supervisor: Supervisor, say: Callable[[str], None]) -> None:

@@ -9,6 +9,8 @@ from celery import Celery, signals
 from django.conf import settings
 from kombu.transport.redis import QoS
 
+from syncportal import start
+
 logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
@@ -27,6 +29,12 @@ app.conf.beat_schedule = {
     "forget-abandoned-sign-ins": {"task": "onboarding.tasks.forget_sign_ins", "schedule": 300.0},
     "forget-ended-sessions": {"task": "onboarding.tasks.forget_sessions", "schedule": 24 * 3600.0},
 }
+
+
+@app.on_after_configure.connect
+def refuse_without_keys(**_: Any) -> None:
+    """Worker and scheduler configure themselves before anything else: without keys they end here, with one line."""
+    start.require_keys()
 
 
 @signals.celeryd_after_setup.connect

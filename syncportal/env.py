@@ -70,6 +70,18 @@ def number(name: str, default: int, least: int, most: int = 1_000_000) -> int:
     return int(text)
 
 
+def key(name: str, files: dict[str, Path]) -> str:
+    """A key from the environment, or from its file; empty where it is in neither."""
+    if value := str(env.str(name, "")):
+        return value
+    try:
+        return files[name].read_text().strip()
+    except (KeyError, FileNotFoundError):
+        return ""
+    except OSError as error:
+        raise refuse(f"the file of {name} cannot be read: {files[name]} ({error.strerror}).") from None
+
+
 def is_address(value: str, schemes: set[str]) -> bool:
     """Whether it is a URL of one of these schemes; a bare / in a password makes the rest look like a wrong port."""
     try:

@@ -4,8 +4,6 @@ A wrong or missing setting stops the start with one line that says what to do.
 """
 
 import ipaddress
-import os
-import secrets
 import warnings
 from email.utils import parseaddr
 from pathlib import Path
@@ -14,25 +12,9 @@ import environ
 
 from registrations.encryption import KeyRing
 from syncportal.admin_looks import LOOKS
-from syncportal.env import BASE_DIR, env, hosts, is_address, number, origin, refuse
+from syncportal.env import BASE_DIR, env, hosts, is_address, key, number, origin, refuse
 
 SHORTEST_SECRET_KEY = 32  # characters; Django's own check asks for 50 and only warns
-
-
-def kept_key(path: Path, make: str) -> str:
-    """The key in a file that only its owner may read; the file is made on first use, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(make + "\n")
-    try:
-        os.link(draft, path)
-    except FileExistsError:  # made before, or by another process at this moment
-        pass
-    finally:
-        draft.unlink()
-    return path.read_text().strip()
-
 
 # --- Database -------------------------------------------------------------------------------------------------------
 DATABASE_FORM = (
@@ -48,12 +30,6 @@ if database.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backe
 EMBEDDED_DATABASE = database["ENGINE"] == "django.db.backends.sqlite3"
 DATA_DIR = Path(database["NAME"]).parent if EMBEDDED_DATABASE else BASE_DIR / "var"
 if EMBEDDED_DATABASE:
-    try:
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise refuse(
-            f"{DATA_DIR} cannot be made ({error.strerror}). Set DATABASE_URL to a place that can be written."
-        ) from None
     # All three are needed, or concurrent processes meet "database is locked".
     database["OPTIONS"] = {
         "timeout": 20,
@@ -69,24 +45,21 @@ DATABASES = {"default": database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Keys -----------------------------------------------------------------------------------------------------------
-SECRET_KEY = env.str("SECRET_KEY", "")
-PORTAL_KEYS = env.str("PORTAL_KEYS", "")
-if EMBEDDED_DATABASE:
-    SECRET_KEY = SECRET_KEY or kept_key(DATA_DIR / "secret.key", secrets.token_urlsafe(50))
-    PORTAL_KEYS = PORTAL_KEYS or kept_key(DATA_DIR / "portal.keys", KeyRing.new_key("k1"))
-if not SECRET_KEY:
-    raise refuse(
-        "SECRET_KEY is not set. Make one with: .venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))'"
-    )
-if len(SECRET_KEY) < SHORTEST_SECRET_KEY:
+# Settings load without keys too, for the few commands that need none. `syncportal.start` refuses every other start.
+KEY_FILES = (
+    {"SECRET_KEY": DATA_DIR / "secret.key", "PORTAL_KEYS": DATA_DIR / "portal.keys"} if EMBEDDED_DATABASE else {}
+)
+SECRET_KEY = key("SECRET_KEY", KEY_FILES)
+PORTAL_KEYS = key("PORTAL_KEYS", KEY_FILES)
+MISSING_KEYS = [name for name, value in (("SECRET_KEY", SECRET_KEY), ("PORTAL_KEYS", PORTAL_KEYS)) if not value]
+if SECRET_KEY and len(SECRET_KEY) < SHORTEST_SECRET_KEY:
     raise refuse(
         f"SECRET_KEY is too short: it needs {SHORTEST_SECRET_KEY} characters that nobody can guess. "
-        "Make one with: .venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        "Print a new one with: .venv/bin/python manage.py make_keys --print"
     )
-if not PORTAL_KEYS:
-    raise refuse("PORTAL_KEYS is not set. Make one with: .venv/bin/python -m registrations.encryption k1")
 try:
-    KeyRing.parse(PORTAL_KEYS)
+    if PORTAL_KEYS:
+        KeyRing.parse(PORTAL_KEYS)
 except ValueError as error:
     raise refuse(f"PORTAL_KEYS is wrong: {error}") from None
 

@@ -245,7 +245,7 @@ def _start(made: Laboratory) -> None:
     supervisor.start(sandbox)
     seed_file = layout.sandbox_directory / "seed.json"
     sandbox.wait_until(lambda: seed_file.exists() and services.answers(layout.ports.sandbox_http), seconds=60)
-    supervisor.run(services.manage(layout, "migrate", "--no-input", "--verbosity", "0"))
+    services.prepare(layout, supervisor)
     serving = supervisor.start(services.portal(layout))
     made.start_worker()
     made.start_scheduler()
