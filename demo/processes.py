@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -237,6 +237,17 @@ class Supervisor:
         if status:
             raise ProcessError(f"{command.last_line().removeprefix('CommandError: ')} (log: {command.log})")
         return output
+
+    @contextlib.contextmanager
+    def beside(self, command: Process) -> Iterator[None]:
+        """Run a command beside the block and wait for its end after it. Raises ProcessError where it fails."""
+        try:
+            command.start()
+            yield
+            if command.wait():
+                raise ProcessError(f"{command.last_line()} (log: {command.log})")
+        finally:
+            command.kill()
 
     def _listen(self, read_end: int, hear: Callable[[str], None] | None) -> str:
         text, heard = b"", 0

@@ -13,6 +13,7 @@ from demo import processes
 from demo.processes import Process, Supervisor
 
 PROJECT = Path(__file__).resolve().parent.parent
+KEY_FILES = ("secret.key", "portal.keys")  # as make_keys writes them, beside the SQLite database
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Layout:
     """One installation on this machine: its directory, its ports, and the two servers it keeps things in.
 
     With `broker_password` the embedded broker is started; without it `redis_url` names one that runs already. `keys`
-    are the settings SECRET_KEY and PORTAL_KEYS; without them `prepare` makes key files beside the SQLite database.
+    are the settings SECRET_KEY and PORTAL_KEYS; without them key files are made beside the SQLite database.
     """
 
     directory: Path
@@ -67,6 +68,7 @@ class Layout:
         return processes.clean_environment() | {
             "SYNCPORTAL_ENV_FILE": os.devnull,  # a person's .env is for the real thing
             "DATABASE_URL": self.database_url,
+            "STATIC_ROOT": str(self.directory / "static"),
             "REDIS_URL": self.redis_url,
             "ENTRA_URL": sandbox,
             "GRAPH_URL": sandbox,
@@ -208,15 +210,27 @@ def start(layout: Layout, supervisor: Supervisor, say: Callable[[str], None]) ->
 
     Raises ProcessError, naming the part, where one does not get ready.
     """
-    start_surroundings(layout, supervisor, say)
-    prepare(layout, supervisor)
+    with supervisor.beside(collect_static_files(layout)):
+        start_surroundings(layout, supervisor, say)
+        prepare_database(layout, supervisor)
     say("The database is up to date")
     start_product(layout, supervisor, say)
 
 
 def prepare(layout: Layout, supervisor: Supervisor) -> None:
     """Do what an installation does before its first start and after an update. Raises ProcessError where it fails."""
-    if not layout.keys:
+    with supervisor.beside(collect_static_files(layout)):
+        prepare_database(layout, supervisor)
+
+
+def collect_static_files(layout: Layout) -> Process:
+    """The command that collects the admin's stylesheets and scripts. It needs neither keys nor a database."""
+    return manage(layout, "collectstatic", "--no-input", "--verbosity", "0")
+
+
+def prepare_database(layout: Layout, supervisor: Supervisor) -> None:
+    """Make the keys where there are none, and the tables. Raises ProcessError where it fails."""
+    if not layout.keys and not all((layout.directory / name).exists() for name in KEY_FILES):
         supervisor.run(manage(layout, "make_keys"))
     supervisor.run(manage(layout, "migrate", "--no-input", "--verbosity", "0"))
 

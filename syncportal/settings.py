@@ -211,8 +211,8 @@ USE_I18N = True
 FORMAT_MODULE_PATH = "syncportal.formats"
 FORMS_URLFIELD_ASSUME_HTTPS = True  # what Django 6 does by itself
 STATIC_URL = "/static/"
-STATICFILES_DIRS: list[Path] = []
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = env.str("STATIC_ROOT", str(DATA_DIR / "static"))  # `manage.py collectstatic` fills it
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 
 # --- Logs: no secret, no invitation link, no query string -------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()

@@ -110,6 +110,7 @@ def test_a_python_without_the_packages_is_one_line(tmp_path: Path) -> None:
     )
 
 
+WEB = ["-m", "gunicorn", "syncportal.wsgi", "--preload", "--no-control-socket"]
 NO_KEYS = "SyncPortal cannot start: there are no keys. Make them with: .venv/bin/python manage.py make_keys"
 
 
@@ -118,7 +119,7 @@ NO_KEYS = "SyncPortal cannot start: there are no keys. Make them with: .venv/bin
     [
         ["manage.py", "check"],
         ["manage.py", "migrate"],
-        ["-m", "gunicorn", "syncportal.wsgi", "--preload", "--no-control-socket", "--bind", "127.0.0.1:0"],
+        [*WEB, "--bind", "127.0.0.1:0"],
         ["-m", "celery", "--app", "syncportal", "worker"],
         ["-m", "celery", "--app", "syncportal", "beat", "--schedule", "/nowhere/schedule"],
     ],
@@ -159,8 +160,18 @@ def test_key_files_of_an_earlier_version_are_read_where_they_lie(tmp_path: Path)
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in before)
 
 
-def test_makemigrations_needs_no_keys(tmp_path: Path) -> None:
-    assert manage(tmp_path, "makemigrations", "--check", "--dry-run").returncode == 0
+@pytest.mark.parametrize("command", ["makemigrations --check --dry-run", "collectstatic --no-input"])
+def test_commands_without_secrets_need_no_keys(tmp_path: Path, command: str) -> None:
+    assert manage(tmp_path, *command.split(), STATIC_ROOT=str(tmp_path / "static")).returncode == 0
+
+
+def test_a_web_server_without_static_files_is_one_line(tmp_path: Path) -> None:
+    ended = run(tmp_path, [*WEB, "--bind", "127.0.0.1:0"], **KEYS)
+    assert ended.returncode == 1
+    assert (ended.stdout + ended.stderr).splitlines() == [
+        "SyncPortal cannot start: the static files are not collected. Collect them with: "
+        ".venv/bin/python manage.py collectstatic --noinput"
+    ]
 
 
 def test_a_renamed_setting_is_read_under_its_old_name_with_one_warning(tmp_path: Path) -> None:
