@@ -27,9 +27,9 @@ except (ValueError, KeyError, environ.ImproperlyConfigured):  # their texts may 
     raise refuse(f"DATABASE_URL is not {DATABASE_FORM}") from None
 if database.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
     raise refuse(f"DATABASE_URL is not {DATABASE_FORM}")
-EMBEDDED_DATABASE = database["ENGINE"] == "django.db.backends.sqlite3"
-DATA_DIR = Path(database["NAME"]).parent if EMBEDDED_DATABASE else BASE_DIR / "var"
-if EMBEDDED_DATABASE:
+on_sqlite = database["ENGINE"] == "django.db.backends.sqlite3"
+data_directory = Path(database["NAME"]).parent if on_sqlite else BASE_DIR / "var"
+if on_sqlite:
     # All three are needed, or concurrent processes meet "database is locked".
     database["OPTIONS"] = {
         "timeout": 20,
@@ -37,7 +37,7 @@ if EMBEDDED_DATABASE:
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
     }
 else:
-    # A worker's turn takes seconds: a connection of its own each time would be a tenth of the work.
+    # A worker's run takes seconds: a new connection for each would be a tenth of the work.
     database.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
     # A server that does not answer is noticed in seconds, not in the minutes that the network would take.
     database["OPTIONS"] = {"connect_timeout": 5, **database.get("OPTIONS", {})}
@@ -47,7 +47,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Keys -----------------------------------------------------------------------------------------------------------
 # Settings load without keys too, for the few commands that need none. `syncportal.start` refuses every other start.
 KEY_FILES = (
-    {"SECRET_KEY": DATA_DIR / "secret.key", "PORTAL_KEYS": DATA_DIR / "portal.keys"} if EMBEDDED_DATABASE else {}
+    {"SECRET_KEY": data_directory / "secret.key", "PORTAL_KEYS": data_directory / "portal.keys"} if on_sqlite else {}
 )
 SECRET_KEY = key("SECRET_KEY", KEY_FILES)
 PORTAL_KEYS = key("PORTAL_KEYS", KEY_FILES)
@@ -169,35 +169,35 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "SyncPortal <syncportal@local
 if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
     raise refuse("DEFAULT_FROM_EMAIL is not an address like SyncPortal <syncportal@example.com>.")
 
-# --- Celery: the doorbell ---------------------------------------------------------------------------------------------
+# --- Celery: notifies the workers -------------------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6390/0")
 if not is_address(REDIS_URL, {"redis", "rediss", "redis+socket"}):
     raise refuse("REDIS_URL is not an address like redis://host:6379/0. In a password, write / as %2F.")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
-# Late acknowledgement: off. The row and its lease remember the work, so a message that dies with its worker loses nothing;
-# one that came back before the lease ran out would find nothing to take. Held until the end, it would make the worker end
-# itself when it loses the broker meanwhile (kombu 5.7: AttributeError in restore_unacked; tests/stack shows the loss).
+# Late acknowledgement is off. The row and its lease keep the work, so a message that is lost with its worker loses nothing,
+# and a message redelivered before the lease expires would find nothing to claim. A worker that holds unacknowledged
+# messages also crashes when it loses the broker (kombu 5.7: AttributeError in restore_unacked; tests/stack shows it).
 CELERY_TASK_ACKS_LATE = False
-CELERY_TASK_REJECT_ON_WORKER_LOST = False  # for the same reason: the lease runs out, and the sweep rings again
-CELERY_TASK_TIME_LIMIT = (
-    270  # seconds, the last resort: a turn ends after two minutes, a hung step is not renewed after four
-)
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a bell that one worker keeps in its pocket, another could have answered
-CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000  # memory that a library leaks is given back
-CELERY_DB_REUSE_MAX = 1000  # tasks on one connection; syncportal.celery looks before each task whether it still works
+CELERY_TASK_REJECT_ON_WORKER_LOST = False  # for the same reason: the lease expires, and the sweep notifies again
+# Seconds, the last resort: a run ends after two minutes, and the lease of a hung step is not renewed after four.
+CELERY_TASK_TIME_LIMIT = 270
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a worker reserves no message that another worker could handle at once
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000  # a new process frees memory that a library leaked
+CELERY_DB_REUSE_MAX = 1000  # tasks on one connection; syncportal.celery checks it before each task
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_PUBLISH_RETRY = False  # the row is safe already; a person does not wait for a dead broker
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A worker takes from its queues in the order of their names: whom a person waits for, then the sweeps that find what was
-# missed, then mail, then bulk jobs. Without --queues it hears all four; a large installation keeps workers for some alone.
+# A worker takes from its queues in the order of their names: what a person waits for, then the sweeps that find missed
+# rows, then mail, then bulk jobs. Without --queues it reads all four; a large installation has workers for some of them.
 CELERY_TASK_QUEUES: dict[str, dict[str, str]] = {name: {} for name in ("1-interactive", "2-sweeps", "3-mail", "4-bulk")}
 CELERY_TASK_DEFAULT_QUEUE = "2-sweeps"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "sorted",
     "socket_connect_timeout": 2,
     "socket_timeout": 5,
-    # Concerns only what is not acknowledged: bells with a countdown (a minute at most), so none is ever delivered twice.
+    # Seconds until an unacknowledged message is delivered again. Only messages with a countdown (a minute at most) wait
+    # unacknowledged, so none is delivered twice.
     "visibility_timeout": 3600,
     "max_retries": 0,  # without it a dead broker holds each request for six seconds
 }
@@ -211,7 +211,7 @@ USE_I18N = True
 FORMAT_MODULE_PATH = "syncportal.formats"
 FORMS_URLFIELD_ASSUME_HTTPS = True  # what Django 6 does by itself
 STATIC_URL = "/static/"
-STATIC_ROOT = env.str("STATIC_ROOT", str(DATA_DIR / "static"))  # `manage.py collectstatic` fills it
+STATIC_ROOT = env.str("STATIC_ROOT", str(data_directory / "static"))  # `manage.py collectstatic` fills it
 STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 
 # --- Logs: no secret, no invitation link, no query string -------------------------------------------------------------
@@ -237,5 +237,5 @@ LOGGING = {
     },
 }
 
-# --- The admin's looks ------------------------------------------------------------------------------------------------
+# --- The admin's appearance -------------------------------------------------------------------------------------------
 UNFOLD = LOOKS
