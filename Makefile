@@ -1,5 +1,5 @@
 # Every command of the project. `make help` lists them.
-# Only Python 3.11 to 3.13 with venv, and make, have to be there.
+# They need Python 3.11 to 3.13 with venv, and make.
 
 SHELL = /bin/sh
 VENV = .venv
@@ -14,14 +14,17 @@ PYTHON = $(shell for p in python3.13 python3.12 python3.11 python3; do \
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 unexport DJANGO_SETTINGS_MODULE PYTEST_ADDOPTS MYPYPATH
 
-.PHONY: help demo demo-reset test test-units test-stack test-browser screenshots chaos chaos-long bench lint types floors format lock migrations
+.PHONY: help demo demo-reset dev check test test-units test-stack test-browser screenshots chaos chaos-long bench lint types floors format lock migrations
 .DEFAULT_GOAL := help
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.installed ## Start everything here with the sandbox and an example, then wait for Ctrl-C
+demo: $(VENV)/.installed-sandbox ## Start everything here with the sandbox and an example, then wait for Ctrl-C
 	@exec $(PY) -m demo
+
+dev: $(VENV)/.installed-sandbox ## As demo, for working on the code: a change of it restarts what uses it
+	@exec $(PY) -m demo --dev
 
 demo-reset: $(VENV)/.made ## Forget the demo
 	@exec $(PY) -m demo --reset
@@ -41,7 +44,7 @@ test-browser: programs ## A real Chromium clicks through the main job
 screenshots: programs ## Pictures of every page in three widths, light and dark, into screenshots/
 	@exec $(PY) -m tests.run screenshots
 
-chaos: programs ## Hurt workers, servers and Microsoft in every way of the table, and print what is left behind
+chaos: programs ## Disrupt workers, servers and Microsoft in over a hundred ways, and print what is left behind
 	@exec $(PY) -m tests.chaos $(if $(WRITE),--write $(WRITE))
 
 bench: programs ## Measure: a bulk job within Microsoft's quota, calls, the engine; NAMES=two-tenants, COUNT=1000, WRITE=file.json
@@ -51,11 +54,11 @@ SECONDS = 1800
 chaos-long: programs ## Random mixes of faults; SECONDS=1800 says how long, SEED=... replays a run
 	@exec $(PY) -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
-lint: $(VENV)/.installed-dev ## Ruff: mistakes and format
+lint: $(VENV)/.installed-dev ## Ruff: errors and format
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check --output-format concise .
 
-format: $(VENV)/.installed-dev ## Ruff: mend what it can
+format: $(VENV)/.installed-dev ## Ruff: fix what it can, and format
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
@@ -65,14 +68,15 @@ types: $(VENV)/.installed-dev ## mypy, strict
 floors: $(VENV)/.installed-dev ## import-linter: imports go down
 	@$(VENV)/bin/lint-imports
 
+check: lint types floors migrations ## The quick checks of CI in one: lint, types, floors, migrations
+
 migrations: $(VENV)/.installed-dev ## Fail where a model has changed without its migration
 	@exec $(PY) -m tests.run migrations
 
-lock: $(VENV)/.installed-dev ## Make requirements.txt and requirements-dev.txt from their .in files
-	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-		requirements.in -o requirements.txt
-	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-		requirements-dev.in -o requirements-dev.txt
+lock: $(VENV)/.installed-dev ## Make each requirements*.txt from its .in file, requirements.txt first
+	@for name in requirements requirements-sandbox requirements-dev; do \
+		$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+			$$name.in -o $$name.txt || exit 1; done
 
 .PHONY: programs
 programs: $(VENV)/.installed-dev
@@ -96,6 +100,9 @@ endef
 
 $(VENV)/.installed: $(VENV)/.made requirements.txt
 	$(call install,requirements.txt)
+
+$(VENV)/.installed-sandbox: $(VENV)/.installed requirements-sandbox.txt
+	$(call install,requirements-sandbox.txt)
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	$(call install,requirements-dev.txt)

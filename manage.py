@@ -5,19 +5,34 @@ import os
 import sys
 
 try:
-    from django.core.management import execute_from_command_line
+    from django.core.management import BaseCommand, ManagementUtility
     from django.db import DatabaseError, OperationalError, ProgrammingError
+
+    from syncportal import start
 except ModuleNotFoundError:
     sys.exit(
         "SyncPortal's packages are not in this Python. Run .venv/bin/python manage.py ...; `make demo` makes .venv."
     )
+
+WITHOUT_KEYS = {"make_keys", "collectstatic", "makemigrations"}
+
+
+class CommandLine(ManagementUtility):
+    """Django's command line, which refuses the commands that work on secrets where there are no keys."""
+
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        """The command of this name. Ends the start with one line where it needs keys and there are none."""
+        command = super().fetch_command(subcommand)
+        if subcommand not in WITHOUT_KEYS:
+            start.require_keys()
+        return command
 
 
 def main() -> None:
     """Run one management command with SyncPortal's settings. A database that cannot be used is one line, not a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
     try:
-        execute_from_command_line(sys.argv)
+        CommandLine(sys.argv).execute()
     except (OperationalError, ProgrammingError) as error:
         sys.exit(_sentence(error))
 
@@ -29,6 +44,8 @@ def _sentence(error: DatabaseError) -> str:
             f"The database lacks what this version needs ({words}). "
             "Is DATABASE_URL the one you mean? Then run: .venv/bin/python manage.py migrate"
         )
+    if "unable to open" in words:
+        words += ". If its folder is missing, make_keys makes it"
     return f"The database cannot be used: {words}"
 
 

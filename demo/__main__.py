@@ -1,4 +1,7 @@
-"""`python -m demo`: start everything, seed the example, say where to look, and wait. `--reset` forgets it all."""
+"""`python -m demo`: start everything, seed the example, say where to look, and wait.
+
+`--dev` restarts what uses a changed source file; `--reset` forgets it all.
+"""
 
 import argparse
 import contextlib
@@ -10,13 +13,14 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from demo import processes, seeding, services
+from demo import processes, reloading, seeding, services
 from demo.processes import ProcessError, Supervisor
+from demo.reloading import Reloader, Sources
 from demo.seeding import Memory, Seeding
 from demo.services import Layout, Ports
 
@@ -54,6 +58,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where the demo keeps everything")
     parser.add_argument("--reset", action="store_true", help="forget the demo: delete its directory")
+    parser.add_argument("--dev", action="store_true", help="restart the product's processes when their code changes")
     options = parser.parse_args()
     directory = options.directory.resolve()
     try:
@@ -61,7 +66,7 @@ def main() -> int:
             if options.reset:
                 reset(directory)
             else:
-                play(directory, ports_wanted(directory))
+                play(directory, ports_wanted(directory), dev=options.dev)
     except ProcessError as error:
         show(str(error))
         return 1
@@ -122,7 +127,7 @@ def ports_wanted(directory: Path) -> Ports:
     return Ports(**wanted)
 
 
-def play(directory: Path, ports: Ports) -> None:
+def play(directory: Path, ports: Ports, *, dev: bool) -> None:
     """Start, seed, tell, and wait. Raises ProcessError as soon as anything fails."""
     clock = Clock()
     password = secrets.token_urlsafe(24)
@@ -132,6 +137,7 @@ def play(directory: Path, ports: Ports) -> None:
         database_url=services.sqlite_url(directory / "syncportal.sqlite3"),
         redis_url=f"redis://:{password}@127.0.0.1:{ports.broker}/0",
         broker_password=password,
+        from_sources=dev,
     )
     memory = Memory(directory / "demo.json")
     seeding.remember_addresses(memory, layout)
@@ -145,10 +151,21 @@ def play(directory: Path, ports: Ports) -> None:
         clock.say("Ready\n")
         show(where_to_look(layout, seed))
         try:
-            supervisor.watch(ended=processes.Terminal().is_gone)
+            wait(supervisor, clock.say, dev=dev)
         except KeyboardInterrupt:
             show("\nStopping")
             raise
+
+
+def wait(supervisor: Supervisor, say: Callable[[str], None], *, dev: bool) -> None:
+    """Wait until the terminal is closed. Raises ProcessError as soon as a process ends before that."""
+    ended = processes.Terminal().is_gone
+    if dev:
+        sources = Sources(services.PROJECT / folder for folder in reloading.FOLDERS)
+        show("A change of the code restarts what uses it.\n")
+        Reloader(supervisor, sources, say).watch(ended)
+    else:
+        supervisor.watch(ended)
 
 
 def write_environment_file(layout: Layout) -> None:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -88,7 +88,8 @@ def _can_bind(family: socket.AddressFamily, host: str, port: int) -> bool:
 class Process:
     """One child with its log.
 
-    `stdin` is what it reads at its start (a configuration with a password); `user` runs it as somebody else.
+    `stdin` is what it reads at its start (a configuration with a password); `user` runs it as somebody else; `ready`
+    says whether it does its work; `may_end` keeps its end from being an error to the supervisor.
     """
 
     name: str
@@ -99,6 +100,8 @@ class Process:
     stdin: str = ""
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    ready: Callable[["Process"], bool] | None = None
+    may_end: bool = False
     popen: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _log_start: int = field(default=0, init=False)
 
@@ -153,6 +156,10 @@ class Process:
                 raise ProcessError(f"The {self.name} was not ready after {seconds:.0f} s (log: {self.log})")
             time.sleep(0.05)
 
+    def wait_until_ready(self) -> None:
+        """Wait until it does its work. Raises ProcessError where the process ends or takes longer."""
+        self.wait_until(lambda: self.ready is None or self.ready(self))
+
     def wait(self) -> int:
         """The exit status, once it has ended by itself."""
         if self.popen is None:
@@ -203,7 +210,7 @@ class Supervisor:
     def check(self) -> None:
         """Raises ProcessError, naming the process and its log, where one has ended."""
         for process in self.processes:
-            if not process.alive:
+            if not process.alive and not process.may_end:
                 raise ProcessError(
                     f"The {process.name} ended: {process.why_it_ended()} (log: {process.log}). "
                     "The others are stopped too. Nothing is lost: start again."
@@ -237,6 +244,17 @@ class Supervisor:
         if status:
             raise ProcessError(f"{command.last_line().removeprefix('CommandError: ')} (log: {command.log})")
         return output
+
+    @contextlib.contextmanager
+    def beside(self, command: Process) -> Iterator[None]:
+        """Run a command beside the block and wait for its end after it. Raises ProcessError where it fails."""
+        try:
+            command.start()
+            yield
+            if command.wait():
+                raise ProcessError(f"{command.last_line()} (log: {command.log})")
+        finally:
+            command.kill()
 
     def _listen(self, read_end: int, hear: Callable[[str], None] | None) -> str:
         text, heard = b"", 0

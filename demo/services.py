@@ -1,5 +1,6 @@
 """What SyncPortal consists of when it runs: each process with its command line and its environment."""
 
+import contextlib
 import importlib.util
 import os
 import socket
@@ -13,6 +14,7 @@ from demo import processes
 from demo.processes import Process, Supervisor
 
 PROJECT = Path(__file__).resolve().parent.parent
+KEY_FILES = ("secret.key", "portal.keys")  # as make_keys writes them, beside the SQLite database
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Layout:
     """One installation on this machine: its directory, its ports, and the two servers it keeps things in.
 
     With `broker_password` the embedded broker is started; without it `redis_url` names one that runs already. `keys`
-    are the settings SECRET_KEY and PORTAL_KEYS, which only SQLite makes by itself.
+    are the settings SECRET_KEY and PORTAL_KEYS; without them key files are made beside the SQLite database.
+    With `from_sources`, static files are served from their sources: nothing is collected.
     """
 
     directory: Path
@@ -45,6 +48,7 @@ class Layout:
     redis_url: str
     broker_password: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
+    from_sources: bool = False
 
     @property
     def sandbox_directory(self) -> Path:
@@ -67,6 +71,7 @@ class Layout:
         return processes.clean_environment() | {
             "SYNCPORTAL_ENV_FILE": os.devnull,  # a person's .env is for the real thing
             "DATABASE_URL": self.database_url,
+            "STATIC_ROOT": str(self.directory / "static"),
             "REDIS_URL": self.redis_url,
             "ENTRA_URL": sandbox,
             "GRAPH_URL": sandbox,
@@ -75,6 +80,7 @@ class Layout:
             "EMAIL_URL": f"smtp://127.0.0.1:{self.ports.smtp}",
             "ADMIN_HOSTS": "localhost,127.0.0.1",
             "PORTAL_LOCALHOST_PORT": str(self.ports.portal),
+            **({"DJANGO_SETTINGS_MODULE": "syncportal.settings_dev"} if self.from_sources else {}),
             **self.keys,
         }
 
@@ -156,7 +162,9 @@ def worker(layout: Layout) -> Process:
         "--without-mingle",
         "--without-heartbeat",
     ]
-    return _process("worker", command, layout)
+    process = _process("worker", command, layout)
+    process.ready = lambda running: running.said(" ready.")
+    return process
 
 
 def scheduler(layout: Layout) -> Process:
@@ -174,7 +182,9 @@ def scheduler(layout: Layout) -> Process:
         "--loglevel",
         "INFO",
     ]
-    return _process("scheduler", command, layout)
+    process = _process("scheduler", command, layout)
+    process.ready = lambda running: running.said("beat: Starting")
+    return process
 
 
 def portal(layout: Layout) -> Process:
@@ -200,7 +210,9 @@ def portal(layout: Layout) -> Process:
         "3",
         "--no-control-socket",
     ]
-    return _process("portal", command, layout)
+    process = _process("portal", command, layout)
+    process.ready = lambda _: answers(layout.ports.portal)
+    return process
 
 
 def start(layout: Layout, supervisor: Supervisor, say: Callable[[str], None]) -> None:
@@ -208,10 +220,29 @@ def start(layout: Layout, supervisor: Supervisor, say: Callable[[str], None]) ->
 
     Raises ProcessError, naming the part, where one does not get ready.
     """
-    start_surroundings(layout, supervisor, say)
-    supervisor.run(manage(layout, "migrate", "--no-input", "--verbosity", "0"))
+    with contextlib.nullcontext() if layout.from_sources else supervisor.beside(collect_static_files(layout)):
+        start_surroundings(layout, supervisor, say)
+        prepare_database(layout, supervisor)
     say("The database is up to date")
     start_product(layout, supervisor, say)
+
+
+def prepare(layout: Layout, supervisor: Supervisor) -> None:
+    """Do what an installation does before its first start and after an update. Raises ProcessError where it fails."""
+    with supervisor.beside(collect_static_files(layout)):
+        prepare_database(layout, supervisor)
+
+
+def collect_static_files(layout: Layout) -> Process:
+    """The command that collects the admin's stylesheets and scripts. It needs neither keys nor a database."""
+    return manage(layout, "collectstatic", "--no-input", "--verbosity", "0")
+
+
+def prepare_database(layout: Layout, supervisor: Supervisor) -> None:
+    """Make the keys where there are none, and the tables. Raises ProcessError where it fails."""
+    if not layout.keys and not all((layout.directory / name).exists() for name in KEY_FILES):
+        supervisor.run(manage(layout, "make_keys"))
+    supervisor.run(manage(layout, "migrate", "--no-input", "--verbosity", "0"))
 
 
 def start_surroundings(layout: Layout, supervisor: Supervisor, say: Callable[[str], None]) -> None:
@@ -229,12 +260,9 @@ def start_surroundings(layout: Layout, supervisor: Supervisor, say: Callable[[st
 
 def start_product(layout: Layout, supervisor: Supervisor, say: Callable[[str], None]) -> None:
     """Start the product's own three processes."""
-    working = supervisor.start(worker(layout))
-    scheduling = supervisor.start(scheduler(layout))
-    serving = supervisor.start(portal(layout))
-    serving.wait_until(lambda: answers(layout.ports.portal))
-    working.wait_until(lambda: working.said(" ready."))
-    scheduling.wait_until(lambda: scheduling.said("beat: Starting"))
+    started = [supervisor.start(make(layout)) for make in (worker, scheduler, portal)]
+    for process in reversed(started):
+        process.wait_until_ready()
     say("Portal, worker and scheduler run")
 
 

@@ -9,7 +9,6 @@ import binascii
 import hashlib
 import hmac
 import os
-import sys
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -123,7 +122,3 @@ def _encode(value: bytes) -> str:
 
 def _decode(value: str) -> bytes:
     return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
-
-
-if __name__ == "__main__":
-    print(KeyRing.new_key(sys.argv[1] if len(sys.argv) > 1 else "k1"))

@@ -1,4 +1,4 @@
-"""How the admin looks: names, colours and the menu. Unfold reads it as `settings.UNFOLD`."""
+"""The admin's appearance: names, colours and the menu. Unfold reads it as `settings.UNFOLD`."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ LOOKS: dict[str, Any] = {
                 ],
             },
             {
-                "title": "What happened",
+                "title": "Activity",
                 "separator": True,
                 "items": [
                     {

@@ -1,4 +1,4 @@
-"""The Celery application and its schedule. Operation rows are the queue; Celery only rings the bell."""
+"""The Celery application and its schedule. Operation rows are the queue; Celery only notifies workers."""
 
 import logging
 import os
@@ -9,12 +9,14 @@ from celery import Celery, signals
 from django.conf import settings
 from kombu.transport.redis import QoS
 
+from syncportal import start
+
 logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
 
-# A worker that loses its broker while it holds a bell with a countdown would try to give the bell back, and end itself over it
-# (kombu 5.7: AttributeError in restore_unacked). Bells are not worth it: the row knows when it is due.
+# A worker that loses its broker while it holds a message with a countdown would try to return the message, and crash
+# (kombu 5.7: AttributeError in restore_unacked). The message may be lost instead: the row says when it is due.
 QoS.restore_at_shutdown = False
 
 app = Celery("syncportal")
@@ -29,62 +31,68 @@ app.conf.beat_schedule = {
 }
 
 
+@app.on_after_configure.connect
+def refuse_without_keys(**_: Any) -> None:
+    """Worker and scheduler configure themselves before anything else: without keys they end here, with one line."""
+    start.require_keys()
+
+
 @signals.celeryd_after_setup.connect
 def warn_of_too_few_shares(instance: Any, **_: Any) -> None:
-    """A process that has not met Redis yet knows of no other than those that the setting names."""
+    """Warn where the setting is too small: it is all that a process knows of the others until Redis has answered."""
     if not instance.pool_cls.__module__.endswith("prefork"):
         return  # threads of one process count together
     processes = instance.max_concurrency or instance.concurrency  # the former with --autoscale
-    if processes > settings.GRAPH_BUDGET_SHARES:
+    if processes > settings.GRAPH_RATE_LIMIT_SHARES:
         logger.warning(
-            "This worker runs %d processes, and GRAPH_BUDGET_SHARES is %d. Set GRAPH_BUDGET_SHARES to the number of "
+            "This worker runs %d processes, and GRAPH_RATE_LIMIT_SHARES is %d. Set GRAPH_RATE_LIMIT_SHARES to the number of "
             "processes of all workers together (%d or more): otherwise they may exceed Microsoft's quota while Redis does "
             "not answer.",
             processes,
-            settings.GRAPH_BUDGET_SHARES,
+            settings.GRAPH_RATE_LIMIT_SHARES,
             processes,
         )
 
 
-_usual: dict[str, Any] = {}  # what the pool's own child does on SIGTERM
+_pool_handler: dict[str, Any] = {}  # the pool's own SIGTERM handler in a child
 
 
 @signals.worker_shutting_down.connect
-def hand_work_back(**_: Any) -> None:
-    """SIGTERM: the steps in hand end within seconds or are given back, and nothing new begins."""
+def stop_running_operations(**_: Any) -> None:
+    """SIGTERM: running steps end within seconds or their operations return to the queue, and nothing new begins."""
     _engine().stop_worker()
 
 
 @signals.worker_process_init.connect
-def say_it_is_a_child(**_: Any) -> None:
-    """A process of the pool may end itself once its work is given back."""
+def mark_pool_child(**_: Any) -> None:
+    """A process of the pool may end itself once its operation is back in the queue."""
     _engine().mark_pool_child()
     _engine().exit_in_time()
 
 
 @signals.task_prerun.connect
-def mend_connections(**_: Any) -> None:
-    """A database connection is kept from task to task; one that broke or is too old is replaced before the next."""
+def replace_broken_connections(**_: Any) -> None:
+    """Database connections are kept from task to task; one that broke or is too old is replaced before the next task."""
     from django.db import close_old_connections  # noqa: PLC0415  as `_engine`
 
     close_old_connections()
 
 
 @signals.task_prerun.connect
-def hear_stop_in_child(**_: Any) -> None:
-    """A service manager may send SIGTERM to a worker's children as well: a child with a step in hand ends it first.
+def handle_sigterm_in_child(**_: Any) -> None:
+    """A service manager may send SIGTERM to a worker's children as well: a child ends its running step first.
 
     Set before each task, because the pool sets its own handler after the child's initialisation.
     """
     if _engine().is_pool_child():
-        _usual["handler"] = signal.signal(signal.SIGTERM, lambda *_: _engine().stop_process())
+        _pool_handler["handler"] = signal.signal(signal.SIGTERM, lambda *_: _engine().stop_process())
 
 
 @signals.task_postrun.connect
 def end_stopped_child(**_: Any) -> None:
-    """What was in hand is done: now the signal does what it usually does."""
+    """The task is done: restore the pool's handler, and send a SIGTERM that came meanwhile again."""
     if _engine().is_pool_child():
-        signal.signal(signal.SIGTERM, _usual.get("handler", signal.SIG_DFL))
+        signal.signal(signal.SIGTERM, _pool_handler.get("handler", signal.SIG_DFL))
         if _engine().is_process_stopping():
             os.kill(os.getpid(), signal.SIGTERM)
 

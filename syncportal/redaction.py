@@ -5,7 +5,7 @@ import re
 
 from django.core.exceptions import PermissionDenied
 
-# What may stand behind /authenticate/ in a log. Anything else there is a link, or one with a slip in it.
+# What may follow /authenticate/ in a log. Anything else there is a link, or a mistyped one.
 PAGES = (
     "OAuth2Callback",
     "registration",
@@ -20,7 +20,7 @@ PAGES = (
 )
 _PAGE = "|".join(re.escape(page) for page in PAGES)
 RULES = (
-    # Up to the end of the line or of the quoted request: a slip may be a blank as well.
+    # Up to the end of the line or of the quoted request: a mistyped link may contain a space.
     (re.compile(rf"(?i)(/authenticate/)(?!(?:{_PAGE})?(?:[\s\"'<>?,;)\]]|$))[^\r\n\"'<>]+"), r"\1[link]"),
     (re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*"), "?[redacted]"),
     (
@@ -28,7 +28,7 @@ RULES = (
         r"\1=[redacted]",
     ),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?"), "[token]"),
-    # Wherever a link's token may have got to: 256 bits in URL-safe base64 are 43 characters.
+    # A link's token, wherever it stands: 256 bits in URL-safe base64 are 43 characters.
     (re.compile(r"[A-Za-z0-9_-]{43,}"), "[redacted]"),
 )
 
@@ -46,7 +46,7 @@ class RedactionFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Replace the record's message by its redacted text; every record passes.
 
-        A refused permission is no mistake of ours: its line says who asked for what, and a traceback would say nothing more.
+        A refused permission is not an error of SyncPortal: its line says who asked for what, and a traceback adds nothing.
         """
         if record.exc_info and isinstance(record.exc_info[1], PermissionDenied):
             record.exc_info = None

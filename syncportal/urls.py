@@ -10,7 +10,7 @@ handler403 = "registrations.admin.error_pages.forbidden"
 handler404 = "registrations.admin.error_pages.not_found"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    # Django's own page for it, with an entry in the history.
+    # Django's own page, with an entry in the history.
     path("admin/password_change/", staff.change_own_password),
     path("admin/", admin.site.urls),
 ]

@@ -2,7 +2,13 @@
 
 import os
 
+import django
 from django.core.wsgi import get_wsgi_application
 
+from syncportal import start
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
+start.require_keys()
+django.setup()
+start.require_static_files()
 application = get_wsgi_application()

@@ -88,7 +88,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture(autouse=True)
 def _own_budget(settings: Any) -> Iterator[None]:
     """Units have no Redis: each test counts its calls to Microsoft from the start, alone with the whole quota."""
-    settings.GRAPH_BUDGET_SHARES = 1
+    settings.GRAPH_RATE_LIMIT_SHARES = 1
     connections.rate_limiter.cache_clear()
     yield
     connections.rate_limiter.cache_clear()

@@ -21,6 +21,7 @@ import redis
 from psycopg import sql
 
 from demo.processes import Process, Supervisor, clean_environment, free_port
+from registrations.encryption import KeyRing
 from tests import programs
 
 PASSWORD = secrets.token_hex(16)
@@ -153,9 +154,8 @@ def redis_process(directory: Path, port: int) -> Process:
 
 
 def portal_key() -> str:
-    """A fresh key ring, made by the product's own command."""
-    command = [sys.executable, "-m", "registrations.encryption", "k1"]
-    return subprocess.run(command, env=clean_environment(), check=True, capture_output=True, text=True).stdout.strip()
+    """A fresh key ring, for PORTAL_KEYS."""
+    return KeyRing.new_key("k1")
 
 
 def _unprivileged() -> str:

@@ -4,10 +4,11 @@ import re
 
 from demo.services import PROJECT
 
-READ = re.compile(r"""(?:\benv\.\w+|\borigin|\bnumber|\bhosts|environ\.get)\(\s*"([A-Z_]+)\"""")
+READ = re.compile(r"""(?:\benv\.\w+|\borigin|\bnumber|\bhosts|\bkey|environ\.get)\(\s*"([A-Z_]+)\"""")
 
 
 def test_every_variable_that_settings_read_is_explained_and_no_other() -> None:
-    read = set(READ.findall((PROJECT / "syncportal" / "settings.py").read_text()))
+    sources = [PROJECT / "syncportal" / name for name in ("settings.py", "env.py")]
+    read = {name for source in sources for name in READ.findall(source.read_text())}
     explained = set(re.findall(r"^#?([A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
     assert explained == read

@@ -250,7 +250,10 @@ class UmpInstanceAdmin(AddressAdmin):
 
 FEW = 10  # more than these become a bulk job
 FIXED = "Read only while an operation is running, and after the first delivery. After a delivery, use Change address."
-DERIVED_TEXT = "Generated from app name and domain. Check the host before you provision: it needs a DNS record that leads to SyncPortal."
+DERIVED_TEXT = (
+    "Generated from app name and domain. Check the host before you provision: it needs a DNS record that leads to "
+    "SyncPortal."
+)
 CREDENTIAL_TEXT = (
     "SyncPortal signs in to the UMP's API with it. Delivery by API needs it, and so does connecting a customer, whose "
     "registration is handed over by the UMP's API in any case."

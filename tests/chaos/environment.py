@@ -26,7 +26,7 @@ from tests.ephemeral import PostgreSQL
 
 SHORT_TIMEOUTS = {"OPERATION_LEASE_SECONDS": "5", "REMOTE_TIMEOUT_SECONDS": "5"}
 WORKERS = 3  # child processes of the worker
-PORTAL_SHARES = 8  # the default of GRAPH_BUDGET_SHARES: enough for this many processes
+PORTAL_SHARES = 8  # the default of GRAPH_RATE_LIMIT_SHARES: enough for this many processes
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -226,7 +226,7 @@ def _layout(directory: Path, server: PostgreSQL, processes: int, settings: Mappi
     keys = {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "PORTAL_KEYS": ephemeral.portal_key(),
-        "GRAPH_BUDGET_SHARES": str(max(PORTAL_SHARES, processes)),
+        "GRAPH_RATE_LIMIT_SHARES": str(max(PORTAL_SHARES, processes)),
         **settings,
         "DJANGO_SETTINGS_MODULE": "syncportal.settings",
         "CHAOS_DIRECTORY": str(directory),
@@ -246,7 +246,7 @@ def _start(environment: Environment) -> None:
     supervisor.start(sandbox)
     seed_file = layout.sandbox_directory / "seed.json"
     sandbox.wait_until(lambda: seed_file.exists() and services.answers(layout.ports.sandbox_http), seconds=60)
-    supervisor.run(services.manage(layout, "migrate", "--no-input", "--verbosity", "0"))
+    services.prepare(layout, supervisor)
     serving = supervisor.start(services.portal(layout))
     environment.start_worker()
     environment.start_scheduler()

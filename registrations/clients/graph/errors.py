@@ -67,16 +67,7 @@ def refusal_of(response: requests.Response) -> RemoteRejectedError | NotYetError
     error: dict[str, Any] = found if isinstance(found, dict) else {"message": found or ""}
     code, text = str(error.get("code", "")), str(error.get("message", ""))
     codes = {code, *(str(detail.get("code", "")) for detail in error.get("details") or [])}
-    known = next(
-        (
-            answer
-            for answer in KNOWN_ANSWERS
-            if answer.status == response.status_code
-            and (not answer.code or answer.code in codes)
-            and (not answer.text or answer.text.lower() in text.lower())
-        ),
-        None,
-    )
+    known = _known_answer(response.status_code, codes, text)
     request_id = response.headers.get("request-id", "")
     if known and known.meaning is Meaning.NOT_YET:
         return NotYetError("Microsoft is still copying this to its data centres.", code=code, request_id=request_id)
@@ -97,9 +88,18 @@ def refusal_of(response: requests.Response) -> RemoteRejectedError | NotYetError
             request_id=request_id,
         )
     return GraphRefusedError(
-        f"Microsoft refused this step (HTTP {response.status_code}, {code or 'no code'}). The code says why. Fix the cause, then resume.",
+        f"Microsoft refused this step (HTTP {response.status_code}, {code or 'no code'}). Fix the cause that the code names, "
+        "then resume.",
         status=response.status_code,
         meaning=None,
         code=code,
         request_id=request_id,
     )
+
+
+def _known_answer(status: int, codes: set[str], text: str) -> KnownAnswer | None:
+    for answer in KNOWN_ANSWERS:
+        has_code = not answer.code or answer.code in codes
+        if answer.status == status and has_code and (not answer.text or answer.text.lower() in text.lower()):
+            return answer
+    return None

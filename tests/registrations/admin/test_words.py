@@ -35,9 +35,9 @@ def test_titles_speak_as_the_menu_does(operator_client: Client, instance: UmpIns
     found = {
         page_of(instance): f"Service providers > UMP instances > {instance.host}",
         reverse("admin:registrations_umpinstance_add"): "Service providers > UMP instances > Add UMP instance",
-        page_of(operation): f"What happened > Operations > Provision the sync app: {instance.host}",
-        page_of(event): "What happened > History > Olga Operator signed in",
-        reverse("admin:registrations_auditevent_changelist"): "What happened > History",
+        page_of(operation): f"Activity > Operations > Provision the sync app: {instance.host}",
+        page_of(event): "Activity > History > Olga Operator signed in",
+        reverse("admin:registrations_auditevent_changelist"): "Activity > History",
         "/admin/": "Start",
     }
     assert {address: title_of(operator_client.get(address)) for address in found} == found

@@ -1,0 +1,9 @@
+"""The settings of tests: those of `make dev`, with fixed keys, so that a fresh clone needs none and no installation's are used."""
+
+import base64
+
+from syncportal.settings_dev import *  # noqa: F403  a settings module extends another one in this way
+
+SECRET_KEY = "only-for-tests-" * 4
+PORTAL_KEYS = "k1:" + base64.b64encode(b"only-for-tests--" * 2).decode()
+MISSING_KEYS = []
