@@ -17,7 +17,7 @@ import pytest
 from demo.__main__ import PORT_VARIABLES
 from demo.processes import clean_environment, free_port
 from demo.services import PROJECT
-from tests import default_signals
+from tests import default_signals, process_logs
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 PATIENCE_SECONDS = 60.0
@@ -48,12 +48,13 @@ class Demo:
         )
 
     def read_until(self, words: str) -> str:
-        """What it says until a line has these words, or to its end."""
+        """What it says until a line has these words, or to its end. A failing test shows it."""
         assert self.popen is not None
         assert self.popen.stdout is not None
         said = ""
         for line in self.popen.stdout:
             said += line
+            sys.stdout.write(line)
             if words in line:
                 break
         return said
@@ -117,8 +118,9 @@ def demo(directory: Path, ports: dict[str, str]) -> Iterator[Demo]:
         "CELERY_BROKER_URL": "redis://192.0.2.1/0",
     }
     demo = Demo(directory, clean_environment() | ports | hostile)
-    yield demo
-    demo.close()
+    with process_logs.watch(directory / "logs"):
+        yield demo
+        demo.close()
 
 
 def test_a_taken_port_gives_one_line_that_names_port_and_wisher(demo: Demo, ports: dict[str, str]) -> None:
