@@ -22,7 +22,7 @@ from registrations.clients import entra
 from registrations.models import Operation
 from registrations.services import operations
 from sandbox.app import Sandbox
-from tests import factories, order_of_locks, process_logs
+from tests import factories, order_of_locks, process_logs, selection
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -30,6 +30,7 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 def pytest_configure(config: pytest.Config) -> None:
     """Our own plugins."""
     config.pluginmanager.register(process_logs)
+    config.pluginmanager.register(selection)
 
 
 @pytest.fixture(scope="session", autouse=True)

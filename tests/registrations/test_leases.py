@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import InternalError, OperationalError, ProgrammingError, connection
+from django.db import InternalError, OperationalError, ProgrammingError
 from django.test import Client
 from django.utils import timezone
 
@@ -252,7 +252,7 @@ def test_an_operation_that_no_worker_takes_up_is_said_on_the_start_page(
     assert b"no worker takes up" in operator_client.get("/admin/").content
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no clock of its own.")
+@pytest.mark.postgresql  # SQLite has no clock of its own
 def test_a_machine_whose_clock_is_not_the_databases_says_so(
     time_machine: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
