@@ -189,16 +189,19 @@ def _browser(user: User) -> Client:
     return client
 
 
-@pytest.fixture
-def portal(settings: Any) -> Iterator[None]:
-    """Something that answers where the instance's portal URL points to: the UMP opens it when it validates."""
+@pytest.fixture(scope="session")
+def _portal_port() -> Iterator[int]:
     server = wsgiref.simple_server.make_server("127.0.0.1", 0, _portal_page, handler_class=_QuietHandler)
-    settings.PORTAL_LOCALHOST_PORT = server.server_port
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield server.server_port
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def portal(settings: Any, _portal_port: int) -> None:
+    """Something that answers where the instance's portal URL points to: the UMP opens it when it validates."""
+    settings.PORTAL_LOCALHOST_PORT = _portal_port
 
 
 def _portal_page(environ: dict[str, Any], start_response: Any) -> list[bytes]:
