@@ -44,10 +44,11 @@ class Another(threading.Thread):
 
 def begin_and_wait(act: Callable[[], object]) -> Another:
     """Somebody else begins, and has to wait for a row of ours."""
+    waiting = number(WAITING)
     another = Another(act)
     another.start()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not number(WAITING):
+    while number(WAITING) <= waiting:
         assert time.monotonic() < deadline, "Nobody waits."
         time.sleep(0.02)
     return another
@@ -123,9 +124,7 @@ def test_nothing_begins_any_more_once_pause_has_returned() -> None:
     with transaction.atomic():
         UmpInstance.objects.select_for_update(no_key=True).get(pk=instances[0].pk)
         feeding = begin_and_wait(bulk.feed)  # it has the part, and waits for the instance
-        pausing = Another(lambda: bulk.pause(part, actor=audit.SYSTEM))
-        pausing.start()
-        pausing.join(0.5)
+        pausing = begin_and_wait(lambda: bulk.pause(part, actor=audit.SYSTEM))
         assert pausing.is_alive()
     feeding.join(PATIENCE_SECONDS)
     pausing.join(PATIENCE_SECONDS)
