@@ -54,7 +54,7 @@ def watch(folder: Path) -> Iterator[None]:
 def pytest_configure() -> None:
     """Note each process at its start, and its last lines at its end."""
     Process.start = _noting_start(Process.start)  # type: ignore[method-assign]
-    Process.kill = _noting_end(Process.kill)  # type: ignore[method-assign]
+    Process.kill = _noting_end(Process.kill)  # type: ignore[method-assign, assignment]
 
 
 def pytest_runtest_setup() -> None:

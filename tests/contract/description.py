@@ -52,17 +52,16 @@ class Description:
             return []
         if type_name.startswith("["):
             return self._list_problems(type_name[1:-1], value, where)
-        expected = SCALARS.get(type_name, (dict,))
-        if not isinstance(value, expected):
+        if not isinstance(value, SCALARS.get(type_name, dict)):
             return [f"{where or 'body'} is not of type {type_name}"]
-        return self._object_problems(self._types[type_name], value, where) if type_name not in SCALARS else []
+        return [] if type_name in SCALARS else self._object_problems(self._types[type_name], value, where)
 
     def _list_problems(self, item_type: str, value: Any, where: str) -> list[str]:
         if not isinstance(value, list):
             return [f"{where or 'body'} is not a list"]
         return [p for index, item in enumerate(value) for p in self.problems(item_type, item, f"{where}[{index}]")]
 
-    def _object_problems(self, known: dict[str, str], value: dict[str, Any], where: str) -> list[str]:
+    def _object_problems(self, known: dict[str, str], value: Any, where: str) -> list[str]:
         if "@odata.type" in value:  # a body that names its own type is described under that name, not under this one
             return []
         found: list[str] = []
