@@ -22,9 +22,15 @@ from registrations.clients import entra
 from registrations.engine import queue, runner
 from registrations.models import Operation
 from sandbox.app import Sandbox
-from tests import factories, order_of_locks
+from tests import factories, order_of_locks, process_logs, selection
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Our own plugins."""
+    config.pluginmanager.register(process_logs)
+    config.pluginmanager.register(selection)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -183,16 +189,19 @@ def _browser(user: User) -> Client:
     return client
 
 
-@pytest.fixture
-def portal(settings: Any) -> Iterator[None]:
-    """Something that answers where the instance's portal URL points to: the UMP opens it when it validates."""
+@pytest.fixture(scope="session")
+def _portal_port() -> Iterator[int]:
     server = wsgiref.simple_server.make_server("127.0.0.1", 0, _portal_page, handler_class=_QuietHandler)
-    settings.PORTAL_LOCALHOST_PORT = server.server_port
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield server.server_port
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def portal(settings: Any, _portal_port: int) -> None:
+    """Something that answers where the instance's portal URL points to: the UMP opens it when it validates."""
+    settings.PORTAL_LOCALHOST_PORT = _portal_port
 
 
 def _portal_page(environ: dict[str, Any], start_response: Any) -> list[bytes]:

@@ -74,8 +74,8 @@ def main() -> int:
     packages = missing()
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"Installing {', '.join(packages)}", flush=True)
-        _apt_get("update")
-        _apt_get("install", "--no-install-recommends", *packages)
+        apt_get("update")
+        apt_get("install", "--no-install-recommends", *packages)
         packages = missing()
     if packages:
         print(f"Missing for the tests: {', '.join(packages)}. {advice(packages)}", file=sys.stderr)
@@ -83,7 +83,8 @@ def main() -> int:
     return 0
 
 
-def _apt_get(*arguments: str) -> None:
+def apt_get(*arguments: str) -> None:
+    """Run it without a question. What it could not do shows afterwards: nothing is raised."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     silent = subprocess.DEVNULL  # what is still missing afterwards is named in one line
     subprocess.run(["apt-get", "-qq", "-y", *arguments], env=environment, stdout=silent, stderr=silent, check=False)

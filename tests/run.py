@@ -1,5 +1,6 @@
 """`python -m tests.run NAME`: one suite or check, or `all` suites, whatever the caller's environment says.
 
+`units-on-second-python` runs the units on another Python, where this machine has one; it is not among `all`.
 A proxy, a DATABASE_URL or a `.env` for the real thing must not reach a test, and a test must not reach them.
 """
 
@@ -13,13 +14,13 @@ from pathlib import Path
 
 from demo.processes import clean_environment
 from demo.services import sqlite_url
-from tests import ephemeral
+from tests import ephemeral, second_python
 
 PYTEST = [sys.executable, "-m", "pytest"]
-UNITS = [*PYTEST, "-n", "2", "--ignore=tests/stack", "--ignore=tests/browser"]
-COMMANDS = {  # a story whose first chapter fails is not told further
-    "units-on-sqlite": UNITS,
-    "units-on-postgresql": UNITS,
+UNITS = ["-n", "2", "--ignore=tests/stack", "--ignore=tests/browser"]
+COMMANDS = {  # the tests of stack and browser build on each other, so the first failure ends them
+    "units-on-sqlite": [*PYTEST, *UNITS],
+    "units-on-postgresql": [*PYTEST, *UNITS],
     "stack": [*PYTEST, "--exitfirst", "tests/stack"],
     "browser": [*PYTEST, "--exitfirst", "-n", "2", "--dist", "loadfile", "tests/browser"],
     "screenshots": [*PYTEST, "-n", "2", "tests/browser/screenshots.py"],
@@ -27,13 +28,32 @@ COMMANDS = {  # a story whose first chapter fails is not told further
     "migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
 }
 SUITES = ["units-on-sqlite", "units-on-postgresql", "stack", "browser"]
+SECOND_PYTHON = "units-on-second-python"
 
 
 def run(name: str) -> int:
     """Run one command of the table and return its status."""
     print(f"--- {name} ---", flush=True)
+    if name == SECOND_PYTHON:
+        return run_on_second_python()
     with environment(real_database=name == "units-on-postgresql") as variables:
         return subprocess.run(COMMANDS[name], env=variables, check=False).returncode
+
+
+def run_on_second_python() -> int:
+    """Run the units on SQLite with another Python; 0 with one line where there is none."""
+    python = second_python.find()
+    if python is None:
+        print(f"Not run: this machine has and offers no second Python beside {sys.version.split()[0]}.", flush=True)
+        return 0
+    print(f"Preparing {python}", flush=True)
+    try:
+        interpreter = second_python.environment_of(python)
+    except second_python.InstallError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with environment(real_database=False) as variables:
+        return subprocess.run([str(interpreter), "-m", "pytest", *UNITS], env=variables, check=False).returncode
 
 
 @contextlib.contextmanager

@@ -1,1 +1,1 @@
-"""Compares the sandbox with Microsoft's own description of Graph: `python -m tests.contract --help`."""
+"""Compares the sandbox with a description of Microsoft Graph: `python -m tests.contract --help`."""

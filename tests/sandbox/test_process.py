@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.app import Sandbox
+from tests import default_signals
 from tests.sandbox import actors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,8 @@ def command(directory: Path, *ports: int) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    with subprocess.Popen(command(tmp_path), cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    program = default_signals.command(command(tmp_path))
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(3)]
         assert "https://localhost:" in lines[0]

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import sqlite3
 import time
 import urllib.request
@@ -177,8 +176,3 @@ def on_servers(directory: Path) -> Iterator[Stack]:
 
 def _ports() -> Ports:
     return Ports(*(free_port() for _ in range(5)))
-
-
-def keep_logs(stack: Stack, folder: Path) -> None:
-    """Copy the logs to where a person finds them after a failed run."""
-    shutil.copytree(stack.layout.directory / "logs", folder, dirs_exist_ok=True)

@@ -1,0 +1,35 @@
+"""A test of one database is deselected on the other, and the summary says so, with and without -n."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from demo.services import PROJECT
+
+TESTS = """
+import pytest
+
+@pytest.mark.sqlite
+def test_of_sqlite():
+    pass
+
+@pytest.mark.postgresql
+def test_of_postgresql():
+    pass
+
+def test_of_both():
+    pass
+"""
+
+
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_only_the_tests_of_this_runs_database_are_selected(tmp_path: Path, processes: str) -> None:
+    (tmp_path / "test_it.py").write_text(TESTS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    sqlite\n    postgresql\n")
+    command = [sys.executable, "-m", "pytest", "-p", "tests.selection", "--ds=syncportal.settings", "-n", processes]
+    run = subprocess.run([*command, "-v", tmp_path], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert "2 passed, 1 deselected" in run.stdout, run.stdout
+    assert f"test_of_{connection.vendor}" in run.stdout
