@@ -1,5 +1,6 @@
 """The history: chained, append only, and never outside a transaction."""
 
+import contextlib
 import importlib
 
 import pytest
@@ -75,3 +76,34 @@ def test_the_database_refuses_to_change_the_history(act: str) -> None:
         with connection.schema_editor() as editor:
             PROTECTION.unprotect(None, editor)
     assert AuditEvent.objects.count() == 3
+
+
+def test_entries_of_a_broken_block_are_not_written() -> None:
+    def breaks() -> None:
+        with audit.atomic():
+            audit.record("tenant.renamed", actor=audit.SYSTEM)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        breaks()
+    assert not AuditEvent.objects.exists()
+    with audit.atomic():
+        audit.record("tenant.renamed", actor=audit.SYSTEM)
+    assert AuditEvent.objects.count() == 1
+
+
+def test_an_entry_of_a_savepoint_that_was_rolled_back_is_not_written_and_the_others_are() -> None:
+    def breaks() -> None:
+        with audit.atomic():
+            audit.record("tenant.two", actor=audit.SYSTEM)
+            raise ZeroDivisionError
+
+    with audit.atomic():
+        audit.record("tenant.one", actor=audit.SYSTEM)
+        with contextlib.suppress(ZeroDivisionError):
+            breaks()
+        with audit.atomic():
+            audit.record("tenant.three", actor=audit.SYSTEM)
+        assert not AuditEvent.objects.exists()
+    assert list(AuditEvent.objects.order_by("id").values_list("action", flat=True)) == ["tenant.one", "tenant.three"]
+    assert audit.first_broken() is None

@@ -1,4 +1,4 @@
-"""On PostgreSQL, where several write at once: whoever waits for a row does not hold the history's chain meanwhile."""
+"""On PostgreSQL, with several writers: nobody who waits for a row holds the lock of the history's chain."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ CHAIN_HELD = (
 )
 
 
-class Another(threading.Thread):
+class OtherSession(threading.Thread):
     """Somebody else, with a connection of their own."""
 
     def __init__(self, act: Callable[[], object]) -> None:
@@ -41,18 +41,18 @@ class Another(threading.Thread):
             connection.close()
 
 
-def begin_and_wait(act: Callable[[], object]) -> Another:
+def start_and_wait_for_lock(act: Callable[[], object]) -> OtherSession:
     """Somebody else begins, and has to wait for a row of ours."""
-    another = Another(act)
-    another.start()
+    other = OtherSession(act)
+    other.start()
     deadline = time.monotonic() + 10
-    while not number(WAITING):
+    while not count(WAITING):
         assert time.monotonic() < deadline, "Nobody waits."
         time.sleep(0.02)
-    return another
+    return other
 
 
-def number(statement: str) -> int:
+def count(statement: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction it would show the same for ever
         cursor.execute(statement)
@@ -63,9 +63,9 @@ def test_the_row_of_a_parent_is_waited_for_without_the_chain() -> None:
     instance = factories.make_instance()
     with transaction.atomic():
         UmpInstance.objects.select_for_update().get(pk=instance.pk)
-        another = begin_and_wait(lambda: bulk_jobs.request([instance], actor=audit.SYSTEM))
-        assert number(CHAIN_HELD) == 0
-    another.join(10)
+        other = start_and_wait_for_lock(lambda: bulk_jobs.request([instance], actor=audit.SYSTEM))
+        assert count(CHAIN_HELD) == 0
+    other.join(10)
     assert BulkItem.objects.count() == 1
 
 
@@ -84,23 +84,23 @@ def test_an_address_is_not_edited_past_an_operation_that_has_just_begun() -> Non
 
     with transaction.atomic():
         provisioning.request(instance, actor=audit.SYSTEM)
-        another = begin_and_wait(edit)
-    another.join(10)
-    assert "has not ended" in another.refusal
+        other = start_and_wait_for_lock(edit)
+    other.join(10)
+    assert "has not ended" in other.refusal
     instance.refresh_from_db()
     assert instance.ump_url == before
 
 
 def test_a_bulk_job_locks_its_instances_in_the_order_of_those_who_edit_addresses() -> None:
-    low, high = (UUID(int=number) for number in (1, 2))
+    low, high = (UUID(int=count) for count in (1, 2))
     # By name, and so by place in the job, the higher one comes first.
     instances = [factories.make_instance(pk=high, app_name="a"), factories.make_instance(pk=low, app_name="b")]
     part = bulk_jobs.request(instances, actor=audit.SYSTEM).parts.get()
     with transaction.atomic():
         UmpInstance.objects.select_for_update(no_key=True).get(pk=low)
-        another = begin_and_wait(bulk_jobs.start_next)
+        other = start_and_wait_for_lock(bulk_jobs.start_next)
         UmpInstance.objects.select_for_update(no_key=True).get(pk=high)  # whoever has it would wait for ours
-    another.join(10)
+    other.join(10)
     assert part.items.live().count() == 2
 
 
@@ -109,9 +109,9 @@ def test_a_part_that_somebody_feeds_is_left_to_them() -> None:
     with transaction.atomic():
         BulkPart.objects.select_for_update(no_key=True).get(pk=part.pk)
         found: list[object] = []
-        another = Another(lambda: found.append(bulk_jobs.start_next()))
-        another.start()
-        another.join(10)
+        other = OtherSession(lambda: found.append(bulk_jobs.start_next()))
+        other.start()
+        other.join(10)
         assert found == [[]]
     assert len(bulk_jobs.start_next()) == 1
 
@@ -121,8 +121,8 @@ def test_nothing_begins_any_more_once_pause_has_returned() -> None:
     part = bulk_jobs.request(instances, actor=audit.SYSTEM).parts.get()
     with transaction.atomic():
         UmpInstance.objects.select_for_update(no_key=True).get(pk=instances[0].pk)
-        feeding = begin_and_wait(bulk_jobs.start_next)  # it has the part, and waits for the instance
-        pausing = Another(lambda: bulk_jobs.pause(part, actor=audit.SYSTEM))
+        feeding = start_and_wait_for_lock(bulk_jobs.start_next)  # it has the part, and waits for the instance
+        pausing = OtherSession(lambda: bulk_jobs.pause(part, actor=audit.SYSTEM))
         pausing.start()
         pausing.join(0.5)
         assert pausing.is_alive()
@@ -137,7 +137,8 @@ def test_a_part_is_not_completed_over_somebody_who_lets_what_failed_be_tried_aga
     Operation.objects.filter(pk__in=bulk_jobs.start_next()).update(status="failed", next_attempt_at=None)
     with audit.atomic():
         bulk_jobs.retry_failed(part, actor=audit.SYSTEM)
-        closing = begin_and_wait(bulk_jobs.start_next)  # sees nothing to do yet, and wants to complete the part
+        # It sees nothing to do yet, and wants to complete the part.
+        closing = start_and_wait_for_lock(bulk_jobs.start_next)
     closing.join(10)
     part.refresh_from_db()
     assert part.status == "running"

@@ -1,4 +1,4 @@
-"""Whatever happens to workers and calls, in whatever order: one application, one secret, and it is the one we keep."""
+"""Whatever happens to workers and calls, in any order: one application, one secret, and it is the stored one."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from registrations.clients.graph.client import GraphClient
 from registrations.engine import queue, registry, runner
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, EntraTenant, Operation
 from tests import factories
-from tests.registrations.model_of_entra import FATES, KilledError, ModelOfEntra
+from tests.registrations.engine.entra_model import FATES, KilledError, ModelOfEntra
 
 NAME = "syncportal-model.example"
 WANTED = {"displayName": "model", "tags": ["syncportal", "syncportal-model"]}

@@ -1,6 +1,5 @@
-"""An application that was deleted, or made by somebody else, under the name that an instance needs: a person decides."""
+"""A deleted application with the name that an instance needs: a person decides."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -8,36 +7,33 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations import audit
 from registrations.applications import conflicts
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, Operation, UmpInstance
 from registrations.services import provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
-from tests import factories
+from tests.registrations.runs import (
+    OLGA,
+    Provision,
+    Work,
+    run_until_settled,
+)
 
 pytestmark = pytest.mark.django_db
-Work = Callable[[], None]
-OLGA = audit.Actor("staff", "Olga Operator", "1")
 REFUSED = {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges"}}
 
 
 @pytest.fixture
-def instance(sandbox: Sandbox) -> UmpInstance:
-    return factories.make_instance(sandbox)
-
-
-@pytest.fixture
-def provision(instance: UmpInstance, work: Work, portal: None) -> Callable[[], Operation]:
+def provision(instance: UmpInstance, work: Work, portal: None) -> Provision:
     def run() -> Operation:
-        return again(provisioning.request(instance, actor=OLGA), work)
+        return run_until_settled(provisioning.request(instance, actor=OLGA), work)
 
     return run
 
 
 @pytest.fixture
-def deleted(provision: Callable[[], Operation], instance: UmpInstance, sandbox: Sandbox) -> Application:
+def deleted(provision: Provision, instance: UmpInstance, sandbox: Sandbox) -> Application:
     """The instance was provisioned an hour ago; then somebody deleted its application in Entra."""
     assert provision().status == "succeeded"
     made = sandbox.world.find_application(unique_name=f"syncportal-{instance.host}")
@@ -53,88 +49,75 @@ def deleted(provision: Callable[[], Operation], instance: UmpInstance, sandbox: 
     return made
 
 
-def again(operation: Operation, work: Work) -> Operation:
-    """Let workers work until it ends or waits for a person."""
-    for _ in range(6):
-        work()
-        operation.refresh_from_db()
-        if not operation.is_live or operation.waits_for:
-            break
-        Operation.objects.filter(pk=operation.pk, status="waiting").update(next_attempt_at=timezone.now())
-    return operation
-
-
-def live(sandbox: Sandbox, made: Application) -> list[Application]:
+def live_applications(sandbox: Sandbox, made: Application) -> list[Application]:
     return [app for app in sandbox.world.tenant(made.tenant_id).applications.values() if app.unique_name]
 
 
 def test_a_deleted_application_is_neither_restored_nor_replaced_before_a_person_decides(
-    deleted: Application, provision: Callable[[], Operation], sandbox: Sandbox
+    deleted: Application, provision: Provision, sandbox: Sandbox
 ) -> None:
     operation = provision()
     assert (operation.status, operation.waits_for, operation.error_code) == ("waiting", "staff", "deleted_twin")
     assert deleted.app_id in operation.message
-    assert live(sandbox, deleted) == []
+    assert live_applications(sandbox, deleted) == []
 
 
 def test_it_comes_back_with_its_service_principal_when_staff_restore_it(
-    deleted: Application, provision: Callable[[], Operation], sandbox: Sandbox, work: Work, operator_client: Client
+    deleted: Application, provision: Provision, sandbox: Sandbox, work: Work, operator_client: Client
 ) -> None:
     operation = provision()
     address = reverse("admin:registrations_operation_restore", args=[operation.pk])
     assert b"comes back with its IDs" in operator_client.get(address).content
     operator_client.post(address)
-    operation = again(operation, work)
+    operation = run_until_settled(operation, work)
     assert operation.status == "succeeded", operation.message
-    assert [app.app_id for app in live(sandbox, deleted)] == [deleted.app_id]
+    assert [app.app_id for app in live_applications(sandbox, deleted)] == [deleted.app_id]
     assert sandbox.world.tenant(deleted.tenant_id).service_principal_of(deleted.app_id) is not None
     assert len(deleted.passwords) == 1
     assert AuditEvent.objects.filter(action="application.restored").exists()
 
 
 def test_it_is_gone_and_another_is_made_when_staff_delete_it_for_good(
-    deleted: Application, provision: Callable[[], Operation], sandbox: Sandbox, work: Work, operator_client: Client
+    deleted: Application, provision: Provision, sandbox: Sandbox, work: Work, operator_client: Client
 ) -> None:
     operation = provision()
     operator_client.post(reverse("admin:registrations_operation_purge", args=[operation.pk]))
-    operation = again(operation, work)
+    operation = run_until_settled(operation, work)
     assert operation.status == "succeeded", operation.message
-    (made,) = live(sandbox, deleted)
+    (made,) = live_applications(sandbox, deleted)
     assert made.app_id != deleted.app_id
     assert sandbox.world.tenant(deleted.tenant_id).deleted_applications == {}
     assert AuditEvent.objects.filter(action="application.purge_confirmed", actor_label="Olga Operator").exists()
 
 
-def test_an_auditor_decides_nothing(
-    deleted: Application, provision: Callable[[], Operation], auditor_client: Client
-) -> None:
+def test_an_auditor_decides_nothing(deleted: Application, provision: Provision, auditor_client: Client) -> None:
     operation = provision()
     answer = auditor_client.post(reverse("admin:registrations_operation_purge", args=[operation.pk]))
     assert answer.status_code == 403
 
 
 def test_a_refused_restore_is_asked_of_a_person_and_goes_on_once_done_in_entra(
-    deleted: Application, provision: Callable[[], Operation], sandbox: Sandbox, work: Work
+    deleted: Application, provision: Provision, sandbox: Sandbox, work: Work
 ) -> None:
     operation = provision()
     sandbox.faults.add(service="graph", kind="status", status=403, body=REFUSED, path="/restore")
     conflicts.decide(operation, conflicts.RESTORE, actor=OLGA)
-    operation = again(operation, work)
+    operation = run_until_settled(operation, work)
     assert (operation.status, operation.waits_for) == ("waiting", "staff")
     assert "Deleted applications" in operation.message
     tenant = sandbox.world.tenant(deleted.tenant_id)
     tenant.applications[deleted.id] = tenant.deleted_applications.pop(deleted.id)
     Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
-    assert again(operation, work).status == "succeeded"
+    assert run_until_settled(operation, work).status == "succeeded"
 
 
-def test_a_decision_nobody_asked_for_is_refused(provision: Callable[[], Operation]) -> None:
+def test_a_decision_nobody_asked_for_is_refused(provision: Provision) -> None:
     with pytest.raises(WrongStateError, match="does not wait"):
         conflicts.decide(provision(), conflicts.PURGE, actor=OLGA)
 
 
 def test_a_stranger_deleted_under_our_name_is_asked_about_too(
-    provision: Callable[[], Operation], instance: UmpInstance, sandbox: Sandbox
+    provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     tenant = sandbox.world.tenant(instance.provider.tenant.tenant_id)
     stranger = sandbox.world.add_application(tenant, "umptoken", uniqueName=f"syncportal-{instance.host}")
@@ -144,7 +127,7 @@ def test_a_stranger_deleted_under_our_name_is_asked_about_too(
 
 
 def test_an_application_made_by_hand_after_our_intent_is_not_taken_for_ours(
-    instance: UmpInstance, provision: Callable[[], Operation], sandbox: Sandbox, work: Work
+    instance: UmpInstance, provision: Provision, sandbox: Sandbox, work: Work
 ) -> None:
     AppRegistration.objects.create(
         instance=instance,
@@ -159,6 +142,6 @@ def test_an_application_made_by_hand_after_our_intent_is_not_taken_for_ours(
     assert (operation.status, operation.error_code) == ("waiting", "adoption_needed")
     assert by_hand.passwords == []
     provisioning.adopt(operation, actor=OLGA)
-    operation = again(operation, work)
+    operation = run_until_settled(operation, work)
     assert operation.status == "succeeded", operation.message
     assert AppRegistration.objects.get().adopted is True

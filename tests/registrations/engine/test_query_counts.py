@@ -1,4 +1,4 @@
-"""The database's share of the engine: so many queries a step, whatever came before and however much there is."""
+"""The engine's database queries: a fixed number for each step, however many operations exist."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""A sync app that somebody made by the manual procedure: no unique name tells it, its name and redirect URI do."""
+"""An application that SyncPortal did not create: a person decides whether it is adopted."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations import audit, connections
+from registrations import connections
 from registrations.applications import conflicts
 from registrations.clients.graph import client
 from registrations.engine import queue
@@ -19,18 +19,32 @@ from registrations.services import provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
 from tests import factories
+from tests.registrations.runs import (
+    OLGA,
+    Provision,
+    Work,
+    run_again,
+    run_until_settled,
+)
 
 pytestmark = pytest.mark.django_db
-Work = Callable[[], None]
 Make = Callable[..., Application]
-Provision = Callable[..., Operation]
-OLGA = audit.Actor("staff", "Olga Operator", "1")
 ADOPTION_NEEDED = provisioning.ADOPTION_NEEDED
 
 
-@pytest.fixture
-def instance(sandbox: Sandbox) -> UmpInstance:
-    return factories.make_instance(sandbox)
+def test_an_application_without_a_row_of_ours_needs_a_person(
+    provision: Provision, instance: UmpInstance, work: Work
+) -> None:
+    provision()
+    Operation.objects.all().delete()
+    ClientSecret.objects.all().delete()
+    AppRegistration.objects.all().delete()  # the portal lost its database
+    operation = provision()
+    assert (operation.status, operation.error_code, operation.waits_for) == ("waiting", "adoption_needed", "staff")
+    assert AppRegistration.objects.count() == 0
+    provisioning.adopt(operation, actor=OLGA)
+    assert run_again(operation, work).status == "succeeded"
+    assert AppRegistration.objects.get().adopted is True
 
 
 @pytest.fixture
@@ -41,7 +55,7 @@ def tenant(sandbox: Sandbox, instance: UmpInstance) -> Tenant:
 @pytest.fixture
 def provision(instance: UmpInstance, work: Work, portal: None) -> Provision:
     def run(**request: Any) -> Operation:
-        return again(provisioning.request(instance, actor=OLGA, **request), work)
+        return run_until_settled(provisioning.request(instance, actor=OLGA, **request), work)
 
     return run
 
@@ -61,37 +75,26 @@ def make(sandbox: Sandbox, tenant: Tenant, instance: UmpInstance) -> Make:
     return by_hand
 
 
-def again(operation: Operation, work: Work) -> Operation:
-    """Let workers work until it ends or waits for a person."""
-    for _ in range(6):
-        work()
-        operation.refresh_from_db()
-        if not operation.is_live or operation.waits_for:
-            break
-        Operation.objects.filter(pk=operation.pk, status="waiting").update(next_attempt_at=timezone.now())
-    return operation
-
-
-def resumed(operation: Operation, work: Work) -> Operation:
+def resume(operation: Operation, work: Work) -> Operation:
     queue.resume(operation, actor=OLGA)
-    return again(operation, work)
+    return run_until_settled(operation, work)
 
 
-def taken_over(operation: Operation, work: Work) -> Operation:
+def adopt(operation: Operation, work: Work) -> Operation:
     provisioning.adopt(operation, actor=OLGA)
-    return again(operation, work)
+    return run_until_settled(operation, work)
 
 
-def named(tenant: Tenant, name: str = "umptoken") -> list[Application]:
+def applications_named(tenant: Tenant, name: str = "umptoken") -> list[Application]:
     return [app for app in tenant.applications.values() if app.display_name == name]
 
 
-def lists(sandbox: Sandbox) -> list[str]:
+def list_calls(sandbox: Sandbox) -> list[str]:
     calls = [call.path for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
     return [path for path in calls if path.partition("?")[0].endswith("/applications")]
 
 
-def delete(tenant: Tenant, application: Application) -> None:
+def delete_application(tenant: Tenant, application: Application) -> None:
     application.deleted = application.created
     tenant.deleted_applications[application.id] = tenant.applications.pop(application.id)
     principal = tenant.service_principal_of(application.app_id)
@@ -110,7 +113,7 @@ def test_no_second_one_is_made_beside_it_before_a_person_decides(
     assert "take it over, or delete it or its redirect URI in Entra, then resume" in operation.message
     assert "first of" not in operation.message
     assert "other redirect" not in operation.message
-    assert named(tenant) == []
+    assert applications_named(tenant) == []
     assert AppRegistration.objects.count() == 0
 
 
@@ -118,9 +121,9 @@ def test_taken_over_it_is_the_very_one_that_is_kept_and_corrected(
     make: Make, provision: Provision, tenant: Tenant, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     by_hand = make(isFallbackPublicClient=False)
-    operation = taken_over(provision(), work)
+    operation = adopt(provision(), work)
     assert operation.status == "succeeded", operation.message
-    assert named(tenant) == [by_hand]
+    assert applications_named(tenant) == [by_hand]
     registration = AppRegistration.objects.get()
     assert (registration.app_id, registration.object_id, registration.adopted) == (by_hand.app_id, by_hand.id, True)
     assert by_hand.properties["isFallbackPublicClient"] is True
@@ -134,7 +137,7 @@ def test_the_history_says_who_confirmed_which_and_not_that_it_was_made(
     make: Make, provision: Provision, work: Work
 ) -> None:
     by_hand = make()
-    taken_over(provision(), work)
+    adopt(provision(), work)
     event = AuditEvent.objects.get(action="application.adopted")
     assert (event.after["confirmed_by"], event.after["app_id"]) == ("Olga Operator", by_hand.app_id)
     assert not AuditEvent.objects.filter(action__in=["application.created", "application.intended"]).exists()
@@ -157,19 +160,19 @@ def test_redirect_uris_that_would_go_are_told_beforehand(
     assert "other redirect URIs, 1 in number, such as https://umptoken.other.example/" in provision().message
 
 
-@pytest.mark.parametrize("mend", ["deleted", "without its redirect URI", "renamed"])
+@pytest.mark.parametrize("fix", ["deleted", "without its redirect URI", "renamed"])
 def test_another_is_made_once_staff_put_it_out_of_the_way_and_resume(
-    make: Make, provision: Provision, tenant: Tenant, work: Work, mend: str
+    make: Make, provision: Provision, tenant: Tenant, work: Work, fix: str
 ) -> None:
     by_hand = make()
     operation = provision()
-    if mend == "deleted":
-        delete(tenant, by_hand)
-    elif mend == "renamed":
+    if fix == "deleted":
+        delete_application(tenant, by_hand)
+    elif fix == "renamed":
         by_hand.properties["displayName"] = "old umptoken"
     else:
         by_hand.properties["web"] = {"redirectUris": []}
-    operation = resumed(operation, work)
+    operation = resume(operation, work)
     assert operation.status == "succeeded", operation.message
     assert AppRegistration.objects.get().app_id not in ("", by_hand.app_id)
     assert AppRegistration.objects.get().adopted is False
@@ -181,9 +184,9 @@ def test_of_several_one_is_named_and_that_one_is_taken_though_more_appear(
     first, second = sorted((make(), make()), key=lambda app: app.app_id)
     operation = provision()
     assert f"{first.app_id}), the first of 2." in operation.message
-    assert resumed(operation, work).notes["found_app_id"] == first.app_id
+    assert resume(operation, work).notes["found_app_id"] == first.app_id
     later = make(app_id="00000000-0000-4000-8000-000000000001")  # comes before both
-    operation = taken_over(operation, work)
+    operation = adopt(operation, work)
     assert operation.status == "succeeded", operation.message
     assert AppRegistration.objects.get().app_id == first.app_id
     assert all([secret.display_name for secret in app.passwords] == ["by hand"] for app in (second, later))
@@ -195,11 +198,11 @@ def test_a_confirmation_counts_for_the_application_that_was_named_alone(
     first, second = sorted((make(), make()), key=lambda app: app.app_id)
     operation = provision()
     provisioning.adopt(operation, actor=OLGA)
-    delete(tenant, first)
-    operation = again(operation, work)
+    delete_application(tenant, first)
+    operation = run_until_settled(operation, work)
     assert (operation.error_code, operation.notes["found_app_id"]) == (ADOPTION_NEEDED, second.app_id)
     assert "first of" not in operation.message
-    assert taken_over(operation, work).status == "succeeded"
+    assert adopt(operation, work).status == "succeeded"
     assert AppRegistration.objects.get().app_id == second.app_id
 
 
@@ -227,9 +230,9 @@ def test_the_namesakes_are_asked_for_once_and_not_when_provisioning_again(
     provision: Provision, sandbox: Sandbox
 ) -> None:
     provision()
-    assert len(lists(sandbox)) == 1
+    assert len(list_calls(sandbox)) == 1
     provision()
-    assert len(lists(sandbox)) == 1
+    assert len(list_calls(sandbox)) == 1
 
 
 def test_namesakes_come_in_pages_and_may_have_any_name(
@@ -244,7 +247,7 @@ def test_namesakes_come_in_pages_and_may_have_any_name(
 
 def test_without_being_its_owner_syncportal_says_so(make: Make, provision: Provision, work: Work) -> None:
     by_hand = make(owned=False)
-    operation = taken_over(provision(), work)
+    operation = adopt(provision(), work)
     assert f"to the owners of {by_hand.app_id}" in operation.message
     assert [secret.display_name for secret in by_hand.passwords] == ["by hand"]
 
@@ -256,28 +259,28 @@ def test_deleted_after_it_was_taken_over_it_is_known_by_its_object_id(
     principal = tenant.service_principal_of(by_hand.app_id)
     assert principal is not None
     principal.owners = by_hand.owners
-    taken_over(provision(), work)
-    delete(tenant, by_hand)
+    adopt(provision(), work)
+    delete_application(tenant, by_hand)
     AppRegistration.objects.update(made_at=timezone.now() - timedelta(hours=1))
     operation = provision()
     assert (operation.error_code, operation.notes["twin_app_id"]) == (conflicts.DELETED_APPLICATION, by_hand.app_id)
     conflicts.decide(operation, conflicts.RESTORE, actor=OLGA)
-    operation = again(operation, work)
+    operation = run_until_settled(operation, work)
     assert operation.status == "succeeded", operation.message
-    assert named(tenant) == [by_hand]
+    assert applications_named(tenant) == [by_hand]
 
 
 def test_deleted_for_good_after_it_was_taken_over_it_makes_room_for_one_of_our_own(
     make: Make, provision: Provision, tenant: Tenant, work: Work, a_minute_of_looks: Callable[[Operation], None]
 ) -> None:
     by_hand = make()
-    taken_over(provision(), work)
-    delete(tenant, by_hand)
+    adopt(provision(), work)
+    delete_application(tenant, by_hand)
     AppRegistration.objects.update(made_at=timezone.now() - timedelta(hours=1))
     tenant.deleted_applications.clear()
     operation = provision()
     a_minute_of_looks(operation)
-    operation = again(operation, work)
+    operation = run_until_settled(operation, work)
     assert operation.status == "succeeded", operation.message
     registration = AppRegistration.objects.get()
     assert registration.app_id != by_hand.app_id
@@ -293,9 +296,9 @@ def test_one_that_is_minutes_old_and_hidden_by_a_replica_is_not_taken_for_delete
     sandbox.faults.add(
         service="graph", kind="status", status=404, body=missing, method="GET", path=f"/applications/{by_hand.id}"
     )
-    operation = taken_over(operation, work)
+    operation = adopt(operation, work)
     assert operation.status == "succeeded", operation.message
-    assert named(tenant) == [by_hand]
+    assert applications_named(tenant) == [by_hand]
 
 
 @pytest.mark.parametrize("created", ["2019-05-01T08:00:00Z", None])
@@ -304,7 +307,7 @@ def test_an_old_one_counts_as_copied_everywhere_at_once(
 ) -> None:
     by_hand = make()
     by_hand.created = created  # type: ignore[assignment]  # Graph shows null for the oldest
-    operation = taken_over(provision(), work)
+    operation = adopt(provision(), work)
     assert operation.status == "succeeded", operation.message
     made_at = AppRegistration.objects.get().made_at
     assert made_at is not None
@@ -316,11 +319,11 @@ def test_a_command_that_takes_over_without_asking_asks_where_there_are_several(
 ) -> None:
     made = [make(), make()]
     call_command("provision", instance.host, "--adopt")
-    operation = again(Operation.objects.get(), work)
+    operation = run_until_settled(Operation.objects.get(), work)
     assert operation.error_code == ADOPTION_NEEDED
     assert "first of 2" in operation.message
     call_command("provision", instance.host, "--adopt")  # now it is told which
-    assert again(operation, work).status == "succeeded"
+    assert run_until_settled(operation, work).status == "succeeded"
     assert AppRegistration.objects.get().app_id == min(app.app_id for app in made)
 
 
@@ -329,5 +332,5 @@ def test_a_command_that_takes_over_without_asking_takes_the_only_one(
 ) -> None:
     by_hand = make()
     call_command("provision", instance.host, "--adopt")
-    assert again(Operation.objects.get(), work).status == "succeeded"
+    assert run_until_settled(Operation.objects.get(), work).status == "succeeded"
     assert AppRegistration.objects.get().app_id == by_hand.app_id

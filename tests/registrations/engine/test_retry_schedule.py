@@ -1,0 +1,226 @@
+"""When a step is tried again, when it is given up, and which time does not count."""
+
+import contextlib
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from registrations.engine import lease, queue, registry, runner
+from registrations.errors import (
+    NotPermittedError,
+    NotYetError,
+    PersonNeededError,
+    QuotaSpentError,
+    RemoteUnavailableError,
+)
+from registrations.models import Operation
+from tests import factories
+from tests.registrations.engine.operations import Behaviour, MakeOperation, raises, run_once, succeeds
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_pauses_grow_but_not_beyond_a_minute(make_operation: MakeOperation) -> None:
+    operation = make_operation(raises(NotYetError("Copying.")))
+    pauses = []
+    for _ in range(8):
+        Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
+        run_once(operation)
+        assert operation.next_attempt_at is not None
+        pauses.append(round((operation.next_attempt_at - timezone.now()).total_seconds()))
+    assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_step_that_never_gets_done_fails_after_two_hours(make_operation: MakeOperation, time_machine: Any) -> None:
+    operation = make_operation(raises(NotYetError("Copying.")))
+    began = timezone.now()
+    while run_once(operation).status == "waiting":
+        assert timezone.now() - began < timedelta(hours=3)
+        time_machine.move_to(operation.next_attempt_at)
+    assert operation.status == "failed"
+    assert timedelta(hours=2) < timezone.now() - began < timedelta(hours=2, minutes=2)
+    assert "then resume" in operation.message
+
+
+def test_a_night_in_which_no_worker_came_is_nobodys_attempt(make_operation: MakeOperation, time_machine: Any) -> None:
+    tries: list[int] = []
+
+    def later(operation: Operation) -> str:
+        tries.append(1)
+        if len(tries) < 15:
+            raise NotYetError("Copying.")
+        return "copied"
+
+    operation = make_operation(later)
+    for _ in range(13):
+        run_once(operation)
+        time_machine.move_to(operation.next_attempt_at)
+    time_machine.move_to(timezone.now() + timedelta(hours=9))
+    assert run_once(operation).status == "waiting"
+    time_machine.move_to(operation.next_attempt_at)
+    assert run_once(operation).status == "succeeded"
+
+
+def test_a_step_whose_worker_died_before_the_night_is_tried_in_the_morning(make_operation: MakeOperation) -> None:
+    operation = make_operation(succeeds)
+    factories.change(operation.steps[0], status="running", attempts=1, started_at=(timezone.now() - timedelta(hours=9)))
+    Operation.objects.filter(pk=operation.pk).update(
+        steps=operation.steps, status="running", lease="dead", leased_until=timezone.now() - timedelta(hours=8)
+    )
+    assert run_once(operation).status == "succeeded"
+
+
+def power_cut(operation: Operation) -> str:
+    raise PowerCutError
+
+
+def given_back(operation: Operation) -> str:
+    lease.Lease(operation.pk, operation.lease).hand_back()
+    raise lease.LeaseLostError
+
+
+class PowerCutError(BaseException):
+    """Nothing that catches errors may catch it."""
+
+
+@pytest.mark.parametrize("ends_by", [power_cut, given_back])
+def test_a_step_that_was_in_hand_before_the_night_is_tried_in_the_morning(
+    make_operation: MakeOperation, time_machine: Any, ends_by: Behaviour
+) -> None:
+    tries: list[int] = []
+
+    def step(operation: Operation) -> str | None:
+        tries.append(1)
+        if len(tries) <= 12:
+            raise NotYetError("Copying.", retry_after=timedelta(seconds=6))
+        return ends_by(operation) if len(tries) == 13 else "copied"
+
+    operation = make_operation(step)
+    for _ in range(12):
+        run_once(operation)
+        time_machine.move_to(operation.next_attempt_at)
+    with contextlib.suppress(PowerCutError):
+        runner.run(operation.pk)
+    time_machine.move_to(timezone.now() + timedelta(hours=9))
+    assert run_once(operation).status == "succeeded", operation.message
+
+
+def test_the_night_does_not_count_where_the_morning_begins_with_a_wait_for_quota(
+    make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch, time_machine: Any
+) -> None:
+    tries: list[int] = []
+    short: list[Exception] = []
+
+    def later(operation: Operation) -> str:
+        tries.append(1)
+        if len(tries) <= 13:
+            raise NotYetError("Copying.")
+        return "copied"
+
+    def pays(operation: Operation) -> None:
+        if short:
+            raise short.pop()
+
+    operation = make_operation(later, priority=Operation.Priority.BULK)
+    monkeypatch.setitem(registry.kinds, "try", replace(registry.kinds["try"], before_bulk_run=pays))
+    for _ in range(12):
+        run_once(operation)
+        time_machine.move_to(operation.next_attempt_at)
+    time_machine.move_to(timezone.now() + timedelta(hours=12))
+    short.append(QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=30)))
+    for _ in range(3):
+        assert run_once(operation).status != "failed"
+        time_machine.move_to(operation.next_attempt_at or timezone.now())
+    assert operation.status == "succeeded"
+
+
+def test_a_worker_that_dies_again_and_again_does_not_go_on_for_ever(
+    make_operation: MakeOperation, time_machine: Any
+) -> None:
+    operation = make_operation(power_cut)
+    deaths = 0
+    while worked_on_until_death(operation):
+        deaths += 1
+        assert deaths < 200
+        time_machine.move_to(timezone.now() + lease.DURATION + timedelta(seconds=20))
+    assert operation.status == "failed"
+    assert deaths > 100
+
+
+def worked_on_until_death(operation: Operation) -> bool:
+    """Whether its worker died."""
+    try:
+        run_once(operation)
+    except PowerCutError:
+        return True
+    return False
+
+
+def test_after_a_person_acted_a_refusal_and_the_two_hours_count_anew(
+    make_operation: MakeOperation, time_machine: Any
+) -> None:
+    answers: list[Exception] = [
+        NotPermittedError("No right."),
+        PersonNeededError("Decide.", who="staff", code="x"),
+        NotPermittedError("No right."),
+    ]
+
+    def step(operation: Operation) -> str:
+        raise answers.pop(0)
+
+    operation = run_once(make_operation(step))
+    time_machine.move_to(operation.next_attempt_at)
+    run_once(operation)
+    time_machine.move_to(timezone.now() + timedelta(minutes=30))
+    queue.wake([operation])
+    assert run_once(operation).status == "waiting"
+
+
+def test_pauses_of_an_hour_that_microsoft_asked_for_give_nothing_up(
+    make_operation: MakeOperation, time_machine: Any
+) -> None:
+    operation = make_operation(raises(RemoteUnavailableError("Busy.", retry_after=timedelta(hours=1))))
+    for _ in range(4):
+        assert run_once(operation).status == "waiting"
+        time_machine.move_to(operation.next_attempt_at)
+
+
+def test_waiting_for_microsofts_quota_is_no_failed_attempt(make_operation: MakeOperation, time_machine: Any) -> None:
+    def no_turn_yet(operation: Operation) -> str:
+        raise QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=3))
+
+    operation = run_once(make_operation(no_turn_yet))
+    for _ in range(3):
+        time_machine.move_to(timezone.now() + timedelta(hours=1))
+        run_once(operation)
+    assert (operation.status, operation.steps[0].attempts) == ("waiting", 0)
+    assert operation.next_attempt_at is not None
+    assert operation.next_attempt_at - timezone.now() <= timedelta(seconds=3)
+
+
+def test_a_missing_permission_is_believed_five_minutes_after_the_first_refusal(
+    make_operation: MakeOperation, time_machine: Any
+) -> None:
+    answers: list[Exception] = [NotYetError("Copying."), *[NotPermittedError("No right.")] * 3]
+
+    def step(operation: Operation) -> str:
+        raise answers.pop(0)
+
+    operation = run_once(make_operation(step))
+    for minutes, status in ((10, "waiting"), (3, "waiting"), (3, "failed")):
+        time_machine.move_to(timezone.now() + timedelta(minutes=minutes))
+        assert run_once(operation).status == status
+
+
+def test_a_step_that_kills_its_worker_again_and_again_is_given_up(make_operation: MakeOperation) -> None:
+    operation = make_operation(succeeds)
+    factories.change(
+        operation.steps[0], status="running", attempts=50, started_at=(timezone.now() - timedelta(hours=3))
+    )
+    Operation.objects.filter(pk=operation.pk).update(
+        steps=operation.steps, status="running", lease="dead", leased_until=timezone.now() - timedelta(minutes=1)
+    )
+    assert run_once(operation).status == "failed"
