@@ -1,4 +1,4 @@
-"""The statements that are written out: the same rows as by Django, or a refusal."""
+"""Hand-written statements store the same rows as Django's, or are refused."""
 
 import uuid
 

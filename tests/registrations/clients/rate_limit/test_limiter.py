@@ -1,4 +1,4 @@
-"""The rate_limit of calls to Microsoft: counted for all workers in Redis, by each for itself while Redis is away."""
+"""The rate limit of calls to Microsoft: shared by all workers in Redis, kept by each process alone while Redis is away."""
 
 import contextlib
 import itertools
@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import redis
 
-from registrations.clients.rate_limit.costs import Cost, cost_of
+from registrations.clients.rate_limit.costs import Cost
 from registrations.clients.rate_limit.limiter import COUNTING_KEY, RateLimit, RateLimiter, is_bulk, prepaid
 from registrations.errors import QuotaSpentError
+from tests.registrations.clients.rate_limit.processes import spend
 
-ONE_WRITE = Cost(writes=1)
 DEAD = "redis://127.0.0.1:9/0"
 
 
@@ -36,10 +36,6 @@ def shared(server: str) -> Iterator[RateLimiter]:
         client.flushall()
         client.set(COUNTING_KEY, 0)
         yield RateLimiter(client, shares=1)
-
-
-def spend(limiter: RateLimiter, count: int, *, bulk: bool = False, key: str = "app:tenant") -> list[timedelta]:
-    return [limiter.take(key, ONE_WRITE, bulk=bulk) for _ in range(count)]
 
 
 def empty(limiter: RateLimiter) -> None:
@@ -191,21 +187,6 @@ def test_redis_is_asked_again_after_a_while(server: str, monkeypatch: pytest.Mon
         assert limiter.remaining("a:b").shared is False
         monkeypatch.setattr(limiter, "_retry_redis_at", 0.0)
         assert limiter.remaining("a:b").shared is True
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "cost"),
-    [
-        ("GET", "/applications/1?$select=id", Cost(units=1)),
-        ("GET", "/applications?$filter=displayName eq 'a'", Cost(units=2)),
-        ("GET", "/applications?$filter=displayName eq 'a'&$select=id&$top=999", Cost(units=1)),
-        ("GET", "/servicePrincipals/1/appRoleAssignments", Cost(units=2)),
-        ("PATCH", "/applications(uniqueName='a')", Cost(writes=1)),
-        ("DELETE", "/directory/deletedItems/1", Cost(writes=1)),
-    ],
-)
-def test_a_call_costs_what_microsoft_publishes(method: str, path: str, cost: Cost) -> None:
-    assert cost_of(method, path) == cost
 
 
 def test_a_redis_that_was_emptied_gives_a_tenth_and_what_came_since(shared: RateLimiter) -> None:

@@ -1,4 +1,4 @@
-"""What may be typed as a DNS label or a domain."""
+"""What may be entered as a DNS label or a domain."""
 
 import pytest
 from django.core.exceptions import ValidationError
