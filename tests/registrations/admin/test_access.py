@@ -1,7 +1,5 @@
 """Each page is opened by each kind of person; nobody acts without the permission for it."""
 
-import io
-import logging
 from typing import Any
 
 import pytest
@@ -25,7 +23,6 @@ from registrations.models import (
     UmpInstance,
 )
 from registrations.services import bulk_jobs, provisioning
-from syncportal.redaction import RedactingFormatter, RedactionFilter
 from tests import factories
 from tests.registrations.admin.conftest import OLGA, page_of
 
@@ -219,32 +216,6 @@ def test_only_superusers_see_people(world: None, operator_client: Client, superu
         assert operator_client.get(reverse(f"admin:{name}_changelist")).status_code == 403
         assert superuser_client.get(reverse(f"admin:{name}_changelist")).status_code == 200
         assert superuser_client.get(reverse(f"admin:{name}_add")).status_code == 200
-
-
-def test_a_refusal_has_the_admins_look_and_a_way_back(operator_client: Client) -> None:
-    for address, status in ((reverse("admin:auth_user_changelist"), 403), ("/admin/no/such/page/", 404)):
-        answer = operator_client.get(address)
-        assert answer.status_code == status
-        assert "To the start page" in answer.content.decode()
-        assert "UMP instances" in answer.content.decode()  # the menu
-
-
-def test_a_refusal_before_the_sign_in_says_nothing_of_the_admin(db: None) -> None:
-    answer = Client(headers={"host": "localhost"}).get("/nowhere")
-    assert (answer.status_code, answer.content) == (404, b"There is no such page.\n")
-
-
-def test_a_refused_permission_writes_one_line_and_no_traceback(operator_client: Client) -> None:
-    written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    handler.addFilter(RedactionFilter())
-    handler.setFormatter(RedactingFormatter())
-    logging.getLogger("django.request").addHandler(handler)
-    try:
-        operator_client.get(reverse("admin:auth_user_changelist"))
-    finally:
-        logging.getLogger("django.request").removeHandler(handler)
-    assert written.getvalue() == "Forbidden (Permission denied): /admin/auth/user/\n"
 
 
 def test_each_registered_model_is_tested_here() -> None:

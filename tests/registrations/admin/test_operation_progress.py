@@ -1,5 +1,6 @@
-"""An operation's page as whoever is on call reads it: what it waits for, what it says meanwhile, and how it ended."""
+"""An operation's progress on its pages: what it waits for, what it says meanwhile, and how it ended."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,33 @@ from tests import factories
 from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db
+CONFIRMED = "admin:registrations_umpinstance_provision_confirmed"
+Work = Callable[[], None]
 ASKED = "Restore it, or delete it for good and let another be made."
+
+
+def test_the_instances_page_shows_the_steps_to_the_end(
+    operator_client: Client, instance: UmpInstance, work: Work, portal: None
+) -> None:
+    operator_client.post(reverse(CONFIRMED), {"instance": [instance.pk]})
+    operation = Operation.objects.get()
+    fragment = reverse("admin:registrations_operation_steps", args=[operation.pk])
+    assert 'data-is-live="true"' in operator_client.get(fragment).content.decode()
+    assert fragment in operator_client.get(page_of(instance)).content.decode()
+    work()
+    ended = operator_client.get(fragment).content.decode()
+    assert 'data-is-live="false"' in ended
+    assert "8 of 8 steps are done" in ended
+    assert "<html" not in ended
+    page = operator_client.get(page_of(instance)).content.decode()
+    assert "Active" in page
+    assert instance.registrations.get().app_id in page
+
+
+def test_the_fragment_needs_the_permission_of_the_page(instance: UmpInstance, stranger_client: Client) -> None:
+    operation = provisioning.request(instance, actor=OLGA)
+    answer = stranger_client.get(reverse("admin:registrations_operation_steps", args=[operation.pk]))
+    assert answer.status_code == 302
 
 
 @pytest.fixture
@@ -24,7 +51,7 @@ def operation(instance: UmpInstance) -> Operation:
     made = provisioning.request(instance, actor=OLGA)
     factories.change(made.steps[0], status="done", note="Finebak has what it needs.")
     factories.change(made.steps[1], status="waiting", note=ASKED)
-    stand(
+    set_state(
         made,
         status="waiting",
         waits_for="staff",
@@ -36,13 +63,13 @@ def operation(instance: UmpInstance) -> Operation:
     return made
 
 
-def stand(operation: Operation, **values: Any) -> None:
+def set_state(operation: Operation, **values: Any) -> None:
     """Let the operation stand like this."""
     Operation.objects.filter(pk=operation.pk).update(**values)
     operation.refresh_from_db()
 
 
-def live(client: Client, operation: Operation) -> str:
+def live_part(client: Client, operation: Operation) -> str:
     """The part of the page that brings itself up to date, as plain as it can be compared."""
     return shown(client, reverse("admin:registrations_operation_steps", args=[operation.pk]))
 
@@ -52,11 +79,11 @@ def shown(client: Client, address: str) -> str:
 
 
 def test_code_and_end_stand_in_the_part_that_updates_itself(operator_client: Client, operation: Operation) -> None:
-    assert "<dt>Code</dt><dd><code>deleted_twin</code>" in live(operator_client, operation)
-    assert "<dt>Ended</dt>" not in live(operator_client, operation)
-    stand(operation, status="failed", waits_for="", error_code="quota", ended_at=timezone.now())
-    assert "<dt>Code</dt><dd><code>quota</code>" in live(operator_client, operation)
-    assert "<dt>Ended</dt>" in live(operator_client, operation)
+    assert "<dt>Code</dt><dd><code>deleted_twin</code>" in live_part(operator_client, operation)
+    assert "<dt>Ended</dt>" not in live_part(operator_client, operation)
+    set_state(operation, status="failed", waits_for="", error_code="quota", ended_at=timezone.now())
+    assert "<dt>Code</dt><dd><code>quota</code>" in live_part(operator_client, operation)
+    assert "<dt>Ended</dt>" in live_part(operator_client, operation)
     whole = shown(operator_client, page_of(operation))
     assert (whole.count("<dt>Code</dt>"), whole.count("<dt>Ended</dt>")) == (1, 1)
 
@@ -66,7 +93,7 @@ def test_nothing_of_an_earlier_wait_is_shown_once_it_goes_on(
     operator_client: Client, operation: Operation, status: str
 ) -> None:
     factories.change(operation.steps[1], status="running", note="")
-    stand(operation, status=status, waits_for="", steps=operation.steps)
+    set_state(operation, status=status, waits_for="", steps=operation.steps)
     page = shown(operator_client, page_of(operation))
     assert ASKED not in page
     assert "deleted_twin" not in page
@@ -75,40 +102,40 @@ def test_nothing_of_an_earlier_wait_is_shown_once_it_goes_on(
 def test_the_page_says_that_it_waits_for_staff_and_when_it_looks_again(
     operator_client: Client, operation: Operation
 ) -> None:
-    assert "It waits for staff." in live(operator_client, operation)
-    assert "looks again" not in live(operator_client, operation)
-    stand(operation, next_attempt_at=timezone.now() + timedelta(minutes=5, seconds=30))
-    assert "It waits for staff. SyncPortal looks again <time" in live(operator_client, operation)
-    assert "in 5 minutes</time>." in live(operator_client, operation)
-    stand(operation, waits_for="customer", next_attempt_at=timezone.now())
-    assert "It waits for the customer. SyncPortal looks again now." in live(operator_client, operation)
-    stand(operation, waits_for="")
-    assert "It waits for" not in live(operator_client, operation)
-    assert "SyncPortal looks again now." in live(operator_client, operation)
+    assert "It waits for staff." in live_part(operator_client, operation)
+    assert "looks again" not in live_part(operator_client, operation)
+    set_state(operation, next_attempt_at=timezone.now() + timedelta(minutes=5, seconds=30))
+    assert "It waits for staff. SyncPortal looks again <time" in live_part(operator_client, operation)
+    assert "in 5 minutes</time>." in live_part(operator_client, operation)
+    set_state(operation, waits_for="customer", next_attempt_at=timezone.now())
+    assert "It waits for the customer. SyncPortal looks again now." in live_part(operator_client, operation)
+    set_state(operation, waits_for="")
+    assert "It waits for" not in live_part(operator_client, operation)
+    assert "SyncPortal looks again now." in live_part(operator_client, operation)
 
 
 def test_one_sentence_stands_once_and_the_notes_of_other_steps_stay(
     operator_client: Client, operation: Operation
 ) -> None:
-    assert live(operator_client, operation).count(ASKED) == 1
-    assert "Finebak has what it needs." in live(operator_client, operation)
+    assert live_part(operator_client, operation).count(ASKED) == 1
+    assert "Finebak has what it needs." in live_part(operator_client, operation)
     factories.change(operation.steps[1], status="failed")
-    stand(
+    set_state(
         operation, status="failed", waits_for="", message=f"{ASKED} What was lent is given back.", steps=operation.steps
     )
-    assert live(operator_client, operation).count(ASKED) == 1
+    assert live_part(operator_client, operation).count(ASKED) == 1
 
 
 def test_a_note_that_says_something_else_stays(operator_client: Client, operation: Operation) -> None:
     factories.change(operation.steps[1], note="Microsoft was asked twice.")
-    stand(operation, steps=operation.steps)
-    assert "Microsoft was asked twice." in live(operator_client, operation)
+    set_state(operation, steps=operation.steps)
+    assert "Microsoft was asked twice." in live_part(operator_client, operation)
 
 
 def test_a_cancelled_operation_looks_ended_and_says_by_whom(operator_client: Client, operation: Operation) -> None:
-    assert "step-waiting" in live(operator_client, operation)
+    assert "step-waiting" in live_part(operator_client, operation)
     operator_client.post(page_of(operation, "cancel"))
-    page = live(operator_client, operation)
+    page = live_part(operator_client, operation)
     assert "Cancelled by Olga Operator. What was created stays." in page
     assert "step-cancelled" in page
     assert "Waiting" not in page
@@ -122,11 +149,11 @@ def test_a_cancelled_operation_looks_ended_and_says_by_whom(operator_client: Cli
 def test_resume_is_the_main_button_only_where_it_does_not_go_on_by_itself(
     operator_client: Client, operation: Operation, waits_for: str, variant: str
 ) -> None:
-    stand(operation, waits_for=waits_for, error_code="service_missing", next_attempt_at=timezone.now())
+    set_state(operation, waits_for=waits_for, error_code="service_missing", next_attempt_at=timezone.now())
     address = page_of(operation, "resume")
-    assert f'<a class="button button-{variant}" href="{address}">Resume</a>' in live(operator_client, operation)
-    stand(operation, status="failed", waits_for="", next_attempt_at=None)
-    assert f'<a class="button button-primary" href="{address}">Resume</a>' in live(operator_client, operation)
+    assert f'<a class="button button-{variant}" href="{address}">Resume</a>' in live_part(operator_client, operation)
+    set_state(operation, status="failed", waits_for="", next_attempt_at=None)
+    assert f'<a class="button button-primary" href="{address}">Resume</a>' in live_part(operator_client, operation)
 
 
 def test_a_cancelled_provisioning_raises_no_alarm_and_leaves_a_draft(
@@ -152,11 +179,22 @@ def test_a_cancelled_provisioning_raises_no_alarm_and_leaves_a_draft(
 def test_once_a_person_has_decided_the_page_says_so_and_asks_no_more(
     operator_client: Client, operation: Operation, code: str, decided: dict[str, str], button: str
 ) -> None:
-    stand(operation, error_code=code)
-    assert f">{button}</a>" in live(operator_client, operation)
-    stand(operation, notes=decided, next_attempt_at=timezone.now())
-    page = live(operator_client, operation)
+    set_state(operation, error_code=code)
+    assert f">{button}</a>" in live_part(operator_client, operation)
+    set_state(operation, notes=decided, next_attempt_at=timezone.now())
+    page = live_part(operator_client, operation)
     assert f">{button}</a>" not in page
     assert "Decided: a worker carries it out." in page
-    stand(operation, next_attempt_at=None)  # it was refused, and asks again
-    assert f">{button}</a>" in live(operator_client, operation)
+    set_state(operation, next_attempt_at=None)  # it was refused, and asks again
+    assert f">{button}</a>" in live_part(operator_client, operation)
+
+
+def test_the_steps_stand_above_the_form_at_work_and_afterwards(
+    operator_client: Client, instance: UmpInstance, work: Callable[[], None], portal: None
+) -> None:
+    provisioning.request(instance, actor=OLGA)
+    for _ in range(2):
+        page = operator_client.get(page_of(instance)).content.decode()
+        assert page.index("data-live-steps") < page.index('id="umpinstance_form"')
+        assert page.count("data-live-steps") == 1
+        work()

@@ -1,35 +1,21 @@
-"""A bulk job's page, and what is said when one begins: what is still at work is never out of sight."""
+"""A bulk job's page: progress, buttons, and the operations that still run."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations.models import BulkItem, BulkPart, Operation, UmpInstance
+from registrations.models import BulkItem, BulkJob, BulkPart, Operation, UmpInstance
 from registrations.services import bulk_jobs
-from tests import factories
 from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def instances() -> list[UmpInstance]:
-    """Twelve in one tenant: enough for a job."""
-    return [factories.make_instance(app_name=f"ump{number}") for number in range(12)]
-
-
-@pytest.fixture
-def part(instances: list[UmpInstance]) -> BulkPart:
-    """A job that has begun all of them."""
-    made = bulk_jobs.request(instances, actor=OLGA).parts.get()
-    bulk_jobs.start_next([made])
-    return made
-
-
-def give_a_worker(part: BulkPart, count: int) -> list[BulkItem]:
+def claim(part: BulkPart, count: int) -> list[BulkItem]:
     """Let workers have some of the part's operations."""
     items = list(part.items.live().select_related("operation", "instance__provider")[:count])
     Operation.objects.filter(bulk_item__in=items).update(status="running", lease="a worker's")
@@ -43,7 +29,7 @@ def shown(client: Client, part: BulkPart) -> str:
 
 
 def test_what_a_worker_has_is_listed_after_a_cancel_until_it_ends(operator_client: Client, part: BulkPart) -> None:
-    first, second = give_a_worker(part, 2)
+    first, second = claim(part, 2)
     assert "Still at work" not in shown(operator_client, part)
     bulk_jobs.cancel(part, actor=OLGA)
     page = shown(operator_client, part)
@@ -71,7 +57,7 @@ def test_one_that_was_resumed_after_the_end_is_followed_too(operator_client: Cli
 
 
 def test_what_needs_a_person_is_not_listed_twice(operator_client: Client, part: BulkPart) -> None:
-    (item,) = give_a_worker(part, 1)
+    (item,) = claim(part, 1)
     bulk_jobs.cancel(part, actor=OLGA)
     assert item.operation
     Operation.objects.filter(bulk_item=item).update(status="waiting", waits_for="staff", message="Decide.")
@@ -79,7 +65,7 @@ def test_what_needs_a_person_is_not_listed_twice(operator_client: Client, part: 
 
 
 def test_the_page_asks_the_database_as_often_for_many_as_for_one(operator_client: Client, part: BulkPart) -> None:
-    give_a_worker(part, 8)
+    claim(part, 8)
     bulk_jobs.cancel(part, actor=OLGA)
     shown(operator_client, part)  # what is read once and kept is read now
     with CaptureQueriesContext(connection) as many:
@@ -104,3 +90,69 @@ def test_the_message_after_the_confirmation_says_what_the_confirmation_said(
     page = operator_client.post(address, chosen, follow=True).content.decode()
     assert "12 instances are being provisioned, a few at a time." in page
     assert "one after another" not in page
+
+
+def end(unstarted_part: BulkPart, count: int, status: str = "succeeded") -> None:
+    """End some of the part's operations."""
+    live = list(unstarted_part.items.live().values_list("operation", flat=True)[:count])
+    Operation.objects.filter(pk__in=live).update(status=status, ended_at=timezone.now(), next_attempt_at=None)
+
+
+def test_the_job_s_page_counts_what_needs_a_person_and_lets_it_be_tried_again(
+    unstarted_part: BulkPart, operator_client: Client, auditor_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = reverse("admin:registrations_bulkjob_change", args=[unstarted_part.job_id])
+    address = reverse("admin:registrations_bulkjob_act", args=[unstarted_part.pk, "try-again"])
+    bulk_jobs.start_next()
+    assert address not in operator_client.get(page).content.decode()
+    end(unstarted_part, 3, "failed")
+    monkeypatch.setattr("registrations.admin.bulk_job.SHOWN", 2)
+    text = operator_client.get(page).content.decode()
+    assert "What needs you: 3" in text
+    assert "The first 2 are shown." in text
+    assert address in text
+    assert address not in auditor_client.get(page).content.decode()
+    assert b"nothing is made twice" in operator_client.get(address).content
+    assert BulkItem.objects.filter(operation__status="failed").count() == 3
+    operator_client.post(address)
+    assert BulkItem.objects.filter(operation__status="failed").count() == 0
+
+
+def test_many_chosen_instances_become_a_job_whose_page_shows_how_far_it_is(
+    instances: list[UmpInstance], operator: User, operator_client: Client
+) -> None:
+    address = reverse("admin:registrations_umpinstance_provision_confirmed")
+    answer = operator_client.post(address, {"instance": [str(instance.pk) for instance in instances]})
+    job = BulkJob.objects.get()
+    assert answer["Location"] == reverse("admin:registrations_bulkjob_change", args=[job.pk])
+    bulk_jobs.start_next()
+    Operation.objects.filter(subject_id=instances[0].pk).update(
+        status="failed", message="The UMP said no.", ended_at=timezone.now()
+    )
+    page = operator_client.get(answer["Location"]).content.decode()
+    assert "1 of 12 have ended" in page
+    assert "The UMP said no." in page
+    assert "writes" in page
+    assert "Pause" in page
+
+
+def test_the_buttons_ask_first_and_auditors_have_none(
+    unstarted_part: BulkPart, operator_client: Client, auditor_client: Client
+) -> None:
+    address = reverse("admin:registrations_bulkjob_act", args=[unstarted_part.pk, "cancel"])
+    assert b"given up" in operator_client.get(address).content
+    unstarted_part.refresh_from_db()
+    assert unstarted_part.status == "running"
+    assert auditor_client.post(address).status_code == 403
+    page = auditor_client.get(
+        reverse("admin:registrations_bulkjob_change", args=[unstarted_part.job_id])
+    ).content.decode()
+    assert "Pause" not in page
+    operator_client.post(address)
+    unstarted_part.refresh_from_db()
+    assert unstarted_part.status == "cancelled"
+    assert operator_client.get(reverse("admin:registrations_bulkjob_changelist")).status_code == 200
+    assert (
+        operator_client.get(reverse("admin:registrations_bulkjob_act", args=[unstarted_part.pk, "nothing"])).status_code
+        == 404
+    )

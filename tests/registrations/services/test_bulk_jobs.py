@@ -1,4 +1,4 @@
-"""Bulk jobs: a few at work at a time, nothing begun twice, paused and cancelled tenant by tenant."""
+"""Bulk jobs: a few operations run at a time, nothing starts twice, and each tenant's part is paused or cancelled alone."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -6,22 +6,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import DataError
-from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 
-from registrations import audit, tasks
+from registrations import tasks
 from registrations.engine import queue
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, BulkItem, BulkJob, BulkPart, Operation, UmpInstance
 from registrations.services import bulk_jobs, provisioning
 from sandbox.app import Sandbox
 from tests import factories
+from tests.registrations.runs import OLGA
 
 pytestmark = pytest.mark.django_db
-OLGA = audit.Actor("staff", "Olga Operator", "1")
 
 
 @pytest.fixture
@@ -97,12 +94,12 @@ def test_one_that_cannot_be_begun_is_refused_and_holds_up_none_beside_it(
     monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 3)
     request = provisioning.request
 
-    def breaks_for_the_second(instance: UmpInstance, **values: Any) -> Operation:
+    def fails_for_the_second(instance: UmpInstance, **values: Any) -> Operation:
         if instance.app_name == "ump1":
             raise DataError("value too long")
         return request(instance, **values)
 
-    monkeypatch.setattr(provisioning, "request", breaks_for_the_second)
+    monkeypatch.setattr(provisioning, "request", fails_for_the_second)
     assert len(bulk_jobs.start_next()) == 5
     (refused,) = part.items.filter(status="refused")
     assert str(refused.pk) in refused.message
@@ -121,15 +118,6 @@ def test_what_was_begun_is_rung_for_even_where_the_next_few_break(
 
     monkeypatch.setattr(bulk_jobs, "_start_batch", once)
     assert len(bulk_jobs.start_next()) == 2
-
-
-def test_a_host_that_is_longer_than_its_label_is_provisioned_all_the_same() -> None:
-    domain = ".".join(["a" * 60] * 3 + ["b" * 49, "example"])
-    instance = factories.make_instance(
-        app_name="u" * 63, provider=factories.make_provider(domain=domain), ump_url=f"https://ump.{domain}"
-    )
-    operation = provisioning.request(instance, actor=OLGA)
-    assert len(instance.host) > 255 == len(operation.subject_label)
 
 
 def test_an_operation_of_no_job_feeds_none(part: BulkPart) -> None:
@@ -174,8 +162,8 @@ def test_a_paused_part_begins_nothing_and_goes_on_when_resumed(part: BulkPart) -
 
 
 def test_cancelling_gives_up_what_was_not_begun_and_what_waits_but_not_what_is_at_work(part: BulkPart) -> None:
-    begun = bulk_jobs.start_next()
-    Operation.objects.filter(pk=begun[0]).update(status="running", lease="x")
+    started = bulk_jobs.start_next()
+    Operation.objects.filter(pk=started[0]).update(status="running", lease="x")
     bulk_jobs.cancel(part, actor=OLGA)
     progress = bulk_jobs.progress(part)
     assert (progress.cancelled, progress.live, progress.ended) == (11, 1, 11)
@@ -192,14 +180,14 @@ def test_cancelling_gives_up_what_was_not_begun_and_what_waits_but_not_what_is_a
 def test_what_was_at_work_when_its_part_was_cancelled_does_not_begin_another_turn(
     part: BulkPart, rung: list[str], then: str, ends: str
 ) -> None:
-    at_work = bulk_jobs.start_next()[0]
-    Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
+    running = bulk_jobs.start_next()[0]
+    Operation.objects.filter(pk=running).update(status="running", lease="x", leased_until=timezone.now())
     bulk_jobs.cancel(part, actor=OLGA)
     tasks.sweep()
-    assert Operation.objects.get(pk=at_work).status == "running"
-    Operation.objects.filter(pk=at_work).update(status=then, lease="", leased_until=None)
+    assert Operation.objects.get(pk=running).status == "running"
+    Operation.objects.filter(pk=running).update(status=then, lease="", leased_until=None)
     tasks.sweep()
-    operation = Operation.objects.get(pk=at_work)
+    operation = Operation.objects.get(pk=running)
     assert operation.status == ends
     assert ("Cancelled by Olga Operator" in operation.message) is (ends == "cancelled")
     progress = bulk_jobs.progress(part)
@@ -207,53 +195,53 @@ def test_what_was_at_work_when_its_part_was_cancelled_does_not_begin_another_tur
 
 
 def test_what_a_person_resumes_after_its_part_was_cancelled_goes_on(part: BulkPart, rung: list[str]) -> None:
-    at_work = bulk_jobs.start_next()[0]
-    Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
+    running = bulk_jobs.start_next()[0]
+    Operation.objects.filter(pk=running).update(status="running", lease="x", leased_until=timezone.now())
     bulk_jobs.cancel(part, actor=OLGA)
-    Operation.objects.filter(pk=at_work).update(status="failed", lease="", leased_until=None)
+    Operation.objects.filter(pk=running).update(status="failed", lease="", leased_until=None)
     tasks.sweep()
-    queue.resume(Operation.objects.get(pk=at_work), actor=OLGA)
+    queue.resume(Operation.objects.get(pk=running), actor=OLGA)
     tasks.sweep()
-    assert Operation.objects.get(pk=at_work).status == "queued"
+    assert Operation.objects.get(pk=running).status == "queued"
 
 
 def test_what_a_person_resumes_before_the_sweep_came_goes_on_too(part: BulkPart, rung: list[str]) -> None:
-    at_work = bulk_jobs.start_next()[0]
-    Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
+    running = bulk_jobs.start_next()[0]
+    Operation.objects.filter(pk=running).update(status="running", lease="x", leased_until=timezone.now())
     bulk_jobs.cancel(part, actor=OLGA)
-    Operation.objects.filter(pk=at_work).update(status="failed", lease="", leased_until=None)
-    queue.resume(Operation.objects.get(pk=at_work), actor=OLGA)
+    Operation.objects.filter(pk=running).update(status="failed", lease="", leased_until=None)
+    queue.resume(Operation.objects.get(pk=running), actor=OLGA)
     tasks.sweep()
-    assert Operation.objects.get(pk=at_work).status == "queued"
+    assert Operation.objects.get(pk=running).status == "queued"
 
 
 def test_one_that_cannot_be_settled_holds_up_no_other_job(
     part: BulkPart, rung: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_work = bulk_jobs.start_next()[0]
-    Operation.objects.filter(pk=at_work).update(status="running", lease="x", leased_until=timezone.now())
+    running = bulk_jobs.start_next()[0]
+    Operation.objects.filter(pk=running).update(status="running", lease="x", leased_until=timezone.now())
     bulk_jobs.cancel(part, actor=OLGA)
-    Operation.objects.filter(pk=at_work).update(status="waiting", lease="", leased_until=None)
+    Operation.objects.filter(pk=running).update(status="waiting", lease="", leased_until=None)
 
     def broken(*_: object) -> None:
         raise RuntimeError("a row that no code of ours writes")
 
-    fed: list[str] = []
+    calls: list[str] = []
 
-    def feed() -> list[str]:
-        fed.append("fed")
+    def start_next() -> list[str]:
+        calls.append("fed")
         return []
 
     monkeypatch.setattr(bulk_jobs, "_finish", broken)
-    monkeypatch.setattr(bulk_jobs, "start_next", feed)
+    monkeypatch.setattr(bulk_jobs, "start_next", start_next)
     tasks.sweep()
-    assert fed == ["fed"]
+    assert calls == ["fed"]
 
 
 def test_a_part_that_cannot_be_fed_holds_up_neither_another_nor_the_sweep(
     part: BulkPart, instances: list[UmpInstance], rung: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = bulk_jobs.start_next()
+    started = bulk_jobs.start_next()
     rung.clear()
 
     def broken(*_: object) -> None:
@@ -261,7 +249,7 @@ def test_a_part_that_cannot_be_fed_holds_up_neither_another_nor_the_sweep(
 
     monkeypatch.setattr(bulk_jobs, "_start_in_part", broken)
     tasks.sweep()
-    assert set(begun) <= {UUID(each) for each in rung}
+    assert set(started) <= {UUID(each) for each in rung}
 
 
 def test_each_tenant_is_a_part_of_its_own(instances: list[UmpInstance]) -> None:
@@ -271,17 +259,17 @@ def test_each_tenant_is_a_part_of_its_own(instances: list[UmpInstance]) -> None:
     job = bulk_jobs.request([*instances, elsewhere], actor=OLGA)
     theirs, ours = job.parts.get(tenant=other), job.parts.exclude(tenant=other).get()
     bulk_jobs.pause(ours, actor=OLGA)
-    begun = bulk_jobs.start_next()
+    started = bulk_jobs.start_next()
     assert [item.instance_id for item in theirs.items.live()] == [elsewhere.pk]
-    assert len(begun) == 1
+    assert len(started) == 1
 
 
 def test_what_failed_or_was_refused_is_tried_again_at_the_jobs_pace(
     part: BulkPart, instances: list[UmpInstance]
 ) -> None:
     by_a_person = provisioning.request(instances[0], actor=OLGA)
-    while begun := bulk_jobs.start_next():
-        Operation.objects.filter(pk__in=begun).update(status="failed", ended_at=timezone.now(), next_attempt_at=None)
+    while started := bulk_jobs.start_next():
+        Operation.objects.filter(pk__in=started).update(status="failed", ended_at=timezone.now(), next_attempt_at=None)
     Operation.objects.filter(pk=by_a_person.pk).update(status="succeeded", next_attempt_at=None)
     part.refresh_from_db()
     assert (part.status, bulk_jobs.progress(part).failed, bulk_jobs.progress(part).refused) == ("completed", 11, 1)
@@ -301,26 +289,6 @@ def test_nothing_is_tried_again_where_nothing_failed_or_the_part_was_cancelled(p
     bulk_jobs.cancel(part, actor=OLGA)
     with pytest.raises(WrongStateError, match="Choose the instances anew"):
         bulk_jobs.retry_failed(part, actor=OLGA)
-
-
-def test_the_job_s_page_counts_what_needs_a_person_and_lets_it_be_tried_again(
-    part: BulkPart, operator_client: Client, auditor_client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = reverse("admin:registrations_bulkjob_change", args=[part.job_id])
-    address = reverse("admin:registrations_bulkjob_act", args=[part.pk, "try-again"])
-    bulk_jobs.start_next()
-    assert address not in operator_client.get(page).content.decode()
-    end(part, 3, "failed")
-    monkeypatch.setattr("registrations.admin.bulk_job.SHOWN", 2)
-    text = operator_client.get(page).content.decode()
-    assert "What needs you: 3" in text
-    assert "The first 2 are shown." in text
-    assert address in text
-    assert address not in auditor_client.get(page).content.decode()
-    assert b"nothing is made twice" in operator_client.get(address).content
-    assert BulkItem.objects.filter(operation__status="failed").count() == 3
-    operator_client.post(address)
-    assert BulkItem.objects.filter(operation__status="failed").count() == 0
 
 
 def test_the_expected_end_follows_from_the_rate(part: BulkPart) -> None:
@@ -348,64 +316,6 @@ def test_no_end_is_expected_of_what_waits_for_a_person(part: BulkPart) -> None:
 def test_the_sweep_feeds_what_was_forgotten(part: BulkPart, rung: list[str]) -> None:
     tasks.sweep()
     assert len(rung) == 5
-
-
-def test_many_chosen_instances_become_a_job_whose_page_shows_how_far_it_is(
-    instances: list[UmpInstance], operator: User, operator_client: Client
-) -> None:
-    address = reverse("admin:registrations_umpinstance_provision_confirmed")
-    answer = operator_client.post(address, {"instance": [str(instance.pk) for instance in instances]})
-    job = BulkJob.objects.get()
-    assert answer["Location"] == reverse("admin:registrations_bulkjob_change", args=[job.pk])
-    bulk_jobs.start_next()
-    Operation.objects.filter(subject_id=instances[0].pk).update(
-        status="failed", message="The UMP said no.", ended_at=timezone.now()
-    )
-    page = operator_client.get(answer["Location"]).content.decode()
-    assert "1 of 12 have ended" in page
-    assert "The UMP said no." in page
-    assert "writes" in page
-    assert "Pause" in page
-
-
-def test_the_buttons_ask_first_and_auditors_have_none(
-    part: BulkPart, operator_client: Client, auditor_client: Client
-) -> None:
-    address = reverse("admin:registrations_bulkjob_act", args=[part.pk, "cancel"])
-    assert b"given up" in operator_client.get(address).content
-    part.refresh_from_db()
-    assert part.status == "running"
-    assert auditor_client.post(address).status_code == 403
-    page = auditor_client.get(reverse("admin:registrations_bulkjob_change", args=[part.job_id])).content.decode()
-    assert "Pause" not in page
-    operator_client.post(address)
-    part.refresh_from_db()
-    assert part.status == "cancelled"
-    assert operator_client.get(reverse("admin:registrations_bulkjob_changelist")).status_code == 200
-    assert operator_client.get(reverse("admin:registrations_bulkjob_act", args=[part.pk, "nothing"])).status_code == 404
-
-
-def test_whoever_looks_at_one_of_many_puts_it_first(
-    part: BulkPart,
-    operator_client: Client,
-    auditor_client: Client,
-    rung: list[str],
-    django_capture_on_commit_callbacks: Callable[..., Any],
-) -> None:
-    operation = Operation.objects.get(pk=bulk_jobs.start_next()[0])
-    page = reverse("admin:registrations_operation_change", args=[operation.pk])
-    address = reverse("admin:registrations_operation_put_first", args=[operation.pk])
-    assert address in operator_client.get(page).content.decode()
-    assert address not in auditor_client.get(page).content.decode()
-    assert auditor_client.post(address).status_code == 403
-    operator_client.get(address)
-    operation.refresh_from_db()
-    assert operation.priority == "bulk"
-    with django_capture_on_commit_callbacks(execute=True):
-        answer = operator_client.post(address, headers={"X-Asked-By-Script": "1"})
-    operation.refresh_from_db()
-    assert (answer.status_code, operation.priority, rung) == (204, "interactive", [str(operation.pk)])
-    assert address not in operator_client.get(page).content.decode()
 
 
 def test_a_whole_job_is_carried_out(sandbox: Sandbox, portal: None, work: Callable[[], None]) -> None:
