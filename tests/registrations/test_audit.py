@@ -26,7 +26,7 @@ def test_an_entry_outside_a_transaction_is_refused() -> None:
         audit.record("tenant.added", actor=audit.SYSTEM)
 
 
-def test_an_entry_in_a_transaction_that_does_not_chain_last_is_refused() -> None:
+def test_an_entry_outside_audit_atomic_is_refused() -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         audit.record("tenant.added", actor=audit.SYSTEM)
     with audit.atomic():
@@ -36,7 +36,7 @@ def test_an_entry_in_a_transaction_that_does_not_chain_last_is_refused() -> None
     assert not AuditEvent.objects.exists()
 
 
-def test_an_untouched_chain_holds() -> None:
+def test_an_unchanged_chain_is_intact() -> None:
     three_entries()
     assert audit.first_broken() is None
 
@@ -47,7 +47,7 @@ def test_a_changed_entry_is_found() -> None:
     assert audit.first_broken() == entries[1].pk
 
 
-def test_an_address_written_another_way_breaks_no_chain() -> None:
+def test_another_notation_of_an_ip_address_keeps_the_chain_intact() -> None:
     with audit.atomic():
         actor = audit.Actor("customer", "Somebody", ip_address="2001:DB8:0:0:0:0:0:1")
         audit.record("invitation.started", actor=actor)
@@ -78,7 +78,7 @@ def test_the_database_refuses_to_change_the_history(act: str) -> None:
     assert AuditEvent.objects.count() == 3
 
 
-def test_entries_of_a_broken_block_are_not_written() -> None:
+def test_entries_of_a_block_that_raised_are_not_written() -> None:
     def breaks() -> None:
         with audit.atomic():
             audit.record("tenant.renamed", actor=audit.SYSTEM)
@@ -92,7 +92,7 @@ def test_entries_of_a_broken_block_are_not_written() -> None:
     assert AuditEvent.objects.count() == 1
 
 
-def test_an_entry_of_a_savepoint_that_was_rolled_back_is_not_written_and_the_others_are() -> None:
+def test_only_entries_of_a_rolled_back_savepoint_are_dropped() -> None:
     def breaks() -> None:
         with audit.atomic():
             audit.record("tenant.two", actor=audit.SYSTEM)

@@ -35,14 +35,14 @@ def test_a_broken_discovery_document_is_not_kept(sandbox: Sandbox, instance: Ump
     assert connections.own_token(instance.provider.tenant).token
 
 
-def test_a_connection_that_was_idle_for_long_is_made_anew(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_idle_for_long_is_replaced(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with connections.reuse():
         first = connections._session(sandbox.graph_url)
         monkeypatch.setattr(connections, "LONGEST_IDLE", -1.0)
         assert connections._session(sandbox.graph_url) is not first
 
 
-def test_connections_are_kept_between_turns_and_no_cookie_is(sandbox: Sandbox) -> None:
+def test_connections_are_kept_between_runs_without_cookies(sandbox: Sandbox) -> None:
     with connections.reuse():
         first = connections._session(sandbox.graph_url)
     with connections.reuse():
@@ -69,7 +69,7 @@ BUSY_ANSWERS = [
 
 
 @pytest.mark.parametrize(("status", "body", "code"), BUSY_ANSWERS)
-def test_a_busy_sign_in_service_is_asked_again_when_it_says(
+def test_a_busy_sign_in_service_is_retried_after_its_retry_after(
     provision: Provision, sandbox: Sandbox, status: int, body: Any, code: str
 ) -> None:
     connections.forget_cached()
@@ -90,7 +90,7 @@ def test_a_busy_sign_in_service_is_asked_again_when_it_says(
     assert timedelta(seconds=110) < due - timezone.now() <= timedelta(seconds=120)
 
 
-def test_a_429_of_the_sign_in_service_makes_all_wait_in_this_tenant(
+def test_a_429_of_the_sign_in_service_pauses_all_calls_in_the_tenant(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     connections.forget_cached()
@@ -102,9 +102,7 @@ def test_a_429_of_the_sign_in_service_makes_all_wait_in_this_tenant(
     assert timedelta(seconds=50) < blocked <= timedelta(seconds=60)
 
 
-def test_while_the_sign_in_service_wants_no_calls_none_is_made(
-    provision: Provision, instance: UmpInstance, sandbox: Sandbox
-) -> None:
+def test_no_token_is_requested_during_a_pause(provision: Provision, instance: UmpInstance, sandbox: Sandbox) -> None:
     connections.forget_cached()
     connections.rate_limit_of(instance.provider.tenant).pause(timedelta(seconds=60))
     operation = provision()
@@ -113,7 +111,7 @@ def test_while_the_sign_in_service_wants_no_calls_none_is_made(
     assert connections.rate_limit_of(instance.provider.tenant).remaining().blocked <= timedelta(seconds=60)
 
 
-def test_a_429_of_a_umps_own_application_stops_nobody_elses(
+def test_a_429_of_a_umps_application_pauses_no_other(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     tenant = instance.provider.tenant

@@ -99,7 +99,7 @@ def test_operators_open_each_list_and_object(model: Any, world: None, operator_c
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_auditors_look_and_find_nothing_to_press(model: Any, world: None, auditor_client: Client) -> None:
+def test_auditors_see_no_buttons(model: Any, world: None, auditor_client: Client) -> None:
     assert auditor_client.get(listing(model)).status_code == 200
     page = auditor_client.get(page_of(model.objects.first()))
     assert page.status_code == 200
@@ -108,7 +108,7 @@ def test_auditors_look_and_find_nothing_to_press(model: Any, world: None, audito
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_strangers_are_sent_to_the_sign_in(model: Any, world: None, stranger_client: Client) -> None:
+def test_strangers_are_redirected_to_the_sign_in(model: Any, world: None, stranger_client: Client) -> None:
     for address in (listing(model), page_of(model.objects.first())):
         assert "/admin/login/" in stranger_client.get(address)["Location"]
 
@@ -121,7 +121,9 @@ def test_auditors_cannot_act(model: Any, act: str, world: None, auditor_client: 
 
 
 @pytest.mark.parametrize(("model", "act"), ACTS)
-def test_opening_the_page_of_an_act_changes_nothing(model: Any, act: str, world: None, operator_client: Client) -> None:
+def test_opening_a_confirmation_page_changes_nothing(
+    model: Any, act: str, world: None, operator_client: Client
+) -> None:
     before = AuditEvent.objects.count()
     assert operator_client.get(page_of(model.objects.first(), act)).status_code in (200, 302, 405)
     assert AuditEvent.objects.count() == before
@@ -149,9 +151,7 @@ def test_not_even_superusers_write_what_services_write(model: Any, world: None, 
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_asks_the_same_number_of_questions_for_more_rows(
-    model: Any, world: None, operator_client: Client
-) -> None:
+def test_a_list_needs_no_more_queries_for_more_rows(model: Any, world: None, operator_client: Client) -> None:
     operator_client.get(listing(model))
     asked = questions_of(operator_client, listing(model))
     for number in range(2, 7):
@@ -165,7 +165,7 @@ def questions_of(client: Client, address: str) -> int:
     return len(captured)
 
 
-def test_the_start_page_asks_the_same_number_of_questions_for_more_rows(world: None, operator_client: Client) -> None:
+def test_the_start_page_needs_no_more_queries_for_more_rows(world: None, operator_client: Client) -> None:
     operator_client.get("/admin/")
     asked = questions_of(operator_client, "/admin/")
     for number in range(2, 7):
@@ -180,7 +180,7 @@ def test_an_unknown_object_is_not_found(operator_client: Client) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_what_is_no_id_is_not_found(model: Any, world: None, operator_client: Client) -> None:
+def test_an_invalid_id_is_not_found(model: Any, world: None, operator_client: Client) -> None:
     for address in ("x/change/", "x/history/", "0/change/", f"{guid(9)}x/change/"):
         answer = operator_client.get(listing(model) + address)
         assert answer.status_code in (302, 404), address
@@ -189,12 +189,12 @@ def test_what_is_no_id_is_not_found(model: Any, world: None, operator_client: Cl
 
 
 @pytest.mark.parametrize(("model", "act"), ACTS)
-def test_an_act_on_what_is_no_id_is_not_found(model: Any, act: str, world: None, operator_client: Client) -> None:
+def test_an_action_on_an_invalid_id_is_not_found(model: Any, act: str, world: None, operator_client: Client) -> None:
     address = page_of(model.objects.first(), act).replace(str(model.objects.first().pk), "x")
     assert operator_client.post(address).status_code == 404
 
 
-def test_every_secret_stays_out_of_every_page(world: None, superuser_client: Client) -> None:
+def test_no_page_shows_a_secret(world: None, superuser_client: Client) -> None:
     for model in MODELS:
         for address in (listing(model), page_of(model.objects.first())):
             text = superuser_client.get(address).content.decode()
@@ -203,7 +203,7 @@ def test_every_secret_stays_out_of_every_page(world: None, superuser_client: Cli
             assert "v1.k1." not in text  # the beginning of an envelope
 
 
-def test_no_page_holds_a_script_or_a_handler_of_its_own(world: None, superuser_client: Client) -> None:
+def test_no_page_has_inline_scripts_or_handlers(world: None, superuser_client: Client) -> None:
     for model in MODELS:
         for address in (listing(model), page_of(model.objects.first())):
             text = superuser_client.get(address).content.decode()

@@ -46,7 +46,7 @@ def test_the_address_is_read_only_after_the_first_delivery(operator_client: Clie
     assert "tenant_id" not in form_values(operator_client.get(page_of(instance.provider.tenant)))
 
 
-def test_a_url_that_is_not_allowed_any_more_does_not_stop_other_edits(
+def test_a_url_that_is_no_longer_allowed_does_not_stop_other_edits(
     operator_client: Client, instance: UmpInstance, settings: Any
 ) -> None:
     UmpInstance.objects.update(delivered_at=timezone.now())
@@ -57,7 +57,7 @@ def test_a_url_that_is_not_allowed_any_more_does_not_stop_other_edits(
     assert instance.ump_scope == "api://other/.default"
 
 
-def test_the_address_is_read_only_while_an_operation_is_at_work(operator_client: Client, instance: UmpInstance) -> None:
+def test_the_address_is_read_only_while_an_operation_is_live(operator_client: Client, instance: UmpInstance) -> None:
     provisioning.request(instance, actor=OLGA)
     assert "ump_url" not in form_values(operator_client.get(page_of(instance)))
 
@@ -75,7 +75,9 @@ def change_address(client: Client, instance: UmpInstance, **values: Any) -> str:
     return answer.content.decode()
 
 
-def test_a_changed_address_voids_the_credential_and_tells_why(operator_client: Client, instance: UmpInstance) -> None:
+def test_a_changed_address_deletes_the_credential_and_records_the_reason(
+    operator_client: Client, instance: UmpInstance
+) -> None:
     delivered = timezone.now()
     UmpInstance.objects.update(delivered_at=delivered, status="active")
     assert "The address is changed" in change_address(operator_client, instance)
@@ -107,14 +109,14 @@ def test_a_wrong_new_address_changes_nothing(
     assert history() == []
 
 
-def test_an_address_is_not_changed_under_a_working_operation(operator_client: Client, instance: UmpInstance) -> None:
+def test_an_address_is_not_changed_under_a_live_operation(operator_client: Client, instance: UmpInstance) -> None:
     UmpInstance.objects.update(delivered_at=timezone.now())
     provisioning.request(instance, actor=OLGA)
     assert "has not ended yet" in change_address(operator_client, instance)
     assert "new.finebak" not in instance.ump_url
 
 
-def test_the_chain_holds_after_all_of_it(operator_client: Client, tenant: EntraTenant) -> None:
+def test_the_chain_is_intact_after_an_edit(operator_client: Client, tenant: EntraTenant) -> None:
     page = operator_client.get(page_of(tenant))
     operator_client.post(page_of(tenant), {**form_values(page), "name": "Finebak Asia"})
     assert audit.first_broken() is None
@@ -158,7 +160,7 @@ def test_an_address_cannot_be_edited_under_an_operation(
 
 
 @pytest.mark.parametrize(("row_of", "edit"), ADDRESSES)
-def test_an_operation_that_began_while_the_form_was_read_refuses_the_edit(
+def test_an_operation_that_started_after_the_form_opened_refuses_the_edit(
     operator_client: Client, instance: UmpInstance, row_of: Rows, edit: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = row_of(instance)
@@ -193,7 +195,9 @@ def test_an_address_can_be_edited_again_after_a_failure(operator_client: Client,
     assert instance.provider.domain == "other.localhost"
 
 
-def test_an_operation_elsewhere_fixes_nothing(operator_client: Client, instance: UmpInstance, sandbox: Sandbox) -> None:
+def test_an_operation_of_another_instance_locks_no_address(
+    operator_client: Client, instance: UmpInstance, sandbox: Sandbox
+) -> None:
     other = EntraTenant.objects.create(
         name="Other", tenant_id="f1eba000-0000-4000-8000-00000000000a", client_id="f1eba000-0000-4000-8000-00000000000b"
     )

@@ -37,7 +37,7 @@ def test_the_list_tells_who_did_what_and_why(auditor_client: Client, event: Audi
     assert "https://old.example" in page
 
 
-def test_an_objects_page_leads_to_its_own_history(
+def test_an_objects_history_shows_only_its_own_entries(
     operator_client: Client, event: AuditEvent, instance: UmpInstance
 ) -> None:
     with audit.atomic():
@@ -53,7 +53,7 @@ def test_an_entry_shows_before_and_after(auditor_client: Client, event: AuditEve
     assert event.digest[:16] in page
 
 
-def test_what_came_from_outside_is_shown_as_text(auditor_client: Client) -> None:
+def test_input_from_outside_is_escaped(auditor_client: Client) -> None:
     with audit.atomic():
         audit.record("invitation.started", actor=audit.Actor.customer("<script>alert(1)</script>"), reason="<b>now</b>")
     page = auditor_client.get(reverse(LIST)).content.decode()
@@ -61,7 +61,7 @@ def test_what_came_from_outside_is_shown_as_text(auditor_client: Client) -> None
     assert "<b>now" not in page
 
 
-def test_the_history_links_nobody_to_a_page_they_may_not_open(
+def test_the_history_has_no_links_to_forbidden_pages(
     operator_client: Client, superuser_client: Client, operator: User
 ) -> None:
     with audit.atomic():

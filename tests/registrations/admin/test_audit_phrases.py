@@ -41,7 +41,7 @@ def test_an_action_reads_as_a_sentence(action: str, subject: str, sentence: str)
     assert audit_phrases.phrase(action, subject) == sentence
 
 
-def test_every_action_that_the_product_writes_reads_as_a_sentence() -> None:
+def test_every_recorded_action_has_a_phrase() -> None:
     written: set[str] = set()
     for folder in ("registrations", "onboarding"):
         for file in (settings.BASE_DIR / folder).rglob("*.py"):

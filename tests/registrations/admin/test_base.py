@@ -22,7 +22,7 @@ def title_of(answer: Any) -> str:
     return " > ".join(part.strip() for part in strip_tags(heading).replace("chevron_right", "|").split("|"))
 
 
-def test_titles_speak_as_the_menu_does(operator_client: Client, instance: UmpInstance) -> None:
+def test_breadcrumbs_use_the_words_of_the_menu(operator_client: Client, instance: UmpInstance) -> None:
     operation = provisioning.request(instance, actor=OLGA)
     with audit.atomic():
         audit.record("staff.signed_in", actor=OLGA)

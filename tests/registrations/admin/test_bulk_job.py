@@ -28,7 +28,7 @@ def shown(client: Client, part: BulkPart) -> str:
     return " ".join(client.get(address).content.decode().split())
 
 
-def test_what_a_worker_has_is_listed_after_a_cancel_until_it_ends(operator_client: Client, part: BulkPart) -> None:
+def test_running_operations_are_listed_after_a_cancel_until_they_end(operator_client: Client, part: BulkPart) -> None:
     first, second = claim(part, 2)
     assert "Still at work" not in shown(operator_client, part)
     bulk_jobs.cancel(part, actor=OLGA)
@@ -44,7 +44,7 @@ def test_what_a_worker_has_is_listed_after_a_cancel_until_it_ends(operator_clien
     assert "Still at work" not in page
 
 
-def test_one_that_was_resumed_after_the_end_is_followed_too(operator_client: Client, part: BulkPart) -> None:
+def test_an_operation_resumed_after_the_end_is_followed(operator_client: Client, part: BulkPart) -> None:
     Operation.objects.live().update(status="succeeded", ended_at=timezone.now())
     bulk_jobs.start_next([part])
     part.refresh_from_db()
@@ -56,7 +56,7 @@ def test_one_that_was_resumed_after_the_end_is_followed_too(operator_client: Cli
     assert "Still at work" in page
 
 
-def test_what_needs_a_person_is_not_listed_twice(operator_client: Client, part: BulkPart) -> None:
+def test_an_operation_that_waits_for_a_person_is_listed_once(operator_client: Client, part: BulkPart) -> None:
     (item,) = claim(part, 1)
     bulk_jobs.cancel(part, actor=OLGA)
     assert item.operation
@@ -64,7 +64,7 @@ def test_what_needs_a_person_is_not_listed_twice(operator_client: Client, part: 
     assert shown(operator_client, part).count(page_of(item.operation)) == 1
 
 
-def test_the_page_asks_the_database_as_often_for_many_as_for_one(operator_client: Client, part: BulkPart) -> None:
+def test_the_page_needs_no_more_queries_for_more_operations(operator_client: Client, part: BulkPart) -> None:
     claim(part, 8)
     bulk_jobs.cancel(part, actor=OLGA)
     shown(operator_client, part)  # what is read once and kept is read now
@@ -77,14 +77,12 @@ def test_the_page_asks_the_database_as_often_for_many_as_for_one(operator_client
     assert len(many) == len(one)
 
 
-def test_cancel_says_before_what_becomes_of_what_a_worker_has(operator_client: Client, part: BulkPart) -> None:
+def test_the_cancel_page_says_what_happens_to_running_operations(operator_client: Client, part: BulkPart) -> None:
     page = operator_client.get(reverse("admin:registrations_bulkjob_act", args=[part.pk, "cancel"])).content.decode()
     assert "What a worker is at now ends its turn first, then it is cancelled too." in " ".join(page.split())
 
 
-def test_the_message_after_the_confirmation_says_what_the_confirmation_said(
-    operator_client: Client, instances: list[UmpInstance]
-) -> None:
+def test_the_message_after_the_confirmation_matches_it(operator_client: Client, instances: list[UmpInstance]) -> None:
     address = reverse("admin:registrations_umpinstance_provision_confirmed")
     chosen = {"instance": [str(instance.pk) for instance in instances]}
     page = operator_client.post(address, chosen, follow=True).content.decode()
@@ -98,7 +96,7 @@ def end(unstarted_part: BulkPart, count: int, status: str = "succeeded") -> None
     Operation.objects.filter(pk__in=live).update(status=status, ended_at=timezone.now(), next_attempt_at=None)
 
 
-def test_the_job_s_page_counts_what_needs_a_person_and_lets_it_be_tried_again(
+def test_the_page_counts_failures_and_offers_to_retry_them(
     unstarted_part: BulkPart, operator_client: Client, auditor_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = reverse("admin:registrations_bulkjob_change", args=[unstarted_part.job_id])
@@ -118,7 +116,7 @@ def test_the_job_s_page_counts_what_needs_a_person_and_lets_it_be_tried_again(
     assert BulkItem.objects.filter(operation__status="failed").count() == 0
 
 
-def test_many_chosen_instances_become_a_job_whose_page_shows_how_far_it_is(
+def test_many_selected_instances_become_a_job_with_a_progress_page(
     instances: list[UmpInstance], operator: User, operator_client: Client
 ) -> None:
     address = reverse("admin:registrations_umpinstance_provision_confirmed")
@@ -136,7 +134,7 @@ def test_many_chosen_instances_become_a_job_whose_page_shows_how_far_it_is(
     assert "Pause" in page
 
 
-def test_the_buttons_ask_first_and_auditors_have_none(
+def test_buttons_ask_for_confirmation_and_auditors_have_none(
     unstarted_part: BulkPart, operator_client: Client, auditor_client: Client
 ) -> None:
     address = reverse("admin:registrations_bulkjob_act", args=[unstarted_part.pk, "cancel"])

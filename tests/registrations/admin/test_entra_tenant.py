@@ -39,7 +39,7 @@ def test_a_wrong_tenant_id_is_refused_beside_its_field(operator_client: Client, 
     assert not EntraTenant.objects.exists()
 
 
-def test_a_refused_form_does_not_give_the_secret_back(operator_client: Client, sandbox: Sandbox) -> None:
+def test_a_refused_form_does_not_show_the_secret(operator_client: Client, sandbox: Sandbox) -> None:
     answer = operator_client.post(reverse(ADD_TENANT), tenant_values(sandbox, tenant_id="x", client_secret=SECRET))
     assert SECRET not in answer.content.decode()
 
@@ -99,7 +99,7 @@ def test_saving_without_an_edit_writes_no_history(operator_client: Client, tenan
     assert history() == []
 
 
-def test_a_secret_is_in_no_entry_of_the_history(operator_client: Client, tenant: EntraTenant) -> None:
+def test_the_history_has_no_secret(operator_client: Client, tenant: EntraTenant) -> None:
     page = operator_client.get(page_of(tenant))
     operator_client.post(page_of(tenant), {**form_values(page), "client_secret": SECRET})
     tenant.refresh_from_db()

@@ -12,7 +12,7 @@ from syncportal.redaction import RedactingFormatter, RedactionFilter
 pytestmark = pytest.mark.django_db
 
 
-def test_a_refusal_has_the_admins_look_and_a_way_back(operator_client: Client) -> None:
+def test_an_error_page_has_the_menu_and_a_link_back(operator_client: Client) -> None:
     for address, status in ((reverse("admin:auth_user_changelist"), 403), ("/admin/no/such/page/", 404)):
         answer = operator_client.get(address)
         assert answer.status_code == status
@@ -20,12 +20,12 @@ def test_a_refusal_has_the_admins_look_and_a_way_back(operator_client: Client) -
         assert "UMP instances" in answer.content.decode()  # the menu
 
 
-def test_a_refusal_before_the_sign_in_says_nothing_of_the_admin(db: None) -> None:
+def test_an_error_page_before_the_sign_in_reveals_nothing(db: None) -> None:
     answer = Client(headers={"host": "localhost"}).get("/nowhere")
     assert (answer.status_code, answer.content) == (404, b"There is no such page.\n")
 
 
-def test_a_refused_permission_writes_one_line_and_no_traceback(operator_client: Client) -> None:
+def test_a_refused_permission_logs_one_line_without_traceback(operator_client: Client) -> None:
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.addFilter(RedactionFilter())

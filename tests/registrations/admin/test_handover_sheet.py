@@ -48,7 +48,7 @@ def test_a_wrong_password_reveals_nothing(operator_client: Client, waiting: Oper
     assert AuditEvent.objects.filter(action="staff.sign_in_refused").count() == 1
 
 
-def test_guessing_the_password_is_stopped(operator_client: Client, waiting: Operation) -> None:
+def test_guessing_the_password_is_throttled(operator_client: Client, waiting: Operation) -> None:
     for _ in range(5):
         operator_client.post(page_of(waiting, "reveal"), {"password": "wrong"})
     answer = operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD}).content.decode()
@@ -82,13 +82,13 @@ def test_a_lost_secret_is_replaced(operator_client: Client, waiting: Operation, 
     assert ClientSecret.objects.exclude(pk=lost.pk).get(status__in=ClientSecret.LIVE).unseal("envelope") in shown
 
 
-def test_a_tick_for_another_operation_is_refused(operator_client: Client, instance: UmpInstance) -> None:
+def test_a_confirmation_of_another_operation_is_refused(operator_client: Client, instance: UmpInstance) -> None:
     operation = provisioning.request(instance, actor=OLGA)
     answer = operator_client.post(page_of(operation, "tick"), {"group": "sync_app"}, follow=True).content.decode()
     assert "does not wait for the hand-over sheet" in answer
 
 
-def test_the_sheets_last_tick_says_what_is_true_then(
+def test_the_message_after_the_last_confirmation_is_true(
     operator_client: Client, waiting: Operation, work: Callable[[], None]
 ) -> None:
     operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD})

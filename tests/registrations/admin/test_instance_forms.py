@@ -88,7 +88,7 @@ def test_a_second_instance_on_one_ump_is_refused(operator_client: Client, spelli
     assert UmpInstance.objects.count() == 1
 
 
-def test_a_second_instance_of_one_host_is_refused_in_words(operator_client: Client) -> None:
+def test_a_second_instance_of_one_host_is_refused_with_a_sentence(operator_client: Client) -> None:
     first = factories.make_instance()
     values = instance_values(first.provider, ump_url="https://other.finebak.localhost/")
     answer = operator_client.post(reverse(ADD_INSTANCE), values).content.decode()

@@ -39,7 +39,7 @@ def test_a_queued_operation_is_cancelled_once(operator_client: Client, instance:
     assert "cannot be cancelled now" in again
 
 
-def test_an_application_that_was_there_is_taken_over_after_a_confirmation(
+def test_an_existing_application_is_adopted_after_confirmation(
     operator_client: Client, instance: UmpInstance, sandbox: Sandbox, work: Work, portal: None
 ) -> None:
     tenant = sandbox.world.tenant(instance.provider.tenant.tenant_id)
@@ -52,7 +52,7 @@ def test_an_application_that_was_there_is_taken_over_after_a_confirmation(
     assert "application.adoption_confirmed" in AuditEvent.objects.values_list("action", flat=True)
 
 
-def test_whoever_looks_at_one_of_many_puts_it_first(
+def test_opening_a_bulk_operation_raises_its_priority(
     unstarted_part: BulkPart,
     operator_client: Client,
     auditor_client: Client,

@@ -21,7 +21,7 @@ Work = Callable[[], None]
 ASKED = "Restore it, or delete it for good and let another be made."
 
 
-def test_the_instances_page_shows_the_steps_to_the_end(
+def test_the_instances_page_shows_the_steps_until_the_end(
     operator_client: Client, instance: UmpInstance, work: Work, portal: None
 ) -> None:
     operator_client.post(reverse(CONFIRMED), {"instance": [instance.pk]})
@@ -39,7 +39,7 @@ def test_the_instances_page_shows_the_steps_to_the_end(
     assert instance.registrations.get().app_id in page
 
 
-def test_the_fragment_needs_the_permission_of_the_page(instance: UmpInstance, stranger_client: Client) -> None:
+def test_the_live_part_needs_the_permission_of_the_page(instance: UmpInstance, stranger_client: Client) -> None:
     operation = provisioning.request(instance, actor=OLGA)
     answer = stranger_client.get(reverse("admin:registrations_operation_steps", args=[operation.pk]))
     assert answer.status_code == 302
@@ -78,7 +78,7 @@ def shown(client: Client, address: str) -> str:
     return " ".join(client.get(address).content.decode().split())
 
 
-def test_code_and_end_stand_in_the_part_that_updates_itself(operator_client: Client, operation: Operation) -> None:
+def test_error_code_and_end_are_in_the_live_part(operator_client: Client, operation: Operation) -> None:
     assert "<dt>Code</dt><dd><code>deleted_twin</code>" in live_part(operator_client, operation)
     assert "<dt>Ended</dt>" not in live_part(operator_client, operation)
     set_state(operation, status="failed", waits_for="", error_code="quota", ended_at=timezone.now())
@@ -89,7 +89,7 @@ def test_code_and_end_stand_in_the_part_that_updates_itself(operator_client: Cli
 
 
 @pytest.mark.parametrize("status", ["running", "queued"])
-def test_nothing_of_an_earlier_wait_is_shown_once_it_goes_on(
+def test_an_earlier_wait_is_not_shown_once_the_operation_continues(
     operator_client: Client, operation: Operation, status: str
 ) -> None:
     factories.change(operation.steps[1], status="running", note="")
@@ -99,9 +99,7 @@ def test_nothing_of_an_earlier_wait_is_shown_once_it_goes_on(
     assert "deleted_twin" not in page
 
 
-def test_the_page_says_that_it_waits_for_staff_and_when_it_looks_again(
-    operator_client: Client, operation: Operation
-) -> None:
+def test_the_page_says_who_is_waited_for_and_when_it_looks_again(operator_client: Client, operation: Operation) -> None:
     assert "It waits for staff." in live_part(operator_client, operation)
     assert "looks again" not in live_part(operator_client, operation)
     set_state(operation, next_attempt_at=timezone.now() + timedelta(minutes=5, seconds=30))
@@ -114,9 +112,7 @@ def test_the_page_says_that_it_waits_for_staff_and_when_it_looks_again(
     assert "SyncPortal looks again now." in live_part(operator_client, operation)
 
 
-def test_one_sentence_stands_once_and_the_notes_of_other_steps_stay(
-    operator_client: Client, operation: Operation
-) -> None:
+def test_the_same_sentence_is_shown_once(operator_client: Client, operation: Operation) -> None:
     assert live_part(operator_client, operation).count(ASKED) == 1
     assert "Finebak has what it needs." in live_part(operator_client, operation)
     factories.change(operation.steps[1], status="failed")
@@ -126,13 +122,13 @@ def test_one_sentence_stands_once_and_the_notes_of_other_steps_stay(
     assert live_part(operator_client, operation).count(ASKED) == 1
 
 
-def test_a_note_that_says_something_else_stays(operator_client: Client, operation: Operation) -> None:
+def test_a_note_that_differs_from_the_message_is_shown(operator_client: Client, operation: Operation) -> None:
     factories.change(operation.steps[1], note="Microsoft was asked twice.")
     set_state(operation, steps=operation.steps)
     assert "Microsoft was asked twice." in live_part(operator_client, operation)
 
 
-def test_a_cancelled_operation_looks_ended_and_says_by_whom(operator_client: Client, operation: Operation) -> None:
+def test_a_cancelled_operation_shows_who_cancelled_it(operator_client: Client, operation: Operation) -> None:
     assert "step-waiting" in live_part(operator_client, operation)
     operator_client.post(page_of(operation, "cancel"))
     page = live_part(operator_client, operation)
@@ -146,7 +142,7 @@ def test_a_cancelled_operation_looks_ended_and_says_by_whom(operator_client: Cli
 
 
 @pytest.mark.parametrize(("waits_for", "variant"), [("", "default"), ("staff", "primary"), ("customer", "primary")])
-def test_resume_is_the_main_button_only_where_it_does_not_go_on_by_itself(
+def test_resume_is_primary_only_if_nothing_else_continues_it(
     operator_client: Client, operation: Operation, waits_for: str, variant: str
 ) -> None:
     set_state(operation, waits_for=waits_for, error_code="service_missing", next_attempt_at=timezone.now())
@@ -156,7 +152,7 @@ def test_resume_is_the_main_button_only_where_it_does_not_go_on_by_itself(
     assert f'<a class="button button-primary" href="{address}">Resume</a>' in live_part(operator_client, operation)
 
 
-def test_a_cancelled_provisioning_raises_no_alarm_and_leaves_a_draft(
+def test_a_cancelled_provisioning_leaves_a_draft_without_alarm(
     operator_client: Client, instance: UmpInstance, operation: Operation
 ) -> None:
     queue.cancel(operation, actor=OLGA)
@@ -176,7 +172,7 @@ def test_a_cancelled_provisioning_raises_no_alarm_and_leaves_a_draft(
         ("adoption_needed", {"adoption_confirmed_by": "Olga Operator"}, "Take over"),
     ],
 )
-def test_once_a_person_has_decided_the_page_says_so_and_asks_no_more(
+def test_the_page_asks_no_more_once_a_person_has_decided(
     operator_client: Client, operation: Operation, code: str, decided: dict[str, str], button: str
 ) -> None:
     set_state(operation, error_code=code)
@@ -189,7 +185,7 @@ def test_once_a_person_has_decided_the_page_says_so_and_asks_no_more(
     assert f">{button}</a>" in live_part(operator_client, operation)
 
 
-def test_the_steps_stand_above_the_form_at_work_and_afterwards(
+def test_the_steps_are_above_the_form_during_and_after_a_run(
     operator_client: Client, instance: UmpInstance, work: Callable[[], None], portal: None
 ) -> None:
     provisioning.request(instance, actor=OLGA)

@@ -49,7 +49,7 @@ def test_a_provider_with_another_domain_empties_urls_outside_of_it(
     assert history() == ["provider.address_changed", "instance.address_changed"]
 
 
-def test_a_name_from_outside_is_shown_as_text(operator_client: Client, tenant: EntraTenant) -> None:
+def test_a_name_with_markup_is_escaped(operator_client: Client, tenant: EntraTenant) -> None:
     EntraTenant.objects.update(name='<img src=x x-on:error="1">')
     for address in (page_of(tenant), reverse("admin:registrations_entratenant_changelist"), "/admin/"):
         assert "<img src=x" not in operator_client.get(address).content.decode()

@@ -22,7 +22,7 @@ def title_of(answer: Any) -> str:
     return " > ".join(part.strip() for part in strip_tags(heading).replace("chevron_right", "|").split("|"))
 
 
-def test_people_are_called_people_and_their_groups_are_ticks(superuser_client: Client, operator: User) -> None:
+def test_groups_of_staff_are_checkboxes(superuser_client: Client, operator: User) -> None:
     answer = superuser_client.get(reverse("admin:auth_user_change", args=[operator.pk]))
     assert title_of(answer).startswith("Staff > People > ")
     page = answer.content.decode()
@@ -32,7 +32,7 @@ def test_people_are_called_people_and_their_groups_are_ticks(superuser_client: C
     assert title_of(superuser_client.get(reverse("admin:auth_group_changelist"))) == "Staff > Groups"
 
 
-def test_dates_name_their_zone_and_sort(superuser_client: Client, operator: User) -> None:
+def test_dates_show_their_time_zone(superuser_client: Client, operator: User) -> None:
     User.objects.update(last_login=datetime(2026, 12, 23, 14, 59, tzinfo=UTC))
     people = superuser_client.get(reverse("admin:auth_user_changelist")).content.decode()
     assert "2026-12-23 14:59 UTC" in people
@@ -72,9 +72,7 @@ def test_a_group_change_is_in_the_history(operator: User, db: None) -> None:
     assert password not in f"{newest.after}"
 
 
-def test_a_password_of_ones_own_is_changed_with_an_entry_in_the_history(
-    operator: User, operator_client: Client
-) -> None:
+def test_changing_ones_own_password_is_in_the_history(operator: User, operator_client: Client) -> None:
     new = "another long password"
     address = reverse("admin:password_change")
     wrong = {"old_password": "wrong", "new_password1": new, "new_password2": new}
@@ -93,7 +91,7 @@ def test_a_password_of_ones_own_is_changed_with_an_entry_in_the_history(
     assert operator.check_password(new)
 
 
-def test_a_stolen_session_cannot_guess_the_password_where_it_is_changed(operator: User) -> None:
+def test_the_password_change_page_throttles_guesses(operator: User) -> None:
     client = Client(headers={"host": "localhost"})
     client.force_login(operator)
     address = reverse("admin:password_change")

@@ -37,7 +37,7 @@ def test_provisioning_several_instances_is_confirmed_by_name_and_number(
     assert set(rung) == {str(operation.pk) for operation in Operation.objects.all()}
 
 
-def test_a_second_provisioning_is_a_message_and_not_a_duplicate(operator_client: Client, instance: UmpInstance) -> None:
+def test_a_second_provisioning_is_a_message_not_a_duplicate(operator_client: Client, instance: UmpInstance) -> None:
     provisioning.request(instance, actor=OLGA)
     answer = operator_client.post(reverse(CONFIRMED), {"instance": [instance.pk]}, follow=True)
     assert "has an operation that has not ended yet" in answer.content.decode()
@@ -51,7 +51,7 @@ def test_an_auditor_cannot_provision_by_address(auditor_client: Client, instance
     assert not Operation.objects.exists()
 
 
-def test_opening_the_confirmations_address_does_nothing(operator_client: Client, instance: UmpInstance) -> None:
+def test_a_get_of_the_confirmation_url_does_nothing(operator_client: Client, instance: UmpInstance) -> None:
     assert operator_client.get(reverse(CONFIRMED), {"instance": str(instance.pk)}).status_code == 405
     assert (
         "Choose at least one"

@@ -32,7 +32,7 @@ Make = Callable[..., Application]
 ADOPTION_NEEDED = provisioning.ADOPTION_NEEDED
 
 
-def test_an_application_without_a_row_of_ours_needs_a_person(
+def test_an_application_without_our_row_needs_confirmation(
     provision: Provision, instance: UmpInstance, work: Work
 ) -> None:
     provision()
@@ -103,7 +103,7 @@ def delete_application(tenant: Tenant, application: Application) -> None:
         tenant.deleted_service_principals[principal.id] = tenant.service_principals.pop(principal.id)
 
 
-def test_no_second_one_is_made_beside_it_before_a_person_decides(
+def test_no_second_application_is_created_before_a_person_decides(
     make: Make, provision: Provision, tenant: Tenant, instance: UmpInstance
 ) -> None:
     by_hand = make("UmpToken", instance.redirect_uri.upper().replace("HTTPS", "https"))
@@ -117,7 +117,7 @@ def test_no_second_one_is_made_beside_it_before_a_person_decides(
     assert AppRegistration.objects.count() == 0
 
 
-def test_taken_over_it_is_the_very_one_that_is_kept_and_corrected(
+def test_an_adopted_application_is_kept_and_corrected(
     make: Make, provision: Provision, tenant: Tenant, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     by_hand = make(isFallbackPublicClient=False)
@@ -133,9 +133,7 @@ def test_taken_over_it_is_the_very_one_that_is_kept_and_corrected(
     assert sandbox.world.ump("finebak").client_id == by_hand.app_id
 
 
-def test_the_history_says_who_confirmed_which_and_not_that_it_was_made(
-    make: Make, provision: Provision, work: Work
-) -> None:
+def test_the_history_names_who_confirmed_the_adoption(make: Make, provision: Provision, work: Work) -> None:
     by_hand = make()
     adopt(provision(), work)
     event = AuditEvent.objects.get(action="application.adopted")
@@ -143,9 +141,7 @@ def test_the_history_says_who_confirmed_which_and_not_that_it_was_made(
     assert not AuditEvent.objects.filter(action__in=["application.created", "application.intended"]).exists()
 
 
-def test_the_page_that_takes_over_shows_its_name_and_client_id(
-    make: Make, provision: Provision, operator_client: Client
-) -> None:
+def test_the_adoption_page_shows_name_and_client_id(make: Make, provision: Provision, operator_client: Client) -> None:
     by_hand = make()
     address = reverse("admin:registrations_operation_take_over", args=[provision().pk])
     page = operator_client.get(address).content.decode()
@@ -153,7 +149,7 @@ def test_the_page_that_takes_over_shows_its_name_and_client_id(
     assert "one of its owners" in page
 
 
-def test_redirect_uris_that_would_go_are_told_beforehand(
+def test_redirect_uris_that_adoption_removes_are_named_first(
     make: Make, provision: Provision, instance: UmpInstance
 ) -> None:
     make("umptoken", instance.redirect_uri, "https://umptoken.other.example/authenticate/OAuth2Callback")
@@ -161,7 +157,7 @@ def test_redirect_uris_that_would_go_are_told_beforehand(
 
 
 @pytest.mark.parametrize("fix", ["deleted", "without its redirect URI", "renamed"])
-def test_another_is_made_once_staff_put_it_out_of_the_way_and_resume(
+def test_resume_creates_another_once_the_conflict_is_gone(
     make: Make, provision: Provision, tenant: Tenant, work: Work, fix: str
 ) -> None:
     by_hand = make()
@@ -178,7 +174,7 @@ def test_another_is_made_once_staff_put_it_out_of_the_way_and_resume(
     assert AppRegistration.objects.get().adopted is False
 
 
-def test_of_several_one_is_named_and_that_one_is_taken_though_more_appear(
+def test_of_several_applications_the_named_one_is_adopted(
     make: Make, provision: Provision, tenant: Tenant, work: Work
 ) -> None:
     first, second = sorted((make(), make()), key=lambda app: app.app_id)
@@ -192,7 +188,7 @@ def test_of_several_one_is_named_and_that_one_is_taken_though_more_appear(
     assert all([secret.display_name for secret in app.passwords] == ["by hand"] for app in (second, later))
 
 
-def test_a_confirmation_counts_for_the_application_that_was_named_alone(
+def test_a_confirmation_counts_only_for_the_named_application(
     make: Make, provision: Provision, tenant: Tenant, work: Work
 ) -> None:
     first, second = sorted((make(), make()), key=lambda app: app.app_id)
@@ -206,7 +202,7 @@ def test_a_confirmation_counts_for_the_application_that_was_named_alone(
     assert AppRegistration.objects.get().app_id == second.app_id
 
 
-def test_namesakes_of_others_are_left_alone(
+def test_applications_for_other_hosts_are_no_conflict(
     make: Make, provision: Provision, sandbox: Sandbox, instance: UmpInstance
 ) -> None:
     make("umptoken", "https://umptoken.other.example/authenticate/OAuth2Callback")
@@ -226,16 +222,14 @@ def test_namesakes_of_others_are_left_alone(
     assert AppRegistration.objects.get(instance=instance).adopted is False
 
 
-def test_the_namesakes_are_asked_for_once_and_not_when_provisioning_again(
-    provision: Provision, sandbox: Sandbox
-) -> None:
+def test_conflicts_are_looked_for_at_the_first_provisioning_only(provision: Provision, sandbox: Sandbox) -> None:
     provision()
     assert len(list_calls(sandbox)) == 1
     provision()
     assert len(list_calls(sandbox)) == 1
 
 
-def test_namesakes_come_in_pages_and_may_have_any_name(
+def test_applications_are_found_across_pages_and_with_any_name(
     make: Make, instance: UmpInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = {make("O'Neil & Söhne").app_id for _ in range(5)}
@@ -245,14 +239,14 @@ def test_namesakes_come_in_pages_and_may_have_any_name(
     assert {application.app_id for application in found} == made
 
 
-def test_without_being_its_owner_syncportal_says_so(make: Make, provision: Provision, work: Work) -> None:
+def test_adoption_without_ownership_says_so(make: Make, provision: Provision, work: Work) -> None:
     by_hand = make(owned=False)
     operation = adopt(provision(), work)
     assert f"to the owners of {by_hand.app_id}" in operation.message
     assert [secret.display_name for secret in by_hand.passwords] == ["by hand"]
 
 
-def test_deleted_after_it_was_taken_over_it_is_known_by_its_object_id(
+def test_an_adopted_application_that_was_deleted_is_found_by_object_id(
     make: Make, provision: Provision, tenant: Tenant, work: Work
 ) -> None:
     by_hand = make()
@@ -270,7 +264,7 @@ def test_deleted_after_it_was_taken_over_it_is_known_by_its_object_id(
     assert applications_named(tenant) == [by_hand]
 
 
-def test_deleted_for_good_after_it_was_taken_over_it_makes_room_for_one_of_our_own(
+def test_an_adopted_application_deleted_for_good_is_replaced(
     make: Make, provision: Provision, tenant: Tenant, work: Work, a_minute_of_looks: Callable[[Operation], None]
 ) -> None:
     by_hand = make()
@@ -287,7 +281,7 @@ def test_deleted_for_good_after_it_was_taken_over_it_makes_room_for_one_of_our_o
     assert registration.adopted is False
 
 
-def test_one_that_is_minutes_old_and_hidden_by_a_replica_is_not_taken_for_deleted(
+def test_a_new_application_hidden_by_a_replica_is_not_treated_as_deleted(
     make: Make, provision: Provision, tenant: Tenant, sandbox: Sandbox, work: Work
 ) -> None:
     by_hand = make()
@@ -302,7 +296,7 @@ def test_one_that_is_minutes_old_and_hidden_by_a_replica_is_not_taken_for_delete
 
 
 @pytest.mark.parametrize("created", ["2019-05-01T08:00:00Z", None])
-def test_an_old_one_counts_as_copied_everywhere_at_once(
+def test_an_old_adopted_application_counts_as_replicated(
     make: Make, provision: Provision, tenant: Tenant, work: Work, created: str | None
 ) -> None:
     by_hand = make()
@@ -314,7 +308,7 @@ def test_an_old_one_counts_as_copied_everywhere_at_once(
     assert timezone.now() - made_at >= timedelta(minutes=10)
 
 
-def test_a_command_that_takes_over_without_asking_asks_where_there_are_several(
+def test_the_command_with_adopt_asks_if_there_are_several(
     make: Make, instance: UmpInstance, work: Work, portal: None
 ) -> None:
     made = [make(), make()]
@@ -327,7 +321,7 @@ def test_a_command_that_takes_over_without_asking_asks_where_there_are_several(
     assert AppRegistration.objects.get().app_id == min(app.app_id for app in made)
 
 
-def test_a_command_that_takes_over_without_asking_takes_the_only_one(
+def test_the_command_with_adopt_adopts_the_only_one(
     make: Make, instance: UmpInstance, work: Work, portal: None
 ) -> None:
     by_hand = make()

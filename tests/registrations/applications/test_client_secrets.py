@@ -23,7 +23,7 @@ from tests.registrations.runs import (
 pytestmark = pytest.mark.django_db
 
 
-def test_a_secret_that_somebody_removed_in_entra_is_replaced_and_delivered(
+def test_a_secret_removed_in_entra_is_replaced_and_delivered(
     provision: Provision,
     instance: UmpInstance,
     sandbox: Sandbox,
@@ -41,14 +41,14 @@ def test_a_secret_that_somebody_removed_in_entra_is_replaced_and_delivered(
     assert sandbox.world.ump("finebak").client_secret == secret.secret
 
 
-def test_a_secret_that_has_ended_is_replaced(provision: Provision, instance: UmpInstance, sandbox: Sandbox) -> None:
+def test_an_expired_secret_is_replaced(provision: Provision, instance: UmpInstance, sandbox: Sandbox) -> None:
     provision()
     ClientSecret.objects.update(expires_at=timezone.now(), stored_at=timezone.now() - timedelta(days=730))
     assert provision().status == "succeeded"
     assert ClientSecret.objects.filter(status="delivered").count() == 1
 
 
-def test_a_worker_that_was_overtaken_while_adding_a_secret_keeps_nothing(
+def test_a_worker_that_lost_its_intent_stores_no_secret(
     provision: Provision,
     instance: UmpInstance,
     sandbox: Sandbox,
@@ -76,7 +76,7 @@ def test_a_worker_that_was_overtaken_while_adding_a_secret_keeps_nothing(
     assert secret.secret == ClientSecret.objects.get(status="delivered").unseal("envelope")
 
 
-def test_a_secret_that_one_read_does_not_show_is_not_replaced(
+def test_a_secret_missing_in_one_read_is_not_replaced(
     provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     (hidden,) = provisioned.passwords
@@ -89,7 +89,7 @@ def test_a_secret_that_one_read_does_not_show_is_not_replaced(
     assert provisioned.passwords == [hidden]
 
 
-def test_a_lost_secret_that_reads_hide_for_a_while_is_removed_all_the_same(
+def test_a_lost_secret_that_replicas_hide_is_removed_later(
     instance: UmpInstance, sandbox: Sandbox, work: Work, portal: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.faults.add(service="graph", kind="lost_answer", method="POST", path="/addPassword", times=1)
@@ -103,7 +103,7 @@ def test_a_lost_secret_that_reads_hide_for_a_while_is_removed_all_the_same(
     assert [secret.key_id for secret in made.passwords] == [ClientSecret.objects.get(status="delivered").key_id]
 
 
-def test_two_looks_two_days_apart_say_nothing_about_a_secret(
+def test_two_looks_two_days_apart_do_not_confirm_a_deletion(
     provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work, time_machine: TimeMachineFixture
 ) -> None:
     (hidden,) = provisioned.passwords

@@ -53,7 +53,7 @@ def live_applications(sandbox: Sandbox, made: Application) -> list[Application]:
     return [app for app in sandbox.world.tenant(made.tenant_id).applications.values() if app.unique_name]
 
 
-def test_a_deleted_application_is_neither_restored_nor_replaced_before_a_person_decides(
+def test_a_deleted_application_is_left_alone_until_a_person_decides(
     deleted: Application, provision: Provision, sandbox: Sandbox
 ) -> None:
     operation = provision()
@@ -62,7 +62,7 @@ def test_a_deleted_application_is_neither_restored_nor_replaced_before_a_person_
     assert live_applications(sandbox, deleted) == []
 
 
-def test_it_comes_back_with_its_service_principal_when_staff_restore_it(
+def test_restore_brings_back_application_and_service_principal(
     deleted: Application, provision: Provision, sandbox: Sandbox, work: Work, operator_client: Client
 ) -> None:
     operation = provision()
@@ -77,7 +77,7 @@ def test_it_comes_back_with_its_service_principal_when_staff_restore_it(
     assert AuditEvent.objects.filter(action="application.restored").exists()
 
 
-def test_it_is_gone_and_another_is_made_when_staff_delete_it_for_good(
+def test_delete_for_good_makes_room_for_a_new_application(
     deleted: Application, provision: Provision, sandbox: Sandbox, work: Work, operator_client: Client
 ) -> None:
     operation = provision()
@@ -90,13 +90,13 @@ def test_it_is_gone_and_another_is_made_when_staff_delete_it_for_good(
     assert AuditEvent.objects.filter(action="application.purge_confirmed", actor_label="Olga Operator").exists()
 
 
-def test_an_auditor_decides_nothing(deleted: Application, provision: Provision, auditor_client: Client) -> None:
+def test_an_auditor_cannot_decide(deleted: Application, provision: Provision, auditor_client: Client) -> None:
     operation = provision()
     answer = auditor_client.post(reverse("admin:registrations_operation_purge", args=[operation.pk]))
     assert answer.status_code == 403
 
 
-def test_a_refused_restore_is_asked_of_a_person_and_goes_on_once_done_in_entra(
+def test_a_refused_restore_continues_once_done_in_entra(
     deleted: Application, provision: Provision, sandbox: Sandbox, work: Work
 ) -> None:
     operation = provision()
@@ -111,12 +111,12 @@ def test_a_refused_restore_is_asked_of_a_person_and_goes_on_once_done_in_entra(
     assert run_until_settled(operation, work).status == "succeeded"
 
 
-def test_a_decision_nobody_asked_for_is_refused(provision: Provision) -> None:
+def test_a_decision_that_is_not_waited_for_is_refused(provision: Provision) -> None:
     with pytest.raises(WrongStateError, match="does not wait"):
         conflicts.decide(provision(), conflicts.PURGE, actor=OLGA)
 
 
-def test_a_stranger_deleted_under_our_name_is_asked_about_too(
+def test_a_deleted_application_of_others_with_our_name_needs_a_decision(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     tenant = sandbox.world.tenant(instance.provider.tenant.tenant_id)
@@ -126,7 +126,7 @@ def test_a_stranger_deleted_under_our_name_is_asked_about_too(
     assert provision().error_code == "deleted_twin"
 
 
-def test_an_application_made_by_hand_after_our_intent_is_not_taken_for_ours(
+def test_an_application_created_by_hand_after_our_intent_needs_confirmation(
     instance: UmpInstance, provision: Provision, sandbox: Sandbox, work: Work
 ) -> None:
     AppRegistration.objects.create(

@@ -41,7 +41,7 @@ def test_only_localhost_domains_get_http_and_a_port() -> None:
     assert instance("finebak.localhost.com").portal_url == "https://umptoken.finebak.localhost.com/authenticate"
 
 
-def test_an_application_as_wanted_has_no_differences_whatever_graph_adds() -> None:
+def test_properties_that_graph_adds_are_no_difference() -> None:
     wanted = desired_state.sync_app(instance())
     actual = {**wanted, "id": "x", "web": {**wanted["web"], "redirectUriSettings": [], "logoutUrl": None}}
     assert desired_state.differences(wanted, actual) == {}

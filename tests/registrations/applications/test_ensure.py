@@ -14,7 +14,7 @@ from tests.registrations.runs import (
 pytestmark = pytest.mark.django_db
 
 
-def test_a_setting_changed_by_hand_is_put_back(provision: Provision, instance: UmpInstance, sandbox: Sandbox) -> None:
+def test_a_setting_changed_by_hand_is_corrected(provision: Provision, instance: UmpInstance, sandbox: Sandbox) -> None:
     provision()
     application_of(sandbox, instance).properties["isFallbackPublicClient"] = False
     assert provision().status == "succeeded"
@@ -22,7 +22,7 @@ def test_a_setting_changed_by_hand_is_put_back(provision: Provision, instance: U
 
 
 @pytest.mark.parametrize("path", [r"/applications\(uniqueName.*", r"/servicePrincipals", r".*/addPassword"])
-def test_a_lost_answer_makes_no_second_application_principal_or_secret(
+def test_a_lost_answer_creates_no_duplicate(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work, path: str
 ) -> None:
     for method in ("PATCH", "POST"):
@@ -50,7 +50,7 @@ def test_slow_replication_is_waited_out(provision: Provision, sandbox: Sandbox, 
     assert operation.status == "succeeded", operation.message
 
 
-def test_a_name_conflict_without_a_deleted_application_is_a_replica_that_lags(
+def test_a_name_conflict_without_deleted_application_is_replication_lag(
     provision: Provision, sandbox: Sandbox, work: Work
 ) -> None:
     message = "Another object with the same value for property uniqueName already exists."

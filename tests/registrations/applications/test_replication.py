@@ -26,7 +26,7 @@ def hide(sandbox: Sandbox, made: Application, times: int = 1) -> None:
     sandbox.faults.add(service="graph", kind="status", status=404, body=MISSING, method="GET", path=path, times=times)
 
 
-def test_an_application_that_one_read_does_not_find_keeps_its_secret(
+def test_an_application_missing_in_one_read_keeps_its_secret(
     provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     (key_id,) = [secret.key_id for secret in provisioned.passwords]
@@ -37,7 +37,7 @@ def test_an_application_that_one_read_does_not_find_keeps_its_secret(
     assert not AuditEvent.objects.filter(action="application.found_gone").exists()
 
 
-def test_a_restored_application_that_is_hidden_for_a_while_keeps_its_secret(
+def test_a_restored_application_hidden_by_replicas_keeps_its_secret(
     provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     (key_id,) = [secret.key_id for secret in provisioned.passwords]
@@ -53,7 +53,7 @@ def test_a_restored_application_that_is_hidden_for_a_while_keeps_its_secret(
     assert [secret.key_id for secret in provisioned.passwords] == [key_id]
 
 
-def test_an_application_that_is_missing_for_a_minute_is_made_anew(
+def test_an_application_missing_for_a_minute_is_created_again(
     provisioned: Application,
     instance: UmpInstance,
     sandbox: Sandbox,
@@ -75,7 +75,7 @@ def test_an_application_that_is_missing_for_a_minute_is_made_anew(
     assert AuditEvent.objects.filter(action="application.found_gone").count() == 1
 
 
-def test_a_worker_that_dies_after_making_it_anew_leaves_one_application(
+def test_a_lost_answer_to_the_second_creation_leaves_one_application(
     provisioned: Application,
     instance: UmpInstance,
     sandbox: Sandbox,
@@ -92,7 +92,7 @@ def test_a_worker_that_dies_after_making_it_anew_leaves_one_application(
     assert len([app for app in applications if app.unique_name == f"syncportal-{instance.host}"]) == 1
 
 
-def test_looks_noted_by_the_version_before_count_anew(
+def test_looks_noted_by_an_older_version_start_again(
     provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     hide(sandbox, provisioned)

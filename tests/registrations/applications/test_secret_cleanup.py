@@ -13,7 +13,7 @@ from tests.registrations.runs import (
 pytestmark = pytest.mark.django_db
 
 
-def test_a_secret_of_somebody_else_is_never_touched(
+def test_secrets_of_others_are_never_touched(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     provision()
@@ -25,7 +25,7 @@ def test_a_secret_of_somebody_else_is_never_touched(
     assert len(names) == 2
 
 
-def test_a_secret_of_ours_that_nobody_has_is_removed_after_the_proof(
+def test_an_orphaned_secret_is_removed_after_the_proof(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     provision()

@@ -35,7 +35,7 @@ def test_a_policy_of_180_days_shortens_the_secret(
     assert timedelta(days=178) < ends - timezone.now() < timedelta(days=180)
 
 
-def test_what_a_policy_says_is_asked_again_after_a_refusal(provision: Provision, sandbox: Sandbox) -> None:
+def test_a_cached_policy_is_read_again_after_a_refusal(provision: Provision, sandbox: Sandbox) -> None:
     connections.forget_cached()
     for _ in range(2):
         provision(priority=BULK)
@@ -45,7 +45,7 @@ def test_what_a_policy_says_is_asked_again_after_a_refusal(provision: Provision,
     assert count_calls(sandbox, "graph", "/policies/") == 2
 
 
-def test_a_policy_that_is_tightened_during_a_bulk_job_is_read_again(
+def test_a_policy_tightened_during_a_bulk_job_is_read_again(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     connections.forget_cached()

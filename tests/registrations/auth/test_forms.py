@@ -11,7 +11,7 @@ from tests.registrations.auth.sign_in import sign_in
 pytestmark = pytest.mark.django_db
 
 
-def test_the_refusal_says_to_wait(operator: User) -> None:
+def test_the_refusal_of_a_throttled_sign_in_says_to_wait(operator: User) -> None:
     for _ in range(5):
         sign_in("olga", "wrong")
     client = Client(headers={"host": "localhost"}, REMOTE_ADDR="192.0.2.1")
@@ -19,7 +19,7 @@ def test_the_refusal_says_to_wait(operator: User) -> None:
     assert "Wait 15 minutes" in answer.content.decode()
 
 
-def test_a_wrong_password_is_said_once_at_the_sign_in(db: None) -> None:
+def test_a_wrong_password_is_reported_once(db: None) -> None:
     client = Client(headers={"host": "localhost"})
     page = client.post(reverse("admin:login"), {"username": "olga", "password": "wrong"}).content.decode()
     assert "do not match an active member of staff" in page

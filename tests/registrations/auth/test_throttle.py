@@ -15,21 +15,21 @@ from tests.registrations.auth.sign_in import is_signed_in, sign_in
 pytestmark = pytest.mark.django_db
 
 
-def test_the_sixth_try_is_refused_even_with_the_right_password(operator: User) -> None:
+def test_the_sixth_attempt_is_refused_even_with_the_correct_password(operator: User) -> None:
     for _ in range(5):
         sign_in("olga", "wrong")
     assert not is_signed_in(sign_in("olga", factories.PASSWORD))
     assert AuditEvent.objects.filter(action="staff.sign_in_refused").count() == 5
 
 
-def test_another_address_and_another_name_are_not_stopped(operator: User, auditor: User) -> None:
+def test_another_address_or_name_is_not_throttled(operator: User, auditor: User) -> None:
     for _ in range(5):
         sign_in("olga", "wrong")
     assert is_signed_in(sign_in("olga", factories.PASSWORD, address="192.0.2.2"))
     assert is_signed_in(sign_in("arthur", factories.PASSWORD))
 
 
-def test_after_fifteen_minutes_the_name_is_free_again(operator: User) -> None:
+def test_the_throttle_ends_after_fifteen_minutes(operator: User) -> None:
     for _ in range(5):
         sign_in("olga", "wrong")
     with time_machine.travel(timezone.now() + timedelta(minutes=15, seconds=1)):
@@ -49,19 +49,19 @@ def test_all_addresses_of_one_ipv6_site_count_together(operator: User) -> None:
     assert is_signed_in(sign_in("olga", factories.PASSWORD, address="2001:db8:1:3::1"))
 
 
-def test_an_ipv4_address_in_ipv6_clothes_counts_as_itself() -> None:
+def test_an_ipv4_mapped_address_counts_as_its_ipv4_address() -> None:
     assert throttle.network_of("::ffff:192.0.2.1") == throttle.network_of("192.0.2.1") == "192.0.2.1"
     assert throttle.network_of("::ffff:192.0.2.2") != "192.0.2.1"
     assert throttle.network_of("no address") == throttle.network_of(None) == ""
 
 
-def test_guessing_one_name_from_many_addresses_is_stopped(operator: User, auditor: User) -> None:
+def test_guesses_of_one_name_from_many_addresses_are_throttled(operator: User, auditor: User) -> None:
     make_attempts(throttle.MAX_FOR_NAME, name="olga")
     assert not is_signed_in(sign_in("olga", factories.PASSWORD, address="192.0.2.200"))
     assert is_signed_in(sign_in("arthur", factories.PASSWORD, address="192.0.2.200"))
 
 
-def test_guessing_many_names_from_one_address_is_stopped(operator: User) -> None:
+def test_guesses_of_many_names_from_one_address_are_throttled(operator: User) -> None:
     make_attempts(throttle.MAX_FROM_ADDRESS, address="192.0.2.1")
     assert not is_signed_in(sign_in("olga", factories.PASSWORD, address="192.0.2.1"))
     assert is_signed_in(sign_in("olga", factories.PASSWORD, address="192.0.2.2"))
@@ -74,7 +74,7 @@ def make_attempts(number: int, *, name: str = "", address: str = "") -> None:
         assert made, "stopped before the limit"
 
 
-def test_guesses_that_come_at_the_same_time_count_before_they_are_looked_at(
+def test_concurrent_guesses_are_counted_before_they_are_checked(
     operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[bool] = []
@@ -91,13 +91,13 @@ def test_guesses_that_come_at_the_same_time_count_before_they_are_looked_at(
     assert len(seen) == throttle.MAX_FOR_NAME_AND_ADDRESS
 
 
-def test_right_passwords_do_not_use_up_the_limit(operator: User) -> None:
+def test_correct_passwords_do_not_count(operator: User) -> None:
     for _ in range(throttle.MAX_FOR_NAME_AND_ADDRESS + 2):
         assert is_signed_in(sign_in("olga", factories.PASSWORD))
     assert not LoginAttempt.objects.exists()
 
 
-def test_typed_passwords_are_forgotten_when_they_no_longer_count(operator: User) -> None:
+def test_attempts_that_no_longer_count_are_deleted(operator: User) -> None:
     sign_in("olga", "wrong")
     assert throttle.delete_old_attempts() == 0
     with time_machine.travel(timezone.now() + timedelta(minutes=15, seconds=1)):

@@ -35,25 +35,25 @@ def test_no_other_host_is_called(sandbox: Sandbox, url: str) -> None:
         session(sandbox).get(url)
 
 
-def test_a_certificate_nobody_vouches_for_is_refused(sandbox: Sandbox) -> None:
+def test_an_untrusted_certificate_is_refused(sandbox: Sandbox) -> None:
     bare = RemoteSession(origins={sandbox.graph_url}, ca_bundle="", timeout=5)
     with pytest.raises(RemoteUnavailableError, match="certificate"):
         exchange(bare, "Graph", "GET", f"{sandbox.graph_url}/v1.0/organization")
 
 
-def test_a_ca_bundle_of_the_environment_does_not_count(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ca_bundle_in_the_environment_is_ignored(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
     answer = exchange(session(sandbox), "Graph", "GET", f"{sandbox.graph_url}/v1.0/organization")
     assert answer.status_code == 401
 
 
-def test_an_answer_that_does_not_come_in_time_is_given_up(sandbox: Sandbox) -> None:
+def test_an_answer_that_comes_too_late_is_given_up(sandbox: Sandbox) -> None:
     sandbox.faults.add(service="graph", kind="slow", seconds=2, path="/organization", times=5)
     with pytest.raises(RemoteUnavailableError, match="in time"):
         exchange(session(sandbox, timeout=0.3), "Graph", "GET", f"{sandbox.graph_url}/v1.0/organization")
 
 
-def test_a_get_that_is_throttled_waits_as_long_as_it_is_told(sandbox: Sandbox) -> None:
+def test_a_throttled_get_carries_the_retry_after(sandbox: Sandbox) -> None:
     sandbox.faults.add(
         service="graph", kind="status", status=429, path="/organization", headers={"Retry-After": "120"}, times=5
     )
@@ -62,7 +62,7 @@ def test_a_get_that_is_throttled_waits_as_long_as_it_is_told(sandbox: Sandbox) -
     assert busy.value.retry_after == timedelta(seconds=120)
 
 
-def test_an_answer_that_drips_without_end_is_given_up() -> None:
+def test_an_answer_that_never_ends_is_given_up() -> None:
     started = time.monotonic()
     with drip() as url:
         dripping = RemoteSession(origins={url}, ca_bundle="", timeout=0.5)
@@ -111,7 +111,5 @@ def test_a_post_is_never_sent_twice_by_the_session(sandbox: Sandbox) -> None:
         ("Thu, 01 Jan 1970 00:00:00 GMT", timedelta(seconds=1)),
     ],
 )
-def test_retry_after_is_read_as_seconds_or_date_and_kept_within_bounds(
-    header: str | None, wait: timedelta | None
-) -> None:
+def test_retry_after_is_read_as_seconds_or_date_within_bounds(header: str | None, wait: timedelta | None) -> None:
     assert retry_after(header) == wait

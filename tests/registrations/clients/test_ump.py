@@ -13,7 +13,7 @@ from tests import factories
 
 
 @pytest.mark.django_db
-def test_a_ump_that_redirects_gets_no_secret_at_the_new_place(sandbox: Sandbox) -> None:
+def test_a_ump_that_redirects_gets_no_secret(sandbox: Sandbox) -> None:
     instance = factories.make_instance(sandbox)
     sandbox.faults.add(
         service="ump", kind="status", status=307, path="system-settings", headers={"Location": "https://evil.example/"}
@@ -30,7 +30,7 @@ def test_a_ump_host_that_is_no_longer_allowed_is_not_called(sandbox: Sandbox, se
         connections.ump(instance)
 
 
-def test_a_secret_that_the_ump_repeats_is_left_out_of_its_refusal() -> None:
+def test_a_secret_that_the_ump_repeats_is_not_in_its_refusal() -> None:
     answer = requests.Response()
     answer.status_code = 400
     answer.headers["Content-Type"] = "application/json"

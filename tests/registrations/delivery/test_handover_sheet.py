@@ -13,7 +13,7 @@ from tests.registrations.runs import OLGA, Work, application_of, run_again
 pytestmark = pytest.mark.django_db
 
 
-def test_a_hand_over_sheet_is_filled_by_hand(sandbox: Sandbox, work: Work) -> None:
+def test_a_provisioning_succeeds_by_hand_over_sheet(sandbox: Sandbox, work: Work) -> None:
     instance = factories.make_instance(sandbox, delivery="handover")
     operation = provisioning.request(instance, actor=OLGA)
     work()
@@ -53,7 +53,7 @@ def test_a_revealed_secret_that_was_lost_is_replaced(sandbox: Sandbox, work: Wor
     assert len(application_of(sandbox, instance).passwords) == 1
 
 
-def test_a_sheet_that_was_filled_before_is_not_asked_for_again(sandbox: Sandbox, work: Work) -> None:
+def test_a_confirmed_sheet_is_not_asked_for_again(sandbox: Sandbox, work: Work) -> None:
     instance = factories.make_instance(sandbox, delivery="handover")
     fill_the_sheet(instance, work)
     repeated = provisioning.request(instance, actor=OLGA)
@@ -63,7 +63,7 @@ def test_a_sheet_that_was_filled_before_is_not_asked_for_again(sandbox: Sandbox,
     assert "confirmed by Olga Operator before" in str(repeated.steps)
 
 
-def test_another_secret_for_a_moved_ump_leaves_the_old_one_until_it_is_delivered(sandbox: Sandbox, work: Work) -> None:
+def test_a_superseded_secret_stays_until_the_new_one_is_delivered(sandbox: Sandbox, work: Work) -> None:
     instance = factories.make_instance(sandbox, delivery="handover")
     fill_the_sheet(instance, work)
     UmpInstance.objects.filter(pk=instance.pk).update(ump_url="https://localhost/other/tenantui")

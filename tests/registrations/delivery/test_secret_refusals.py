@@ -24,9 +24,7 @@ from tests.registrations.runs import (
 pytestmark = pytest.mark.django_db
 
 
-def test_a_ump_that_repeats_the_secret_in_its_words_brings_it_into_no_message(
-    provision: Provision, sandbox: Sandbox, work: Work
-) -> None:
+def test_a_secret_in_the_umps_words_reaches_no_message(provision: Provision, sandbox: Sandbox, work: Work) -> None:
     sandbox.faults.add(service="ump", kind="status", status=503, method="POST", path="sync-app/validate")
     operation = provision()
     value = ClientSecret.objects.get().unseal("envelope")
@@ -42,7 +40,7 @@ def test_a_ump_that_repeats_the_secret_in_its_words_brings_it_into_no_message(
     ("age", "status", "code"),
     [(timedelta(), "waiting", "AADSTS7000215"), (timedelta(minutes=11), "failed", "ump_validation")],
 )
-def test_a_ump_that_is_refused_a_secret_waits_while_the_secret_is_fresh(
+def test_a_refused_secret_waits_while_it_may_be_replicating(
     provision: Provision, sandbox: Sandbox, work: Work, age: timedelta, status: str, code: str
 ) -> None:
     sandbox.faults.add(service="ump", kind="status", status=503, method="POST", path="sync-app/validate")
@@ -57,7 +55,7 @@ def test_a_ump_that_is_refused_a_secret_waits_while_the_secret_is_fresh(
     assert run_again(operation, work).status == "succeeded"
 
 
-def test_resume_replaces_a_secret_that_is_gone_when_the_ump_tries_it(
+def test_resume_replaces_a_secret_that_is_gone_at_validation(
     provision: Provision,
     instance: UmpInstance,
     sandbox: Sandbox,
@@ -81,7 +79,7 @@ def test_resume_replaces_a_secret_that_is_gone_when_the_ump_tries_it(
     assert sandbox.world.ump("finebak").client_secret == made.secret
 
 
-def test_a_ump_that_cannot_use_a_secret_whose_hint_is_right_gets_it_again(
+def test_a_secret_the_ump_cannot_use_is_delivered_again(
     provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     ump = sandbox.world.ump("finebak")
@@ -94,7 +92,7 @@ def test_a_ump_that_cannot_use_a_secret_whose_hint_is_right_gets_it_again(
     assert ump.client_secret == right
 
 
-def test_a_ump_that_refuses_the_question_casts_no_doubt_on_the_secret(
+def test_a_refused_validation_request_keeps_the_secret_delivered(
     provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     sandbox.faults.add(service="ump", kind="status", status=400, method="POST", path="sync-app/validate", times=1)
@@ -106,7 +104,7 @@ def test_a_ump_that_refuses_the_question_casts_no_doubt_on_the_secret(
     assert not AuditEvent.objects.filter(action="secret.doubted").exists()
 
 
-def test_a_secret_that_was_doubted_in_vain_counts_as_delivered_again(
+def test_an_undelivered_mark_is_undone_by_a_successful_validation(
     provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     body = {"valid": False, "checkedAt": timezone.now().isoformat(), "error": "The proxy is down."}

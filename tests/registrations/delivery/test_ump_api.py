@@ -13,14 +13,14 @@ from tests.registrations.runs import OLGA, Provision, Work, application_of, run_
 pytestmark = pytest.mark.django_db
 
 
-def test_a_ump_without_the_api_says_to_use_the_hand_over_sheet(provision: Provision, sandbox: Sandbox) -> None:
+def test_a_ump_without_the_api_points_to_the_hand_over_sheet(provision: Provision, sandbox: Sandbox) -> None:
     sandbox.world.ump("finebak").lacks_contract_api = True
     operation = provision()
     assert operation.status == "failed"
     assert "hand-over sheet" in operation.message
 
 
-def test_a_ump_that_is_down_gets_its_values_later(provision: Provision, sandbox: Sandbox, work: Work) -> None:
+def test_a_ump_that_is_down_is_retried(provision: Provision, sandbox: Sandbox, work: Work) -> None:
     sandbox.world.ump("finebak").offline = "503"
     operation = provision()
     assert operation.status == "waiting"
@@ -58,7 +58,7 @@ def change_ump_before_validation(sandbox: Sandbox, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("values", [{"client_id": ""}, {"portal_url": "https://elsewhere.example"}])
-def test_resume_puts_back_what_somebody_changed_in_the_ump(
+def test_resume_restores_values_changed_in_the_ump(
     values: dict[str, str],
     provision: Provision,
     instance: UmpInstance,
@@ -80,7 +80,7 @@ def test_resume_puts_back_what_somebody_changed_in_the_ump(
     assert AuditEvent.objects.filter(action="secret.delivered").count() == 1
 
 
-def test_resume_after_somebody_changed_the_ump_asks_microsoft_for_nothing_new(
+def test_restoring_the_umps_values_calls_no_graph(
     provision: Provision, sandbox: Sandbox, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_ump_before_validation(sandbox, monkeypatch, client_id="")
@@ -91,17 +91,13 @@ def test_resume_after_somebody_changed_the_ump_asks_microsoft_for_nothing_new(
     assert [call.path for call in sandbox.calls[before:] if call.service == "graph"] == []
 
 
-def test_the_second_group_of_a_ump_is_saved_on_top_of_the_answer_to_the_first(
-    provision: Provision, sandbox: Sandbox
-) -> None:
+def test_the_second_save_uses_the_etag_of_the_first(provision: Provision, sandbox: Sandbox) -> None:
     assert provision().status == "succeeded"
     reads = [call for call in sandbox.calls if call.service == "ump" and call.method == "GET"]
     assert len(reads) == 2  # before the first save, and to read back
 
 
-def test_a_ump_that_somebody_changed_between_two_saves_is_read_again(
-    provision: Provision, sandbox: Sandbox, work: Work
-) -> None:
+def test_a_ump_changed_between_two_saves_is_read_again(provision: Provision, sandbox: Sandbox, work: Work) -> None:
     sandbox.faults.add(
         service="ump",
         method="PUT",

@@ -12,7 +12,7 @@ from tests.registrations.engine.operations import MakeOperation, succeeds
 pytestmark = pytest.mark.django_db
 
 
-def test_a_token_past_its_time_is_forgotten(make_operation: MakeOperation, time_machine: Any) -> None:
+def test_an_expired_administrators_token_is_deleted(make_operation: MakeOperation, time_machine: Any) -> None:
     operation = make_operation(succeeds, credential=("token", timezone.now() + timedelta(hours=1)))
     time_machine.move_to(timezone.now() + timedelta(hours=2))
     assert checkpoints.delete_expired_credentials() == 1

@@ -16,9 +16,7 @@ from tests.registrations.engine.operations import MakeOperation, run_once, succe
 pytestmark = pytest.mark.django_db
 
 
-def test_a_clock_that_was_set_back_makes_nothing_wait_for_hours(
-    make_operation: MakeOperation, time_machine: Any
-) -> None:
+def test_a_clock_set_back_delays_no_operation_for_hours(make_operation: MakeOperation, time_machine: Any) -> None:
     def not_yet(operation: Operation) -> str:
         raise NotYetError("Copying.")
 
@@ -32,7 +30,7 @@ def test_a_clock_that_was_set_back_makes_nothing_wait_for_hours(
     assert operation.next_attempt_at <= now + timedelta(seconds=5)
 
 
-def test_a_pause_that_microsoft_asked_for_begins_anew_after_the_clock_was_set_back(
+def test_a_retry_after_starts_again_when_the_clock_is_set_back(
     make_operation: MakeOperation, time_machine: Any
 ) -> None:
     def busy(operation: Operation) -> str:
@@ -48,7 +46,7 @@ def test_a_pause_that_microsoft_asked_for_begins_anew_after_the_clock_was_set_ba
     assert timedelta(minutes=9) < operation.next_attempt_at - now < timedelta(minutes=11)
 
 
-def test_a_lease_written_by_a_clock_that_ran_ahead_runs_out_all_the_same(make_operation: MakeOperation) -> None:
+def test_a_lease_written_by_a_fast_clock_expires_on_time(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds)
     assert Operation.objects.claim(operation.pk, "dead", timezone.now() + timedelta(hours=5), leases.DURATION)
     clock.fix_clock_skew()
@@ -58,9 +56,7 @@ def test_a_lease_written_by_a_clock_that_ran_ahead_runs_out_all_the_same(make_op
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no clock of its own.")
-def test_a_machine_whose_clock_is_not_the_databases_says_so(
-    time_machine: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_clock_that_differs_from_the_databases_is_logged(time_machine: Any, caplog: pytest.LogCaptureFixture) -> None:
     clock.check_clock()
     assert caplog.messages == []
     time_machine.move_to(timezone.now() - timedelta(seconds=90))

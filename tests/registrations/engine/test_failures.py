@@ -20,7 +20,7 @@ from tests.registrations.engine.operations import MakeOperation, raises, run_onc
 pytestmark = pytest.mark.django_db
 
 
-def test_an_unknown_error_fails_with_a_sentence_and_not_with_its_text(make_operation: MakeOperation) -> None:
+def test_an_unknown_error_fails_without_showing_its_text(make_operation: MakeOperation) -> None:
     operation = run_once(make_operation(raises(KeyError("secret=abc"))))
     assert (operation.status, operation.error_code) == ("failed", "unknown")
     assert "secret=abc" not in operation.message
@@ -36,7 +36,7 @@ def breaks_where_an_end_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transitions, "close", broken)
 
 
-def test_the_last_resort_fails_the_row_tells_the_history_and_tells_the_kind(
+def test_the_last_resort_fails_the_row_and_informs_history_and_kind(
     make_operation: MakeOperation, ends: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     breaks_where_an_end_is_written(monkeypatch)
@@ -49,7 +49,7 @@ def test_the_last_resort_fails_the_row_tells_the_history_and_tells_the_kind(
     assert ends == ["failed"]
 
 
-def test_the_row_stays_failed_where_the_kind_breaks_when_it_is_told(
+def test_the_row_stays_failed_if_the_kinds_failed_raises(
     make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(operation: Operation) -> None:
@@ -65,7 +65,7 @@ def test_the_row_stays_failed_where_the_kind_breaks_when_it_is_told(
     assert "could not be reported" in caplog.text
 
 
-def test_the_last_resort_writes_nothing_where_another_worker_has_the_operation(
+def test_the_last_resort_writes_nothing_if_another_worker_has_the_lease(
     make_operation: MakeOperation, ends: list[str]
 ) -> None:
     operation = make_operation(succeeds)
@@ -76,7 +76,7 @@ def test_the_last_resort_writes_nothing_where_another_worker_has_the_operation(
     assert not AuditEvent.objects.filter(action="try.failed").exists()
 
 
-def test_the_row_fails_and_the_kind_is_told_where_the_history_cannot_be_written(
+def test_the_row_fails_even_if_the_history_cannot_be_written(
     make_operation: MakeOperation, ends: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: Any, **kwargs: Any) -> None:
@@ -91,7 +91,7 @@ def test_the_row_fails_and_the_kind_is_told_where_the_history_cannot_be_written(
 
 
 @pytest.mark.parametrize("repeatable", [True, False])
-def test_a_step_is_not_repeated_for_ever_where_the_history_cannot_be_written(
+def test_a_step_is_not_repeated_if_the_history_cannot_be_written(
     make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch, repeatable: bool
 ) -> None:
     calls: list[int] = []
@@ -113,9 +113,7 @@ def test_a_step_is_not_repeated_for_ever_where_the_history_cannot_be_written(
 @pytest.mark.parametrize(
     "trouble", [OperationalError("gone"), InternalError("broken off"), ProgrammingError("a trigger said no")]
 )
-def test_a_write_that_the_database_refuses_once_is_tried_again(
-    make_operation: MakeOperation, trouble: Exception
-) -> None:
+def test_a_write_that_the_database_refuses_once_is_retried(make_operation: MakeOperation, trouble: Exception) -> None:
     troubles = [trouble]
 
     def step(operation: Operation) -> str:

@@ -23,7 +23,7 @@ def taken_over(operation: Operation) -> None:
     Operation.objects.filter(pk=operation.pk).update(lease="somebody else's")
 
 
-def test_a_renewal_moves_the_end_of_the_lease(make_operation: MakeOperation) -> None:
+def test_a_renewal_extends_the_lease(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds)
     began = timezone.now() - timedelta(seconds=50)
     assert Operation.objects.claim(operation.pk, "mine", began + timedelta(seconds=50), timedelta(seconds=1))
@@ -33,7 +33,7 @@ def test_a_renewal_moves_the_end_of_the_lease(make_operation: MakeOperation) -> 
     assert operation.leased_until > timezone.now() + leases.DURATION / 2
 
 
-def test_a_renewal_that_finds_another_holder_ends_every_call(make_operation: MakeOperation) -> None:
+def test_no_call_starts_after_a_renewal_finds_another_holder(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds)
     lease = leases.Lease(operation.pk, "mine")
     lease.require()
@@ -43,7 +43,7 @@ def test_a_renewal_that_finds_another_holder_ends_every_call(make_operation: Mak
         lease.require()
 
 
-def test_a_step_that_hangs_is_not_renewed_for_ever(
+def test_the_lease_of_a_step_that_hangs_is_not_renewed(
     make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operation = make_operation(succeeds)
@@ -56,7 +56,7 @@ def test_a_step_that_hangs_is_not_renewed_for_ever(
     assert operation.leased_until < timezone.now() + timedelta(seconds=2)
 
 
-def test_a_worker_whose_lease_is_gone_calls_nobody(make_operation: MakeOperation, sandbox: Sandbox) -> None:
+def test_a_worker_without_its_lease_makes_no_remote_call(make_operation: MakeOperation, sandbox: Sandbox) -> None:
     def overtaken_before_its_call(operation: Operation) -> str:
         [thread] = [thread for thread in threading.enumerate() if thread.name == f"lease of {operation.pk}"]
         lease: leases.Lease = thread._target.__self__  # type: ignore[attr-defined]
@@ -70,7 +70,7 @@ def test_a_worker_whose_lease_is_gone_calls_nobody(make_operation: MakeOperation
     assert operation.lease == "somebody else's"
 
 
-def test_a_step_that_does_not_end_in_time_is_given_back_and_its_worker_writes_nothing_more(
+def test_a_worker_writes_nothing_after_it_handed_its_step_back(
     make_operation: MakeOperation,
 ) -> None:
     def given_back(operation: Operation) -> str:
@@ -82,7 +82,7 @@ def test_a_step_that_does_not_end_in_time_is_given_back_and_its_worker_writes_no
     assert operation.steps[0].status == "running"
 
 
-def test_a_worker_that_stops_while_the_database_is_away_ends_all_the_same(
+def test_a_stopping_worker_exits_even_if_the_database_is_away(
     make_operation: MakeOperation, stop_this_process: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(lease: leases.Lease) -> None:

@@ -59,7 +59,7 @@ def count(statement: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_the_row_of_a_parent_is_waited_for_without_the_chain() -> None:
+def test_a_wait_for_a_parent_row_does_not_hold_the_chain() -> None:
     instance = factories.make_instance()
     with transaction.atomic():
         UmpInstance.objects.select_for_update().get(pk=instance.pk)
@@ -69,7 +69,7 @@ def test_the_row_of_a_parent_is_waited_for_without_the_chain() -> None:
     assert BulkItem.objects.count() == 1
 
 
-def test_an_address_is_not_edited_past_an_operation_that_has_just_begun() -> None:
+def test_an_address_is_not_changed_under_an_operation_requested_just_before() -> None:
     instance = factories.make_instance(status=UmpInstance.Status.ACTIVE)
     before = instance.ump_url
 
@@ -91,7 +91,7 @@ def test_an_address_is_not_edited_past_an_operation_that_has_just_begun() -> Non
     assert instance.ump_url == before
 
 
-def test_a_bulk_job_locks_its_instances_in_the_order_of_those_who_edit_addresses() -> None:
+def test_a_bulk_job_locks_instances_in_the_order_of_address_changes() -> None:
     low, high = (UUID(int=count) for count in (1, 2))
     # By name, and so by place in the job, the higher one comes first.
     instances = [factories.make_instance(pk=high, app_name="a"), factories.make_instance(pk=low, app_name="b")]
@@ -104,7 +104,7 @@ def test_a_bulk_job_locks_its_instances_in_the_order_of_those_who_edit_addresses
     assert part.items.live().count() == 2
 
 
-def test_a_part_that_somebody_feeds_is_left_to_them() -> None:
+def test_a_part_that_another_worker_starts_from_is_skipped() -> None:
     part = bulk_jobs.request([factories.make_instance()], actor=audit.SYSTEM).parts.get()
     with transaction.atomic():
         BulkPart.objects.select_for_update(no_key=True).get(pk=part.pk)
@@ -116,7 +116,7 @@ def test_a_part_that_somebody_feeds_is_left_to_them() -> None:
     assert len(bulk_jobs.start_next()) == 1
 
 
-def test_nothing_begins_any_more_once_pause_has_returned() -> None:
+def test_nothing_starts_after_pause_has_returned() -> None:
     instances = [factories.make_instance(app_name=f"ump{number}") for number in range(3)]
     part = bulk_jobs.request(instances, actor=audit.SYSTEM).parts.get()
     with transaction.atomic():
@@ -132,7 +132,7 @@ def test_nothing_begins_any_more_once_pause_has_returned() -> None:
     assert (part.status, part.items.live().count(), bulk_jobs.start_next()) == ("paused", 3, [])
 
 
-def test_a_part_is_not_completed_over_somebody_who_lets_what_failed_be_tried_again() -> None:
+def test_a_part_is_not_completed_during_a_retry_of_failed_instances() -> None:
     part = bulk_jobs.request([factories.make_instance()], actor=audit.SYSTEM).parts.get()
     Operation.objects.filter(pk__in=bulk_jobs.start_next()).update(status="failed", next_attempt_at=None)
     with audit.atomic():

@@ -37,13 +37,13 @@ def queries_of() -> Iterator[Callable[[int], int]]:
     registry.kinds.pop("try", None)
 
 
-def test_each_step_costs_the_same_and_no_more_than_this(queries_of: Callable[[int], int]) -> None:
+def test_each_step_costs_at_most_three_queries(queries_of: Callable[[int], int]) -> None:
     one, two, nine = queries_of(1), queries_of(2), queries_of(9)
     assert nine - two == 7 * (two - one)
     assert two - one <= EACH_STEP
 
 
-def test_a_turn_costs_the_same_among_many_operations(queries_of: Callable[[int], int]) -> None:
+def test_a_run_costs_the_same_among_many_operations(queries_of: Callable[[int], int]) -> None:
     before = queries_of(3)
     for _ in range(5):
         queries_of(1)

@@ -29,7 +29,7 @@ def test_a_second_request_for_the_same_subject_is_refused(make_operation: MakeOp
     assert Operation.objects.count() == 1
 
 
-def test_those_of_bulk_jobs_are_rung_for_last(make_operation: MakeOperation) -> None:
+def test_bulk_operations_are_due_last(make_operation: MakeOperation) -> None:
     of_many = make_operation(succeeds, priority=Operation.Priority.BULK)
     Operation.objects.filter(pk=of_many.pk).update(next_attempt_at=timezone.now() - timedelta(hours=1))
     awaited = make_operation(
@@ -43,7 +43,7 @@ def waits_for_quota(operation: Operation) -> str:
     raise QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=90))
 
 
-def test_one_of_many_goes_first_once_a_person_looks_at_it(make_operation: MakeOperation) -> None:
+def test_a_bulk_operation_runs_first_once_a_person_opens_it(make_operation: MakeOperation) -> None:
     operation = run_once(make_operation(waits_for_quota, priority=Operation.Priority.BULK))
     assert operation.next_attempt_at is not None
     assert operation.next_attempt_at > timezone.now()
@@ -54,7 +54,7 @@ def test_one_of_many_goes_first_once_a_person_looks_at_it(make_operation: MakeOp
     assert not queue.prioritise(operation)
 
 
-def test_looking_at_one_that_waits_for_replication_does_not_hurry_microsoft(make_operation: MakeOperation) -> None:
+def test_raising_the_priority_does_not_shorten_a_wait_for_replication(make_operation: MakeOperation) -> None:
     operation = run_once(make_operation(raises(NotYetError("Copying.")), priority=Operation.Priority.BULK))
     due = operation.next_attempt_at
     assert queue.prioritise(operation)
@@ -62,7 +62,7 @@ def test_looking_at_one_that_waits_for_replication_does_not_hurry_microsoft(make
     assert operation.next_attempt_at == due
 
 
-def test_one_that_was_at_work_when_a_person_came_does_not_go_to_the_end_of_the_line(
+def test_a_priority_raised_during_a_run_spares_the_wait_for_quota(
     make_operation: MakeOperation,
 ) -> None:
     def meanwhile_seen(operation: Operation) -> str:
@@ -74,7 +74,7 @@ def test_one_that_was_at_work_when_a_person_came_does_not_go_to_the_end_of_the_l
     assert operation.next_attempt_at <= timezone.now()
 
 
-def test_one_that_a_stopped_worker_gave_back_waits_for_what_that_one_had_sent(make_operation: MakeOperation) -> None:
+def test_raising_the_priority_keeps_the_delay_after_a_hand_back(make_operation: MakeOperation) -> None:
     operation = make_operation(waits_for_quota, priority=Operation.Priority.BULK)
     soon = timezone.now() + timedelta(seconds=3)
     Operation.objects.filter(pk=operation.pk).update(started_at=timezone.now(), next_attempt_at=soon)
@@ -83,7 +83,7 @@ def test_one_that_a_stopped_worker_gave_back_waits_for_what_that_one_had_sent(ma
     assert operation.next_attempt_at == soon
 
 
-def test_waking_it_lets_a_worker_go_on(make_operation: MakeOperation) -> None:
+def test_a_woken_operation_continues(make_operation: MakeOperation) -> None:
     answers: list[str] = []
 
     def step(operation: Operation) -> str:
@@ -117,7 +117,7 @@ def test_done_steps_are_not_run_again_on_resume(make_operation: MakeOperation) -
     assert calls == ["first", "second", "second"]
 
 
-def test_a_resumed_operation_of_a_bulk_job_goes_before_the_others(make_operation: MakeOperation) -> None:
+def test_a_resumed_bulk_operation_becomes_interactive(make_operation: MakeOperation) -> None:
     operation = run_once(make_operation(raises(RemoteRejectedError("No.")), priority=Operation.Priority.BULK))
     assert operation.priority == "bulk"
     queue.resume(operation, actor=audit.SYSTEM)
@@ -137,7 +137,7 @@ def test_an_ended_operation_cannot_be_resumed(make_operation: MakeOperation) -> 
         queue.resume(run_once(make_operation(succeeds)), actor=audit.SYSTEM)
 
 
-def test_what_the_kind_names_is_begun_anew_on_resume_and_nothing_else(
+def test_resume_starts_over_only_the_steps_that_the_kind_names(
     make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operation = make_operation(succeeds, succeeds, raises(RemoteRejectedError("It is gone.", code="gone")))
@@ -148,7 +148,7 @@ def test_what_the_kind_names_is_begun_anew_on_resume_and_nothing_else(
     assert [step.status for step in operation.steps] == ["done", "pending", "pending"]
 
 
-def test_resuming_from_an_old_page_does_not_undo_what_was_done_since(make_operation: MakeOperation) -> None:
+def test_resume_from_an_old_page_keeps_steps_done_since(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds, raises(RemoteRejectedError("No.")))
     old_page = Operation.objects.get(pk=operation.pk)
     run_once(operation)

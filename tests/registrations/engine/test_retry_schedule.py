@@ -23,7 +23,7 @@ from tests.registrations.engine.operations import Behaviour, MakeOperation, rais
 pytestmark = pytest.mark.django_db
 
 
-def test_the_pauses_grow_but_not_beyond_a_minute(make_operation: MakeOperation) -> None:
+def test_pauses_double_up_to_one_minute(make_operation: MakeOperation) -> None:
     operation = make_operation(raises(NotYetError("Copying.")))
     pauses = []
     for _ in range(8):
@@ -34,7 +34,7 @@ def test_the_pauses_grow_but_not_beyond_a_minute(make_operation: MakeOperation) 
     assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def test_a_step_that_never_gets_done_fails_after_two_hours(make_operation: MakeOperation, time_machine: Any) -> None:
+def test_a_step_that_never_succeeds_fails_after_two_hours(make_operation: MakeOperation, time_machine: Any) -> None:
     operation = make_operation(raises(NotYetError("Copying.")))
     began = timezone.now()
     while run_once(operation).status == "waiting":
@@ -45,7 +45,9 @@ def test_a_step_that_never_gets_done_fails_after_two_hours(make_operation: MakeO
     assert "then resume" in operation.message
 
 
-def test_a_night_in_which_no_worker_came_is_nobodys_attempt(make_operation: MakeOperation, time_machine: Any) -> None:
+def test_an_outage_without_workers_does_not_count_as_time_tried(
+    make_operation: MakeOperation, time_machine: Any
+) -> None:
     tries: list[int] = []
 
     def later(operation: Operation) -> str:
@@ -64,7 +66,7 @@ def test_a_night_in_which_no_worker_came_is_nobodys_attempt(make_operation: Make
     assert run_once(operation).status == "succeeded"
 
 
-def test_a_step_whose_worker_died_before_the_night_is_tried_in_the_morning(make_operation: MakeOperation) -> None:
+def test_a_step_is_retried_if_its_worker_died_before_an_outage(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds)
     factories.change(operation.steps[0], status="running", attempts=1, started_at=(timezone.now() - timedelta(hours=9)))
     Operation.objects.filter(pk=operation.pk).update(
@@ -87,7 +89,7 @@ class PowerCutError(BaseException):
 
 
 @pytest.mark.parametrize("ends_by", [power_cut, given_back])
-def test_a_step_that_was_in_hand_before_the_night_is_tried_in_the_morning(
+def test_a_step_that_ran_when_an_outage_began_is_retried(
     make_operation: MakeOperation, time_machine: Any, ends_by: Behaviour
 ) -> None:
     tries: list[int] = []
@@ -108,7 +110,7 @@ def test_a_step_that_was_in_hand_before_the_night_is_tried_in_the_morning(
     assert run_once(operation).status == "succeeded", operation.message
 
 
-def test_the_night_does_not_count_where_the_morning_begins_with_a_wait_for_quota(
+def test_an_outage_that_ends_with_a_wait_for_quota_does_not_count(
     make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch, time_machine: Any
 ) -> None:
     tries: list[int] = []
@@ -137,9 +139,7 @@ def test_the_night_does_not_count_where_the_morning_begins_with_a_wait_for_quota
     assert operation.status == "succeeded"
 
 
-def test_a_worker_that_dies_again_and_again_does_not_go_on_for_ever(
-    make_operation: MakeOperation, time_machine: Any
-) -> None:
+def test_a_step_that_kills_each_worker_fails_in_the_end(make_operation: MakeOperation, time_machine: Any) -> None:
     operation = make_operation(power_cut)
     deaths = 0
     while worked_on_until_death(operation):
@@ -159,7 +159,7 @@ def worked_on_until_death(operation: Operation) -> bool:
     return False
 
 
-def test_after_a_person_acted_a_refusal_and_the_two_hours_count_anew(
+def test_refusals_and_the_two_hours_start_again_after_a_person_acted(
     make_operation: MakeOperation, time_machine: Any
 ) -> None:
     answers: list[Exception] = [
@@ -179,7 +179,7 @@ def test_after_a_person_acted_a_refusal_and_the_two_hours_count_anew(
     assert run_once(operation).status == "waiting"
 
 
-def test_pauses_of_an_hour_that_microsoft_asked_for_give_nothing_up(
+def test_long_pauses_that_microsoft_asked_for_do_not_fail_a_step(
     make_operation: MakeOperation, time_machine: Any
 ) -> None:
     operation = make_operation(raises(RemoteUnavailableError("Busy.", retry_after=timedelta(hours=1))))
@@ -188,7 +188,7 @@ def test_pauses_of_an_hour_that_microsoft_asked_for_give_nothing_up(
         time_machine.move_to(operation.next_attempt_at)
 
 
-def test_waiting_for_microsofts_quota_is_no_failed_attempt(make_operation: MakeOperation, time_machine: Any) -> None:
+def test_waiting_for_quota_is_no_attempt(make_operation: MakeOperation, time_machine: Any) -> None:
     def no_turn_yet(operation: Operation) -> str:
         raise QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=3))
 
@@ -201,7 +201,7 @@ def test_waiting_for_microsofts_quota_is_no_failed_attempt(make_operation: MakeO
     assert operation.next_attempt_at - timezone.now() <= timedelta(seconds=3)
 
 
-def test_a_missing_permission_is_believed_five_minutes_after_the_first_refusal(
+def test_a_missing_permission_fails_five_minutes_after_the_first_refusal(
     make_operation: MakeOperation, time_machine: Any
 ) -> None:
     answers: list[Exception] = [NotYetError("Copying."), *[NotPermittedError("No right.")] * 3]
@@ -215,7 +215,7 @@ def test_a_missing_permission_is_believed_five_minutes_after_the_first_refusal(
         assert run_once(operation).status == status
 
 
-def test_a_step_that_kills_its_worker_again_and_again_is_given_up(make_operation: MakeOperation) -> None:
+def test_an_overdue_step_of_a_dead_worker_fails(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds)
     factories.change(
         operation.steps[0], status="running", attempts=50, started_at=(timezone.now() - timedelta(hours=3))

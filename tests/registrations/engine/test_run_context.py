@@ -89,7 +89,7 @@ def notes_what_is_left(operation: Operation) -> str:
     return ""
 
 
-def test_a_step_and_its_writes_are_told_in_the_order_in_which_they_happened(run: Callable[..., Operation]) -> None:
+def test_the_history_has_a_steps_writes_before_its_end(run: Callable[..., Operation]) -> None:
     operation = run(rename, succeeds)
     assert (operation.status, tenant_name()) == ("succeeded", "Renamed")
     assert actions_of(operation) == [
@@ -110,7 +110,7 @@ def test_a_step_and_its_writes_are_told_in_the_order_in_which_they_happened(run:
         (ZeroDivisionError("a mistake"), "failed"),
     ],
 )
-def test_what_a_step_had_written_before_it_was_refused_is_kept(
+def test_deferred_writes_are_kept_when_a_step_is_refused(
     run: Callable[..., Operation], error: Exception, status: str
 ) -> None:
     operation = run(then_raises(error))
@@ -118,7 +118,7 @@ def test_what_a_step_had_written_before_it_was_refused_is_kept(
     assert actions_of(operation)[:2] == ["try.requested", "tenant.renamed"]
 
 
-def test_a_worker_that_was_overtaken_writes_nothing_more(run: Callable[..., Operation]) -> None:
+def test_a_worker_that_lost_its_lease_writes_nothing(run: Callable[..., Operation]) -> None:
     def overtaken(operation: Operation) -> str:
         rename(operation)
         Operation.objects.filter(pk=operation.pk).update(lease="another worker's")
@@ -129,7 +129,7 @@ def test_a_worker_that_was_overtaken_writes_nothing_more(run: Callable[..., Oper
     assert actions_of(operation) == ["try.requested"]
 
 
-def test_a_worker_whose_lease_ran_out_by_its_own_clock_does_not_make_it_longer(run: Callable[..., Operation]) -> None:
+def test_a_worker_does_not_extend_a_lease_that_has_expired(run: Callable[..., Operation]) -> None:
     past = timezone.now() - timedelta(seconds=1)
 
     def late(operation: Operation) -> str:
@@ -141,13 +141,13 @@ def test_a_worker_whose_lease_ran_out_by_its_own_clock_does_not_make_it_longer(r
     assert (operation.status, operation.leased_until, tenant_name()) == ("running", past, "Finebak")
 
 
-def test_what_is_said_at_the_failure_knows_what_the_step_had_written(run: Callable[..., Operation]) -> None:
+def test_before_failing_sees_what_the_step_wrote(run: Callable[..., Operation]) -> None:
     operation = run(then_raises(RemoteRejectedError("Never.")), before_failing=lambda _: f"Now {tenant_name()}.")
     assert operation.message == "Never. Now Renamed."
 
 
 @pytest.mark.parametrize("after", [(), (succeeds,)], ids=["last step", "another follows"])
-def test_a_write_that_is_a_mistake_of_ours_fails_the_step_and_leaves_nothing_behind(
+def test_a_broken_deferred_write_fails_the_step_and_writes_nothing(
     run: Callable[..., Operation], after: tuple[Behaviour, ...]
 ) -> None:
     # The last word before the failure writes under the lease, so the lease must still be the row's.
@@ -162,18 +162,18 @@ def test_a_write_that_is_a_mistake_of_ours_fails_the_step_and_leaves_nothing_beh
     assert actions_of(operation) == ["try.requested", "try.failed"]
 
 
-def test_a_database_that_refuses_the_write_is_asked_again_later(run: Callable[..., Operation]) -> None:
+def test_a_deferred_write_that_the_database_refuses_is_retried(run: Callable[..., Operation]) -> None:
     operation = run(whose_write_breaks(OperationalError("gone")))
     assert (operation.status, operation.error_code, tenant_name()) == ("waiting", "database", "Finebak")
     assert operation.steps[0].status == "running"
 
 
-def test_outside_a_turn_a_write_is_made_at_once(tenant: EntraTenant) -> None:
+def test_outside_a_run_a_deferred_write_is_made_at_once(tenant: EntraTenant) -> None:
     run_context.on_step_commit(lambda: EntraTenant.objects.update(name="Renamed"))
     assert tenant_name() == "Renamed"
 
 
-def test_a_turn_reads_a_row_once_and_the_next_turn_reads_it_again() -> None:
+def test_a_row_is_read_once_per_run() -> None:
     seen: list[int] = []
 
     def read() -> int:

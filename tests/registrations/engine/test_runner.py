@@ -16,7 +16,7 @@ from tests.registrations.engine.operations import MakeOperation, raises, run_onc
 pytestmark = pytest.mark.django_db
 
 
-def test_calls_of_a_bulk_jobs_operation_leave_the_reserve_to_people(make_operation: MakeOperation) -> None:
+def test_calls_of_bulk_operations_leave_a_reserve(make_operation: MakeOperation) -> None:
     seen: list[bool] = []
 
     def look(operation: Operation) -> str:
@@ -29,7 +29,7 @@ def test_calls_of_a_bulk_jobs_operation_leave_the_reserve_to_people(make_operati
     assert limiter.is_bulk.get() is False
 
 
-def test_a_worker_told_to_stop_between_two_steps_leaves_the_next_one_as_it_was(
+def test_a_stop_between_two_steps_leaves_the_next_one_pending(
     make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = iter([False, False, False, True])
@@ -42,21 +42,21 @@ def test_a_worker_told_to_stop_between_two_steps_leaves_the_next_one_as_it_was(
     assert (second.attempts, second.started_at) == (0, None)
 
 
-def test_only_one_of_two_workers_gets_the_operation(make_operation: MakeOperation) -> None:
+def test_only_one_of_two_workers_claims_an_operation(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds)
     now = timezone.now()
     assert Operation.objects.claim(operation.pk, "a", now, lease.DURATION) is True
     assert Operation.objects.claim(operation.pk, "b", now, lease.DURATION) is False
 
 
-def test_a_lease_that_ran_out_is_taken_over(make_operation: MakeOperation) -> None:
+def test_an_operation_whose_lease_expired_is_claimed_again(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds)
     Operation.objects.claim(operation.pk, "dead", timezone.now() - timedelta(hours=1), lease.DURATION)
     assert queue.due() == [operation.pk]
     assert run_once(operation).status == "succeeded"
 
 
-def test_a_step_that_an_update_brought_is_done_too(make_operation: MakeOperation) -> None:
+def test_a_step_that_an_update_added_is_run(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds, succeeds)
     Operation.objects.filter(pk=operation.pk).update(steps=operation.steps[:1])
     operation = run_once(operation)
@@ -64,7 +64,7 @@ def test_a_step_that_an_update_brought_is_done_too(make_operation: MakeOperation
     assert [step.name for step in operation.steps] == ["step0", "step1"]
 
 
-def test_a_missing_key_waits_for_staff_who_put_it_back(make_operation: MakeOperation) -> None:
+def test_a_missing_key_waits_for_staff(make_operation: MakeOperation) -> None:
     operation = run_once(
         make_operation(raises(EnvelopeError("The key ring has no key 'k1': put it back into PORTAL_KEYS.")))
     )
@@ -72,7 +72,7 @@ def test_a_missing_key_waits_for_staff_who_put_it_back(make_operation: MakeOpera
     assert "PORTAL_KEYS" in operation.message
 
 
-def test_a_kind_that_a_workers_version_does_not_know_is_left_to_others(make_operation: MakeOperation) -> None:
+def test_an_unknown_kind_is_left_to_newer_workers(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds)
     known = registry.kinds.pop("try")
     waits = run_once(operation)
@@ -85,9 +85,7 @@ def test_a_kind_that_a_workers_version_does_not_know_is_left_to_others(make_oper
     assert run_once(operation).status == "succeeded"
 
 
-def test_a_turn_ends_after_two_minutes_and_others_get_the_worker(
-    make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_ends_after_two_minutes(make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "LONGEST_RUN", timedelta(seconds=1))
 
     def slow(operation: Operation) -> str:

@@ -14,16 +14,14 @@ from tests.registrations.engine.operations import MakeOperation, run_once, succe
 pytestmark = pytest.mark.django_db
 
 
-def test_nothing_new_begins_in_a_worker_that_stops(
-    make_operation: MakeOperation, stop_this_process: Callable[[], None]
-) -> None:
+def test_a_stopping_worker_claims_nothing(make_operation: MakeOperation, stop_this_process: Callable[[], None]) -> None:
     operation = make_operation(succeeds)
     stop_this_process()
     assert runner.run(operation.pk) is False
     assert queue.due() == [operation.pk]
 
 
-def test_a_stop_ends_the_step_in_hand_and_queues_the_rest(
+def test_a_stop_finishes_the_current_step_and_queues_the_rest(
     make_operation: MakeOperation, stop_this_process: Callable[[], None]
 ) -> None:
     def told_to_stop(operation: Operation) -> str:
@@ -36,7 +34,7 @@ def test_a_stop_ends_the_step_in_hand_and_queues_the_rest(
     assert queue.due() == [operation.pk]
 
 
-def test_a_pools_process_ends_in_time_whatever_its_threads_wait_for(
+def test_a_pool_child_exits_in_time_whatever_its_threads_wait_for(
     stop_this_process: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = threading.Event()

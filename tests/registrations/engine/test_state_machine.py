@@ -158,7 +158,7 @@ class Engine(RuleBasedStateMachine):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(300)
-def test_the_engine_keeps_its_promises_whatever_happens() -> None:
+def test_the_invariants_hold_whatever_happens() -> None:
     run_state_machine_as_test(
         Engine,
         settings=settings(
@@ -174,7 +174,7 @@ def test_the_engine_keeps_its_promises_whatever_happens() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("fate", FATES)
-def test_each_fate_of_each_call_leaves_what_it_should(fate: str) -> None:
+def test_the_invariants_hold_for_each_outcome_of_each_call(fate: str) -> None:
     """What chance may not reach: whatever a turn has kept in mind must end with it."""
     for at in range(7):
         engine = Engine()

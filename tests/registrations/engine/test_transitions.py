@@ -32,7 +32,7 @@ def test_a_refusal_fails_the_operation_with_its_sentence(make_operation: MakeOpe
     assert ends == ["failed"]
 
 
-def test_not_yet_puts_the_operation_back_until_the_time_it_was_told(make_operation: MakeOperation) -> None:
+def test_not_yet_waits_as_long_as_the_service_asks(make_operation: MakeOperation) -> None:
     operation = run_once(make_operation(raises(RemoteUnavailableError("Busy.", retry_after=timedelta(seconds=90)))))
     assert operation.status == "waiting"
     assert operation.next_attempt_at is not None
@@ -40,13 +40,13 @@ def test_not_yet_puts_the_operation_back_until_the_time_it_was_told(make_operati
     assert runner.run(operation.pk) is False
 
 
-def test_waiting_for_a_person_takes_no_time_of_the_workers(make_operation: MakeOperation) -> None:
+def test_an_operation_that_waits_for_a_person_is_not_due(make_operation: MakeOperation) -> None:
     operation = run_once(make_operation(raises(PersonNeededError("Create the service.", who="staff", code="x"))))
     assert (operation.status, operation.waits_for, operation.next_attempt_at) == ("waiting", "staff", None)
     assert queue.due() == []
 
 
-def test_a_worker_that_lost_its_lease_writes_nothing_more(make_operation: MakeOperation, ends: list[str]) -> None:
+def test_a_worker_that_lost_its_lease_ends_nothing(make_operation: MakeOperation, ends: list[str]) -> None:
     def overtaken(operation: Operation) -> str:
         Operation.objects.filter(pk=operation.pk).update(lease="somebody else's")
         return "done by the slow one"
@@ -56,7 +56,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(make_operation: MakeOp
     assert ends == []
 
 
-def test_the_persons_token_is_gone_at_every_end(make_operation: MakeOperation) -> None:
+def test_the_administrators_token_is_deleted_when_the_operation_ends(make_operation: MakeOperation) -> None:
     operation = make_operation(
         raises(RemoteRejectedError("No.")), credential=("token", timezone.now() + timedelta(hours=1))
     )
@@ -64,13 +64,13 @@ def test_the_persons_token_is_gone_at_every_end(make_operation: MakeOperation) -
     assert run_once(operation).credential_envelope == ""
 
 
-def test_the_history_tells_request_steps_and_end_in_order(make_operation: MakeOperation) -> None:
+def test_the_history_has_request_steps_and_end_in_order(make_operation: MakeOperation) -> None:
     run_once(make_operation(succeeds, succeeds))
     told = list(AuditEvent.objects.order_by("id").values_list("action", flat=True))
     assert told == ["try.requested", "try.step0.done", "try.step1.done", "try.succeeded"]
 
 
-def test_a_remote_services_endless_words_are_cut_to_what_the_database_holds(make_operation: MakeOperation) -> None:
+def test_long_remote_messages_are_cut_to_the_column(make_operation: MakeOperation) -> None:
     operation = run_once(make_operation(raises(RemoteRejectedError("No\0. " + "x" * 5000, code="c" * 500))))
     assert operation.status == "failed"
     assert len(operation.error_code) == 120
@@ -83,7 +83,7 @@ def tenant() -> EntraTenant:
     return factories.make_tenant()
 
 
-def test_a_last_step_that_waited_once_ends_without_the_words_it_waited_with(make_operation: MakeOperation) -> None:
+def test_a_succeeded_operation_keeps_no_message_of_an_earlier_wait(make_operation: MakeOperation) -> None:
     fates = iter([NotYetError("Wait a little."), None])
 
     def waits_once(operation: Operation) -> str:
@@ -101,7 +101,7 @@ def test_a_last_step_that_waited_once_ends_without_the_words_it_waited_with(make
     assert AuditEvent.objects.latest("id").after == {}
 
 
-def test_the_end_of_what_cannot_be_repeated_stands_when_the_operations_end_breaks(tenant: EntraTenant) -> None:
+def test_a_step_that_is_not_repeatable_stays_done_if_the_end_breaks(tenant: EntraTenant) -> None:
     sent: list[str] = []
 
     def send(operation: Operation) -> str:
@@ -128,7 +128,7 @@ def test_the_end_of_what_cannot_be_repeated_stands_when_the_operations_end_break
     assert (operation.status, sent) == ("succeeded", ["mail"])
 
 
-def test_a_step_whose_worker_died_is_not_said_to_run_while_its_operation_waits_for_quota(instance: UmpInstance) -> None:
+def test_a_dead_workers_step_is_shown_as_waiting_during_a_wait_for_quota(instance: UmpInstance) -> None:
     operation = provisioning.request(instance, actor=audit.SYSTEM, priority=BULK)
     factories.change(operation.steps[0], status="running", attempts=1)
     past = timezone.now() - timedelta(seconds=1)

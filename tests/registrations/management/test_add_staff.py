@@ -35,7 +35,7 @@ def test_a_weak_password_and_a_taken_name_are_refused(operator: User, tmp_path: 
     assert not User.objects.filter(username="bob").exists()
 
 
-def test_the_first_person_is_an_administrator_made_at_the_command_line(db: None) -> None:
+def test_the_first_administrator_is_added_from_the_command_line(db: None) -> None:
     call_command("add_staff", "anna", "--group", "administrators", "--full-name", "Anna Admin")
     anna = User.objects.get()
     assert (anna.is_staff, anna.is_superuser) == (True, True)

@@ -35,7 +35,7 @@ def connect(run: Run, sandbox: Sandbox, secret_file: Path, **changed: str) -> li
     )
 
 
-def test_a_working_credential_is_kept_and_never_echoed(run: Run, sandbox: Sandbox, secret_file: Path) -> None:
+def test_a_working_credential_is_stored_and_never_printed(run: Run, sandbox: Sandbox, secret_file: Path) -> None:
     (line,) = connect(run, sandbox, secret_file)
     assert line["missing"] == []
     tenant = EntraTenant.objects.get()
@@ -43,7 +43,7 @@ def test_a_working_credential_is_kept_and_never_echoed(run: Run, sandbox: Sandbo
     assert sandbox.seed.provider.client_secret not in json.dumps(line) + str(list(AuditEvent.objects.values()))
 
 
-def test_a_wrong_secret_keeps_nothing(run: Run, sandbox: Sandbox, secret_file: Path) -> None:
+def test_a_wrong_secret_stores_nothing(run: Run, sandbox: Sandbox, secret_file: Path) -> None:
     secret_file.write_text("some-other-secret-value")
     with pytest.raises(CommandError, match="AADSTS7000215"):
         connect(run, sandbox, secret_file)
@@ -69,7 +69,7 @@ def test_a_missing_or_empty_secret_file_is_named(run: Run, sandbox: Sandbox, tmp
         connect(run, sandbox, tmp_path / "empty")
 
 
-def test_microsoft_being_out_of_reach_keeps_nothing(
+def test_nothing_is_stored_if_microsoft_cannot_be_reached(
     run: Run, sandbox: Sandbox, secret_file: Path, settings: Any
 ) -> None:
     settings.ENTRA_URL = "https://localhost:1"

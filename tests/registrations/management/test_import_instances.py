@@ -37,7 +37,7 @@ def test_the_same_file_again_changes_nothing(run: Run, sandbox: Sandbox, tmp_pat
     assert AuditEvent.objects.count() == told
 
 
-def test_semicolons_separate_the_columns_as_well(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_semicolons_separate_columns_too(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     factories.make_tenant(sandbox)
     file = Path(csv_file(tmp_path, row(sandbox)))
     file.write_text(file.read_text().replace(",", ";"))
@@ -45,7 +45,7 @@ def test_semicolons_separate_the_columns_as_well(run: Run, sandbox: Sandbox, tmp
     assert line["outcome"] == "created"
 
 
-def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"nowhere.csv cannot be read: No such file or directory\."):
         call_command("import_instances", str(tmp_path / "nowhere.csv"))
 

@@ -11,7 +11,7 @@ from tests.registrations.management.lines import Run
 pytestmark = pytest.mark.django_db
 
 
-def test_provision_and_wait_works_where_no_worker_does(
+def test_wait_runs_the_operation_if_no_worker_does(
     run: Run, sandbox: Sandbox, portal: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("registrations.tasks.enqueue", lambda operation_id: False)
@@ -21,9 +21,7 @@ def test_provision_and_wait_works_where_no_worker_does(
     assert lines[-1]["status"] == "succeeded"
 
 
-def test_provision_and_wait_fails_where_the_operation_fails(
-    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wait_fails_if_the_operation_fails(run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registrations.tasks.enqueue", lambda operation_id: False)
     instance = factories.make_instance(sandbox)
     sandbox.world.ump("finebak").lacks_contract_api = True
@@ -31,7 +29,7 @@ def test_provision_and_wait_fails_where_the_operation_fails(
         run("provision", instance.host, "--wait")
 
 
-def test_an_unknown_host_is_refused_before_any_other_is_started(run: Run, sandbox: Sandbox) -> None:
+def test_an_unknown_host_is_refused_before_anything_starts(run: Run, sandbox: Sandbox) -> None:
     instance = factories.make_instance(sandbox)
     with pytest.raises(CommandError, match=r"nobody\.example"):
         run("provision", instance.host, "nobody.example")

@@ -23,7 +23,7 @@ def operation() -> Operation:
     return made
 
 
-def test_all_that_a_column_can_hold_comes_back_as_it_was(operation: Operation) -> None:
+def test_values_are_stored_unchanged(operation: Operation) -> None:
     now, steps = timezone.now(), [StepState("a", "A", note="“quoted” \\ % %s", attempts=1)]
     transitions.write(operation, "mine", steps=steps, message="it's 100 % done", leased_until=now, next_attempt_at=None)
     found = Operation.objects.get(pk=operation.pk)
@@ -34,21 +34,19 @@ def test_all_that_a_column_can_hold_comes_back_as_it_was(operation: Operation) -
 @pytest.mark.parametrize(
     "change", [{"lease": "another's"}, {"status": "cancelled"}, {"status": "queued"}], ids=["lease", "ended", "queued"]
 )
-def test_a_worker_that_does_not_hold_the_row_any_more_writes_nothing(
-    operation: Operation, change: dict[str, str]
-) -> None:
+def test_a_worker_without_the_lease_writes_nothing(operation: Operation, change: dict[str, str]) -> None:
     Operation.objects.filter(pk=operation.pk).update(**change)
     with pytest.raises(lease.LeaseLostError):
         transitions.write(operation, "mine", message="mine")
     assert Operation.objects.get(pk=operation.pk).message == ""
 
 
-def test_nothing_equals_null(operation: Operation) -> None:
+def test_a_condition_on_null_is_refused(operation: Operation) -> None:
     with pytest.raises(TypeError):
         statements.update(Operation, {"started_at": None}, {"message": "x"})
 
 
-def test_rows_that_choose_their_own_keys_are_refused(operation: Operation) -> None:
+def test_rows_with_their_own_keys_are_refused(operation: Operation) -> None:
     with pytest.raises(TypeError):
         statements.insert([operation])
 

@@ -40,7 +40,7 @@ def end(part: BulkPart, count: int, status: str = "succeeded") -> None:
     Operation.objects.filter(pk__in=live).update(status=status, ended_at=timezone.now(), next_attempt_at=None)
 
 
-def test_only_so_many_are_at_work_and_the_next_begins_when_one_ends(part: BulkPart) -> None:
+def test_the_next_operation_starts_when_one_of_the_most_live_ends(part: BulkPart) -> None:
     assert len(bulk_jobs.start_next()) == 5
     assert bulk_jobs.start_next() == []
     operation = part.items.live()[0].operation
@@ -52,16 +52,14 @@ def test_only_so_many_are_at_work_and_the_next_begins_when_one_ends(part: BulkPa
     assert part.items.live().count() == 5
 
 
-def test_an_operation_that_waits_for_a_person_holds_nobody_up(part: BulkPart) -> None:
+def test_an_operation_that_waits_for_a_person_makes_room(part: BulkPart) -> None:
     first = bulk_jobs.start_next()
     Operation.objects.filter(pk__in=first).update(status="waiting", waits_for="staff", next_attempt_at=None)
     assert len(bulk_jobs.after_run(first[0])) == 5
     assert bulk_jobs.progress(part).waiting == 5
 
 
-def test_a_few_begin_at_once_when_there_is_room_for_them_or_nothing_is_at_work(
-    part: BulkPart, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_starts_once_there_is_room_for_it(part: BulkPart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 3)
     assert len(bulk_jobs.start_next()) == 3  # there is no room for three more
     end(part, 1)
@@ -78,7 +76,7 @@ def test_a_few_begin_at_once_when_there_is_room_for_them_or_nothing_is_at_work(
     assert part.status == "completed"
 
 
-def test_those_that_are_refused_hold_up_none_of_those_behind_them(
+def test_refused_instances_do_not_delay_the_next(
     part: BulkPart, instances: list[UmpInstance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 3)
@@ -88,9 +86,7 @@ def test_those_that_are_refused_hold_up_none_of_those_behind_them(
     assert BulkItem.objects.filter(status="refused").count() == 4
 
 
-def test_one_that_cannot_be_begun_is_refused_and_holds_up_none_beside_it(
-    part: BulkPart, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_instance_that_cannot_start_does_not_stop_its_batch(part: BulkPart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 3)
     request = provisioning.request
 
@@ -106,7 +102,7 @@ def test_one_that_cannot_be_begun_is_refused_and_holds_up_none_beside_it(
     assert "ump1" in refused.instance.host
 
 
-def test_what_was_begun_is_rung_for_even_where_the_next_few_break(
+def test_started_operations_are_enqueued_even_if_the_next_batch_fails(
     part: BulkPart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 2)
@@ -120,7 +116,7 @@ def test_what_was_begun_is_rung_for_even_where_the_next_few_break(
     assert len(bulk_jobs.start_next()) == 2
 
 
-def test_an_operation_of_no_job_feeds_none(part: BulkPart) -> None:
+def test_an_operation_outside_bulk_jobs_starts_nothing(part: BulkPart) -> None:
     operation = queue.request("check_tenant", part.tenant, actor=OLGA)
     queue.cancel(operation, actor=OLGA)
     assert bulk_jobs.after_run(operation.pk) == []
@@ -138,7 +134,7 @@ def test_a_job_is_completed_when_all_have_ended(part: BulkPart) -> None:
     assert AuditEvent.objects.filter(action="bulk.completed").count() == 1
 
 
-def test_an_instance_that_is_being_provisioned_already_is_refused_with_the_reason(
+def test_an_instance_with_a_live_operation_is_refused_with_the_reason(
     part: BulkPart, instances: list[UmpInstance]
 ) -> None:
     factories_operation = bulk_jobs.start_next()
@@ -152,7 +148,7 @@ def test_an_instance_that_is_being_provisioned_already_is_refused_with_the_reaso
     assert again.status == "completed"
 
 
-def test_a_paused_part_begins_nothing_and_goes_on_when_resumed(part: BulkPart) -> None:
+def test_a_paused_part_starts_nothing_until_it_is_resumed(part: BulkPart) -> None:
     bulk_jobs.start_next()
     bulk_jobs.pause(part, actor=OLGA)
     end(part, 5)
@@ -161,7 +157,7 @@ def test_a_paused_part_begins_nothing_and_goes_on_when_resumed(part: BulkPart) -
     assert len(bulk_jobs.start_next()) == 5
 
 
-def test_cancelling_gives_up_what_was_not_begun_and_what_waits_but_not_what_is_at_work(part: BulkPart) -> None:
+def test_cancel_ends_pending_and_waiting_but_not_running_operations(part: BulkPart) -> None:
     started = bulk_jobs.start_next()
     Operation.objects.filter(pk=started[0]).update(status="running", lease="x")
     bulk_jobs.cancel(part, actor=OLGA)
@@ -177,7 +173,7 @@ def test_cancelling_gives_up_what_was_not_begun_and_what_waits_but_not_what_is_a
 @pytest.mark.parametrize(
     ("then", "ends"), [("waiting", "cancelled"), ("queued", "cancelled"), ("succeeded", "succeeded")]
 )
-def test_what_was_at_work_when_its_part_was_cancelled_does_not_begin_another_turn(
+def test_an_operation_running_at_the_cancel_is_cancelled_after_its_run(
     part: BulkPart, rung: list[str], then: str, ends: str
 ) -> None:
     running = bulk_jobs.start_next()[0]
@@ -194,7 +190,7 @@ def test_what_was_at_work_when_its_part_was_cancelled_does_not_begin_another_tur
     assert (progress.total, progress.ended, progress.cancelled) == (12, 12, 12 if ends == "cancelled" else 11)
 
 
-def test_what_a_person_resumes_after_its_part_was_cancelled_goes_on(part: BulkPart, rung: list[str]) -> None:
+def test_an_operation_resumed_after_the_cancel_continues(part: BulkPart, rung: list[str]) -> None:
     running = bulk_jobs.start_next()[0]
     Operation.objects.filter(pk=running).update(status="running", lease="x", leased_until=timezone.now())
     bulk_jobs.cancel(part, actor=OLGA)
@@ -205,7 +201,7 @@ def test_what_a_person_resumes_after_its_part_was_cancelled_goes_on(part: BulkPa
     assert Operation.objects.get(pk=running).status == "queued"
 
 
-def test_what_a_person_resumes_before_the_sweep_came_goes_on_too(part: BulkPart, rung: list[str]) -> None:
+def test_an_operation_resumed_before_the_next_sweep_continues(part: BulkPart, rung: list[str]) -> None:
     running = bulk_jobs.start_next()[0]
     Operation.objects.filter(pk=running).update(status="running", lease="x", leased_until=timezone.now())
     bulk_jobs.cancel(part, actor=OLGA)
@@ -215,7 +211,7 @@ def test_what_a_person_resumes_before_the_sweep_came_goes_on_too(part: BulkPart,
     assert Operation.objects.get(pk=running).status == "queued"
 
 
-def test_one_that_cannot_be_settled_holds_up_no_other_job(
+def test_an_operation_that_cannot_be_cancelled_stops_no_other_job(
     part: BulkPart, rung: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = bulk_jobs.start_next()[0]
@@ -238,7 +234,7 @@ def test_one_that_cannot_be_settled_holds_up_no_other_job(
     assert calls == ["fed"]
 
 
-def test_a_part_that_cannot_be_fed_holds_up_neither_another_nor_the_sweep(
+def test_a_part_that_cannot_start_anything_does_not_stop_the_sweep(
     part: BulkPart, instances: list[UmpInstance], rung: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = bulk_jobs.start_next()
@@ -264,7 +260,7 @@ def test_each_tenant_is_a_part_of_its_own(instances: list[UmpInstance]) -> None:
     assert len(started) == 1
 
 
-def test_what_failed_or_was_refused_is_tried_again_at_the_jobs_pace(
+def test_failed_and_refused_instances_are_retried_at_the_jobs_pace(
     part: BulkPart, instances: list[UmpInstance]
 ) -> None:
     by_a_person = provisioning.request(instances[0], actor=OLGA)
@@ -281,7 +277,7 @@ def test_what_failed_or_was_refused_is_tried_again_at_the_jobs_pace(
     assert AuditEvent.objects.get(action="bulk.tried_again").after["instances"] == 12
 
 
-def test_nothing_is_tried_again_where_nothing_failed_or_the_part_was_cancelled(part: BulkPart) -> None:
+def test_retry_needs_a_failure_and_a_part_that_was_not_cancelled(part: BulkPart) -> None:
     bulk_jobs.start_next()
     with pytest.raises(WrongStateError, match="Nothing has failed"):
         bulk_jobs.retry_failed(part, actor=OLGA)
@@ -302,7 +298,7 @@ def test_the_expected_end_follows_from_the_rate(part: BulkPart) -> None:
     assert found.ends_at - timezone.now() == pytest.approx(timedelta(minutes=9), abs=timedelta(seconds=30))
 
 
-def test_no_end_is_expected_of_what_waits_for_a_person(part: BulkPart) -> None:
+def test_no_end_is_estimated_while_only_people_are_waited_for(part: BulkPart) -> None:
     bulk_jobs.start_next()
     BulkJob.objects.update(created_at=timezone.now() - timedelta(minutes=3))
     end(part, 3)
@@ -313,12 +309,12 @@ def test_no_end_is_expected_of_what_waits_for_a_person(part: BulkPart) -> None:
     assert found.ends_at is None
 
 
-def test_the_sweep_feeds_what_was_forgotten(part: BulkPart, rung: list[str]) -> None:
+def test_the_sweep_starts_what_was_missed(part: BulkPart, rung: list[str]) -> None:
     tasks.sweep()
     assert len(rung) == 5
 
 
-def test_a_whole_job_is_carried_out(sandbox: Sandbox, portal: None, work: Callable[[], None]) -> None:
+def test_a_whole_job_succeeds(sandbox: Sandbox, portal: None, work: Callable[[], None]) -> None:
     chosen = [factories.make_instance(sandbox, app_name=f"ump{number}") for number in range(2)]
     for instance in chosen:  # each its own UMP
         sandbox.world.add_ump(instance.app_name, sandbox.seed.ump.tenant_id)

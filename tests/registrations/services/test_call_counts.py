@@ -22,7 +22,7 @@ BULK = Operation.Priority.BULK
 LOCKS_THE_CHAIN = "SELECT digest FROM registrations_auditevent"
 
 
-def test_a_first_provisioning_reads_seven_times_and_one_of_many_only_whether_the_application_is_there(
+def test_a_first_provisioning_reads_seven_times_and_a_bulk_one_twice(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     provision()
@@ -43,7 +43,7 @@ def test_a_first_provisioning_reads_seven_times_and_one_of_many_only_whether_the
     ]
 
 
-def test_a_bulk_job_takes_its_writes_before_it_asks_anything(
+def test_a_bulk_run_prepays_its_writes_before_any_call(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     rate_limit = connections.rate_limit_of(instance.provider.tenant)
@@ -65,9 +65,7 @@ def test_a_bulk_job_takes_its_writes_before_it_asks_anything(
     assert used <= 3  # what was paid first is not paid again; the bucket fills meanwhile
 
 
-def test_a_bulk_job_asks_once_for_its_own_token_and_anew_after_a_refusal(
-    provision: Provision, sandbox: Sandbox
-) -> None:
+def test_a_bulk_job_requests_its_own_token_once_until_a_refusal(provision: Provision, sandbox: Sandbox) -> None:
     connections.forget_cached()
     provision(priority=BULK)
     first = count_calls(sandbox, "entra", "/token")
@@ -78,7 +76,7 @@ def test_a_bulk_job_asks_once_for_its_own_token_and_anew_after_a_refusal(
     assert count_calls(sandbox, "entra", "/token") - first - without_own == without_own + 1
 
 
-def test_discovery_is_asked_for_once_and_what_is_refused_each_time(sandbox: Sandbox, instance: UmpInstance) -> None:
+def test_discovery_is_cached_unless_it_is_refused(sandbox: Sandbox, instance: UmpInstance) -> None:
     tenant = instance.provider.tenant
     for _ in range(3):
         connections.own_token(tenant)
@@ -90,9 +88,7 @@ def test_discovery_is_asked_for_once_and_what_is_refused_each_time(sandbox: Sand
     assert count_calls(sandbox, "entra", "0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f0ff/v2.0/.well-known") >= 2
 
 
-def test_a_registration_locks_the_chain_once_for_each_step_and_its_secret_and_asks_the_database_less_than_fifty_times(
-    sandbox: Sandbox, portal: None
-) -> None:
+def test_a_registration_costs_at_most_48_queries_and_nine_chain_locks(sandbox: Sandbox, portal: None) -> None:
     instance = factories.make_instance(sandbox)
     first = provisioning.request(instance, actor=audit.SYSTEM)
     runner.run(first.pk)  # finds the tenant checked from now on

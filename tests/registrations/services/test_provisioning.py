@@ -20,7 +20,7 @@ from tests.registrations.runs import OLGA, Provision, Work, application_of, run_
 pytestmark = pytest.mark.django_db
 
 
-def test_an_instance_becomes_active_with_exactly_the_procedures_settings(
+def test_an_instance_becomes_active_with_the_settings_of_the_procedure(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     operation = provision()
@@ -39,7 +39,7 @@ def test_an_instance_becomes_active_with_exactly_the_procedures_settings(
     assert secret.end.startswith(str(timezone.now().year + 2))
 
 
-def test_provisioning_again_changes_nothing_and_makes_nothing(provision: Provision, sandbox: Sandbox) -> None:
+def test_a_second_provisioning_changes_nothing(provision: Provision, sandbox: Sandbox) -> None:
     provision()
     before = len(sandbox.calls)
     assert provision().status == "succeeded"
@@ -55,7 +55,7 @@ def test_a_second_request_is_refused_while_one_is_live(instance: UmpInstance) ->
         provisioning.request(instance, actor=OLGA)
 
 
-def test_an_instance_whose_provisioning_was_cancelled_is_a_draft_that_may_be_changed_and_provisioned(
+def test_a_cancelled_provisioning_leaves_a_draft_that_can_be_provisioned(
     provision: Provision, instance: UmpInstance
 ) -> None:
     queue.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
@@ -66,7 +66,7 @@ def test_an_instance_whose_provisioning_was_cancelled_is_a_draft_that_may_be_cha
     assert instance.status == "active"
 
 
-def test_an_instance_that_had_failed_is_a_draft_too_once_the_next_attempt_is_cancelled(
+def test_a_cancelled_retry_of_a_failed_instance_leaves_a_draft(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     sandbox.world.tenant(instance.provider.tenant.tenant_id).app_role_assignments = []
@@ -78,23 +78,21 @@ def test_an_instance_that_had_failed_is_a_draft_too_once_the_next_attempt_is_can
 
 
 @pytest.mark.parametrize(("before", "after"), [("failed", "failed"), ("active", "active")])
-def test_cancelling_does_not_make_a_draft_of_what_was_delivered(instance: UmpInstance, before: str, after: str) -> None:
+def test_cancel_makes_no_draft_of_a_delivered_instance(instance: UmpInstance, before: str, after: str) -> None:
     UmpInstance.objects.update(status=before, delivered_at=timezone.now())
     queue.cancel(provisioning.request(instance, actor=OLGA), actor=OLGA)
     instance.refresh_from_db()
     assert instance.status == after
 
 
-def test_microsoft_being_down_puts_the_work_back_and_it_goes_on_later(
-    provision: Provision, sandbox: Sandbox, work: Work
-) -> None:
+def test_an_outage_of_microsoft_is_retried(provision: Provision, sandbox: Sandbox, work: Work) -> None:
     sandbox.faults.add(service="graph", method="PATCH", path=r"/applications.*", kind="status", status=503)
     operation = provision()
     assert operation.status == "waiting"
     assert run_again(operation, work).status == "succeeded"
 
 
-def test_a_429_is_waited_for_as_long_as_it_says(provision: Provision, sandbox: Sandbox) -> None:
+def test_a_429_waits_for_its_retry_after(provision: Provision, sandbox: Sandbox) -> None:
     sandbox.faults.add(
         service="graph",
         method="PATCH",
@@ -109,7 +107,7 @@ def test_a_429_is_waited_for_as_long_as_it_says(provision: Provision, sandbox: S
     assert operation.next_attempt_at - timezone.now() > timedelta(seconds=100)
 
 
-def test_an_empty_bucket_at_microsoft_costs_one_429_and_then_waiting(
+def test_a_spent_quota_costs_one_429_and_then_waits(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     tenant = instance.provider.tenant
@@ -150,7 +148,7 @@ def test_the_history_of_a_provisioning_is_complete(provision: Provision) -> None
     assert queue.due() == []
 
 
-def test_an_instance_that_takes_a_former_host_is_told_whose_name_it_is(
+def test_a_name_held_by_another_instance_is_named(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     provision()
@@ -163,7 +161,7 @@ def test_an_instance_that_takes_a_former_host_is_told_whose_name_it_is(
     assert "renamed.finebak.localhost" in operation.message
 
 
-def test_a_ump_url_that_is_not_allowed_any_more_stops_before_anything_is_made(
+def test_a_ump_url_that_is_no_longer_allowed_stops_before_any_creation(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     UmpInstance.objects.filter(pk=instance.pk).update(ump_url="")
@@ -172,7 +170,7 @@ def test_a_ump_url_that_is_not_allowed_any_more_stops_before_anything_is_made(
     assert sandbox.world.find_application(unique_name=f"syncportal-{instance.host}") is None
 
 
-def test_a_provider_that_moved_to_another_tenant_is_provisioned_again_there(
+def test_a_provider_that_moved_is_provisioned_in_its_new_tenant(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
 ) -> None:
     sandbox.world.ump("finebak").lacks_contract_api = True
@@ -202,7 +200,7 @@ def test_a_provider_that_moved_to_another_tenant_is_provisioned_again_there(
     assert instance.registrations.filter(tenant_id=elsewhere["tenant_id"]).exists()
 
 
-def test_a_request_takes_the_operation_before_the_instance_as_workers_do(sandbox: Sandbox) -> None:
+def test_a_request_writes_the_operation_before_the_instance(sandbox: Sandbox) -> None:
     instance = factories.make_instance(sandbox)
     with CaptureQueriesContext(connection) as seen:
         provisioning.request(instance, actor=audit.SYSTEM)
@@ -211,7 +209,7 @@ def test_a_request_takes_the_operation_before_the_instance_as_workers_do(sandbox
     assert tables == ["operation", "umpinstance", "auditevent"]
 
 
-def test_a_host_that_is_longer_than_its_label_is_provisioned_all_the_same() -> None:
+def test_a_host_longer_than_the_label_column_is_accepted() -> None:
     domain = ".".join(["a" * 60] * 3 + ["b" * 49, "example"])
     instance = factories.make_instance(
         app_name="u" * 63, provider=factories.make_provider(domain=domain), ump_url=f"https://ump.{domain}"

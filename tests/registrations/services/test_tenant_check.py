@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 BULK = Operation.Priority.BULK
 
 
-def test_a_missing_permission_is_named_before_anything_is_made(
+def test_a_missing_permission_is_named_before_any_creation(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     sandbox.world.tenant(instance.provider.tenant.tenant_id).app_role_assignments = []
@@ -30,7 +30,7 @@ def test_a_missing_permission_is_named_before_anything_is_made(
     assert sandbox.world.find_application(unique_name=f"syncportal-{instance.host}") is None
 
 
-def test_a_permission_too_much_is_said_and_does_not_stop(
+def test_an_unneeded_permission_is_reported_and_does_not_stop(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
     tenant = sandbox.world.tenant(instance.provider.tenant.tenant_id)
@@ -53,7 +53,7 @@ def test_a_wrong_credential_fails_with_what_to_do(provision: Provision, instance
     assert "client secret under Entra tenants" in operation.message
 
 
-def test_a_tenant_that_was_checked_a_moment_ago_is_not_asked_again(provision: Provision, sandbox: Sandbox) -> None:
+def test_a_bulk_run_skips_the_check_of_a_recently_checked_tenant(provision: Provision, sandbox: Sandbox) -> None:
     provision()
     before = count_calls(sandbox, "graph", "/organization")
     again = provision(priority=BULK)
@@ -70,14 +70,14 @@ def test_a_tenant_that_was_checked_a_moment_ago_is_not_asked_again(provision: Pr
         {"missing_permissions": ["Application.Read.All"]},
     ],
 )
-def test_an_old_check_is_made_again(provision: Provision, sandbox: Sandbox, change: dict[str, Any]) -> None:
+def test_an_old_or_failed_check_is_repeated(provision: Provision, sandbox: Sandbox, change: dict[str, Any]) -> None:
     provision()
     EntraTenant.objects.update(**change)
     provision(priority=BULK)
     assert count_calls(sandbox, "graph", "/organization") == 2
 
 
-def test_another_credential_is_checked(provision: Provision, instance: UmpInstance, sandbox: Sandbox) -> None:
+def test_a_changed_credential_is_checked_again(provision: Provision, instance: UmpInstance, sandbox: Sandbox) -> None:
     provision()
     credentials.reset_check(instance.provider.tenant)
     provision(priority=BULK)
@@ -98,13 +98,13 @@ def test_a_check_of_the_wrong_tenant_is_not_kept(provision: Provision, instance:
     assert tenant.checked_at is None
 
 
-def test_a_person_who_provisions_has_the_tenant_checked_each_time(provision: Provision, sandbox: Sandbox) -> None:
+def test_an_interactive_provisioning_checks_the_tenant_each_time(provision: Provision, sandbox: Sandbox) -> None:
     provision()
     provision()
     assert count_calls(sandbox, "graph", "/organization") == 2
 
 
-def test_the_outcome_for_a_credential_that_was_changed_meanwhile_is_not_kept(instance: UmpInstance) -> None:
+def test_the_outcome_for_a_credential_changed_meanwhile_is_not_kept(instance: UmpInstance) -> None:
     tenant = EntraTenant.objects.get(pk=instance.provider.tenant_id)
     credentials.store_tenant_secret(instance.provider.tenant, "another", actor=audit.SYSTEM)
     tenant_check.save_outcome(tenant, tenant_check.PermissionCheck([], []), actor=audit.WORKER)

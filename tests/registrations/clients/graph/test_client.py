@@ -13,14 +13,12 @@ from tests.registrations.runs import (
 pytestmark = pytest.mark.django_db
 
 
-def test_a_token_that_graph_does_not_take_any_more_is_renewed_once(provision: Provision, sandbox: Sandbox) -> None:
+def test_a_token_that_graph_refuses_is_renewed_once(provision: Provision, sandbox: Sandbox) -> None:
     body = {"error": {"code": "InvalidAuthenticationToken", "message": "Lifetime validation failed."}}
     sandbox.faults.add(service="graph", kind="status", status=401, body=body, path="/applications", times=1)
     assert provision().status == "succeeded"
 
 
-def test_grants_of_a_principal_that_a_replica_does_not_know_yet_are_asked_for_later(
-    sandbox: Sandbox, instance: UmpInstance
-) -> None:
+def test_grants_of_an_unknown_principal_are_read_later(sandbox: Sandbox, instance: UmpInstance) -> None:
     with pytest.raises(NotYetError):
         connections.graph_as_app(instance.provider.tenant).granted_roles("0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f0ee")

@@ -37,7 +37,7 @@ def test_a_refusal_in_another_shape_is_still_a_refusal(body: str) -> None:
         (400, '{"error":{"code":"Request_BadRequest","message":"Invalid property"}}', GraphRefusedError),
     ],
 )
-def test_what_graph_says_becomes_what_the_caller_does(status: int, body: str, error: type[Exception]) -> None:
+def test_each_refusal_of_graph_becomes_the_matching_error(status: int, body: str, error: type[Exception]) -> None:
     answer = requests.Response()
     answer.status_code, answer._content = status, body.encode()
     assert type(refusal_of(answer)) is error

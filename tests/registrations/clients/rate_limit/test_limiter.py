@@ -42,19 +42,19 @@ def empty(limiter: RateLimiter) -> None:
     limiter.apply_server_limit("app:tenant", writes=0.0)
 
 
-def test_what_is_there_is_given_and_what_is_not_is_waited_for(limiter: RateLimiter) -> None:
+def test_tokens_are_given_while_there_are_any(limiter: RateLimiter) -> None:
     assert spend(limiter, 5) == [timedelta()] * 5
     empty(limiter)
     (wait,) = spend(limiter, 1)
     assert timedelta(milliseconds=20) < wait < timedelta(milliseconds=80)  # 20 a second
 
 
-def test_reads_go_on_while_writes_wait(limiter: RateLimiter) -> None:
+def test_reads_continue_while_writes_wait(limiter: RateLimiter) -> None:
     empty(limiter)
     assert limiter.take("app:tenant", Cost(units=1), bulk=False) == timedelta()
 
 
-def test_a_429_stops_this_tenant_for_all_and_no_other(limiter: RateLimiter) -> None:
+def test_a_429_pauses_one_tenant_for_all_workers(limiter: RateLimiter) -> None:
     limiter.apply_server_limit("app:tenant", writes=0.0, pause=timedelta(seconds=30))
     assert spend(limiter, 1)[0] > timedelta(seconds=29)
     assert limiter.take("app:tenant", Cost(units=1), bulk=False) > timedelta(seconds=29)
@@ -62,20 +62,20 @@ def test_a_429_stops_this_tenant_for_all_and_no_other(limiter: RateLimiter) -> N
     assert limiter.remaining("app:tenant").blocked > timedelta(seconds=29)
 
 
-def test_a_bulk_job_leaves_a_reserve_to_people(limiter: RateLimiter) -> None:
+def test_bulk_work_leaves_a_reserve(limiter: RateLimiter) -> None:
     limiter.apply_server_limit("app:tenant", writes=0.01)
     assert spend(limiter, 1, bulk=True)[0] > timedelta()
     assert spend(limiter, 1) == [timedelta()]
 
 
-def test_microsofts_word_on_how_much_is_used_lowers_our_count(limiter: RateLimiter) -> None:
+def test_the_usage_that_microsoft_reports_lowers_the_count(limiter: RateLimiter) -> None:
     RateLimit(limiter, "app", "tenant").apply_usage("POST", "0.99")
     assert limiter.remaining("app:tenant").writes < 31
     RateLimit(limiter, "app", "tenant").apply_usage("POST", "nonsense")
     RateLimit(limiter, "app", "tenant").apply_usage("POST", None)
 
 
-def test_who_comes_too_early_is_told_when(limiter: RateLimiter) -> None:
+def test_a_call_that_comes_too_early_gets_its_wait(limiter: RateLimiter) -> None:
     ours = RateLimit(limiter, "app", "tenant")
     ours.throttled("PATCH", timedelta(seconds=17))
     with pytest.raises(QuotaSpentError) as told:
@@ -84,19 +84,19 @@ def test_who_comes_too_early_is_told_when(limiter: RateLimiter) -> None:
     assert timedelta(seconds=16) < told.value.retry_after <= timedelta(seconds=17)
 
 
-def test_a_429_without_a_time_is_waited_out(limiter: RateLimiter) -> None:
+def test_a_429_without_retry_after_pauses_too(limiter: RateLimiter) -> None:
     RateLimit(limiter, "app", "tenant").throttled("GET", None)
     assert limiter.remaining("app:tenant").blocked > timedelta(seconds=9)
 
 
-def test_bulk_work_stands_in_line_and_comes_back_one_by_one(shared: RateLimiter) -> None:
+def test_bulk_calls_get_reservations_one_after_another(shared: RateLimiter) -> None:
     empty(shared)
     waits = spend(shared, 10, bulk=True)
     gaps = [later - earlier for earlier, later in itertools.pairwise(waits)]
     assert all(timedelta(milliseconds=40) < gap < timedelta(milliseconds=60) for gap in gaps)
 
 
-def test_each_of_many_is_told_its_turn_before_it_begins(shared: RateLimiter) -> None:
+def test_each_bulk_operation_gets_its_reservation_before_it_starts(shared: RateLimiter) -> None:
     assert shared.reserve("app:tenant", 3) == timedelta()  # the bucket is full
     empty(shared)
     turns = [shared.reserve("app:tenant", 3) for _ in range(10)]
@@ -104,7 +104,7 @@ def test_each_of_many_is_told_its_turn_before_it_begins(shared: RateLimiter) -> 
     assert all(timedelta(milliseconds=130) < gap < timedelta(milliseconds=170) for gap in gaps)
 
 
-def test_who_finds_too_little_at_its_turn_stands_behind_those_who_were_promised_theirs(shared: RateLimiter) -> None:
+def test_a_call_that_finds_too_little_waits_behind_earlier_reservations(shared: RateLimiter) -> None:
     empty(shared)
     promised = [shared.reserve("app:tenant", 3) for _ in range(10)]
     again = shared.take("app:tenant", Cost(writes=3), bulk=True)
@@ -112,14 +112,14 @@ def test_who_finds_too_little_at_its_turn_stands_behind_those_who_were_promised_
     assert shared.reserve("app:tenant", 3) > again
 
 
-def test_whoever_comes_at_its_turn_finds_what_it_was_promised(shared: RateLimiter) -> None:
+def test_a_reservation_is_honoured_at_its_time(shared: RateLimiter) -> None:
     empty(shared)
     wait = shared.reserve("app:tenant", 3)
     time.sleep(wait.total_seconds())
     assert shared.take("app:tenant", Cost(writes=3), bulk=True) == timedelta()
 
 
-def test_a_call_that_was_paid_waits_for_a_pause_of_microsofts_and_takes_no_place_in_the_line(
+def test_a_prepaid_call_waits_for_a_pause_without_a_reservation(
     shared: RateLimiter,
 ) -> None:
     shared.apply_server_limit("app:tenant", writes=0.0, pause=timedelta(seconds=5))
@@ -129,7 +129,7 @@ def test_a_call_that_was_paid_waits_for_a_pause_of_microsofts_and_takes_no_place
     assert shared.reserve("app:tenant", 3) < before + timedelta(milliseconds=170)
 
 
-def test_a_turn_that_is_stopped_stands_in_the_line_for_what_it_had_paid(shared: RateLimiter) -> None:
+def test_a_stopped_run_reserves_what_it_had_prepaid(shared: RateLimiter) -> None:
     ours = RateLimit(shared, "app", "tenant")
     token = prepaid.set({})
     bulk = is_bulk.set(True)
@@ -150,7 +150,7 @@ def test_a_turn_that_is_stopped_stands_in_the_line_for_what_it_had_paid(shared: 
     )  # behind the other, for the two that are left
 
 
-def test_while_redis_is_away_nobody_stands_in_line() -> None:
+def test_without_redis_there_are_no_reservations() -> None:
     with contextlib.closing(redis.Redis.from_url(DEAD)) as client:
         assert RateLimiter(client, shares=8).reserve("app:tenant", 3) == timedelta()
 
@@ -165,7 +165,7 @@ def test_two_processes_share_one_bucket_in_redis(server: str) -> None:
         assert RateLimiter(two, shares=8).remaining("app:tenant").blocked > timedelta(seconds=19)
 
 
-def test_while_redis_is_away_each_process_keeps_to_its_share() -> None:
+def test_without_redis_each_process_keeps_to_its_share() -> None:
     with contextlib.closing(redis.Redis.from_url(DEAD)) as client:
         alone = RateLimiter(client, shares=8)
         given = sum(wait == timedelta() for wait in spend(alone, 100))
@@ -173,7 +173,7 @@ def test_while_redis_is_away_each_process_keeps_to_its_share() -> None:
     assert alone.remaining("app:tenant").shared is False
 
 
-def test_redis_is_asked_again_after_a_while(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_is_tried_again_after_a_while(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with contextlib.closing(redis.Redis.from_url(server)) as client:
         limiter = RateLimiter(client, shares=1)
         real = limiter._remaining
@@ -189,7 +189,7 @@ def test_redis_is_asked_again_after_a_while(server: str, monkeypatch: pytest.Mon
         assert limiter.remaining("a:b").shared is True
 
 
-def test_a_redis_that_was_emptied_gives_a_tenth_and_what_came_since(shared: RateLimiter) -> None:
+def test_an_emptied_redis_starts_with_a_tenth(shared: RateLimiter) -> None:
     spend(shared, 3)
     shared._client.flushall()
     left = shared.remaining("app:tenant")
@@ -204,7 +204,7 @@ def test_a_redis_that_was_emptied_gives_a_tenth_and_what_came_since(shared: Rate
     assert int(shared._client.get(COUNTING_KEY)) < minute_ago + 120_000  # type: ignore[arg-type]
 
 
-def test_redis_is_not_told_what_it_knows(shared: RateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_new_limits_are_written_to_redis(shared: RateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[float, float]] = []
     run = shared._run
 

@@ -9,7 +9,7 @@ from registrations.clients.rate_limit.limiter import RateLimit, RateLimiter
 from tests.registrations.clients.rate_limit.processes import ONE_WRITE, spend, without_redis
 
 
-def test_a_429_that_was_heard_while_redis_hiccupped_stops_all_once_it_answers(
+def test_a_429_received_without_redis_reaches_all_once_redis_answers(
     make_limiter: Callable[[], RateLimiter], advance_clock: Callable[[float], None]
 ) -> None:
     ours, another = make_limiter(), make_limiter()
@@ -27,7 +27,7 @@ def test_a_429_that_was_heard_while_redis_hiccupped_stops_all_once_it_answers(
     assert spend(another, 1, key="app:other") == [timedelta()]
 
 
-def test_looking_is_enough_to_tell_redis_of_a_pause_and_a_pause_that_is_over_is_not_told(
+def test_only_a_pause_that_still_lasts_is_reported_to_redis(
     make_limiter: Callable[[], RateLimiter], advance_clock: Callable[[float], None]
 ) -> None:
     ours, another = make_limiter(), make_limiter()
@@ -43,7 +43,7 @@ def test_looking_is_enough_to_tell_redis_of_a_pause_and_a_pause_that_is_over_is_
     assert another.remaining("app:third").writes > 2900
 
 
-def test_a_pause_is_kept_where_redis_goes_or_comes_back_empty(make_limiter: Callable[[], RateLimiter]) -> None:
+def test_a_pause_outlasts_an_emptied_or_missing_redis(make_limiter: Callable[[], RateLimiter]) -> None:
     heard, told, third = make_limiter(), make_limiter(), make_limiter()
     heard.apply_server_limit("app:tenant", writes=0.0, pause=timedelta(seconds=60))
     assert spend(told, 1)[0] > timedelta(seconds=59)
@@ -55,7 +55,7 @@ def test_a_pause_is_kept_where_redis_goes_or_comes_back_empty(make_limiter: Call
         assert spend(third, 1)[0] > timedelta(seconds=58)
 
 
-def test_a_pause_does_not_grow_when_it_is_told_again(make_limiter: Callable[[], RateLimiter]) -> None:
+def test_a_pause_does_not_grow_when_it_is_reported_again(make_limiter: Callable[[], RateLimiter]) -> None:
     ours, another = make_limiter(), make_limiter()
     ours.apply_server_limit("app:tenant", pause=timedelta(seconds=30))
     began = time.monotonic()
@@ -65,13 +65,13 @@ def test_a_pause_does_not_grow_when_it_is_told_again(make_limiter: Callable[[], 
     assert ours.remaining("app:tenant").blocked.total_seconds() <= 30 - (time.monotonic() - began) + 0.05
 
 
-def test_a_long_pause_is_not_forgotten_while_nobody_calls(make_limiter: Callable[[], RateLimiter]) -> None:
+def test_a_long_pause_does_not_expire_in_redis(make_limiter: Callable[[], RateLimiter]) -> None:
     ours = make_limiter()
     ours.apply_server_limit("app:tenant", pause=timedelta(hours=1))
     assert ours._client.ttl(limiter._redis_key("app:tenant")) > 3590
 
 
-def test_each_absence_of_redis_begins_with_a_tenth(
+def test_each_outage_of_redis_starts_with_a_tenth(
     make_limiter: Callable[[], RateLimiter], advance_clock: Callable[[float], None]
 ) -> None:
     ours = make_limiter()
@@ -84,7 +84,7 @@ def test_each_absence_of_redis_begins_with_a_tenth(
         spend(ours, 1)
 
 
-def test_what_was_used_alone_is_told_to_a_redis_that_filled_its_bucket_meanwhile(
+def test_writes_used_without_redis_are_reported_to_it_later(
     make_limiter: Callable[[], RateLimiter], advance_clock: Callable[[float], None]
 ) -> None:
     ours, other = make_limiter(), make_limiter()

@@ -16,7 +16,7 @@ def heartbeats(limiter: RateLimiter) -> dict[bytes, float]:
     return dict(found)
 
 
-def test_more_processes_than_the_setting_says_share_the_quota_while_redis_is_away(
+def test_more_processes_than_configured_share_the_quota_without_redis(
     make_limiter: Callable[[], RateLimiter], advance_clock: Callable[[float], None]
 ) -> None:
     forty = [make_limiter() for _ in range(40)]
@@ -33,7 +33,7 @@ def test_more_processes_than_the_setting_says_share_the_quota_while_redis_is_awa
     assert 2800 < full <= 3000
 
 
-def test_a_process_that_saw_others_come_and_go_divides_by_what_it_saw_last(
+def test_a_process_divides_by_the_number_that_it_saw_last(
     make_limiter: Callable[[], RateLimiter], advance_clock: Callable[[float], None]
 ) -> None:
     ours, other = make_limiter(), make_limiter()
@@ -56,7 +56,7 @@ def test_a_process_that_saw_others_come_and_go_divides_by_what_it_saw_last(
         assert 360 < ours.remaining("app:tenant").writes < 375  # of the eight in the setting
 
 
-def test_a_redis_that_comes_back_empty_does_not_make_the_shares_larger(
+def test_an_emptied_redis_does_not_enlarge_the_shares(
     make_limiter: Callable[[], RateLimiter], advance_clock: Callable[[float], None]
 ) -> None:
     forty = [make_limiter() for _ in range(40)]
@@ -71,7 +71,7 @@ def test_a_redis_that_comes_back_empty_does_not_make_the_shares_larger(
         assert last.remaining("app:tenant").writes < 75
 
 
-def test_forked_children_count_as_themselves_and_threads_as_one(make_limiter: Callable[[], RateLimiter]) -> None:
+def test_forked_children_count_each_and_threads_do_not(make_limiter: Callable[[], RateLimiter]) -> None:
     shared = make_limiter()
     spend(shared, 1)
     children = []
@@ -90,7 +90,7 @@ def test_forked_children_count_as_themselves_and_threads_as_one(make_limiter: Ca
     assert len(heartbeats(shared)) == 3
 
 
-def test_a_process_that_has_ended_is_forgotten(make_limiter: Callable[[], RateLimiter]) -> None:
+def test_a_process_that_has_ended_no_longer_counts(make_limiter: Callable[[], RateLimiter]) -> None:
     ours = make_limiter()
     now = time.time() * 1000
     ours._client.zadd(PROCESSES_KEY, {"ended": now - 301_000, "alive": now - 200_000})
@@ -100,7 +100,7 @@ def test_a_process_that_has_ended_is_forgotten(make_limiter: Callable[[], RateLi
     assert b"alive" in left
 
 
-def test_a_call_asks_redis_once_and_gives_a_sign_of_life_now_and_then(
+def test_a_call_costs_one_command_and_a_heartbeat_now_and_then(
     make_limiter: Callable[[], RateLimiter], advance_clock: Callable[[float], None]
 ) -> None:
     ours = make_limiter()
