@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from registrations.engine import lease, queue, registry, runner
+from registrations.engine import lease, queue, registry, retry_schedule, runner
 from registrations.errors import (
     NotPermittedError,
     NotYetError,
@@ -17,6 +17,7 @@ from registrations.errors import (
     RemoteUnavailableError,
 )
 from registrations.models import Operation
+from registrations.models.steps import StepState
 from tests import factories
 from tests.registrations.engine.operations import Behaviour, MakeOperation, raises, run_once, succeeds
 
@@ -224,3 +225,37 @@ def test_an_overdue_step_of_a_dead_worker_fails(make_operation: MakeOperation) -
         steps=operation.steps, status="running", lease="dead", leased_until=timezone.now() - timedelta(minutes=1)
     )
     assert run_once(operation).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("attempts", "seconds"), [(-1, 2), (0, 2), (1, 4), (2, 8), (4, 32), (5, 60), (10, 60), (10_000, 60)]
+)
+def test_the_pause_after_any_number_of_attempts(attempts: int, seconds: int) -> None:
+    assert retry_schedule.pause_after(attempts) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("values", "overdue"),
+    [
+        ({}, False),
+        ({"attempts": 9}, False),  # too few attempts, however long it took
+        ({"started_at": None}, False),
+        ({"started_at_ago": timedelta(hours=1, minutes=59)}, False),
+        ({"started_at_ago": timedelta(hours=2, minutes=1)}, True),
+        ({"started_at_ago": timedelta(hours=3), "uncounted": 3700}, False),
+    ],
+)
+def test_a_step_is_overdue_by_time_and_attempts_together(values: dict[str, Any], overdue: bool) -> None:
+    ago = values.pop("started_at_ago", timedelta())
+    step = StepState("a", "A", **{"attempts": 10, "started_at": timezone.now() - ago, **values})
+    assert retry_schedule.is_overdue(step) is overdue
+
+
+def test_no_time_is_left_out_before_the_first_attempt_or_for_a_past_wait() -> None:
+    step = StepState("a", "A")
+    retry_schedule.leave_out(step, timedelta(hours=1))
+    assert step.uncounted == 0
+    step.started_at = timezone.now()
+    retry_schedule.leave_out(step, timedelta(hours=-1))
+    retry_schedule.leave_out(step, timedelta(seconds=90))
+    assert step.uncounted == 90

@@ -226,7 +226,8 @@ def test_the_version_before_can_read_what_a_run_writes(calls: list[str]) -> None
     """During an update workers of both versions run."""
     operation = queue.request("try", factories.make_tenant(), actor=audit.SYSTEM)
     runner.run(operation.pk)
-    kept = apps_before().get_model("registrations", "Operation").objects.get(pk=operation.pk)  # type: ignore[attr-defined]
+    model: Any = apps_before().get_model("registrations", "Operation")
+    kept = model.objects.get(pk=operation.pk)
     assert kept.lane == "interactive"
     for number, step in enumerate(kept.steps):
         assert set(step) == {*old_step(number), *LATER_KEYS}
