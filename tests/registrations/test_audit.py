@@ -1,5 +1,6 @@
 """The history: chained, append only, and never outside a transaction."""
 
+import contextlib
 import importlib
 
 import pytest
@@ -25,7 +26,7 @@ def test_an_entry_outside_a_transaction_is_refused() -> None:
         audit.record("tenant.added", actor=audit.SYSTEM)
 
 
-def test_an_entry_in_a_transaction_that_does_not_chain_last_is_refused() -> None:
+def test_an_entry_outside_audit_atomic_is_refused() -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         audit.record("tenant.added", actor=audit.SYSTEM)
     with audit.atomic():
@@ -35,7 +36,7 @@ def test_an_entry_in_a_transaction_that_does_not_chain_last_is_refused() -> None
     assert not AuditEvent.objects.exists()
 
 
-def test_an_untouched_chain_holds() -> None:
+def test_an_unchanged_chain_is_intact() -> None:
     three_entries()
     assert audit.first_broken() is None
 
@@ -46,7 +47,7 @@ def test_a_changed_entry_is_found() -> None:
     assert audit.first_broken() == entries[1].pk
 
 
-def test_an_address_written_another_way_breaks_no_chain() -> None:
+def test_another_notation_of_an_ip_address_keeps_the_chain_intact() -> None:
     with audit.atomic():
         actor = audit.Actor("customer", "Somebody", ip_address="2001:DB8:0:0:0:0:0:1")
         audit.record("invitation.started", actor=actor)
@@ -75,3 +76,34 @@ def test_the_database_refuses_to_change_the_history(act: str) -> None:
         with connection.schema_editor() as editor:
             PROTECTION.unprotect(None, editor)
     assert AuditEvent.objects.count() == 3
+
+
+def test_entries_of_a_block_that_raised_are_not_written() -> None:
+    def breaks() -> None:
+        with audit.atomic():
+            audit.record("tenant.renamed", actor=audit.SYSTEM)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        breaks()
+    assert not AuditEvent.objects.exists()
+    with audit.atomic():
+        audit.record("tenant.renamed", actor=audit.SYSTEM)
+    assert AuditEvent.objects.count() == 1
+
+
+def test_only_entries_of_a_rolled_back_savepoint_are_dropped() -> None:
+    def breaks() -> None:
+        with audit.atomic():
+            audit.record("tenant.two", actor=audit.SYSTEM)
+            raise ZeroDivisionError
+
+    with audit.atomic():
+        audit.record("tenant.one", actor=audit.SYSTEM)
+        with contextlib.suppress(ZeroDivisionError):
+            breaks()
+        with audit.atomic():
+            audit.record("tenant.three", actor=audit.SYSTEM)
+        assert not AuditEvent.objects.exists()
+    assert list(AuditEvent.objects.order_by("id").values_list("action", flat=True)) == ["tenant.one", "tenant.three"]
+    assert audit.first_broken() is None

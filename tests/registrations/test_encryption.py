@@ -28,7 +28,7 @@ def test_something_that_is_no_envelope_does_not_open(text: str) -> None:
         unseal(RING, text, "here")
 
 
-def test_a_key_that_left_the_ring_is_named() -> None:
+def test_a_key_missing_from_the_ring_is_named() -> None:
     envelope = seal(RING, "the secret", "here")
     with pytest.raises(EnvelopeError, match="k1"):
         unseal(KeyRing.parse(KeyRing.new_key("k2")), envelope, "here")
@@ -41,7 +41,7 @@ def test_a_new_first_key_seals_and_the_old_one_still_opens() -> None:
     assert seal(both, "the secret", "here").split(".")[1] == "k2"
 
 
-def test_a_link_is_still_found_after_a_new_key_was_put_in_front() -> None:
+def test_a_link_is_found_after_a_new_key_was_added_in_front() -> None:
     both = KeyRing.parse(f"{KeyRing.new_key('k2')},{OLD}")
     assert keyed_hash(RING, "invitation", "token") in keyed_hashes(both, "invitation", "token")
 
@@ -62,7 +62,7 @@ def test_a_wrong_key_ring_is_refused_with_its_reason(text: str, reason: str) -> 
 
 
 @given(st.text(), st.text(min_size=1))
-def test_whatever_is_sealed_opens_again_and_is_not_readable_in_between(plaintext: str, context: str) -> None:
+def test_sealed_text_opens_again_and_is_not_readable(plaintext: str, context: str) -> None:
     envelope = seal(RING, plaintext, context)
     assert unseal(RING, envelope, context) == plaintext
     assert len(plaintext) < 8 or plaintext not in envelope

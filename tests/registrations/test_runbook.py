@@ -198,18 +198,18 @@ def named() -> set[str]:
     return {code for row in rows() for code in re.findall(r"`([^`]+)`", row[0])}
 
 
-def test_every_code_that_an_operation_can_show_has_its_row() -> None:
+def test_every_error_code_of_operations_has_a_row() -> None:
     wanted = {code: re.escape(code).replace(re.escape(ANY), ".+") for code in codes_given() - OF_A_SIGN_IN}
     assert [code for code, fits in wanted.items() if not any(re.fullmatch(fits, each) for each in named())] == []
 
 
-def test_every_code_of_graph_that_keeps_an_operation_waiting_or_fails_it_has_its_row() -> None:
+def test_every_code_of_graph_that_stops_an_operation_has_a_row() -> None:
     """The other meanings are what the step wanted, or lead it to another question."""
     stop = {answer.code for answer in KNOWN_ANSWERS if answer.meaning in (Meaning.NOT_YET, Meaning.POLICY)}
     assert stop - {""} - named() == set()
 
 
-def test_what_the_rule_leaves_out_is_still_given_and_the_collection_sees_every_form() -> None:
+def test_the_collected_codes_include_every_form_and_each_exception() -> None:
     given = codes_given()
     assert given >= OF_A_SIGN_IN
     assert given >= {"unknown", "database", "quota_spent", "deleted_twin", "ump_changed", f"handover_{ANY}"}
@@ -217,18 +217,18 @@ def test_what_the_rule_leaves_out_is_still_given_and_the_collection_sees_every_f
     assert named() >= {f"{handover_sheet.HANDOVER_CODE}_{group}" for group in groups}
 
 
-def test_every_sentence_without_a_code_that_an_operation_can_show_has_its_row() -> None:
+def test_every_sentence_without_a_code_has_a_row() -> None:
     read = [said for said in said_without_a_code() if said.place not in OF_AN_ACT | OF_THE_LOG]
     assert len(read) > 35
     assert [said for said in read if not without_gaps(said.sentence)] == []  # nobody finds a row for it
     assert [said for said in read if not has_row(said)] == []
 
 
-def test_what_no_operation_reads_is_still_said() -> None:
+def test_each_exception_for_a_sentence_still_exists() -> None:
     assert {said.place for said in said_without_a_code()} >= OF_AN_ACT | OF_THE_LOG
 
 
-def test_a_row_for_another_error_or_a_code_is_none_for_a_sentence_without() -> None:
+def test_a_row_counts_only_for_its_own_kind_of_error() -> None:
     """The same words in another table would send people to the wrong button."""
     sentence = "The phone service is taking the registration over."
     assert has_row(Said("the job in the UMP", NotYetError, sentence))
@@ -249,18 +249,18 @@ def without_gaps(text: str) -> str:
     return " ".join(text.replace(ANY, " ").split())
 
 
-def test_a_row_repeats_the_real_words_of_the_screen() -> None:
+def test_a_row_quotes_the_product_word_for_word() -> None:
     known = sentences()
     quoted = {quote for row in rows() for quote in quotes(row)}
     assert len(quoted) > 50
     assert {quote for quote in quoted if not is_said(quote, known)} == set()
 
 
-def test_a_row_names_buttons_that_there_are() -> None:
+def test_a_row_names_only_existing_buttons() -> None:
     pressed = {button for row in rows() for button in re.findall(r"\*([^*]+)\*", row[-1])}
     assert {"Resume", "Provision", "Take over", "Restore", "Delete for good", "Change address"} <= pressed
     assert pressed - buttons() == set()
 
 
-def test_each_row_says_what_to_look_at_and_what_to_press() -> None:
+def test_each_row_has_all_four_cells() -> None:
     assert all(len(row) == 4 and all(row) for row in rows())

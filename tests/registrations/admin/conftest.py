@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from registrations import audit
-from registrations.models import EntraTenant, Operation, UmpInstance
-from registrations.services import provisioning
+from registrations.models import BulkPart, EntraTenant, Operation, UmpInstance
+from registrations.services import bulk_jobs, provisioning
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -66,3 +66,25 @@ def form_values(response: Any) -> dict[str, Any]:
     """What a browser would send back of the admin form on the page, unchanged."""
     form = response.context["adminform"].form
     return {name: form[name].value() if form[name].value() is not None else "" for name in form.fields}
+
+
+@pytest.fixture
+def instances() -> list[UmpInstance]:
+    """Twelve in one tenant: enough for a bulk job."""
+    return [factories.make_instance(app_name=f"ump{number}") for number in range(12)]
+
+
+@pytest.fixture
+def part(instances: list[UmpInstance]) -> BulkPart:
+    """The part of a bulk job that has started all of them."""
+    made = bulk_jobs.request(instances, actor=OLGA).parts.get()
+    bulk_jobs.start_next([made])
+    return made
+
+
+@pytest.fixture
+def unstarted_part(instances: list[UmpInstance], monkeypatch: pytest.MonkeyPatch) -> BulkPart:
+    """The part of a bulk job that has started nothing; five of its operations may be live."""
+    monkeypatch.setattr(bulk_jobs, "MAX_LIVE", 5)
+    monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 1)
+    return bulk_jobs.request(instances, actor=OLGA).parts.get()

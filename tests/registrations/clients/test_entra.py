@@ -46,7 +46,7 @@ def verify(token: str, authority: str = "organizations") -> dict[str, Any]:
     return connections.entra().verify_id_token(token, app_id=APP_ID, authority=authority)
 
 
-def test_a_token_of_this_entra_for_this_application_is_believed(sign: Sign, sandbox: Sandbox) -> None:
+def test_a_valid_token_of_this_entra_is_accepted(sign: Sign, sandbox: Sandbox) -> None:
     assert verify(sign())["tid"] == sandbox.seed.customer.tenant_id
     assert verify(sign(), authority=sandbox.seed.customer.tenant_id)["oid"] == "o"
 
@@ -93,7 +93,7 @@ def test_something_that_is_no_signed_token_is_refused(sandbox: Sandbox, token: s
         verify(token)
 
 
-def test_a_key_that_is_new_since_yesterday_is_found(sign: Sign, sandbox: Sandbox) -> None:
+def test_a_new_signing_key_is_found(sign: Sign, sandbox: Sandbox) -> None:
     sandbox.rotate_signing_key()
     assert verify(sign())["oid"] == "o"
 
@@ -108,7 +108,7 @@ def app_token(sandbox: Sandbox, **changed: str) -> frozenset[str]:
     return connections.entra().app_token(scope=connections.GRAPH_SCOPE, **given).roles
 
 
-def test_an_applications_token_tells_its_permissions(sandbox: Sandbox) -> None:
+def test_an_application_token_has_its_permissions(sandbox: Sandbox) -> None:
     assert "Application.ReadWrite.OwnedBy" in app_token(sandbox)
 
 
@@ -130,7 +130,7 @@ def test_a_refusal_carries_microsofts_code_and_not_what_was_sent(
 
 
 @pytest.mark.parametrize("kind", ["cut", "truncated"])
-def test_an_entra_that_breaks_off_is_unavailable(sandbox: Sandbox, kind: str) -> None:
+def test_an_answer_that_breaks_off_is_unavailable(sandbox: Sandbox, kind: str) -> None:
     sandbox.faults.add(service="entra", kind=kind, method="POST", path="/token", times=3)
     with pytest.raises(NotYetError):
         app_token(sandbox)

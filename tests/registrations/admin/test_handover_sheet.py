@@ -1,0 +1,103 @@
+"""The hand-over sheet's page: the secret is revealed once, and each group is confirmed."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from registrations.engine import queue
+from registrations.models import AuditEvent, ClientSecret, Operation, UmpInstance
+from registrations.services import provisioning
+from sandbox.app import Sandbox
+from tests import factories
+from tests.registrations.admin.conftest import OLGA, page_of
+
+pytestmark = pytest.mark.django_db
+Work = Callable[[], None]
+
+
+def test_the_sheet_is_filled_by_hand_from_end_to_end(
+    operator_client: Client, waiting: Operation, work: Work, sandbox: Sandbox
+) -> None:
+    sheet = operator_client.get(page_of(waiting, "hand_over")).content.decode()
+    labels = ["Client Id", "Client Secret Value", "Redirect URI", "Customer Authentication Portal URL"]
+    places = [sheet.index(f"<dt>{label}</dt>") for label in labels]
+    assert places == sorted(places)
+    secret = ClientSecret.objects.get().unseal("envelope")
+    assert secret not in sheet
+    shown = operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD})
+    assert f'data-copy="{secret}"' in shown.content.decode()
+    assert "no-store" in shown["Cache-Control"]
+    assert secret not in operator_client.get(page_of(waiting, "hand_over")).content.decode()
+    operator_client.post(page_of(waiting, "tick"), {"group": "sync_app"})
+    work()
+    operator_client.post(page_of(waiting, "tick"), {"group": "authentication_portal"})
+    work()
+    waiting.refresh_from_db()
+    assert waiting.status == "succeeded", waiting.message
+    actions = set(AuditEvent.objects.values_list("action", flat=True))
+    assert {"secret.revealed", "handover.sync_app_confirmed", "handover.authentication_portal_confirmed"} <= actions
+    for event in AuditEvent.objects.all():
+        assert secret not in f"{event.before}{event.after}{event.reason}"
+
+
+def test_a_wrong_password_reveals_nothing(operator_client: Client, waiting: Operation) -> None:
+    answer = operator_client.post(page_of(waiting, "reveal"), {"password": "wrong"}).content.decode()
+    assert "The password is wrong" in answer
+    assert ClientSecret.objects.get().revealed_at is None
+    assert AuditEvent.objects.filter(action="staff.sign_in_refused").count() == 1
+
+
+def test_guessing_the_password_is_throttled(operator_client: Client, waiting: Operation) -> None:
+    for _ in range(5):
+        operator_client.post(page_of(waiting, "reveal"), {"password": "wrong"})
+    answer = operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD}).content.decode()
+    assert "Too many wrong passwords" in answer
+    assert ClientSecret.objects.get().revealed_at is None
+
+
+def test_a_secret_is_revealed_once(operator_client: Client, waiting: Operation) -> None:
+    operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD})
+    again = operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD}).content.decode()
+    assert "was revealed before" in again
+    assert ClientSecret.objects.get().unseal("envelope") not in again
+
+
+def test_opening_the_reveal_page_reveals_nothing(operator_client: Client, waiting: Operation) -> None:
+    page = operator_client.get(page_of(waiting, "reveal")).content.decode()
+    assert "Your password" in page
+    assert ClientSecret.objects.get().unseal("envelope") not in page
+    assert ClientSecret.objects.get().revealed_at is None
+
+
+def test_a_lost_secret_is_replaced(operator_client: Client, waiting: Operation, work: Work) -> None:
+    operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD})
+    lost = ClientSecret.objects.get()
+    assert "Create a new secret" in operator_client.get(page_of(waiting, "hand_over")).content.decode()
+    operator_client.post(page_of(waiting, "new_secret"))
+    for _ in range(5):
+        queue.wake(Operation.objects.filter(pk=waiting.pk))
+        work()
+    shown = operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD}).content.decode()
+    assert ClientSecret.objects.exclude(pk=lost.pk).get(status__in=ClientSecret.LIVE).unseal("envelope") in shown
+
+
+def test_a_confirmation_of_another_operation_is_refused(operator_client: Client, instance: UmpInstance) -> None:
+    operation = provisioning.request(instance, actor=OLGA)
+    answer = operator_client.post(page_of(operation, "tick"), {"group": "sync_app"}, follow=True).content.decode()
+    assert "does not wait for the hand-over sheet" in answer
+
+
+def test_the_message_after_the_last_confirmation_is_true(
+    operator_client: Client, waiting: Operation, work: Callable[[], None]
+) -> None:
+    operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD})
+    first = operator_client.post(page_of(waiting, "tick"), {"group": "sync_app"}, follow=True).content.decode()
+    assert "goes on when both groups are" in first
+    work()
+    last = operator_client.post(page_of(waiting, "tick"), {"group": "authentication_portal"}, follow=True)
+    assert "goes on when both groups are" not in last.content.decode()
+    work()
+    page = operator_client.get(page_of(waiting)).content.decode()
+    assert "Succeeded" in page
+    assert "<dt>Code</dt>" not in page

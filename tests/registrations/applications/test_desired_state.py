@@ -1,0 +1,97 @@
+"""What a sync app must look like, and the difference to what Graph shows."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from registrations.applications import desired_state
+from registrations.models import EntraTenant, ServiceProvider, UmpInstance
+
+
+def instance(domain: str = "finebak.com") -> UmpInstance:
+    return UmpInstance(
+        app_name="umptoken", provider=ServiceProvider(name="Finebak", domain=domain, tenant=EntraTenant(name="T"))
+    )
+
+
+def test_the_sync_app_has_exactly_the_settings_of_the_procedure() -> None:
+    wanted = desired_state.sync_app(instance())
+    assert wanted["displayName"] == "umptoken"
+    assert wanted["signInAudience"] == "AzureADMultipleOrgs"
+    assert wanted["isFallbackPublicClient"] is True
+    assert wanted["web"] == {
+        "redirectUris": ["https://umptoken.finebak.com/authenticate/OAuth2Callback"],
+        "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True},
+    }
+
+
+def test_the_sync_app_asks_for_nothing_but_user_read() -> None:
+    (resource,) = desired_state.sync_app(instance())["requiredResourceAccess"]
+    assert resource["resourceAccess"] == [{"id": desired_state.USER_READ_ID, "type": "Scope"}]
+
+
+def test_every_setting_beyond_the_procedure_has_a_reason() -> None:
+    of_the_procedure = {"displayName", "signInAudience", "web", "isFallbackPublicClient"}
+    ours = {"tags", "notes"}
+    assert set(desired_state.sync_app(instance())) - of_the_procedure - ours == set(desired_state.REASONS)
+
+
+def test_only_localhost_domains_get_http_and_a_port() -> None:
+    assert instance("finebak.localhost").portal_url == "http://umptoken.finebak.localhost:8000/authenticate"
+    assert instance("finebak.localhost.com").portal_url == "https://umptoken.finebak.localhost.com/authenticate"
+
+
+def test_properties_that_graph_adds_are_no_difference() -> None:
+    wanted = desired_state.sync_app(instance())
+    actual = {**wanted, "id": "x", "web": {**wanted["web"], "redirectUriSettings": [], "logoutUrl": None}}
+    assert desired_state.differences(wanted, actual) == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "drifted"),
+    [
+        ("isFallbackPublicClient", False),
+        ("signInAudience", "AzureADMyOrg"),
+        (
+            "web",
+            {
+                "redirectUris": [],
+                "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True},
+            },
+        ),
+        (
+            "web",
+            {
+                "redirectUris": ["https://umptoken.finebak.com/authenticate/OAuth2Callback", "https://evil.example/"],
+                "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True},
+            },
+        ),
+        ("tags", ["syncportal"]),
+        ("requiredResourceAccess", []),
+    ],
+)
+def test_each_drift_is_found_and_sent_whole(field: str, drifted: object) -> None:
+    wanted = desired_state.sync_app(instance())
+    assert desired_state.differences(wanted, {**wanted, field: drifted}) == {field: wanted[field]}
+
+
+def test_a_secret_ends_after_24_months_on_the_same_day() -> None:
+    assert desired_state.secret_ends_at(datetime(2026, 11, 23, 9, tzinfo=UTC)) == datetime(2028, 11, 23, 9, tzinfo=UTC)
+
+
+def test_a_leap_day_becomes_the_last_of_february() -> None:
+    assert desired_state.secret_ends_at(datetime(2028, 2, 29, tzinfo=UTC)) == datetime(2030, 2, 28, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("longest", "day"), [("P180D", "2026-06-29"), ("P6M", "2026-06-29"), ("P1Y", "2026-12-31"), ("P1D", "2026-01-01")]
+)
+def test_a_policy_shortens_the_secret_to_an_hour_less(longest: str, day: str) -> None:
+    ends = desired_state.secret_ends_at(datetime(2026, 1, 1, tzinfo=UTC), longest)
+    assert f"{ends:%Y-%m-%d %H}" == f"{day} 23"
+
+
+@pytest.mark.parametrize("longest", ["", "P10Y", "forever", "P"])
+def test_a_policy_that_is_longer_or_not_readable_changes_nothing(longest: str) -> None:
+    ends = desired_state.secret_ends_at(datetime(2026, 1, 1, tzinfo=UTC), longest)
+    assert ends == datetime(2028, 1, 1, tzinfo=UTC)

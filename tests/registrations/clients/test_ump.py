@@ -1,0 +1,39 @@
+"""The UMP client sends no secret to another host and repeats none."""
+
+import pytest
+import requests
+
+from registrations import connections
+from registrations.clients import ump as ump_client
+from registrations.errors import (
+    RemoteRejectedError,
+)
+from sandbox.app import Sandbox
+from tests import factories
+
+
+@pytest.mark.django_db
+def test_a_ump_that_redirects_gets_no_secret(sandbox: Sandbox) -> None:
+    instance = factories.make_instance(sandbox)
+    sandbox.faults.add(
+        service="ump", kind="status", status=307, path="system-settings", headers={"Location": "https://evil.example/"}
+    )
+    with pytest.raises(RemoteRejectedError, match="redirect"):
+        connections.ump(instance).read_settings()
+
+
+@pytest.mark.django_db
+def test_a_ump_host_that_is_no_longer_allowed_is_not_called(sandbox: Sandbox, settings: object) -> None:
+    instance = factories.make_instance(sandbox)
+    instance.ump_url = "https://evil.example/tenantui"
+    with pytest.raises(RemoteRejectedError, match="not under"):
+        connections.ump(instance)
+
+
+def test_a_secret_that_the_ump_repeats_is_not_in_its_refusal() -> None:
+    answer = requests.Response()
+    answer.status_code = 400
+    answer.headers["Content-Type"] = "application/json"
+    answer._content = b'{"error":{"code":"bad","message":"clientSecret abc~very-secret is too old"}}'
+    refusal = ump_client.refusal_of(answer, sent={"clientSecret": "abc~very-secret"})
+    assert "very-secret" not in str(refusal)

@@ -1,0 +1,157 @@
+"""The queue: request, order, resume, cancel, wake, and raising the priority."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from registrations import audit
+from registrations.engine import lease, queue, registry
+from registrations.errors import (
+    NotYetError,
+    PersonNeededError,
+    QuotaSpentError,
+    RemoteRejectedError,
+    WrongStateError,
+)
+from registrations.models import EntraTenant, Operation
+from tests import factories
+from tests.registrations.engine.operations import MakeOperation, raises, run_once, succeeds
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_second_request_for_the_same_subject_is_refused(make_operation: MakeOperation) -> None:
+    first = make_operation(succeeds)
+    with pytest.raises(WrongStateError, match="has not ended"):
+        queue.request("try", EntraTenant.objects.get(pk=first.subject_id), actor=audit.SYSTEM)
+    assert Operation.objects.count() == 1
+
+
+def test_bulk_operations_are_due_last(make_operation: MakeOperation) -> None:
+    of_many = make_operation(succeeds, priority=Operation.Priority.BULK)
+    Operation.objects.filter(pk=of_many.pk).update(next_attempt_at=timezone.now() - timedelta(hours=1))
+    awaited = make_operation(
+        succeeds, subject=factories.make_tenant(name="Other", tenant_id="f1eba000-0000-4000-8000-0000000000fe")
+    )
+    assert queue.due() == [awaited.pk, of_many.pk]
+    assert queue.due(limit=1) == [awaited.pk]
+
+
+def waits_for_quota(operation: Operation) -> str:
+    raise QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=90))
+
+
+def test_a_bulk_operation_runs_first_once_a_person_opens_it(make_operation: MakeOperation) -> None:
+    operation = run_once(make_operation(waits_for_quota, priority=Operation.Priority.BULK))
+    assert operation.next_attempt_at is not None
+    assert operation.next_attempt_at > timezone.now()
+    assert queue.prioritise(operation)
+    operation.refresh_from_db()
+    assert operation.priority == Operation.Priority.INTERACTIVE
+    assert operation.next_attempt_at <= timezone.now()
+    assert not queue.prioritise(operation)
+
+
+def test_raising_the_priority_does_not_shorten_a_wait_for_replication(make_operation: MakeOperation) -> None:
+    operation = run_once(make_operation(raises(NotYetError("Copying.")), priority=Operation.Priority.BULK))
+    due = operation.next_attempt_at
+    assert queue.prioritise(operation)
+    operation.refresh_from_db()
+    assert operation.next_attempt_at == due
+
+
+def test_a_priority_raised_during_a_run_spares_the_wait_for_quota(
+    make_operation: MakeOperation,
+) -> None:
+    def meanwhile_seen(operation: Operation) -> str:
+        queue.prioritise(operation)
+        return waits_for_quota(operation)
+
+    operation = run_once(make_operation(meanwhile_seen, priority=Operation.Priority.BULK))
+    assert operation.next_attempt_at is not None
+    assert operation.next_attempt_at <= timezone.now()
+
+
+def test_raising_the_priority_keeps_the_delay_after_a_hand_back(make_operation: MakeOperation) -> None:
+    operation = make_operation(waits_for_quota, priority=Operation.Priority.BULK)
+    soon = timezone.now() + timedelta(seconds=3)
+    Operation.objects.filter(pk=operation.pk).update(started_at=timezone.now(), next_attempt_at=soon)
+    assert queue.prioritise(operation)
+    operation.refresh_from_db()
+    assert operation.next_attempt_at == soon
+
+
+def test_a_woken_operation_continues(make_operation: MakeOperation) -> None:
+    answers: list[str] = []
+
+    def step(operation: Operation) -> str:
+        if not answers:
+            raise PersonNeededError("Tick it.", who="staff")
+        return "ticked"
+
+    operation = run_once(make_operation(step))
+    answers.append("yes")
+    queue.wake([operation])
+    assert run_once(operation).status == "succeeded"
+
+
+def test_done_steps_are_not_run_again_on_resume(make_operation: MakeOperation) -> None:
+    calls: list[str] = []
+    refusals = [RemoteRejectedError("No.")]
+
+    def first(operation: Operation) -> str:
+        calls.append("first")
+        return ""
+
+    def second(operation: Operation) -> str:
+        calls.append("second")
+        if refusals:
+            raise refusals.pop()
+        return ""
+
+    operation = run_once(make_operation(first, second))
+    queue.resume(operation, actor=audit.SYSTEM)
+    assert run_once(operation).status == "succeeded"
+    assert calls == ["first", "second", "second"]
+
+
+def test_a_resumed_bulk_operation_becomes_interactive(make_operation: MakeOperation) -> None:
+    operation = run_once(make_operation(raises(RemoteRejectedError("No.")), priority=Operation.Priority.BULK))
+    assert operation.priority == "bulk"
+    queue.resume(operation, actor=audit.SYSTEM)
+    operation.refresh_from_db()
+    assert operation.priority == "interactive"
+
+
+def test_a_running_operation_cannot_be_cancelled(make_operation: MakeOperation) -> None:
+    operation = make_operation(succeeds)
+    Operation.objects.claim(operation.pk, "x", timezone.now(), lease.DURATION)
+    with pytest.raises(WrongStateError):
+        queue.cancel(operation, actor=audit.SYSTEM)
+
+
+def test_an_ended_operation_cannot_be_resumed(make_operation: MakeOperation) -> None:
+    with pytest.raises(WrongStateError):
+        queue.resume(run_once(make_operation(succeeds)), actor=audit.SYSTEM)
+
+
+def test_resume_starts_over_only_the_steps_that_the_kind_names(
+    make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = make_operation(succeeds, succeeds, raises(RemoteRejectedError("It is gone.", code="gone")))
+    kind = replace(registry.kinds["try"], retry_from={"gone": ("step1", "step2"), "else": ("step0",)})
+    monkeypatch.setitem(registry.kinds, "try", kind)
+    queue.resume(run_once(operation), actor=audit.SYSTEM)
+    operation.refresh_from_db()
+    assert [step.status for step in operation.steps] == ["done", "pending", "pending"]
+
+
+def test_resume_from_an_old_page_keeps_steps_done_since(make_operation: MakeOperation) -> None:
+    operation = make_operation(succeeds, raises(RemoteRejectedError("No.")))
+    old_page = Operation.objects.get(pk=operation.pk)
+    run_once(operation)
+    queue.resume(old_page, actor=audit.SYSTEM)
+    operation.refresh_from_db()
+    assert [step.status for step in operation.steps] == ["done", "pending"]
