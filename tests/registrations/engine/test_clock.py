@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from registrations.engine import clock
@@ -55,7 +54,7 @@ def test_a_lease_written_by_a_fast_clock_expires_on_time(make_operation: MakeOpe
     assert operation.leased_until <= timezone.now() + leases.DURATION
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no clock of its own.")
+@pytest.mark.postgresql  # SQLite has no clock of its own
 def test_a_clock_that_differs_from_the_databases_is_logged(time_machine: Any, caplog: pytest.LogCaptureFixture) -> None:
     clock.check_clock()
     assert caplog.messages == []
