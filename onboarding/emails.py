@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from onboarding.models import Invitation
 
 
-def invitation_mail(invitation: Invitation, link: str) -> EmailMultiAlternatives:
+def invitation_message(invitation: Invitation, link: str) -> EmailMultiAlternatives:
     """The mail that carries the link to the customer's IT administrator."""
     service = invitation.service
     provider = service.instance.provider

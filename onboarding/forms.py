@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from onboarding.names import MAX_LENGTH, validate_registration_name
+from onboarding.validators import MAX_LENGTH, validate_registration_name
 from registrations.models.fields import is_guid, validate_domain, validate_guid
 
 DESCRIBED_BY = "name-hint rules"

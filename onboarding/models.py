@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from onboarding.names import validate_registration_name, validate_short_name
+from onboarding.validators import validate_registration_name, validate_short_name
 from registrations.models import AppRegistration, UmpInstance
 from registrations.models.fields import EnvelopeField, GuidField, Sealing
 
@@ -137,7 +137,7 @@ class Invitation(Sealing):
             raise ValidationError({"expires_at": f"Choose a time within {self.LONGEST.days} days."})
 
 
-class ConnectionWay(models.TextChoices):
+class ConnectionMethod(models.TextChoices):
     """How a customer connects, in the order in which the ways are recommended."""
 
     NEW = "new", "New app registration"
@@ -160,7 +160,7 @@ class SignIn(Sealing):
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="sign_ins")
     purpose = models.CharField(max_length=20, choices=Purpose)
     token_hash = models.CharField(max_length=64, blank=True)  # of the link with which it was begun
-    way = models.CharField(max_length=20, choices=ConnectionWay, default=ConnectionWay.NEW)
+    way = models.CharField(max_length=20, choices=ConnectionMethod, default=ConnectionMethod.NEW)
     registration_name = models.CharField(
         max_length=15, blank=True
     )  # what its page said the registration will be called
@@ -195,7 +195,7 @@ class Connection(Sealing):
 
     invitation = models.OneToOneField(Invitation, on_delete=models.PROTECT, related_name="connection")
     status = models.CharField(max_length=20, choices=Status, default=Status.IDENTIFIED)
-    way = models.CharField(max_length=20, choices=ConnectionWay, default=ConnectionWay.NEW)
+    way = models.CharField(max_length=20, choices=ConnectionMethod, default=ConnectionMethod.NEW)
     admin_object_id = GuidField("administrator's object ID", blank=True)
     admin_name = models.CharField(max_length=255, blank=True)
     admin_username = models.CharField(max_length=255, blank=True)

@@ -15,11 +15,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from onboarding.admin import attempts, needs
+from onboarding.admin import sign_in_attempts, todo
 from onboarding.admin.invitation_forms import InvitationForm
 from onboarding.admin.service import state_of
 from onboarding.models import Connection, Invitation, Service
-from onboarding.services import invitations, left_behind
+from onboarding.services import invitations, leftovers
 from registrations import elements, tasks
 from registrations.admin import attention, steps
 from registrations.admin.base import PortalAdmin, actor_of, page
@@ -45,7 +45,7 @@ class InvitationAdmin(PortalAdmin):
         "auth_url",
     )
     list_display_links = ("short_name",)
-    list_filter = (attention.need_filter(needs.INVITATIONS), "status", "email_sent", "service__instance__provider")
+    list_filter = (attention.need_filter(todo.INVITATIONS), "status", "email_sent", "service__instance__provider")
     list_select_related = ("service__customer", "service__instance__provider")
     search_fields = ("service__short_name", "service__full_name", "it_admin_email", "m365_admin_email")
     search_help_text = "Short name, full name or e-mail"
@@ -161,7 +161,7 @@ class InvitationAdmin(PortalAdmin):
             done = "The invitation is revoked."
             self.attempt(request, lambda: invitations.revoke(invitation, actor=actor_of(request)), done)
             return self.back_to(invitation)
-        left = left_behind.of(invitation).label
+        left = leftovers.of(invitation).label
         facts = [(STAYS, left)] if left else []
         return self._ask(request, invitation, "Revoke", "invitation", revoke_intro(left), facts, danger=True)
 
@@ -217,7 +217,7 @@ class InvitationAdmin(PortalAdmin):
             done = f"{invitation.service}: the invitation is revoked."
             return self.attempt(request, lambda: act(invitation, actor=actor_of(request)), done)
 
-        intro = revoke_intro("".join(left_behind.of(each).label for each in queryset))
+        intro = revoke_intro("".join(leftovers.of(each).label for each in queryset))
         return self._each(request, queryset, "revoke_selected", "Revoke", revoke, intro, danger=True)
 
     def _each(
@@ -261,9 +261,9 @@ class InvitationAdmin(PortalAdmin):
             connection = Connection.objects.select_related("registration").filter(invitation=invitation).first()
             newest = (steps.newest_of(connection.pk) if connection else None) or steps.newest_of(invitation.pk)
             live = steps.describe(newest, request.user) if newest else {}
-            met = attempts.of(invitation, connection)
+            met = sign_in_attempts.of(invitation, connection)
             extra.update(live, connection=connection, invitation=invitation, state=self.state(invitation))
-            extra.update(attempts=met, for_support=attempts.for_support(invitation, met))
+            extra.update(attempts=met, for_support=sign_in_attempts.for_support(invitation, met))
         return super().changeform_view(request, object_id, form_url, extra)
 
     @admin.display(description="ID", ordering="service__short_name")
@@ -347,7 +347,7 @@ def revoke_intro(left: str) -> list[str]:
 
 
 def _whom(invitation: Invitation, withdrawn: bool) -> str:
-    left = left_behind.of(invitation).label if withdrawn else ""
+    left = leftovers.of(invitation).label if withdrawn else ""
     return f"{invitation.it_admin_email}. {STAYS}: {left}" if left else invitation.it_admin_email
 
 

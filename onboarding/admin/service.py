@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from onboarding import names
+from onboarding import validators
 from onboarding.models import Invitation, Service
 from registrations import elements
 from registrations.admin.base import PortalAdmin
@@ -99,11 +99,11 @@ def state_of(invitation: Invitation) -> str:
 def name_rules() -> list[dict[str, Any]]:
     """The documented rules as data for the page: the sentence, and what to test."""
     tests: list[dict[str, Any]] = [
-        {"min": names.MIN_LENGTH, "max": names.MAX_LENGTH},
-        {"without": names.FORBIDDEN},
-        {"reserved": names.RESERVED},
+        {"min": validators.MIN_LENGTH, "max": validators.MAX_LENGTH},
+        {"without": validators.FORBIDDEN},
+        {"reserved": validators.RESERVED},
     ]
-    sentences = [sentence for sentence, _ in names.rule_results("")]
+    sentences = [sentence for sentence, _ in validators.rule_results("")]
     rules = [{"sentence": sentence, **test} for sentence, test in zip(sentences, tests, strict=True)]
     dns = "letters, digits and hyphens only, with no hyphen at either end"
-    return [*rules, {"sentence": dns, "pattern": names.DNS_SAFE.pattern}]
+    return [*rules, {"sentence": dns, "pattern": validators.DNS_SAFE.pattern}]

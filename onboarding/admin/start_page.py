@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from onboarding.admin import needs
+from onboarding.admin import todo
 from registrations import elements
 from registrations.admin import attention
 from registrations.admin.attention import Need, Watch
@@ -23,7 +23,7 @@ WATCHED = (
     attention.INSTANCES,
     attention.SECRETS,
     attention.TENANTS,
-    needs.INVITATIONS,
+    todo.INVITATIONS,
 )
 SEVERITY = ["late", "failed", "missing", "expired", "waiting", "expiring", "unchecked", "draft"]
 SHOWN = 3

@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from onboarding import tokens
-from onboarding.models import Connection, DelegatedToken, Invitation, Service
-from onboarding.services import forgetting, sign_ins
-from onboarding.services.subjects import EXISTING_REGISTRATION
+from onboarding.models import Connection, DelegatedToken, Invitation, Service, SignIn
+from onboarding.services import sign_in_requests, stored_tokens
+from onboarding.services.lookups import EXISTING_REGISTRATION
 from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import Operation, UmpInstance
@@ -118,7 +118,7 @@ def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
         if not changed:
             raise WrongStateError("The invitation is used up or revoked. Create a new one.")
         _cancel_trial(invitation, actor)
-        closed = sign_ins.close_open_trips(invitation)
+        closed = sign_in_requests.invalidate_open(invitation)
         audit.record("invitation.link_renewed", actor=actor, subject=invitation, after={"sign_ins_refused": closed})
     invitation.refresh_from_db()
 
@@ -141,7 +141,7 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
         )
         if not changed:
             raise WrongStateError("The invitation is used up or revoked already.")
-        forgetting.forget(DelegatedToken.objects.filter(connection__invitation=invitation), actor=actor)
+        stored_tokens.clear(DelegatedToken.objects.filter(connection__invitation=invitation), actor=actor)
         audit.record(
             "invitation.revoked",
             actor=actor,
@@ -179,6 +179,21 @@ def behind_link(token: str, instance: UmpInstance) -> Invitation | None:
 def link_of(invitation: Invitation) -> str:
     """The link itself: `<portal URL>/<token>`. For the mail, for `copy_link` and for pages that were reached by it."""
     return f"{invitation.service.instance.portal_url}/{invitation.unseal('token_envelope')}"
+
+
+def link_for_sign_in(sign_in: SignIn) -> str:
+    """The link for the browser that began this sign-in, or "" if the link was replaced since."""
+    invitation = (
+        Invitation.objects.select_related("service__instance__provider")
+        .filter(pk=sign_in.invitation_id, token_hash=sign_in.token_hash)
+        .first()
+    )
+    return link_of(invitation) if invitation else ""
+
+
+def invitee(invitation: Invitation, ip_address: str | None) -> audit.Actor:
+    """Whoever holds the link, for the history: Microsoft has not confirmed who it is."""
+    return audit.Actor.customer(f"Invited person of {invitation.service.customer}", ip_address=ip_address)
 
 
 def _give_link(invitation: Invitation) -> None:

@@ -5,7 +5,7 @@ import re
 from django.core.exceptions import ValidationError
 
 from onboarding.models import Connection, Service
-from onboarding.names import validate_registration_name
+from onboarding.validators import validate_registration_name
 from registrations import audit
 from registrations.errors import WrongStateError
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
-from onboarding.hosts import InstanceRequest
+from onboarding.middleware import InstanceRequest
 
 FOLDER = Path(__file__).resolve().parent.parent / "static" / "onboarding"
 TYPES = {

@@ -9,22 +9,22 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from onboarding import requirements, ways
+from onboarding import methods, requirements
+from onboarding.errors import RefusedError
 from onboarding.forms import ExistingForm
-from onboarding.hosts import InstanceRequest
-from onboarding.models import ConnectionWay, Invitation, SignIn
-from onboarding.refusals import RefusedError
-from onboarding.services import arrivals, invitations, using_existing
+from onboarding.middleware import InstanceRequest
+from onboarding.models import ConnectionMethod, Invitation, SignIn
+from onboarding.services import existing_registration, invitations
 from onboarding.views import pages, sessions
+from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.landing import invitation_of
 from onboarding.views.pages import SeeOther
-from onboarding.views.refusals import refusing
 from registrations import tasks
 
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
-@refusing
+@shows_error_pages
 @sensitive_variables()
 def existing(request: InstanceRequest, token: str) -> HttpResponseBase:
     """The form; good values are tried by a worker, and this browser may watch. What was typed is never shown again."""
@@ -34,9 +34,11 @@ def existing(request: InstanceRequest, token: str) -> HttpResponseBase:
     form = _form(invitation, request.POST)
     if not form.is_valid():
         return _page(request, invitation, token, {name: [*map(str, found)] for name, found in form.errors.items()})
-    actor = arrivals.invited_person(invitation, pages.address_of(request))
+    actor = invitations.invitee(invitation, pages.address_of(request))
     try:
-        operation = using_existing.request(invitation, using_existing.Typed(**form.cleaned_data), actor=actor)
+        operation = existing_registration.request(
+            invitation, existing_registration.EnteredValues(**form.cleaned_data), actor=actor
+        )
     except RefusedError as refused:
         refused.customer = invitation.service.customer.name
         refused.link = invitations.link_of(invitation)
@@ -47,12 +49,12 @@ def existing(request: InstanceRequest, token: str) -> HttpResponseBase:
 
 
 @require_POST
-@refusing
+@shows_error_pages
 def look_again(request: InstanceRequest) -> HttpResponseBase:
     """What was missing is granted, says the customer: try at once."""
     _, operation = sessions.watched(request)
-    if operation and operation.error_code == using_existing.MISSING_GRANTS:
-        using_existing.look_again(operation)
+    if operation and operation.error_code == existing_registration.MISSING_GRANTS:
+        existing_registration.check_again(operation)
         tasks.ring(operation.pk)
     return redirect("progress")
 
@@ -69,13 +71,13 @@ def _page(
         described = [f"{name}-help", f"{name}-error"] if name in errors else [f"{name}-help"]
         field.widget.attrs |= {"aria-describedby": " ".join(described), "aria-invalid": str(name in errors).lower()}
     context = {
-        "stage": ways.stage(ConnectionWay.EXISTING, "enter"),
+        "stage": methods.stage(ConnectionMethod.EXISTING, "enter"),
         "customer_name": invitation.service.customer.name,
         "token": token,
         "fields": [(field, errors.get(field.name, [])) for field in form],
         "errors": bool(errors),
         "permissions": requirements.PERMISSIONS,
         "roles": requirements.ROLES,
-        "hours": int(using_existing.KEPT_FOR.total_seconds() // 3600),
+        "hours": int(existing_registration.KEPT_FOR.total_seconds() // 3600),
     }
     return pages.page(request, "existing.html", context, status=422 if errors else 200)

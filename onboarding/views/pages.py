@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 
 from onboarding import emails
-from onboarding.hosts import InstanceRequest
+from onboarding.middleware import InstanceRequest
 from onboarding.views import assets
 from registrations import audit
 

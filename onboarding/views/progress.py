@@ -8,18 +8,18 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from onboarding import requirements, ways
+from onboarding import methods, requirements
 from onboarding.explanations import set_up
-from onboarding.hosts import InstanceRequest
-from onboarding.models import Connection, ConnectionWay, SignIn
-from onboarding.services import invitations, setups, using_existing
+from onboarding.middleware import InstanceRequest
+from onboarding.models import Connection, ConnectionMethod, SignIn
+from onboarding.services import existing_registration, invitations, lookups
 from onboarding.views import pages, sessions
-from onboarding.views.departures import depart
-from onboarding.views.refusals import refusing
+from onboarding.views.error_pages import shows_error_pages
+from onboarding.views.sign_in import begin_sign_in
 from registrations.connections import SIGN_IN_AGAIN
 from registrations.models import ClientSecret, Operation
 
-WHY = {ConnectionWay.EXISTING: set_up.trial_failed, ConnectionWay.TOKEN: set_up.token_failed}
+WHY = {ConnectionMethod.EXISTING: set_up.trial_failed, ConnectionMethod.TOKEN: set_up.token_failed}
 WORDS = {"pending": "Not started", "running": "Running", "waiting": "Waiting", "done": "Done", "failed": "Failed"}
 REFRESH_SECONDS = 3
 SLOW_REFRESH_SECONDS = 30  # a person at the provider has to act: no hurry
@@ -36,7 +36,7 @@ class StepLine:
 
 
 @require_safe
-@refusing
+@shows_error_pages
 def progress(request: InstanceRequest) -> HttpResponseBase:
     """The steps of the operation; the page looks again by itself while something may still happen."""
     connection, operation = sessions.watched(request)
@@ -56,9 +56,9 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
         "service": connection.invitation.service,
         "now": timezone.now(),
     }
-    way = setups.way_of(operation)
-    context["stage"] = ways.stage(way, "progress")
-    if way == ConnectionWay.EXISTING:
+    method = lookups.method_of(operation)
+    context["stage"] = methods.stage(method, "progress")
+    if method == ConnectionMethod.EXISTING:
         context |= _existing(connection, operation)
     return pages.page(request, "progress.html", context)
 
@@ -68,33 +68,33 @@ def _existing(connection: Connection, operation: Operation) -> dict[str, Any]:
     form = f"{invitations.link_of(connection.invitation)}/existing"
     return {
         "existing": True,
-        "missing": using_existing.missing_of(operation),
+        "missing": existing_registration.missing_grants(operation),
         "consent_page": operation.notes.get("consent_page", ""),
         "form_address": form,
     }
 
 
 @require_POST
-@refusing
+@shows_error_pages
 def sign_in_again(request: InstanceRequest) -> HttpResponseBase:
     """Begin the second sign-in once more: the permission ran out, or a step failed."""
     connection = sessions.connection_of(request)
-    operation = setups.operation_of(connection)
-    if operation is None or connection.way == ConnectionWay.EXISTING:
+    operation = lookups.operation_of(connection)
+    if operation is None or connection.way == ConnectionMethod.EXISTING:
         return redirect("progress")
     if situation_of(operation, connection) not in {"customer", "failed"}:
         return redirect("progress")
     sessions.refuse_another(request, connection)
     actor = sessions.actor_of(request)
-    return depart(request, connection.invitation, SignIn.Purpose.AUTHORISE, actor=actor, way=connection.way)
+    return begin_sign_in(request, connection.invitation, SignIn.Purpose.AUTHORISE, actor=actor, method=connection.way)
 
 
 @require_safe
-@refusing
+@shows_error_pages
 def done(request: InstanceRequest) -> HttpResponseBase:
     """What was created, what may be taken away now, when the secret expires and how to withdraw."""
     connection, _ = sessions.watched(request)
-    if connection.status == Connection.Status.CONNECTED and connection.way == ConnectionWay.TOKEN:
+    if connection.status == Connection.Status.CONNECTED and connection.way == ConnectionMethod.TOKEN:
         return _done_by_token(request, connection)
     registration = connection.registration
     if connection.status != Connection.Status.CONNECTED or registration is None:
@@ -126,7 +126,7 @@ def _done_by_token(request: InstanceRequest, connection: Connection) -> HttpResp
         "scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,
         "token_roles": requirements.TOKEN_ROLES,
         "roles_page": requirements.ROLES_PAGE,
-        "warning": ways.CONDITIONAL_ACCESS,
+        "warning": methods.CONDITIONAL_ACCESS,
     }
     return pages.page(request, "done_token.html", context)
 
@@ -151,7 +151,7 @@ def told_of(operation: Operation, situation: str, connection: Connection) -> set
         asked = operation.error_code == SIGN_IN_AGAIN or not operation.message
         return set_up.SIGN_IN if asked else set_up.Standstill(operation.message, "")  # said to the customer by its step
     cancelled = operation.status == Operation.Status.CANCELLED
-    told = WHY.get(setups.way_of(operation), set_up.failed)(operation.error_code, cancelled=cancelled)
+    told = WHY.get(lookups.method_of(operation), set_up.failed)(operation.error_code, cancelled=cancelled)
     step = operation.current_step
     service = connection.invitation.service
     names = {

@@ -8,11 +8,11 @@ import uuid
 from dataclasses import asdict
 from datetime import timedelta
 
-from onboarding.hosts import InstanceRequest
+from onboarding.errors import RefusedError
 from onboarding.identity import Identity
+from onboarding.middleware import InstanceRequest
 from onboarding.models import Connection, Invitation
-from onboarding.refusals import RefusedError
-from onboarding.services import invitations, left_behind, setups
+from onboarding.services import invitations, leftovers, lookups
 from onboarding.views import pages
 from registrations import audit
 from registrations.models import Operation
@@ -53,12 +53,12 @@ def watched(request: InstanceRequest) -> tuple[Connection, Operation | None]:
     operation = Operation.objects.filter(pk=kept).first() if kept else None
     if operation is None:
         connection = connection_of(request)
-        return connection, setups.operation_of(connection)
+        return connection, lookups.operation_of(connection)
     connection = _usable(request, operation.subject_id)
     # What others achieved after this browser's own trial had ended is not its to see.
     has_ended = operation.status in (Operation.Status.FAILED, Operation.Status.CANCELLED)
     goes_on = connection.registration_id is not None or connection.status != Connection.Status.IDENTIFIED
-    if has_ended and goes_on and setups.operation_of(connection) != operation:
+    if has_ended and goes_on and lookups.operation_of(connection) != operation:
         raise RefusedError("session_missing")
     return connection, operation
 
@@ -71,7 +71,7 @@ def is_open_for(request: InstanceRequest, invitation: Invitation) -> bool:
         return False
     if connection.invitation_id != invitation.pk or person_of(request).object_id != connection.admin_object_id:
         return False
-    operation = setups.operation_of(connection)
+    operation = lookups.operation_of(connection)
     return operation is not None and operation.is_live
 
 
@@ -107,7 +107,7 @@ def _usable(request: InstanceRequest, kept: uuid.UUID) -> Connection:
         raise RefusedError("session_missing")
     invitation = connection.invitation
     if invitation.status == Invitation.Status.REVOKED:
-        raise left_behind.revoked(invitation)
+        raise leftovers.revoked_error(invitation)
     if invitation.token_hash != request.session.get(LINK):  # whoever holds the newest link signs in again with it
         raise RefusedError("replaced_link", customer=invitation.service.customer.name)
     if invitation.is_expired:

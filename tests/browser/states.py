@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from onboarding.models import Connection, Invitation
-from onboarding.services import connecting, invitations
+from onboarding.services import invitations, new_registration
 from registrations import audit
 from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
 from registrations.services import operations, provisioning
@@ -89,7 +89,7 @@ def _connected(stage: Stage, state: str) -> None:
     answer = browser.authorise(browser.open("/authenticate/registration"), name="Contoso-sync")
     assert answer.status_code == 303, answer.content.decode()
     _work()
-    operation = Operation.objects.get(kind=connecting.KIND)
+    operation = Operation.objects.get(kind=new_registration.KIND)
     assert operation.status == Operation.Status.SUCCEEDED, operation.message
 
 
@@ -190,7 +190,7 @@ def _at_step(
         connection = Connection.objects.get(invitation=stage.invitations[state])
         notes = {operations.INSTANCE_NOTE: str(stage.instance.pk)}
         actor = audit.Actor.customer("Carla <carla@contoso.example>")
-        operation = operations.request(connecting.KIND, connection, actor=actor, notes=notes)
+        operation = operations.request(new_registration.KIND, connection, actor=actor, notes=notes)
         began = timezone.now() - timedelta(seconds=40)
         for step in operation.steps:
             here = step["name"] == reached

@@ -11,7 +11,7 @@ from django.urls import set_urlconf
 from playwright.sync_api import Browser, Page, Route, expect
 
 from onboarding.forms import RegistrationForm
-from onboarding.names import rule_results
+from onboarding.validators import rule_results
 from onboarding.views import assets
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]

@@ -4,8 +4,8 @@ from collections import defaultdict
 from typing import Any
 
 from onboarding import requirements
-from onboarding.models import Connection, ConnectionWay, Invitation
-from onboarding.services import delegating, using_existing
+from onboarding.models import Connection, ConnectionMethod, Invitation
+from onboarding.services import delegated_token, existing_registration
 from registrations import audit
 from sandbox.catalogue import APPLICATION_ADMINISTRATOR
 from tests.chaos.rows import Connections, signed_in
@@ -16,7 +16,7 @@ class Existing(Connections):
 
     def prepare(self) -> None:
         """Nobody signs in."""
-        self.typed: list[tuple[Invitation, using_existing.Typed]] = []
+        self.typed: list[tuple[Invitation, existing_registration.EnteredValues]] = []
         self.permissions: dict[str, list[str]] = defaultdict(list)
         for permission in requirements.PERMISSIONS:
             self.permissions[permission.resource_app_id].append(permission.value)
@@ -30,12 +30,12 @@ class Existing(Connections):
             permissions=self.permissions,
             roles=[role.template_id for role in requirements.ROLES],
         )
-        typed = using_existing.Typed(self.seed["tenant_id"], made["app_id"], made["secret"])
+        typed = existing_registration.EnteredValues(self.seed["tenant_id"], made["app_id"], made["secret"])
         self.typed.append((self.invite(number), typed))
 
     def request(self, number: int) -> Any:
         """The trial of what was typed, which goes on to connect."""
-        return using_existing.request(*self.typed[number], actor=audit.SYSTEM)
+        return existing_registration.request(*self.typed[number], actor=audit.SYSTEM)
 
 
 class Tokens(Connections):
@@ -53,11 +53,11 @@ class Tokens(Connections):
     def make(self, number: int) -> None:
         """The same, by the way of a token."""
         super().make(number)
-        Connection.objects.filter(pk=self.connections[number].pk).update(way=ConnectionWay.TOKEN)
+        Connection.objects.filter(pk=self.connections[number].pk).update(way=ConnectionMethod.TOKEN)
 
     def request(self, number: int) -> Any:
         """The token is kept and set to work."""
-        return delegating.set_to_work(self.connections[number], self.redeemed, audit.SYSTEM)
+        return delegated_token.start_or_resume(self.connections[number], self.redeemed, audit.SYSTEM)
 
 
 MAKERS: dict[str, Any] = {"connect_existing": Existing, "connect_token": Tokens}

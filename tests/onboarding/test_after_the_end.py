@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from onboarding.admin import needs
+from onboarding.admin import todo
 from onboarding.models import Connection, Invitation
 from onboarding.services import invitations
 from registrations import audit
@@ -167,5 +167,5 @@ def test_what_an_invitation_needs(
 ) -> None:
     now = timezone.now()
     Invitation.objects.update(**values, expires_at=now + timedelta(days=days))
-    found = {need.key for need in needs.INVITATIONS.needs if Invitation.objects.filter(need.condition(now)).exists()}
+    found = {need.key for need in todo.INVITATIONS.needs if Invitation.objects.filter(need.condition(now)).exists()}
     assert found == expected

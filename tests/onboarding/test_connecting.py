@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from onboarding import requirements
 from onboarding.models import Connection, Invitation, Service
-from onboarding.services import connecting, invitations
+from onboarding.services import invitations, new_registration
 from registrations import audit
 from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
 from registrations.errors import WrongStateError
@@ -34,7 +34,7 @@ def authorised(customer: Browser, link: str) -> Operation:
     """The administrator has done both sign-ins; nothing is made yet."""
     answer = customer.authorise(customer.identify(link), name="Contoso-sync")
     assert answer.status_code == 303
-    return Operation.objects.get(kind=connecting.KIND)
+    return Operation.objects.get(kind=new_registration.KIND)
 
 
 def worked(operation: Operation, work: Work) -> Operation:

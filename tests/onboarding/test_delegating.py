@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from onboarding import requirements
 from onboarding.models import Connection, DelegatedToken, Invitation, Service
-from onboarding.services import connecting, delegating, invitations
+from onboarding.services import delegated_token, invitations, new_registration
 from registrations.clients.entra import refresh_token_in
 from registrations.models import AuditEvent, Operation, UmpInstance
 from registrations.services import operations
@@ -51,7 +51,7 @@ def identify(customer: Browser, link: str, person: str = TILDA) -> Any:
 def authorise(customer: Browser, link: str, person: str = TILDA) -> Operation:
     answer = customer.sign_in(customer.press(identify(customer, link, person)), person)
     assert answer.status_code == 303, text(answer)
-    return Operation.objects.get(kind=delegating.KIND)
+    return Operation.objects.get(kind=delegated_token.KIND)
 
 
 def worked(operation: Operation, work: Work) -> Operation:
@@ -93,7 +93,7 @@ def test_the_code_is_redeemed_for_one_api_and_the_other_comes_by_the_refresh_tok
     page = customer.press(identify(customer, link))
     sandbox.log.clear()
     customer.sign_in(page, TILDA)
-    worked(Operation.objects.get(kind=delegating.KIND), work)
+    worked(Operation.objects.get(kind=delegated_token.KIND), work)
     bodies = [str(call.body) for call in sandbox.calls if call.path.endswith("/oauth2/v2.0/token")]
     by_code = [body for body in bodies if "authorization_code" in body]
     by_refresh = [body for body in bodies if "grant_type=refresh_token" in body or "'refresh_token'" in body]
@@ -225,7 +225,7 @@ def test_a_worker_that_lost_its_lease_writes_no_cache(
     Operation.objects.filter(pk=operation.pk).update(status="running", lease="another worker's")
     operation.lease = "ours"
     with pytest.raises(LeaseLostError):
-        delegating._teams_token(operation)
+        delegated_token._teams_token(operation)
     assert DelegatedToken.objects.get().cache_envelope == before
 
 
@@ -259,14 +259,14 @@ def test_giving_back_what_was_lent_leaves_what_a_token_lives_on(
     other = Browser(sandbox, instance.host)
     answer = other.authorise(other.identify(invitations.link_of(made)))
     assert answer.status_code == 303, text(answer)
-    operation = worked(Operation.objects.get(kind=connecting.KIND), work)
+    operation = worked(Operation.objects.get(kind=new_registration.KIND), work)
     assert operation.status == "succeeded", operation.message
     client = contoso.service_principal_of(instance.registrations.get().app_id)
     assert client is not None
     granted = {s for grant in contoso.permission_grants if grant.client_id == client.id for s in grant.scope.split()}
     assert "Application.ReadWrite.All" not in granted
     assert {"Group.ReadWrite.All", "user_impersonation", "offline_access"} <= granted
-    first = Operation.objects.get(kind=delegating.KIND)
+    first = Operation.objects.get(kind=delegated_token.KIND)
     steps = operations.reopened(first.steps, "validation")
     Operation.objects.filter(pk=first.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
     assert worked(first, work).status == "succeeded"

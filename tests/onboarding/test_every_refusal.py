@@ -13,7 +13,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from onboarding import refusals
+from onboarding import error_catalogue
 from onboarding.identity import PERSONAL_ACCOUNTS
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations
@@ -200,7 +200,7 @@ def told(answer: Any, key: str, link: str) -> str:
     """The page, once it says this refusal in one sentence and offers one button, which leads to `link`."""
     html = answer.content.decode()
     page = text(answer)
-    refusal = refusals.REFUSALS[key]
+    refusal = error_catalogue.ERRORS[key]
     assert answer.status_code == refusal.status, page
     assert f'<dd class="mono">{key}</dd>' in page
     assert page.count('<p class="lead">') == 1
@@ -336,7 +336,7 @@ def test_replication_that_is_slower_than_usual_is_told_and_waited_for(stage: Sta
 
 
 def test_every_refusal_has_one_button() -> None:
-    assert all(refusal.button for refusal in refusals.REFUSALS.values())
+    assert all(refusal.button for refusal in error_catalogue.ERRORS.values())
 
 
 def test_forms_without_a_session_do_not_fill_the_history(stage: Stage) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client, RequestFactory
 
-from onboarding import hosts
+from onboarding import middleware
 from onboarding.models import Invitation
 from onboarding.views import assets
 from registrations.models import AuditEvent, UmpInstance
@@ -115,7 +115,7 @@ def test_the_client_is_the_rightmost_address_that_is_no_proxy_of_ours(
 ) -> None:
     settings.TRUSTED_PROXIES = [ipaddress.ip_network("10.0.0.0/24")]
     meta = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded, "HTTP_X_FORWARDED_PROTO": "https"}
-    hosts.resolve_peer(meta)
+    middleware.resolve_peer(meta)
     assert meta["REMOTE_ADDR"] == seen
     assert "HTTP_X_FORWARDED_FOR" not in meta
     assert meta.get("wsgi.url_scheme") == (None if peer.startswith("203") else "https")
@@ -123,7 +123,7 @@ def test_the_client_is_the_rightmost_address_that_is_no_proxy_of_ours(
 
 def test_without_trusted_proxies_no_forwarded_header_counts(rf: RequestFactory) -> None:
     request = rf.get("/", headers={"x-forwarded-proto": "https", "x-forwarded-for": "198.51.100.1"})
-    hosts.resolve_peer(request.META)
+    middleware.resolve_peer(request.META)
     assert not request.is_secure()
     assert request.META["REMOTE_ADDR"] == "127.0.0.1"
 

@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from onboarding.models import Customer, Invitation, Service, SignIn
-from onboarding.services import invitations, sign_ins
+from onboarding.services import invitations, sign_in_requests
 from registrations import audit
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, Operation, UmpInstance
@@ -312,9 +312,9 @@ def portal_log() -> Any:
 
 def test_what_is_kept_of_abandoned_sign_ins_is_deleted(customer: Browser, link: str) -> None:
     customer.start(link)
-    assert sign_ins.forget_flows() == 0
+    assert sign_in_requests.delete_expired_flows() == 0
     SignIn.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert sign_ins.forget_flows() == 1
+    assert sign_in_requests.delete_expired_flows() == 1
     assert SignIn.objects.get().flow_envelope == ""
 
 

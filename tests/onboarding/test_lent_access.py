@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from onboarding.models import Connection, Invitation, SignIn
-from onboarding.services import connecting, invitations
+from onboarding.services import invitations, new_registration
 from registrations.models import AuditEvent, Operation, UmpInstance
 from registrations.services import operations
 from sandbox.app import Sandbox
@@ -95,13 +95,13 @@ def test_an_invitation_withdrawn_in_the_last_moment_is_told_as_that_and_gives_ba
     customer: Browser, link: str, grants: Grants, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = accepted(customer, link)
-    request = connecting.request
+    request = new_registration.request
 
     def just_before(*args: Any, **kwargs: Any) -> Operation:
         Invitation.objects.update(status="revoked")
         return request(*args, **kwargs)
 
-    monkeypatch.setattr(connecting, "request", just_before)
+    monkeypatch.setattr(new_registration, "request", just_before)
     assert "were given back" in refused(customer.come_back(answer), "revoked_link")
     assert grants() == []
     assert not Operation.objects.exists()

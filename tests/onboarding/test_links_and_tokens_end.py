@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from onboarding.models import Connection, DelegatedToken, Invitation
-from onboarding.services import invitations, using_existing
+from onboarding.services import existing_registration, invitations
 from registrations.clients.entra import refresh_token_in
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation
 from registrations.services import operations
@@ -42,7 +42,7 @@ def test_a_new_link_ends_a_trial_that_waits_for_grants(
     customer: Browser, invitation: Invitation, link: str, bare: Own, work: Work, sandbox: Sandbox
 ) -> None:
     enter(customer, link, bare.values)
-    assert tried(work).error_code == using_existing.MISSING_GRANTS
+    assert tried(work).error_code == existing_registration.MISSING_GRANTS
     invitations.new_link(invitation, actor=OLGA)
     grant(sandbox, bare)
     operation = tried(work)
@@ -58,13 +58,13 @@ def test_a_trial_that_a_worker_holds_while_the_link_is_replaced_keeps_nothing(
     customer: Browser, invitation: Invitation, link: str, own: Own, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enter(customer, link, own.values)
-    lacking: Any = using_existing._lacking
+    lacking: Any = existing_registration._lacking
 
     def replaced_meanwhile(*tokens: Any) -> list[str]:
         invitations.new_link(invitation, actor=OLGA)
         return list(lacking(*tokens))
 
-    monkeypatch.setattr(using_existing, "_lacking", replaced_meanwhile)
+    monkeypatch.setattr(existing_registration, "_lacking", replaced_meanwhile)
     operation = tried(work)
     assert operation.status == "failed"
     assert "its link was replaced" in operation.message
@@ -82,7 +82,7 @@ def test_a_new_link_leaves_a_set_up_whose_values_were_proved(
     assert tried(work).error_code == "service_missing"
     invitations.new_link(invitation, actor=OLGA)
     customers.update(taken)
-    operations.wake(Operation.objects.filter(kind=using_existing.KIND))
+    operations.wake(Operation.objects.filter(kind=existing_registration.KIND))
     work()
     assert tried(work).status == "succeeded"
 

@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from onboarding.names import validate_short_name
+from onboarding.validators import validate_short_name
 
 
 @pytest.mark.parametrize("name", ["contoso1", "CONTOSO", "a-b", "123"])

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from onboarding.explanations import explain, set_up
 from onboarding.models import Connection
-from onboarding.services import connecting
+from onboarding.services import new_registration
 from registrations import audit
 from registrations.models import Operation
 from registrations.services import operations
@@ -33,7 +33,7 @@ def shown(customer: Browser, expected: str) -> str:
 def begun(customer: Browser, link: str, work: Work) -> Operation:
     customer.authorise(customer.identify(link))
     finish(work)
-    return Operation.objects.get(kind=connecting.KIND)
+    return Operation.objects.get(kind=new_registration.KIND)
 
 
 def test_a_policy_that_forbids_secrets_is_told_with_the_way_out(
@@ -52,7 +52,7 @@ def test_a_refused_step_asks_about_the_role(customer: Browser, link: str, sandbo
     sandbox.faults.add("graph", "status", method="POST", path="/roleAssignments", status=403, body=body, times=99)
     customer.authorise(customer.identify(link))
     work()
-    operation = Operation.objects.get(kind=connecting.KIND)
+    operation = Operation.objects.get(kind=new_registration.KIND)
     for step in operation.steps:
         step["refused_at"] = (timezone.now() - timedelta(minutes=6)).isoformat()  # longer than a grant is copied
     Operation.objects.update(next_attempt_at=timezone.now(), steps=operation.steps)
@@ -72,7 +72,7 @@ def test_any_other_failure_names_the_step_and_no_more(
 
 def test_a_set_up_that_staff_cancelled_says_who_did(customer: Browser, link: str) -> None:
     customer.authorise(customer.identify(link))
-    operations.cancel(Operation.objects.get(kind=connecting.KIND), actor=audit.SYSTEM)
+    operations.cancel(Operation.objects.get(kind=new_registration.KIND), actor=audit.SYSTEM)
     assert "could not be given back" in shown(customer, "Finebak has cancelled the set-up")
 
 

@@ -9,11 +9,11 @@ import pytest
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from onboarding import refusals
+from onboarding import error_catalogue, errors
 from onboarding.explanations import GENERIC, explain
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations
-from onboarding.views import refusals as views
+from onboarding.views import error_pages
 from registrations.models import AuditEvent, ClientSecret, Operation, UmpInstance
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 def refused(answer: Any, key: str) -> str:
     """The page's text, once it is the expected refusal with its next step."""
     page = text(answer)
-    assert answer.status_code == refusals.REFUSALS[key].status, page
+    assert answer.status_code == error_catalogue.ERRORS[key].status, page
     assert "What to do" in page
     assert f'<dd class="mono">{key}</dd>' in page
     assert answer.headers["cache-control"] == "no-store"
@@ -312,8 +312,8 @@ def test_a_mistake_of_ours_is_a_page_without_a_traceback(
 
 def test_every_refusal_fills_its_texts_and_blames_nobody() -> None:
     names = {"provider": "Finebak", "customer": "Contoso", "host": "h", "facts": "Fred"}
-    for refusal in refusals.REFUSALS.values():
-        for sentence in (refusal.title, refusal.sentence, refusal.next_step, refusal.kept):
+    for refusal in error_catalogue.ERRORS.values():
+        for sentence in (refusal.title, refusal.sentence, refusal.next_step, refusal.effect):
             filled = sentence.format(**names)
             assert "{" not in filled
             for word in ("please", "oops", "successfully", "!", "something went wrong", "tenant"):
@@ -323,7 +323,9 @@ def test_every_refusal_fills_its_texts_and_blames_nobody() -> None:
 
 
 def test_an_address_at_the_beginning_of_a_sentence_keeps_its_own_letters(rf: RequestFactory) -> None:
-    page = views.answer(rf.get("/"), refusals.RefusedError("guest", facts="carla@contoso.example")).content.decode()
+    page = error_pages.render_error(
+        rf.get("/"), errors.RefusedError("guest", facts="carla@contoso.example")
+    ).content.decode()
     assert "carla@contoso.example is a guest in the Microsoft 365 of your organisation" in page
-    unknown = views.answer(rf.get("/"), refusals.RefusedError("revoked_link")).content.decode()
+    unknown = error_pages.render_error(rf.get("/"), errors.RefusedError("revoked_link")).content.decode()
     assert "Your provider has withdrawn this invitation" in unknown

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from onboarding.models import Connection, DelegatedToken, Invitation
-from onboarding.services import arrivals, connecting, delegating, invitations
+from onboarding.services import delegated_token, invitations, new_registration, sign_in_exchange
 from registrations.models import Operation, UmpInstance
 from registrations.services import operations
 from sandbox.app import Sandbox
@@ -52,14 +52,14 @@ def revoked_meanwhile(monkeypatch: pytest.MonkeyPatch, invitation: Invitation) -
     """From now on staff revoke while Microsoft is asked who came back."""
 
     def arm() -> None:
-        verified = arrivals._verified
+        verified = sign_in_exchange.verify
 
         def and_revoke(*args: Any) -> Any:
             person = verified(*args)
             invitations.revoke(invitation, actor=OLGA)
             return person
 
-        monkeypatch.setattr(arrivals, "_verified", and_revoke)
+        monkeypatch.setattr(sign_in_exchange, "verify", and_revoke)
 
     return arm
 
@@ -93,7 +93,7 @@ def test_lent_access_that_comes_after_the_revocation_resumes_nothing(
 ) -> None:
     page = stale.press(stale.identify(link, GERTA), name="Contoso-sync")
     customer.authorise(customer.identify(link, GERTA), GERTA)
-    operation = Operation.objects.get(kind=connecting.KIND)
+    operation = Operation.objects.get(kind=new_registration.KIND)
     fail(operation)
     Operation.objects.update(credential_envelope="")
     revoked_meanwhile()
@@ -126,11 +126,11 @@ def test_a_late_token_does_not_take_over_a_registration_that_was_made(
     page = stale.press(identify(stale, link, GERTA))
     customer.authorise(customer.identify(link, GERTA), GERTA)
     sandbox.world.ump("finebak").customers.clear()
-    fail(worked(Operation.objects.get(kind=connecting.KIND), work))
+    fail(worked(Operation.objects.get(kind=new_registration.KIND), work))
     before = dict(Connection.objects.values().get())
     assert before["registration_id"]
     refused(stale.sign_in(page, GERTA), "busy")
-    assert not Operation.objects.filter(kind=delegating.KIND).exists()
+    assert not Operation.objects.filter(kind=delegated_token.KIND).exists()
     assert not DelegatedToken.objects.exists()
     after = dict(Connection.objects.values().get())
     assert {name for name in before if before[name] != after[name]} <= {"grant_removed"}
@@ -146,7 +146,7 @@ def test_late_lent_access_does_not_work_on_the_customers_own_registration(
     before = Connection.objects.get()
     assert before.registration is not None
     refused(stale.sign_in(page, GERTA), "busy")
-    assert not Operation.objects.filter(kind=connecting.KIND).exists()
+    assert not Operation.objects.filter(kind=new_registration.KIND).exists()
     after = Connection.objects.get()
     assert (after.way, after.registration) == ("existing", before.registration)
     assert after.customer_part_done_at == before.customer_part_done_at
@@ -160,7 +160,7 @@ def test_a_consent_of_the_first_way_that_comes_first_sets_that_way(
     assert Connection.objects.get().way == "token"
     assert customer.sign_in(page, GERTA).status_code == 303
     assert Connection.objects.get().way == "new"
-    assert Operation.objects.get().kind == connecting.KIND
+    assert Operation.objects.get().kind == new_registration.KIND
 
 
 # --- What is said of permissions that a token lives on ---

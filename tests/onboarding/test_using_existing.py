@@ -11,8 +11,8 @@ import pytest
 from django.utils import timezone
 
 from onboarding import requirements
-from onboarding.models import Connection, ConnectionWay, Invitation
-from onboarding.services import invitations, using_existing
+from onboarding.models import Connection, ConnectionMethod, Invitation
+from onboarding.services import existing_registration, invitations
 from registrations import audit
 from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
 from registrations.errors import WrongStateError
@@ -84,7 +84,7 @@ def worked(work: Work) -> Operation:
     """Let workers work until the trial ends or waits for a person."""
     for _ in range(12):
         work()
-        operation = Operation.objects.filter(kind=using_existing.KIND).latest("created_at")
+        operation = Operation.objects.filter(kind=existing_registration.KIND).latest("created_at")
         if not operation.is_live or operation.waits_for:
             break
         Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
@@ -135,7 +135,7 @@ def test_nothing_typed_is_shown_again_or_kept_in_clear(
         assert "no domain" not in page
         assert "no guid" not in page
     assert own.values["client_secret"] not in told() + caplog.text
-    assert Operation.objects.get(kind=using_existing.KIND).credential_envelope == ""
+    assert Operation.objects.get(kind=existing_registration.KIND).credential_envelope == ""
     secret = ClientSecret.objects.get(registration__managed=False)
     assert secret.unseal("envelope") == own.values["client_secret"]
     assert own.values["client_secret"] not in secret.envelope
@@ -274,7 +274,7 @@ def test_a_wrong_secret_is_told_after_a_minute_and_forgotten(
 ) -> None:
     enter(customer, link, {**own.values, "client_secret": "Xy8Q~wrong-value-of-a-secret-0123456789"})
     work()
-    operation = Operation.objects.get(kind=using_existing.KIND)
+    operation = Operation.objects.get(kind=existing_registration.KIND)
     assert (operation.status, operation.error_code) == ("waiting", "AADSTS7000215")
     long_ago = timezone.now() - timedelta(minutes=2)
     Operation.objects.filter(pk=operation.pk).update(created_at=long_ago)
@@ -316,14 +316,14 @@ def test_a_domain_of_another_organisation_never_sees_the_secret(
 
 
 def test_guessing_is_stopped_after_five_tries(customer: Browser, link: str, own: Own, work: Work) -> None:
-    for number in range(using_existing.TRIES):
+    for number in range(existing_registration.MAX_ATTEMPTS):
         enter(customer, link, {**own.values, "client_secret": f"Xy8Q~wrong-value-of-a-secret-{number}"})
         Operation.objects.update(created_at=timezone.now() - timedelta(minutes=2))
         assert worked(work).status == "failed"
     page = refused(enter(customer, link, own.values), "too_many_tries")
     assert f'href="{link}"' in page
     assert AuditEvent.objects.get(action="invitation.refused").after == {"refusal": "too_many_tries"}
-    Operation.objects.update(created_at=timezone.now() - using_existing.WINDOW)
+    Operation.objects.update(created_at=timezone.now() - existing_registration.ATTEMPTS_WINDOW)
     assert enter(customer, link, own.values).status_code == 303
 
 
@@ -363,7 +363,7 @@ def test_who_guessed_in_vain_does_not_see_a_connection_by_token(
     Operation.objects.update(created_at=timezone.now() - timedelta(minutes=2))
     worked(work)
     assert customer.open("/authenticate/progress").status_code == 200
-    Connection.objects.update(way=ConnectionWay.TOKEN, status=Connection.Status.CONNECTED)
+    Connection.objects.update(way=ConnectionMethod.TOKEN, status=Connection.Status.CONNECTED)
     another = Operation.objects.get()
     another.pk, another.kind, another.status = uuid.uuid4(), "connect_token", Operation.Status.SUCCEEDED
     another.save(force_insert=True)
@@ -391,7 +391,7 @@ def test_a_revoked_invitation_forgets_the_values_that_wait(
     enter(customer, link, bare.values)
     worked(work)
     invitations.revoke(invitation, actor=OLGA)
-    operation = Operation.objects.get(kind=using_existing.KIND)
+    operation = Operation.objects.get(kind=existing_registration.KIND)
     assert (operation.status, operation.credential_envelope) == ("cancelled", "")
     refused(customer.open("/authenticate/progress"), "revoked_link")
 

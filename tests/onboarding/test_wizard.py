@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from onboarding.models import Connection, Invitation, SignIn
-from onboarding.services import connecting, invitations
+from onboarding.services import invitations, new_registration
 from registrations.models import AuditEvent, Operation, UmpInstance
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser, read
@@ -361,7 +361,7 @@ def finish(work: Callable[[], None]) -> None:
     """Let the workers work, and the time come that a waiting operation waits for."""
     for _ in range(10):
         work()
-        waiting = Operation.objects.filter(kind=connecting.KIND, status="waiting", waits_for="")
+        waiting = Operation.objects.filter(kind=new_registration.KIND, status="waiting", waits_for="")
         if not waiting.update(next_attempt_at=timezone.now()):
             return
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from onboarding.hosts import instance_of
+from onboarding.middleware import instance_of
 from onboarding.models import Invitation, Service
 from onboarding.services import customers, invitations
 from registrations import audit, tasks

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from onboarding.models import Connection
-from onboarding.services import connecting, invitations
+from onboarding.services import invitations, new_registration
 from registrations.admin.addresses import AddressAdmin
 from registrations.models import AuditEvent, EntraTenant, Operation, UmpInstance
 from registrations.services import operations, provisioning
@@ -39,7 +39,7 @@ def begin_connecting(instance: UmpInstance) -> None:
         actor=OLGA,
     )
     row = Connection.objects.create(invitation=invitation, admin_object_id=str(invitation.pk), admin_name="Carla")
-    operations.request(connecting.KIND, row, actor=OLGA, notes={operations.INSTANCE_NOTE: str(instance.pk)})
+    operations.request(new_registration.KIND, row, actor=OLGA, notes={operations.INSTANCE_NOTE: str(instance.pk)})
 
 
 @pytest.mark.parametrize("begin", [begin_first_provisioning, begin_connecting])

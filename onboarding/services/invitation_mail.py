@@ -45,7 +45,7 @@ def mail(operation: Operation) -> str:
     invitations.refuse_unsendable(invitation)
     with audit.atomic(durable=True):
         Invitation.objects.filter(pk=invitation.pk).update(send_count=F("send_count") + 1)
-    message = emails.invitation_mail(invitation, invitations.link_of(invitation))
+    message = emails.invitation_message(invitation, invitations.link_of(invitation))
     try:
         message.send()
     except smtplib.SMTPRecipientsRefused as refusal:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from onboarding.models import ConnectionWay
+from onboarding.models import ConnectionMethod
 from registrations.models import UmpInstance
 
 # AudioCodes' newer pages ("Application Registration", "Upgrading M365 Connection to Application Registration") put a
@@ -25,7 +25,7 @@ CONDITIONAL_ACCESS = (
 class Choice:
     """One card of the page where the customer chooses."""
 
-    way: ConnectionWay
+    method: ConnectionMethod
     title: str
     suits: str
     leaves: str
@@ -34,19 +34,19 @@ class Choice:
 
 CHOICES = (
     Choice(
-        ConnectionWay.NEW,
+        ConnectionMethod.NEW,
         "Create a new app registration",
         "Recommended. For most organisations: it is made for you now.",
         "Leaves one registration in your Microsoft Entra, with the permissions and roles that the invitation lists.",
     ),
     Choice(
-        ConnectionWay.EXISTING,
+        ConnectionMethod.EXISTING,
         "Use an existing app registration",
         "For organisations that make every registration themselves. You enter its values; nobody has to sign in.",
         "Leaves nothing new: the registration and its secret stay yours to renew.",
     ),
     Choice(
-        ConnectionWay.TOKEN,
+        ConnectionMethod.TOKEN,
         "Use a delegated token",
         "For organisations that cannot use a registration. Best with a service account that nobody signs in with.",
         "Leaves an enterprise application with wide permissions in the name of one account.",
@@ -56,19 +56,19 @@ CHOICES = (
 
 # The pages on each way, for "Step 2 of 5".
 STAGES: dict[str, tuple[str, ...]] = {
-    ConnectionWay.NEW: ("choose", "identify", "name", "authorise", "progress"),
-    ConnectionWay.EXISTING: ("choose", "enter", "progress"),
-    ConnectionWay.TOKEN: ("choose", "identify", "authorise", "progress"),
+    ConnectionMethod.NEW: ("choose", "identify", "name", "authorise", "progress"),
+    ConnectionMethod.EXISTING: ("choose", "enter", "progress"),
+    ConnectionMethod.TOKEN: ("choose", "identify", "authorise", "progress"),
 }
 
 
 def offered(instance: UmpInstance) -> list[Choice]:
     """The ways that the phone service of this instance can take over: a token has no place on the hand-over sheet."""
     sheet = instance.delivery == UmpInstance.Delivery.HANDOVER
-    return [choice for choice in CHOICES if not (sheet and choice.way == ConnectionWay.TOKEN)]
+    return [choice for choice in CHOICES if not (sheet and choice.method == ConnectionMethod.TOKEN)]
 
 
-def stage(way: str, page: str) -> str:
+def stage(method: str, page: str) -> str:
     """Where on its way a page stands: "Step 2 of 5"."""
-    pages = STAGES[way]
+    pages = STAGES[method]
     return f"Step {pages.index(page) + 1} of {len(pages)}"

@@ -6,8 +6,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from onboarding.models import Connection, DelegatedToken, Invitation, Service
-from onboarding.services import forgetting
-from onboarding.services.subjects import DELEGATED_TOKEN, connection_of, made_registration, open_connection
+from onboarding.services import stored_tokens
+from onboarding.services.lookups import DELEGATED_TOKEN, connection_of, made_registration, open_connection
 from registrations import audit, connections
 from registrations.clients.ump import UmpClient, UmpCustomer
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
@@ -15,11 +15,11 @@ from registrations.models import ClientSecret, Operation, UmpInstance
 from registrations.services import client_secrets, kinds, operations, turns
 
 SERVICE_MISSING = "service_missing"
-LOOK_FOR_SERVICE_AGAIN = timedelta(minutes=5)
-LOOK_AT_JOB_AGAIN = timedelta(seconds=3)
-JOB_WITHIN = timedelta(hours=1)
+SERVICE_RETRY = timedelta(minutes=5)
+JOB_RETRY = timedelta(seconds=3)
+JOB_TIMEOUT = timedelta(hours=1)
 UMP_VALIDATION = "ump_validation"
-REOPENS = {UMP_VALIDATION: ("hand_over",)}  # the UMP may hold something else by now
+RETRY_FROM = {UMP_VALIDATION: ("hand_over",)}  # the UMP may hold something else by now
 
 
 def steps() -> tuple[kinds.Step, ...]:
@@ -47,7 +47,7 @@ def succeeded(operation: Operation) -> None:
     replaced = DelegatedToken.objects.filter(connection__invitation__service=connection.invitation.service)
     if operation.kind == DELEGATED_TOKEN:
         replaced = replaced.exclude(connection=connection)
-    forgetting.forget(replaced, actor=audit.WORKER)
+    stored_tokens.clear(replaced, actor=audit.WORKER)
 
 
 def failed(operation: Operation) -> None:
@@ -68,7 +68,7 @@ def find_service(operation: Operation) -> str:
             "SyncPortal then goes on by itself.",
             who="staff",
             code=SERVICE_MISSING,
-            look_again=LOOK_FOR_SERVICE_AGAIN,
+            look_again=SERVICE_RETRY,
         )
     _require_same_tenant(found, service, connection.invitation.tenant_id)
     row = Service.objects.filter(pk=service.pk)
@@ -115,13 +115,13 @@ def _follow(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation
         operations.keep_notes(operation, job="")
         raise NotYetError("The UMP has forgotten its job. SyncPortal hands over again.") from missing
     started_at = parse_datetime(str(operation.notes.get("job_started_at")))
-    if task.status == "In Progress" and started_at and timezone.now() - started_at > JOB_WITHIN:
+    if task.status == "In Progress" and started_at and timezone.now() - started_at > JOB_TIMEOUT:
         operations.keep_notes(operation, job="")  # Resume starts a new job
         raise RemoteRejectedError(
             f"The UMP's job {job} has not ended within an hour. Look at it in the UMP, then resume."
         )
     if task.status == "In Progress":
-        raise NotYetError("The phone service is taking the registration over.", retry_after=LOOK_AT_JOB_AGAIN)
+        raise NotYetError("The phone service is taking the registration over.", retry_after=JOB_RETRY)
     if task.status != "CompletedSuccess":
         operations.keep_notes(operation, job="")  # the next attempt starts a new job
         sentence, words = "The UMP could not take the registration over", " ".join(task.messages)

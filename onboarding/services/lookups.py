@@ -4,14 +4,19 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from onboarding.models import Connection, Invitation
+from onboarding.models import Connection, ConnectionMethod, Invitation
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
 
 NEW_REGISTRATION = "connect"  # the kind of operation that works with what an administrator lent
 DELEGATED_TOKEN = "connect_token"  # noqa: S105  the kind that works with what an administrator gave for good
 EXISTING_REGISTRATION = "connect_existing"  # the kind that tries what a link's holder typed, without a sign-in
-LENDING = (NEW_REGISTRATION, DELEGATED_TOKEN)
+SIGN_IN_KINDS = (NEW_REGISTRATION, DELEGATED_TOKEN)
+KINDS = {
+    ConnectionMethod.NEW: NEW_REGISTRATION,
+    ConnectionMethod.EXISTING: EXISTING_REGISTRATION,
+    ConnectionMethod.TOKEN: DELEGATED_TOKEN,
+}
 
 
 def connection_of(operation: Operation) -> Connection:
@@ -34,7 +39,7 @@ def open_connection(operation: Operation) -> Connection:
     return found
 
 
-def require_usable(invitation_id: UUID) -> None:
+def begin_connecting(invitation_id: UUID) -> None:
     """In the transaction that begins or resumes: the invitation is still good, and has begun from now on.
 
     Raises WrongStateError where it was revoked or used up, or expired before it began: the network took its time.
@@ -58,3 +63,14 @@ def sync_app_of(instance: UmpInstance) -> AppRegistration:
     if found is None:
         raise WrongStateError(f"{instance.host} has no sync app in its tenant. Provision it first.")
     return found
+
+
+def operation_of(connection: Connection) -> Operation | None:
+    """The newest operation that connects by the connection's present method, or None."""
+    kind = KINDS[ConnectionMethod(connection.way)]
+    return Operation.objects.filter(kind=kind, subject_id=connection.pk).order_by("-created_at").first()
+
+
+def method_of(operation: Operation) -> ConnectionMethod:
+    """The method by which the operation connects."""
+    return next(method for method, kind in KINDS.items() if kind == operation.kind)

@@ -14,9 +14,10 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from onboarding import emails
-from onboarding.hosts import InstanceRequest
-from onboarding.refusals import HOW_TO_GO_ON, LENT_SENTENCES, Lent, Refusal, RefusedError, Way
-from onboarding.services import arrivals, invitations, sign_ins
+from onboarding.error_catalogue import GRANT_SENTENCES, HOW_TO_CONTINUE, ButtonTarget, ErrorPage, GrantOutcome
+from onboarding.errors import RefusedError
+from onboarding.middleware import InstanceRequest
+from onboarding.services import invitations, sign_in_requests
 from onboarding.views import pages, sessions
 
 P = ParamSpec("P")
@@ -24,7 +25,7 @@ FORM_TOO_OLD = "The form is too old, or your browser refuses cookies. Go back, r
 UNKNOWN = ("your provider", "the application", "your organisation")
 
 
-def refusing(
+def shows_error_pages(
     view: Callable[Concatenate[InstanceRequest, P], HttpResponseBase],
 ) -> Callable[Concatenate[InstanceRequest, P], HttpResponseBase]:
     """A view whose refusals become pages."""
@@ -36,7 +37,7 @@ def refusing(
         except RefusedError as refused:
             if request.method == "POST" and not refused.recorded:
                 _record(request, refused, str(kwargs.get("token", "")))
-            return answer(request, refused)
+            return render_error(request, refused)
 
     return wrapped
 
@@ -45,59 +46,59 @@ def _record(request: InstanceRequest, refused: RefusedError, token: str) -> None
     """A form that was sent and refused stands in the history; opening a page writes nothing."""
     invitation = invitations.behind_link(token, request.instance) or sessions.invitation_behind(request)
     if invitation:
-        actor = arrivals.invited_person(invitation, pages.address_of(request))
-        sign_ins.refuse_at_the_link(invitation, refused, actor=actor)
-    elif refused.refusal.key == "session_missing" and settings.SESSION_COOKIE_NAME in request.COOKIES:
+        actor = invitations.invitee(invitation, pages.address_of(request))
+        sign_in_requests.record_refused_form(invitation, refused, actor=actor)
+    elif refused.page.key == "session_missing" and settings.SESSION_COOKIE_NAME in request.COOKIES:
         actor = pages.customer_actor(request, "Somebody without a session")
-        sign_ins.refuse_without_session(request.instance, actor=actor)
+        sign_in_requests.record_form_without_session(request.instance, actor=actor)
 
 
-def answer(request: HttpRequest, refused: RefusedError) -> HttpResponse:
+def render_error(request: HttpRequest, refused: RefusedError) -> HttpResponse:
     """The page of one refusal. It needs neither database nor session, so that it can also report their absence."""
-    refusal = refused.refusal
+    page = refused.page
     frame = pages.frame_of(request)
     names = _names(frame, refused)
     context = {
         **frame,
         "customer_name": refused.customer,
-        "title": _fill(refusal.title, names),
-        "sentence": _fill(refusal.sentence, names),
-        "next_step": _fill(refusal.next_step, names),
-        "kept": _fill(refusal.kept, names),
-        "left": refused.left,
-        "lent": _fill(LENT_SENTENCES.get(refused.lent, ""), names),
-        "lent_left": refused.lent in {Lent.LEFT, Lent.UNKNOWN},
-        "button": refusal.button if refused.link or refusal.way is not Way.INVITATION else HOW_TO_GO_ON,
-        "button_url": _url(refusal, refused, names),
+        "title": _fill(page.title, names),
+        "sentence": _fill(page.sentence, names),
+        "next_step": _fill(page.next_step, names),
+        "effect": _fill(page.effect, names),
+        "leftovers": refused.leftovers,
+        "grant": _fill(GRANT_SENTENCES.get(refused.grant, ""), names),
+        "grant_remains": refused.grant in {GrantOutcome.NOT_REVOKED, GrantOutcome.UNKNOWN},
+        "button": page.button if refused.link or page.target is not ButtonTarget.INVITATION else HOW_TO_CONTINUE,
+        "button_url": _url(page, refused, names),
         "details": _details(refused),
     }
-    return HttpResponse(render_to_string("onboarding/refusal.html", context), status=refusal.status)
+    return HttpResponse(render_to_string("onboarding/error.html", context), status=page.status)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """An address below /authenticate that is no page of ours: most often a link that lost its end in a mail."""
-    return answer(request, RefusedError("unknown_link"))
+    return render_error(request, RefusedError("unknown_link"))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A request that Django could not read."""
-    return answer(request, RefusedError("bad_request"))
+    return render_error(request, RefusedError("bad_request"))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A request that Django forbade."""
-    return answer(request, RefusedError("forbidden"))
+    return render_error(request, RefusedError("forbidden"))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """A mistake of ours; the log has the traceback."""
-    return answer(request, RefusedError("server_error"))
+    return render_error(request, RefusedError("server_error"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without its token. On an admin host the answer is plain text: the wizard's looks end at its hosts."""
     if hasattr(request, "instance"):
-        return answer(request, RefusedError("csrf"))
+        return render_error(request, RefusedError("csrf"))
     return HttpResponse(FORM_TOO_OLD, status=403, content_type="text/plain; charset=utf-8")
 
 
@@ -118,22 +119,22 @@ def _fill(text: str, names: dict[str, str]) -> str:
     return str(capfirst(filled)) if filled.startswith(UNKNOWN) else filled
 
 
-def _url(refusal: Refusal, refused: RefusedError, names: dict[str, str]) -> str:
-    if refusal.way is Way.REGISTRATION:
+def _url(page: ErrorPage, refused: RefusedError, names: dict[str, str]) -> str:
+    if page.target is ButtonTarget.REGISTRATION:
         return reverse("registration")
-    if refusal.way is Way.PROGRESS:
+    if page.target is ButtonTarget.PROGRESS:
         return reverse("progress")
-    if refusal.way is Way.CONTACT:
-        subject = f"Invitation for {refused.customer or names['host']}: {refusal.title}"
+    if page.target is ButtonTarget.CONTACT:
+        subject = f"Invitation for {refused.customer or names['host']}: {page.title}"
         return f"mailto:{parseaddr(emails.sender())[1]}?subject={quote(subject)}"
     portal = reverse("portal", settings.INSTANCE_URLCONF)
     # A browser that has not shown that it began at the link does not get it.
-    return refused.link or portal if refusal.way is Way.INVITATION else portal
+    return refused.link or portal if page.target is ButtonTarget.INVITATION else portal
 
 
 def _details(refused: RefusedError) -> list[tuple[str, str]]:
     found = [
-        ("Refusal", refused.refusal.key),
+        ("Refusal", refused.page.key),
         ("Code", refused.code),
         ("Correlation ID", refused.correlation_id),
         ("Time", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC"),

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from onboarding import requirements
 from onboarding.explanations import explain
-from onboarding.models import Connection, ConnectionWay, DelegatedToken
-from onboarding.services import forgetting, handing_over, sign_ins, subjects
-from onboarding.services.subjects import DELEGATED_TOKEN, open_connection
+from onboarding.models import Connection, ConnectionMethod, DelegatedToken
+from onboarding.services import lookups, sign_in_exchange, stored_tokens, ump_handover
+from onboarding.services.lookups import DELEGATED_TOKEN, open_connection
 from registrations import audit, connections
 from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
@@ -21,8 +21,8 @@ from registrations.services import client_secrets, operations
 
 KIND = DELEGATED_TOKEN
 ROLES_MISSING = "roles_missing"
-FRESH_CONSENT = timedelta(minutes=2)
-CONSENT_AGAIN = timedelta(seconds=10)
+CONSENT_REPLICATION_TIME = timedelta(minutes=2)
+CONSENT_RETRY = timedelta(seconds=10)
 # OAuth's errors that only a new sign-in mends (https://learn.microsoft.com/entra/identity-platform/reference-error-codes)
 SIGN_IN_ERRORS = frozenset({"invalid_grant", "interaction_required", "consent_required", "login_required"})
 CONSENT_UNKNOWN = "AADSTS65001"
@@ -37,18 +37,18 @@ def register() -> None:
             steps=(
                 operations.Step("teams_token", "Obtain the token for the Teams administration", _teams_token),
                 operations.Step("roles", "Compare the account's roles", _roles),
-                operations.Step("find_service", "Find the phone service", handing_over.find_service),
+                operations.Step("find_service", "Find the phone service", ump_handover.find_service),
                 operations.Step("hand_over", "Hand the token over to the phone service", _hand_over),
                 operations.Step("validation", "Check the connection", _validation),
             ),
             subject=Connection,
-            succeeded=handing_over.succeeded,
+            succeeded=ump_handover.succeeded,
             failed=_ended,
         )
     )
 
 
-def set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Actor) -> Operation:
+def start_or_resume(connection: Connection, redeemed: SignInAnswer, actor: audit.Actor) -> Operation:
     """Keep the token, sealed, and begin or go on. The caller rings.
 
     Raises WrongStateError where something else is at work, or the invitation can no longer be used.
@@ -59,7 +59,7 @@ def set_to_work(connection: Connection, redeemed: SignInAnswer, actor: audit.Act
             latest = _begin(connection, actor)
         elif latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:
             operations.resume(latest, actor=actor)
-            subjects.require_usable(connection.invitation_id)
+            lookups.begin_connecting(connection.invitation_id)
             latest.refresh_from_db(fields=["steps"])
             again = operations.reopened(latest.steps, "teams_token", "roles", "hand_over", "validation")
             Operation.objects.filter(pk=latest.pk).update(steps=again)
@@ -75,7 +75,7 @@ def _begin(connection: Connection, actor: audit.Actor) -> Operation:
     operation = operations.request(
         KIND, connection, actor=actor, notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)}
     )
-    subjects.require_usable(invitation.pk)
+    lookups.begin_connecting(invitation.pk)
     _now_at_work(connection)
     return operation
 
@@ -83,15 +83,15 @@ def _begin(connection: Connection, actor: audit.Actor) -> Operation:
 def _now_at_work(connection: Connection) -> None:
     # What an earlier set-up or a refused sign-in gave back, or left, says nothing of this one.
     Connection.objects.filter(pk=connection.pk).update(
-        status=Connection.Status.CONNECTING, way=ConnectionWay.TOKEN, grant_removed=None, customer_part_done_at=None
+        status=Connection.Status.CONNECTING, way=ConnectionMethod.TOKEN, grant_removed=None, customer_part_done_at=None
     )
 
 
 def _ended(operation: Operation) -> None:
     """In the closing transaction. Who resumes a failed set-up needs its token; nobody needs that of a cancelled one."""
-    handing_over.failed(operation)
+    ump_handover.failed(operation)
     if operation.status == Operation.Status.CANCELLED:
-        forgetting.forget(DelegatedToken.objects.filter(connection=operation.subject_id), actor=audit.SYSTEM)
+        stored_tokens.clear(DelegatedToken.objects.filter(connection=operation.subject_id), actor=audit.SYSTEM)
         Connection.objects.filter(pk=operation.subject_id).update(customer_part_done_at=None)
 
 
@@ -115,7 +115,7 @@ def _renewed(operation: Operation, scopes: list[str]) -> RenewedToken:
     """A token for one API; MSAL's cache, which changes by it, is kept under the lease."""
     connection = open_connection(operation)
     invitation, token = connection.invitation, _kept(connection)
-    app = sign_ins.sync_app(invitation.service.instance)
+    app = sign_in_exchange.sync_app(invitation.service.instance)
     try:
         renewed = connections.entra().renew(
             tenant_id=invitation.tenant_id,
@@ -136,10 +136,10 @@ def _renewed(operation: Operation, scopes: list[str]) -> RenewedToken:
 
 
 def _explained(refusal: EntraRefusedError, operation: Operation, connection: Connection) -> Exception:
-    if refusal.code == CONSENT_UNKNOWN and timezone.now() - operation.created_at < FRESH_CONSENT:
+    if refusal.code == CONSENT_UNKNOWN and timezone.now() - operation.created_at < CONSENT_REPLICATION_TIME:
         return NotYetError(
             "Microsoft is still copying the consent.",
-            retry_after=CONSENT_AGAIN,
+            retry_after=CONSENT_RETRY,
             code=refusal.code,
             request_id=refusal.correlation_id,
         )

@@ -4,14 +4,13 @@ Texts may use {provider}, {customer}, {host}, {app} (the sync app's name) and {f
 is blamed, nothing is "something went wrong" where we know what did.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
-from onboarding.explanations import GENERIC, Explanation
-from registrations.errors import PortalError
+from onboarding.explanations import GENERIC
 
 
-class Way(Enum):
+class ButtonTarget(Enum):
     """Where the button of a refusal leads."""
 
     INVITATION = "invitation"
@@ -21,23 +20,23 @@ class Way(Enum):
     CONTACT = "contact"  # a mail to whoever sent the invitation
 
 
-class Lent(Enum):
+class GrantOutcome(Enum):
     """What became of the permissions that were accepted for a second sign-in that was refused."""
 
     NOTHING = "nothing"
-    RETURNED = "returned"
-    LEFT = "left"
+    REVOKED = "revoked"
+    NOT_REVOKED = "not_revoked"
     IN_USE = "in_use"
     KEPT = "kept"
     UNKNOWN = "unknown"
 
 
-HOW_TO_GO_ON = "How to go on"
+HOW_TO_CONTINUE = "How to go on"
 NEW_LINK = "Ask for a new invitation"
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ErrorPage:
     """One page of the trouble template."""
 
     key: str
@@ -45,14 +44,13 @@ class Refusal:
     title: str
     sentence: str
     next_step: str
-    button: str = HOW_TO_GO_ON
-    way: Way = Way.PORTAL
-    kept: str = ""
+    button: str = HOW_TO_CONTINUE
+    target: ButtonTarget = ButtonTarget.PORTAL
+    effect: str = ""  # what has changed so far, or that nothing has
 
 
-LONGEST_CODE = 60  # a browser may post anything as Microsoft's error
 UNCHANGED = "This sign-in has changed nothing in your organisation."
-NOTHING_MADE = "No registration was made in your organisation."
+NOTHING_CREATED = "No registration was made in your organisation."
 CONSENTED = (
     "No registration was made. Microsoft may now list {app} under Enterprise applications of the organisation that you "
     "signed in to, because you let it sign you in and read your profile. It may be deleted there."
@@ -61,115 +59,115 @@ SAVED = "Your progress is saved."
 ASK = "Ask your contact at {provider} to send a new invitation."
 
 REMOVE = "In Microsoft Entra, under Enterprise applications, delete {app}."
-LENT_SENTENCES = {
-    Lent.RETURNED: "The permissions that you accepted a moment ago were given back.",
-    Lent.LEFT: "The permissions that you accepted a moment ago could not be given back. Remove them yourself: "
+GRANT_SENTENCES = {
+    GrantOutcome.REVOKED: "The permissions that you accepted a moment ago were given back.",
+    GrantOutcome.NOT_REVOKED: "The permissions that you accepted a moment ago could not be given back. Remove them yourself: "
     + REMOVE,
-    Lent.IN_USE: "The permissions that you accepted serve the set-up that is at work. It gives them back at its end.",
-    Lent.KEPT: "The permissions that you accepted stay: a delegated token of your organisation lives on them.",
-    Lent.UNKNOWN: "If you accepted permissions on Microsoft's page, they may still be there. A set-up gives them back at "
+    GrantOutcome.IN_USE: "The permissions that you accepted serve the set-up that is at work. It gives them back at its end.",
+    GrantOutcome.KEPT: "The permissions that you accepted stay: a delegated token of your organisation lives on them.",
+    GrantOutcome.UNKNOWN: "If you accepted permissions on Microsoft's page, they may still be there. A set-up gives them back at "
     "its end. To remove them yourself: " + REMOVE,
 }
 
-REFUSALS = {
-    refusal.key: refusal
-    for refusal in (
-        Refusal(
+ERRORS = {
+    page.key: page
+    for page in (
+        ErrorPage(
             "unknown_link",
             404,
             "This link is not known",
             "The address is not complete, or it was replaced by a newer link.",
             "Copy the whole link from the newest invitation mail, or ask your contact at {provider} for a new one.",
             button=NEW_LINK,
-            way=Way.CONTACT,
+            target=ButtonTarget.CONTACT,
         ),
-        Refusal(
+        ErrorPage(
             "expired_link",
             410,
             "This invitation has expired",
             "Invitations end after some weeks, for safety.",
             ASK,
-            kept=NOTHING_MADE,
+            effect=NOTHING_CREATED,
             button=NEW_LINK,
-            way=Way.CONTACT,
+            target=ButtonTarget.CONTACT,
         ),
-        Refusal(
+        ErrorPage(
             "revoked_link",
             410,
             "This invitation was withdrawn",
             "{provider} has withdrawn this invitation.",
             "If you expected to connect {customer}, ask your contact at {provider} for a new one.",
             button=NEW_LINK,
-            way=Way.CONTACT,
+            target=ButtonTarget.CONTACT,
         ),
-        Refusal(
+        ErrorPage(
             "replaced_link",
             410,
             "This link was replaced",
             "{provider} has made a newer link for this invitation, so everything begun with the old one has ended.",
             "Open the link in the newest invitation mail, or ask your contact at {provider} for it.",
             button=NEW_LINK,
-            way=Way.CONTACT,
+            target=ButtonTarget.CONTACT,
         ),
-        Refusal(
+        ErrorPage(
             "used_link",
             410,
             "This invitation has been used",
             "{customer} is connected already.",
             "There is nothing left to do. If that was not you, tell your contact at {provider}.",
             "Show what was created",
-            Way.PROGRESS,
+            ButtonTarget.PROGRESS,
         ),
-        Refusal(
+        ErrorPage(
             "instance_not_active",
             503,
             "Not ready yet",
             "{provider} is still setting this address up.",
             "Open the link again later, or ask your contact at {provider} when it will be ready.",
             button="Ask when it is ready",
-            way=Way.CONTACT,
+            target=ButtonTarget.CONTACT,
         ),
-        Refusal(
+        ErrorPage(
             "another_organisation",
             403,
             "This account is from another organisation",
             "You signed in as {facts}, and the invitation is for {customer}.",
             "Sign in again with an administrator's account of {customer}.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             UNCHANGED,
         ),
-        Refusal(
+        ErrorPage(
             "another_administrator",
             403,
             "Another account than before",
             "You signed in as {facts}, and this set-up was begun with another account of {customer}.",
             "Sign in again with the first account. To go on with this one, start again from the invitation.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             SAVED,
         ),
-        Refusal(
+        ErrorPage(
             "personal_account",
             403,
             "This is a personal account",
             "A personal Microsoft account belongs to no organisation.",
             "Sign in again with your work account of {customer}.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             UNCHANGED,
         ),
-        Refusal(
+        ErrorPage(
             "guest",
             403,
             "This account is a guest",
             "{facts} is a guest in the Microsoft 365 of {customer}, and guests cannot set this up.",
             "Sign in again with an account that belongs to {customer} itself.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             UNCHANGED,
         ),
-        Refusal(
+        ErrorPage(
             "not_an_administrator",
             403,
             "This account may not set this up",
@@ -177,10 +175,10 @@ REFUSALS = {
             "Sign in as a Global Administrator, or as a Privileged Role Administrator who is Application Administrator "
             "too. If your organisation uses Privileged Identity Management, activate the role first and sign in again.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             UNCHANGED,
         ),
-        Refusal(
+        ErrorPage(
             "roles_missing",
             403,
             "A role is missing",
@@ -188,10 +186,10 @@ REFUSALS = {
             "Have the role given to this account, or activate it if your organisation uses Privileged Identity "
             "Management. Then sign in again, or choose another way.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             UNCHANGED,
         ),
-        Refusal(
+        ErrorPage(
             "approval_needed",
             403,
             "An administrator must approve this",
@@ -199,20 +197,20 @@ REFUSALS = {
             "Forward the invitation to a Global Administrator, an Application Administrator or a Cloud Application "
             "Administrator, or sign in as one.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             UNCHANGED,
         ),
-        Refusal(
+        ErrorPage(
             "consent_declined",
             403,
             "The permissions were not accepted",
             "Microsoft's page was left with Cancel, so {provider} got no permission.",
             "Look at the list of permissions again. If you agree, sign in again and choose Accept.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             UNCHANGED,
         ),
-        Refusal(
+        ErrorPage(
             "missing_scopes",
             403,
             "Some permissions are missing",
@@ -220,168 +218,115 @@ REFUSALS = {
             "Sign in again and accept the whole list. If Microsoft does not offer it, your organisation's consent "
             "settings stop it: ask a Global Administrator.",
             "Try again",
-            Way.REGISTRATION,
+            ButtonTarget.REGISTRATION,
             SAVED,
         ),
-        Refusal(
+        ErrorPage(
             "state_lost",
             400,
             "This sign-in cannot be continued",
             "It took longer than 15 minutes, was finished before, or was begun in another browser.",
             "Open the link in your mail again, in this browser, and start again. Your browser has to accept cookies.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             SAVED,
         ),
-        Refusal(
+        ErrorPage(
             "session_missing",
             403,
             "Sign in to see this page",
             "This page shows only after a sign-in, and yours has ended.",
             "Open the link in your mail again and sign in. What was begun goes on meanwhile.",
-            kept=SAVED,
+            effect=SAVED,
         ),
-        Refusal(
+        ErrorPage(
             "microsoft_error",
             403,
             "Microsoft did not finish the sign-in",
             GENERIC.sentence,
             GENERIC.next_step,
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             UNCHANGED,
         ),
-        Refusal(
+        ErrorPage(
             "remote_unavailable",
             503,
             "Microsoft does not answer",
             "Microsoft's service did not answer in time.",
             "Wait a minute and try again.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             SAVED,
         ),
-        Refusal(
+        ErrorPage(
             "busy",
             409,
             "This is under way already",
             "{facts}",
             "Look at the progress page.",
             "Show the progress",
-            Way.PROGRESS,
+            ButtonTarget.PROGRESS,
             SAVED,
         ),
-        Refusal(
+        ErrorPage(
             "under_way",
             409,
             "This is under way already",
             "{facts}",
             "Wait a minute, then look again. An administrator who signed in can watch the progress.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             SAVED,
         ),
-        Refusal(
+        ErrorPage(
             "too_many_tries",
             429,
             "Too many tries",
             "Values were entered five times within a quarter of an hour.",
             "Wait 15 minutes. Meanwhile compare the values with the registration in Microsoft Entra.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
         ),
-        Refusal(
+        ErrorPage(
             "way_not_offered",
             409,
             "This way is not possible here",
             "The phone service of {provider} cannot take over {facts}.",
             "Go back and choose another way.",
             "Back to the invitation",
-            Way.INVITATION,
+            ButtonTarget.INVITATION,
             UNCHANGED,
         ),
-        Refusal(
+        ErrorPage(
             "csrf",
             403,
             "This form is too old",
             "The form was opened long ago, in another browser, or your browser refuses cookies.",
             "Open the link in your mail again. Your browser has to accept cookies for this site.",
-            kept=SAVED,
+            effect=SAVED,
         ),
-        Refusal(
+        ErrorPage(
             "bad_request",
             400,
             "This request cannot be read",
             "Your browser sent something that this page does not expect.",
             "Open the link in your mail again.",
         ),
-        Refusal(
+        ErrorPage(
             "forbidden",
             403,
             "This is not allowed",
             "This address does not take what your browser sent.",
             "Open the link in your mail again.",
         ),
-        Refusal(
+        ErrorPage(
             "server_error",
             500,
             "A mistake of ours",
             "This page met an error that SyncPortal does not know. It is written down, and {provider} can look it up.",
             "Wait a minute and open the link in your mail again. If it happens again, tell your contact at {provider}.",
-            kept=SAVED,
+            effect=SAVED,
         ),
     )
 }
-
-
-class RefusedError(PortalError):
-    """The customer's request is refused: a page says why, and `known` goes into the history.
-
-    `facts` is what a single case adds to the texts. `link` is the invitation's, for a browser that has shown that it
-    began there; `customer` is the name of the organisation, for whoever holds a link that named it. `lent` says
-    what became of permissions that were accepted just before, `left` what else stays in the organisation.
-    """
-
-    def __init__(
-        self,
-        key: str,
-        *,
-        facts: str = "",
-        explanation: Explanation | None = None,
-        code: str = "",
-        correlation_id: str = "",
-        known: dict[str, str] | None = None,
-        customer: str = "",
-    ) -> None:
-        super().__init__(REFUSALS[key].title, code=code[:LONGEST_CODE])
-        self.refusal = REFUSALS[key]
-        self.facts = facts
-        self.correlation_id = correlation_id[:LONGEST_CODE]
-        self.known = known or {}
-        self.customer = customer
-        self.link = ""
-        self.lent = Lent.NOTHING
-        self.recorded = False  # whether it stands in the history
-        self.left: list[str] = []
-        if explanation:
-            self.refusal = replace(
-                self.refusal, sentence=explanation.sentence, next_step=explanation.next_step
-            )  # what Microsoft's code means says more than the general page
-
-    def after_consent(self) -> "RefusedError":
-        """The same refusal for somebody who accepted Microsoft's first page: that leaves something behind."""
-        if self.refusal.kept == UNCHANGED:
-            self.refusal = replace(self.refusal, kept=CONSENTED)
-        return self
-
-    def at_the_link(self, link: str) -> "RefusedError":
-        """The same refusal for whoever holds the link and has no session: the button leads back to the link."""
-        if self.refusal.way is Way.PROGRESS:
-            self.refusal, self.link = replace(self.refusal, button="Back to the invitation", way=Way.INVITATION), link
-        return self
-
-    def in_second_step(self) -> "RefusedError":
-        """The same refusal for somebody who is past the first sign-in: the button leads back to the second one."""
-        if self.refusal.way is Way.INVITATION and self.refusal.key != "another_administrator":
-            self.refusal = replace(self.refusal, button="Try again", way=Way.REGISTRATION, kept=SAVED)
-        return self

@@ -6,8 +6,8 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from onboarding.error_catalogue import ERRORS
 from onboarding.models import Connection, Invitation, SignIn
-from onboarding.refusals import REFUSALS
 from registrations import elements
 from registrations.admin import steps
 from registrations.models import Operation
@@ -64,7 +64,7 @@ def for_support(invitation: Invitation, attempts: list[Attempt]) -> str:
 
 
 def _trip(sign_in: SignIn) -> Attempt:
-    refusal = REFUSALS.get(sign_in.refusal)
+    refusal = ERRORS.get(sign_in.refusal)
     state, word = "running", "Under way"
     if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
         state, word = "succeeded", "Succeeded"

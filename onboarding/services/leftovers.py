@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+from onboarding.errors import RefusedError
 from onboarding.models import Connection, Invitation
-from onboarding.refusals import RefusedError
-from onboarding.services.subjects import LENDING
+from onboarding.services.lookups import SIGN_IN_KINDS
 from registrations.models import Operation
 
 
 @dataclass(frozen=True)
-class LeftBehind:
+class Leftovers:
     """The registration's name (empty: none) and whose it is, the sync app's name and whether it holds lent permissions."""
 
     registration: str = ""
@@ -63,7 +63,7 @@ class LeftBehind:
         )
 
 
-def of(invitation: Invitation) -> LeftBehind:
+def of(invitation: Invitation) -> Leftovers:
     """What the wizard has left so far, as our rows know it."""
     connection = (
         Connection.objects.select_related("registration", "invitation__service__instance")
@@ -71,10 +71,10 @@ def of(invitation: Invitation) -> LeftBehind:
         .first()
     )
     if connection is None:
-        return LeftBehind()
+        return Leftovers()
     registration = connection.registration
-    begun = Operation.objects.filter(kind__in=LENDING, subject_id=connection.pk).exists()
-    return LeftBehind(
+    begun = Operation.objects.filter(kind__in=SIGN_IN_KINDS, subject_id=connection.pk).exists()
+    return Leftovers(
         registration=registration.display_name if registration else "",
         is_certain=bool(registration and registration.object_id),
         is_theirs=bool(registration and not registration.managed),
@@ -83,8 +83,8 @@ def of(invitation: Invitation) -> LeftBehind:
     )
 
 
-def revoked(invitation: Invitation) -> RefusedError:
+def revoked_error(invitation: Invitation) -> RefusedError:
     """The refusal of a withdrawn invitation, which says what is still in the organisation."""
     refused = RefusedError("revoked_link", customer=invitation.service.customer.name)
-    refused.left = of(invitation).sentences
+    refused.leftovers = of(invitation).sentences
     return refused

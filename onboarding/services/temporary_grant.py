@@ -6,9 +6,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from onboarding import requirements
-from onboarding.models import Connection, ConnectionWay, DelegatedToken
-from onboarding.refusals import Lent
-from onboarding.services.subjects import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
+from onboarding.error_catalogue import GrantOutcome
+from onboarding.models import Connection, ConnectionMethod, DelegatedToken
+from onboarding.services.lookups import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
 from registrations import audit, connections
 from registrations.clients.graph.client import GraphClient
 from registrations.errors import NotPermittedError, PersonNeededError, PortalError
@@ -17,14 +17,14 @@ from registrations.services import operations
 
 TOKEN_MARGIN = timedelta(minutes=2)  # a step should not begin with a token that ends in the middle of it
 SIGN_IN_SCOPES = ("openid", "profile", "User.Read")
-GIVEN_BACK = "The permissions that were lent for the set-up were given back."
-NOT_GIVEN_BACK = (
+REVOKED = "The permissions that were lent for the set-up were given back."
+NOT_REVOKED = (
     "The permissions that were lent for the set-up could not be given back: an administrator can remove them under "
     "Enterprise applications."
 )
 
 
-def graph(operation: Operation) -> GraphClient:
+def graph_client(operation: Operation) -> GraphClient:
     """Graph with the administrator's token. Raises PersonNeededError where it has ended: the customer signs in again."""
     held = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
     ends_at = held.credential_expires_at
@@ -33,43 +33,43 @@ def graph(operation: Operation) -> GraphClient:
     return connections.graph_as_person(held.unseal("credential_envelope"))
 
 
-def give_back(operation: Operation) -> str:
+def revoke(operation: Operation) -> str:
     """The work in the tenant is done: give back what was lent, before the UMP's part begins."""
     connection = open_connection(operation)
     if connection.customer_part_done_at:  # a worker died between this step's commit and its being marked done
-        return GIVEN_BACK if connection.grant_removed else NOT_GIVEN_BACK
-    removed = _remove_own_grants(graph(operation), connection)
+        return REVOKED if connection.grant_removed else NOT_REVOKED
+    removed = _remove_own_grants(graph_client(operation), connection)
     with audit.atomic(durable=True):
         operations.drop_credential(operation)
         _keep_outcome(connection, removed, operation)
         Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())
-    return GIVEN_BACK if removed else NOT_GIVEN_BACK
+    return REVOKED if removed else NOT_REVOKED
 
 
-def give_back_before_failing(operation: Operation) -> str:
+def revoke_before_failing(operation: Operation) -> str:
     """The operation is about to fail: give back what was lent while the token is still here. What it returns is said."""
     connection = connection_of(operation)
     if connection.grant_removed is not None:
         return ""
     try:
-        removed = _remove_own_grants(graph(operation), connection)
+        removed = _remove_own_grants(graph_client(operation), connection)
     except PortalError:
         removed = False
     with audit.atomic(durable=True):
         _keep_outcome(connection, removed, operation)
-    return GIVEN_BACK if removed else NOT_GIVEN_BACK
+    return REVOKED if removed else NOT_REVOKED
 
 
-def give_back_unused(connection: Connection, access_token: str, *, way: str) -> Lent:
+def revoke_unused(connection: Connection, access_token: str, *, method: str) -> GrantOutcome:
     """A second sign-in set nothing to work: give back at once, with its own token, what was accepted for it.
 
     Not while an operation works with the same grant: its end gives that back. Nor where a kept token of the
     organisation lives on what was accepted by the way of a token: taking that away would end the token.
     """
-    if way == ConnectionWay.TOKEN and _kept_tokens(connection).exists():
-        return Lent.KEPT
+    if method == ConnectionMethod.TOKEN and _kept_tokens(connection).exists():
+        return GrantOutcome.KEPT
     if _serves_an_operation(connection):
-        return Lent.IN_USE
+        return GrantOutcome.IN_USE
     try:
         removed = _remove_own_grants(connections.graph_as_person(access_token), connection)
     except PortalError:
@@ -78,7 +78,7 @@ def give_back_unused(connection: Connection, access_token: str, *, way: str) -> 
         audit.record("grant.removed" if removed else "grant.left", actor=audit.SYSTEM, subject=connection)
         if not _serves_an_operation(connection):  # one that began meanwhile says for itself how it ends
             Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
-    return Lent.RETURNED if removed else Lent.LEFT
+    return GrantOutcome.REVOKED if removed else GrantOutcome.NOT_REVOKED
 
 
 def _serves_an_operation(connection: Connection) -> bool:
@@ -93,12 +93,12 @@ def _serves_an_operation(connection: Connection) -> bool:
     return live.exclude(waits_for="customer").exists()  # who waits for a new sign-in gets a new grant with it
 
 
-def say_what_was_left(operation: Operation) -> None:
+def report_unrevoked(operation: Operation) -> None:
     """In the closing transaction: a cancelled operation could not use the network, so what was lent is still there."""
     connection = connection_of(operation)
     if connection.grant_removed is None:
         _keep_outcome(connection, False, operation)
-        Operation.objects.filter(pk=operation.pk).update(message=f"{operation.message} {NOT_GIVEN_BACK}".strip())
+        Operation.objects.filter(pk=operation.pk).update(message=f"{operation.message} {NOT_REVOKED}".strip())
 
 
 def _keep_outcome(connection: Connection, removed: bool, operation: Operation) -> None:

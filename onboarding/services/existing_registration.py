@@ -12,11 +12,11 @@ from typing import Any
 from django.utils import timezone
 
 from onboarding import requirements
+from onboarding.errors import RefusedError
 from onboarding.explanations import explain_credential
-from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
-from onboarding.refusals import RefusedError
-from onboarding.services import handing_over, sign_ins
-from onboarding.services.subjects import EXISTING_REGISTRATION, open_connection
+from onboarding.models import Connection, ConnectionMethod, Invitation, SignIn
+from onboarding.services import sign_in_requests, ump_handover
+from onboarding.services.lookups import EXISTING_REGISTRATION, open_connection
 from registrations import audit, connections
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
 from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
@@ -29,17 +29,17 @@ KIND = EXISTING_REGISTRATION
 LINK_NOTE = "link"  # a note: the keyed hash of the link whose holder typed the values
 MISSING_GRANTS = "missing_grants"
 OTHER_ORGANISATION = "other_organisation"
-TRIES, WINDOW = 5, timedelta(minutes=15)  # a link holder must not find a secret out by trying
+MAX_ATTEMPTS, ATTEMPTS_WINDOW = 5, timedelta(minutes=15)  # a link holder must not find a secret out by trying
 KEPT_FOR = timedelta(hours=24)
-FRESH_FOR = timedelta(minutes=1)
-TRY_AGAIN = timedelta(seconds=15)
-LOOK_FOR_GRANTS_AGAIN = timedelta(minutes=2)
+REPLICATION_TIME = timedelta(minutes=1)
+REPLICATION_RETRY = timedelta(seconds=15)
+GRANTS_RETRY = timedelta(minutes=2)
 # The API has no service principal in the tenant, so nothing of it can be granted yet.
 API_ABSENT = frozenset({"AADSTS500011", "AADSTS650052"})
 
 
 @dataclass(frozen=True, repr=False)
-class Typed:
+class EnteredValues:
     """What the customer entered. `tenant` is a GUID or a domain."""
 
     tenant: str
@@ -48,7 +48,7 @@ class Typed:
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingGrant:
     """One permission or role that the registration lacks, and the page that gives it."""
 
     name: str
@@ -66,37 +66,37 @@ def register() -> None:
                 operations.Step("organisation", "Find the organisation", _organisation),
                 operations.Step("proof", "Try the registration and compare its permissions", _proof),
                 operations.Step("keep", "Keep the secret encrypted", _keep),
-                *handing_over.steps(),
+                *ump_handover.steps(),
             ),
             subject=Connection,
-            succeeded=handing_over.succeeded,
+            succeeded=ump_handover.succeeded,
             failed=_ended,
-            reopens=handing_over.REOPENS,
+            reopens=ump_handover.RETRY_FROM,
         )
     )
 
 
-def request(invitation: Invitation, typed: Typed, *, actor: audit.Actor) -> Operation:
+def request(invitation: Invitation, typed: EnteredValues, *, actor: audit.Actor) -> Operation:
     """Queue the trial of what was typed. The caller rings.
 
     Raises RefusedError where the link opens nothing, another set-up is under way, or too many values were tried.
     """
-    sign_ins.refuse_unusable(invitation, SignIn.Purpose.AUTHORISE)
+    sign_in_requests.require_usable(invitation, SignIn.Purpose.AUTHORISE)
     with audit.atomic():
         connection, made = Connection.objects.get_or_create(
-            invitation=invitation, defaults={"way": ConnectionWay.EXISTING}
+            invitation=invitation, defaults={"way": ConnectionMethod.EXISTING}
         )
         kept = connection.registration
         if (kept and kept.managed) or connection.status != Connection.Status.IDENTIFIED:
             raise RefusedError("under_way", facts="The set-up has begun already.")
-        refuse_guessing(connection)
+        limit_attempts(connection)
         # That of a set-up that was cancelled.
         Connection.objects.filter(pk=connection.pk, status=Connection.Status.IDENTIFIED).update(registration=None)
         if made:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=timezone.now())
             audit.record("invitation.started", actor=actor, subject=invitation)
         try:
-            step_aside(connection, actor=actor)
+            cancel_waiting_check(connection, actor=actor)
             return operations.request(
                 KIND,
                 connection,
@@ -113,7 +113,7 @@ def request(invitation: Invitation, typed: Typed, *, actor: audit.Actor) -> Oper
 
 def _ended(operation: Operation) -> None:
     """In the closing transaction. A cancelled set-up cannot be resumed: its secret is forgotten, the form opens again."""
-    handing_over.failed(operation)
+    ump_handover.failed(operation)
     if operation.status != Operation.Status.CANCELLED:
         return
     registration = AppRegistration.objects.filter(connection=operation.subject_id, managed=False).first()
@@ -124,37 +124,39 @@ def _ended(operation: Operation) -> None:
         )
 
 
-def refuse_guessing(connection: Connection) -> None:
+def limit_attempts(connection: Connection) -> None:
     """Raises RefusedError after too many trials of one invitation."""
-    recent = Operation.objects.filter(kind=KIND, subject_id=connection.pk, created_at__gt=timezone.now() - WINDOW)
-    if recent.count() >= TRIES:
+    recent = Operation.objects.filter(
+        kind=KIND, subject_id=connection.pk, created_at__gt=timezone.now() - ATTEMPTS_WINDOW
+    )
+    if recent.count() >= MAX_ATTEMPTS:
         raise RefusedError("too_many_tries")
 
 
-def missing_of(operation: Operation) -> list[Missing]:
+def missing_grants(operation: Operation) -> list[MissingGrant]:
     """What the registration lacked when it was last looked at, with the ways to mend it."""
     names = set(operation.notes.get("missing", []))
     grants, roles = operation.notes.get("grants_page", ""), requirements.ROLES_PAGE
     return [
         *(
-            Missing(p.value, f"{p.sentence} A permission of {p.resource_name}.", grants)
+            MissingGrant(p.value, f"{p.sentence} A permission of {p.resource_name}.", grants)
             for p in requirements.PERMISSIONS
             if p.value in names
         ),
         *(
-            Missing(r.name, f"{r.sentence} A role in Microsoft Entra.", roles)
+            MissingGrant(r.name, f"{r.sentence} A role in Microsoft Entra.", roles)
             for r in requirements.ROLES
             if r.name in names
         ),
     ]
 
 
-def look_again(operation: Operation) -> None:
+def check_again(operation: Operation) -> None:
     """The customer says that what was missing is granted: the operation is due now."""
     operations.wake([operation])
 
 
-def step_aside(connection: Connection, *, actor: audit.Actor) -> None:
+def cancel_waiting_check(connection: Connection, *, actor: audit.Actor) -> None:
     """Cancel a trial that waits for the customer's grants: whoever closed the browser may begin anew, by any way."""
     waiting = Operation.objects.filter(
         subject_id=connection.pk, kind=KIND, status=Operation.Status.WAITING, waits_for="customer"
@@ -163,12 +165,12 @@ def step_aside(connection: Connection, *, actor: audit.Actor) -> None:
         operations.cancel(waiting, actor=actor)
 
 
-def _typed(operation: Operation) -> Typed:
+def _typed(operation: Operation) -> EnteredValues:
     held = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
     ended = held.credential_expires_at and held.credential_expires_at <= timezone.now()
     if ended or not held.credential_envelope:
         raise RemoteRejectedError("The values are kept for one day only. Enter them again.", code="values_forgotten")
-    return Typed(**json.loads(held.unseal("credential_envelope")))
+    return EnteredValues(**json.loads(held.unseal("credential_envelope")))
 
 
 def _organisation(operation: Operation) -> str:
@@ -184,7 +186,7 @@ def _organisation(operation: Operation) -> str:
     return "It is the invited organisation."
 
 
-def _resolve(typed: Typed, operation: Operation) -> str:
+def _resolve(typed: EnteredValues, operation: Operation) -> str:
     try:
         return connections.entra().tenant_id_of(typed.tenant)
     except EntraRefusedError as refusal:
@@ -216,7 +218,7 @@ def _proof(operation: Operation) -> str:
             f"The registration works, and lacks: {', '.join(missing)}. Grant what is missing.",
             who="customer",
             code=MISSING_GRANTS,
-            look_again=LOOK_FOR_GRANTS_AGAIN,
+            look_again=GRANTS_RETRY,
         )
     return "Microsoft issued a token for both APIs, with every permission and role."
 
@@ -236,7 +238,7 @@ class _ApiAbsentError(Exception):
     """The tenant does not have the API at all."""
 
 
-def _token(connection: Connection, typed: Typed, scope: str, operation: Operation) -> AppToken:
+def _token(connection: Connection, typed: EnteredValues, scope: str, operation: Operation) -> AppToken:
     try:
         return connections.entra().app_token(
             tenant_id=connection.invitation.tenant_id,
@@ -247,10 +249,10 @@ def _token(connection: Connection, typed: Typed, scope: str, operation: Operatio
     except EntraRefusedError as refusal:
         if refusal.code in API_ABSENT and scope == connections.TEAMS_ADMIN_API_SCOPE:
             raise _ApiAbsentError from refusal
-        if refusal.code in REPLICATING and timezone.now() - operation.created_at < FRESH_FOR:
+        if refusal.code in REPLICATING and timezone.now() - operation.created_at < REPLICATION_TIME:
             raise NotYetError(
                 "Microsoft does not know these values. If they are new, it may still be copying them.",
-                retry_after=TRY_AGAIN,
+                retry_after=REPLICATION_RETRY,
                 code=refusal.code,
                 request_id=refusal.correlation_id,
             ) from refusal
@@ -276,7 +278,7 @@ def _keep(operation: Operation) -> str:
     registration.display_name = str(notes.get("found") or "Existing registration")
     registration.app_id, registration.made_at = typed.client_id, now
     registration.service_principal_id = str(notes.get("principal") or "")
-    values: dict[str, Any] = {"status": Connection.Status.CONNECTING, "way": ConnectionWay.EXISTING}
+    values: dict[str, Any] = {"status": Connection.Status.CONNECTING, "way": ConnectionMethod.EXISTING}
     with audit.atomic(durable=True):
         operations.drop_credential(operation)  # also the guard: nothing below is written without the lease
         usable = Invitation.objects.usable(now).filter(pk=connection.invitation_id, token_hash=notes.get(LINK_NOTE, ""))

@@ -6,7 +6,7 @@ from onboarding.models import DelegatedToken
 from registrations import audit
 
 
-def forget(tokens: QuerySet[DelegatedToken], *, actor: audit.Actor) -> None:
+def clear(tokens: QuerySet[DelegatedToken], *, actor: audit.Actor) -> None:
     """Blank the tokens' caches, each with its history entry, in the caller's transaction."""
     for token in tokens.exclude(cache_envelope="").select_related("connection__invitation__service"):
         DelegatedToken.objects.filter(pk=token.pk).update(cache_envelope="")

@@ -7,9 +7,9 @@ from typing import Any
 from django.utils import timezone
 
 from onboarding import requirements
-from onboarding.models import Connection, ConnectionWay
-from onboarding.services import handing_over, lent_access, subjects
-from onboarding.services.subjects import NEW_REGISTRATION, connection_of, made_registration, open_connection
+from onboarding.models import Connection, ConnectionMethod
+from onboarding.services import lookups, temporary_grant, ump_handover
+from onboarding.services.lookups import NEW_REGISTRATION, connection_of, made_registration, open_connection
 from registrations import audit, connections
 from registrations.clients.graph.types import ResourcePrincipal
 from registrations.errors import (
@@ -46,14 +46,14 @@ def register() -> None:
                 operations.Step("roles", "Give it its administrator roles", _roles),
                 operations.Step("secret", "Create its secret", _secret),
                 operations.Step("proof", "Prove that it works", _proof),
-                operations.Step("clean_up", "Give back the access that was lent", lent_access.give_back),
-                *handing_over.steps(),
+                operations.Step("clean_up", "Give back the access that was lent", temporary_grant.revoke),
+                *ump_handover.steps(),
             ),
             subject=Connection,
-            succeeded=handing_over.succeeded,
+            succeeded=ump_handover.succeeded,
             failed=_failed,
-            before_failing=lent_access.give_back_before_failing,
-            reopens=handing_over.REOPENS,
+            before_failing=temporary_grant.revoke_before_failing,
+            reopens=ump_handover.RETRY_FROM,
         )
     )
 
@@ -72,12 +72,14 @@ def request(connection: Connection, *, access_token: str, token_expires_at: date
             credential=(access_token, _forget_at(token_expires_at)),
             notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)},
         )
-        subjects.require_usable(invitation.pk)
-        Connection.objects.filter(pk=connection.pk).update(way=ConnectionWay.NEW, **AT_WORK_AGAIN)
+        lookups.begin_connecting(invitation.pk)
+        Connection.objects.filter(pk=connection.pk).update(way=ConnectionMethod.NEW, **AT_WORK_AGAIN)
     return operation
 
 
-def continue_with(operation: Operation, *, access_token: str, token_expires_at: datetime, actor: audit.Actor) -> None:
+def resume_with_token(
+    operation: Operation, *, access_token: str, token_expires_at: datetime, actor: audit.Actor
+) -> None:
     """The administrator signed in again: keep the new token and go on where the operation stopped.
 
     Raises WrongStateError where it neither waits nor has failed, or the invitation can no longer be used.
@@ -85,7 +87,7 @@ def continue_with(operation: Operation, *, access_token: str, token_expires_at: 
     connection = connection_of(operation)
     with audit.atomic():
         operations.resume(operation, actor=actor)
-        subjects.require_usable(connection.invitation_id)
+        lookups.begin_connecting(connection.invitation_id)
         operation.seal("credential_envelope", access_token)
         operation.refresh_from_db(fields=["steps"])
         Operation.objects.filter(pk=operation.pk).update(
@@ -106,15 +108,15 @@ def _application(operation: Operation) -> str:
     registration = _registration(connection, operation)
     wanted = desired.customer_app(registration, {})
     wanted.pop("requiredResourceAccess")  # the step after next sends it, once the APIs' ids in this tenant are known
-    return registering.ensure_application(lent_access.graph(operation), registration, wanted, operation)
+    return registering.ensure_application(temporary_grant.graph_client(operation), registration, wanted, operation)
 
 
 def _service_principal(operation: Operation) -> str:
-    return registering.ensure_service_principal(lent_access.graph(operation), made_registration(operation))
+    return registering.ensure_service_principal(temporary_grant.graph_client(operation), made_registration(operation))
 
 
 def _permissions(operation: Operation) -> str:
-    graph, registration = lent_access.graph(operation), made_registration(operation)
+    graph, registration = temporary_grant.graph_client(operation), made_registration(operation)
     resources = {app_id: graph.resource(app_id) for app_id in {p.resource_app_id for p in requirements.PERMISSIONS}}
     roles = _role_ids(resources)
     wanted = desired.customer_app(registration, roles)
@@ -141,7 +143,7 @@ def _role_ids(resources: dict[str, ResourcePrincipal]) -> dict[str, list[str]]:
 
 
 def _roles(operation: Operation) -> str:
-    graph, registration = lent_access.graph(operation), made_registration(operation)
+    graph, registration = temporary_grant.graph_client(operation), made_registration(operation)
     held = graph.directory_roles_of(registration.service_principal_id)
     for role in requirements.ROLES:
         if role.template_id not in held:
@@ -150,7 +152,9 @@ def _roles(operation: Operation) -> str:
 
 
 def _secret(operation: Operation) -> str:
-    return client_secrets.ensure_secret(lent_access.graph(operation), made_registration(operation), operation)
+    return client_secrets.ensure_secret(
+        temporary_grant.graph_client(operation), made_registration(operation), operation
+    )
 
 
 def _proof(operation: Operation) -> str:
@@ -164,7 +168,7 @@ def _proof(operation: Operation) -> str:
     missing += [role.name for role in requirements.ROLES if role.template_id not in teams_token.wids | graph_token.wids]
     if missing:
         _wait_for_roles(operation, missing)
-    client_secrets.remove_strays(lent_access.graph(operation), registration, operation)
+    client_secrets.remove_strays(temporary_grant.graph_client(operation), registration, operation)
     return "Microsoft issued a token for both APIs, with every permission and role."
 
 
@@ -180,8 +184,8 @@ def _wait_for_roles(operation: Operation, missing: list[str]) -> None:
 
 
 def _failed(operation: Operation) -> None:
-    handing_over.failed(operation)
-    lent_access.say_what_was_left(operation)
+    ump_handover.failed(operation)
+    temporary_grant.report_unrevoked(operation)
 
 
 def _registration(connection: Connection, operation: Operation) -> AppRegistration:
