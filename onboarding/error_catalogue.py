@@ -1,7 +1,7 @@
-"""Every "no" that a customer can meet, as data: what happened, what to do, and where the button leads.
+"""Every error page of the wizard as data: what happened, what to do, and where the button leads.
 
-Texts may use {provider}, {customer}, {host}, {app} (the sync app's name) and {facts} (what a single case adds). Nobody
-is blamed, nothing is "something went wrong" where we know what did.
+Texts may use {provider}, {customer}, {host}, {app} (the sync app's name) and {facts} (what one case adds). They blame
+nobody, and name the cause wherever it is known.
 """
 
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from onboarding.explanations import GENERIC
 
 
 class ButtonTarget(Enum):
-    """Where the button of a refusal leads."""
+    """Where the button of an error page leads."""
 
     INVITATION = "invitation"
     REGISTRATION = "registration"
     PROGRESS = "progress"
-    PORTAL = "portal"  # what to do with the link in the mail
-    CONTACT = "contact"  # a mail to whoever sent the invitation
+    PORTAL = "portal"  # the page that says to open the link in the email
+    CONTACT = "contact"  # an email to the sender of the invitation
 
 
 class GrantOutcome(Enum):
-    """What became of the permissions that were accepted for a second sign-in that was refused."""
+    """What happened to the permissions that a person accepted in a second sign-in that was then refused."""
 
     NOTHING = "nothing"
     REVOKED = "revoked"
@@ -31,13 +31,13 @@ class GrantOutcome(Enum):
     UNKNOWN = "unknown"
 
 
-HOW_TO_CONTINUE = "How to go on"
+HOW_TO_CONTINUE = "How to continue"
 NEW_LINK = "Ask for a new invitation"
 
 
 @dataclass(frozen=True)
 class ErrorPage:
-    """One page of the trouble template."""
+    """One error page."""
 
     key: str
     status: int
@@ -49,24 +49,24 @@ class ErrorPage:
     effect: str = ""  # what has changed so far, or that nothing has
 
 
-UNCHANGED = "This sign-in has changed nothing in your organisation."
-NOTHING_CREATED = "No registration was made in your organisation."
+UNCHANGED = "This sign-in changed nothing in your organisation."
+NOTHING_CREATED = "No registration was created in your organisation."
 CONSENTED = (
-    "No registration was made. Microsoft may now list {app} under Enterprise applications of the organisation that you "
-    "signed in to, because you let it sign you in and read your profile. It may be deleted there."
+    "No registration was created. Microsoft may now list {app} under Enterprise applications of the organisation that "
+    "you signed in to, because you allowed it to sign you in and read your profile. You can delete it there."
 )
 SAVED = "Your progress is saved."
 ASK = "Ask your contact at {provider} to send a new invitation."
 
 REMOVE = "In Microsoft Entra, under Enterprise applications, delete {app}."
 GRANT_SENTENCES = {
-    GrantOutcome.REVOKED: "The permissions that you accepted a moment ago were given back.",
-    GrantOutcome.NOT_REVOKED: "The permissions that you accepted a moment ago could not be given back. Remove them yourself: "
+    GrantOutcome.REVOKED: "The permissions that you accepted a moment ago were revoked.",
+    GrantOutcome.NOT_REVOKED: "The permissions that you accepted a moment ago could not be revoked. Remove them yourself: "
     + REMOVE,
-    GrantOutcome.IN_USE: "The permissions that you accepted serve the set-up that is at work. It gives them back at its end.",
-    GrantOutcome.KEPT: "The permissions that you accepted stay: a delegated token of your organisation lives on them.",
-    GrantOutcome.UNKNOWN: "If you accepted permissions on Microsoft's page, they may still be there. A set-up gives them back at "
-    "its end. To remove them yourself: " + REMOVE,
+    GrantOutcome.IN_USE: "The setup that is running uses the permissions that you accepted. It revokes them when it finishes.",
+    GrantOutcome.KEPT: "The permissions that you accepted remain, because a delegated token of your organisation needs them.",
+    GrantOutcome.UNKNOWN: "If you accepted permissions on Microsoft's page, they may still be in place. A setup revokes them "
+    "when it finishes. To remove them yourself: " + REMOVE,
 }
 
 ERRORS = {
@@ -75,9 +75,9 @@ ERRORS = {
         ErrorPage(
             "unknown_link",
             404,
-            "This link is not known",
-            "The address is not complete, or it was replaced by a newer link.",
-            "Copy the whole link from the newest invitation mail, or ask your contact at {provider} for a new one.",
+            "Unknown link",
+            "The address is incomplete, or a newer link has replaced it.",
+            "Copy the whole link from the newest invitation email, or ask your contact at {provider} for a new one.",
             button=NEW_LINK,
             target=ButtonTarget.CONTACT,
         ),
@@ -85,7 +85,7 @@ ERRORS = {
             "expired_link",
             410,
             "This invitation has expired",
-            "Invitations end after some weeks, for safety.",
+            "Invitations expire after some weeks, for security.",
             ASK,
             effect=NOTHING_CREATED,
             button=NEW_LINK,
@@ -104,8 +104,8 @@ ERRORS = {
             "replaced_link",
             410,
             "This link was replaced",
-            "{provider} has made a newer link for this invitation, so everything begun with the old one has ended.",
-            "Open the link in the newest invitation mail, or ask your contact at {provider} for it.",
+            "{provider} created a new link for this invitation. Everything started with the old link has ended.",
+            "Open the link in the newest invitation email, or ask your contact at {provider} for it.",
             button=NEW_LINK,
             target=ButtonTarget.CONTACT,
         ),
@@ -113,8 +113,8 @@ ERRORS = {
             "used_link",
             410,
             "This invitation has been used",
-            "{customer} is connected already.",
-            "There is nothing left to do. If that was not you, tell your contact at {provider}.",
+            "{customer} is already connected.",
+            "There is nothing left to do. If you did not do this, tell your contact at {provider}.",
             "Show what was created",
             ButtonTarget.PROGRESS,
         ),
@@ -122,7 +122,7 @@ ERRORS = {
             "instance_not_active",
             503,
             "Not ready yet",
-            "{provider} is still setting this address up.",
+            "{provider} is still setting up this address.",
             "Open the link again later, or ask your contact at {provider} when it will be ready.",
             button="Ask when it is ready",
             target=ButtonTarget.CONTACT,
@@ -131,7 +131,7 @@ ERRORS = {
             "another_organisation",
             403,
             "This account is from another organisation",
-            "You signed in as {facts}, and the invitation is for {customer}.",
+            "You signed in as {facts}, but the invitation is for {customer}.",
             "Sign in again with an administrator's account of {customer}.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
@@ -140,9 +140,9 @@ ERRORS = {
         ErrorPage(
             "another_administrator",
             403,
-            "Another account than before",
-            "You signed in as {facts}, and this set-up was begun with another account of {customer}.",
-            "Sign in again with the first account. To go on with this one, start again from the invitation.",
+            "A different account",
+            "You signed in as {facts}, but this setup was started with another account of {customer}.",
+            "Sign in again with the first account. To continue with this one, start again from the invitation.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             SAVED,
@@ -151,7 +151,7 @@ ERRORS = {
             "personal_account",
             403,
             "This is a personal account",
-            "A personal Microsoft account belongs to no organisation.",
+            "A personal Microsoft account does not belong to an organisation.",
             "Sign in again with your work account of {customer}.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
@@ -161,7 +161,7 @@ ERRORS = {
             "guest",
             403,
             "This account is a guest",
-            "{facts} is a guest in the Microsoft 365 of {customer}, and guests cannot set this up.",
+            "{facts} is a guest in the Microsoft 365 of {customer}, and guests cannot do this setup.",
             "Sign in again with an account that belongs to {customer} itself.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
@@ -170,10 +170,10 @@ ERRORS = {
         ErrorPage(
             "not_an_administrator",
             403,
-            "This account may not set this up",
-            "{facts} does not hold the roles that Microsoft asks for this.",
-            "Sign in as a Global Administrator, or as a Privileged Role Administrator who is Application Administrator "
-            "too. If your organisation uses Privileged Identity Management, activate the role first and sign in again.",
+            "This account does not have the required roles",
+            "{facts} does not hold the roles that Microsoft requires for this setup.",
+            "Sign in as a Global Administrator, or as a Privileged Role Administrator who is also an Application "
+            "Administrator. If your organisation uses Privileged Identity Management, activate the role first and sign in again.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             UNCHANGED,
@@ -182,9 +182,9 @@ ERRORS = {
             "roles_missing",
             403,
             "A role is missing",
-            "For a token, {facts} must be active.",
-            "Have the role given to this account, or activate it if your organisation uses Privileged Identity "
-            "Management. Then sign in again, or choose another way.",
+            "A delegated token requires the active role {facts}.",
+            "Have the role assigned to this account, or activate it if your organisation uses Privileged Identity "
+            "Management. Then sign in again, or choose another method.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             UNCHANGED,
@@ -192,8 +192,8 @@ ERRORS = {
         ErrorPage(
             "approval_needed",
             403,
-            "An administrator must approve this",
-            "Your organisation lets only certain administrators accept these permissions, and this account is none.",
+            "Administrator approval required",
+            "Only certain administrators of your organisation can accept these permissions, and this account is not one of them.",
             "Forward the invitation to a Global Administrator, an Application Administrator or a Cloud Application "
             "Administrator, or sign in as one.",
             "Back to the invitation",
@@ -204,8 +204,8 @@ ERRORS = {
             "consent_declined",
             403,
             "The permissions were not accepted",
-            "Microsoft's page was left with Cancel, so {provider} got no permission.",
-            "Look at the list of permissions again. If you agree, sign in again and choose Accept.",
+            "Cancel was chosen on Microsoft's page, so {provider} received no permission.",
+            "Review the list of permissions. If you agree, sign in again and choose Accept.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             UNCHANGED,
@@ -216,7 +216,7 @@ ERRORS = {
             "Some permissions are missing",
             "Microsoft's answer does not contain: {facts}.",
             "Sign in again and accept the whole list. If Microsoft does not offer it, your organisation's consent "
-            "settings stop it: ask a Global Administrator.",
+            "settings prevent it: ask a Global Administrator.",
             "Try again",
             ButtonTarget.REGISTRATION,
             SAVED,
@@ -225,8 +225,8 @@ ERRORS = {
             "state_lost",
             400,
             "This sign-in cannot be continued",
-            "It took longer than 15 minutes, was finished before, or was begun in another browser.",
-            "Open the link in your mail again, in this browser, and start again. Your browser has to accept cookies.",
+            "It took longer than 15 minutes, was already completed, or was started in another browser.",
+            "Open the link in your email again, in this browser, and start again. Your browser must accept cookies.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             SAVED,
@@ -235,14 +235,14 @@ ERRORS = {
             "session_missing",
             403,
             "Sign in to see this page",
-            "This page shows only after a sign-in, and yours has ended.",
-            "Open the link in your mail again and sign in. What was begun goes on meanwhile.",
+            "This page requires a sign-in, and yours has ended.",
+            "Open the link in your email again and sign in. A setup that has started continues meanwhile.",
             effect=SAVED,
         ),
         ErrorPage(
             "microsoft_error",
             403,
-            "Microsoft did not finish the sign-in",
+            "Microsoft did not complete the sign-in",
             GENERIC.sentence,
             GENERIC.next_step,
             "Back to the invitation",
@@ -252,8 +252,8 @@ ERRORS = {
         ErrorPage(
             "remote_unavailable",
             503,
-            "Microsoft does not answer",
-            "Microsoft's service did not answer in time.",
+            "Microsoft is not responding",
+            "Microsoft's service did not respond in time.",
             "Wait a minute and try again.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
@@ -262,19 +262,19 @@ ERRORS = {
         ErrorPage(
             "busy",
             409,
-            "This is under way already",
+            "Already in progress",
             "{facts}",
-            "Look at the progress page.",
-            "Show the progress",
+            "Open the progress page.",
+            "Show progress",
             ButtonTarget.PROGRESS,
             SAVED,
         ),
         ErrorPage(
             "under_way",
             409,
-            "This is under way already",
+            "Already in progress",
             "{facts}",
-            "Wait a minute, then look again. An administrator who signed in can watch the progress.",
+            "Wait a minute, then try again. An administrator who has signed in can follow the progress.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             SAVED,
@@ -282,18 +282,18 @@ ERRORS = {
         ErrorPage(
             "too_many_tries",
             429,
-            "Too many tries",
-            "Values were entered five times within a quarter of an hour.",
-            "Wait 15 minutes. Meanwhile compare the values with the registration in Microsoft Entra.",
+            "Too many attempts",
+            "Values were entered five times within 15 minutes.",
+            "Wait 15 minutes. Meanwhile, compare the values with the registration in Microsoft Entra.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
         ),
         ErrorPage(
             "way_not_offered",
             409,
-            "This way is not possible here",
-            "The phone service of {provider} cannot take over {facts}.",
-            "Go back and choose another way.",
+            "This method is not available",
+            "The phone service of {provider} does not support {facts}.",
+            "Go back and choose another method.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             UNCHANGED,
@@ -301,31 +301,31 @@ ERRORS = {
         ErrorPage(
             "csrf",
             403,
-            "This form is too old",
-            "The form was opened long ago, in another browser, or your browser refuses cookies.",
-            "Open the link in your mail again. Your browser has to accept cookies for this site.",
+            "This form has expired",
+            "The form was opened a long time ago or in another browser, or your browser does not accept cookies.",
+            "Open the link in your email again. Your browser must accept cookies for this site.",
             effect=SAVED,
         ),
         ErrorPage(
             "bad_request",
             400,
-            "This request cannot be read",
-            "Your browser sent something that this page does not expect.",
-            "Open the link in your mail again.",
+            "Invalid request",
+            "Your browser sent a request that this page does not understand.",
+            "Open the link in your email again.",
         ),
         ErrorPage(
             "forbidden",
             403,
-            "This is not allowed",
-            "This address does not take what your browser sent.",
-            "Open the link in your mail again.",
+            "Not allowed",
+            "This address does not accept this request.",
+            "Open the link in your email again.",
         ),
         ErrorPage(
             "server_error",
             500,
-            "A mistake of ours",
-            "This page met an error that SyncPortal does not know. It is written down, and {provider} can look it up.",
-            "Wait a minute and open the link in your mail again. If it happens again, tell your contact at {provider}.",
+            "Internal error",
+            "SyncPortal had an unexpected error. It was logged, and {provider} can look it up.",
+            "Wait a minute and open the link in your email again. If it happens again, tell your contact at {provider}.",
             effect=SAVED,
         ),
     )

@@ -12,9 +12,9 @@ LONGEST_CODE = 60  # a browser may post anything as Microsoft's error
 class RefusedError(PortalError):
     """The customer's request is refused: a page says why, and `details` goes into the history.
 
-    `facts` is what a single case adds to the texts. `link` is the invitation's, for a browser that has shown that it
-    began there; `customer` is the name of the organisation, for whoever holds a link that named it. `grant` says
-    what became of permissions that were accepted just before, `leftovers` what else stays in the organisation.
+    `facts` is what one case adds to the texts. `link` is the invitation's link; it is set only for a browser that has
+    shown that it began there. `customer` is the organisation's name, for holders of a link that named it. `grant` says
+    what happened to permissions that were accepted just before, `leftovers` what else remains in the organisation.
     """
 
     def __init__(
@@ -36,21 +36,20 @@ class RefusedError(PortalError):
         self.customer = customer
         self.link = ""
         self.grant = GrantOutcome.NOTHING
-        self.recorded = False  # whether it stands in the history
+        self.recorded = False  # whether it is in the history
         self.leftovers: list[str] = []
         if explanation:
-            self.page = replace(
-                self.page, sentence=explanation.sentence, next_step=explanation.next_step
-            )  # what Microsoft's code means says more than the general page
+            # The meaning of Microsoft's code says more than the general page.
+            self.page = replace(self.page, sentence=explanation.sentence, next_step=explanation.next_step)
 
     def after_consent(self) -> "RefusedError":
-        """The same refusal for somebody who accepted Microsoft's first page: that leaves something behind."""
+        """The same error for a person who accepted Microsoft's first page, which may list the application from then on."""
         if self.page.effect == UNCHANGED:
             self.page = replace(self.page, effect=CONSENTED)
         return self
 
     def for_link_holder(self, link: str) -> "RefusedError":
-        """The same refusal for whoever holds the link and has no session: the button leads back to the link."""
+        """The same error for a holder of the link without a session: the button leads back to the link."""
         if self.page.target is ButtonTarget.PROGRESS:
             self.page, self.link = (
                 replace(self.page, button="Back to the invitation", target=ButtonTarget.INVITATION),
@@ -59,7 +58,7 @@ class RefusedError(PortalError):
         return self
 
     def in_second_step(self) -> "RefusedError":
-        """The same refusal for somebody who is past the first sign-in: the button leads back to the second one."""
+        """The same error after the first sign-in: the button leads back to the second one."""
         if self.page.target is ButtonTarget.INVITATION and self.page.key != "another_administrator":
             self.page = replace(self.page, button="Try again", target=ButtonTarget.REGISTRATION, effect=SAVED)
         return self

@@ -42,7 +42,7 @@ class Service(Sealing):
     service_type = models.CharField(max_length=30, choices=Type)
     full_name = models.CharField(max_length=200)
     short_name = models.CharField(max_length=15, validators=[validate_short_name])
-    ump_customer_guid = GuidField("UMP customer GUID", blank=True, help_text="Found by short name when it is needed.")
+    ump_customer_guid = GuidField("UMP customer GUID", blank=True, help_text="Looked up by short name when needed.")
 
     class Meta:
         ordering = ["full_name"]
@@ -51,7 +51,7 @@ class Service(Sealing):
                 "instance",
                 Lower("short_name"),
                 name="one_service_per_short_name",
-                violation_error_message="Another service on this UMP instance has that short name.",
+                violation_error_message="Another service on this UMP instance already has this short name.",
             )
         ]
 
@@ -86,7 +86,7 @@ class Invitation(Sealing):
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="invitations")
     tenant_id = GuidField("expected tenant ID", help_text="Only an administrator of this tenant can use the link.")
     it_admin_email = models.EmailField(
-        "invitation e-mail", help_text="The customer's IT administrator, who gets the link."
+        "invitation e-mail", help_text="The customer's IT administrator, who receives the link."
     )
     m365_admin_email = models.EmailField(
         "M365 admin e-mail", help_text="The Microsoft 365 administrator who will be asked to consent."
@@ -150,7 +150,7 @@ class SignIn(Sealing):
 
     class Purpose(models.TextChoices):
         IDENTIFY = "identify", "Identify the administrator"
-        AUTHORISE = "authorise", "Authorise the set-up"
+        AUTHORISE = "authorise", "Authorise the setup"
 
     class Outcome(models.TextChoices):
         STARTED = "started", "Started"
@@ -160,7 +160,7 @@ class SignIn(Sealing):
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="sign_ins")
     purpose = models.CharField(max_length=20, choices=Purpose)
     token_hash = models.CharField(max_length=64, blank=True)  # of the link with which it was begun
-    way = models.CharField(max_length=20, choices=ConnectionMethod, default=ConnectionMethod.NEW)
+    way = models.CharField("method", max_length=20, choices=ConnectionMethod, default=ConnectionMethod.NEW)
     registration_name = models.CharField(
         max_length=15, blank=True
     )  # what its page said the registration will be called
@@ -195,7 +195,7 @@ class Connection(Sealing):
 
     invitation = models.OneToOneField(Invitation, on_delete=models.PROTECT, related_name="connection")
     status = models.CharField(max_length=20, choices=Status, default=Status.IDENTIFIED)
-    way = models.CharField(max_length=20, choices=ConnectionMethod, default=ConnectionMethod.NEW)
+    way = models.CharField("method", max_length=20, choices=ConnectionMethod, default=ConnectionMethod.NEW)
     admin_object_id = GuidField("administrator's object ID", blank=True)
     admin_name = models.CharField(max_length=255, blank=True)
     admin_username = models.CharField(max_length=255, blank=True)

@@ -13,16 +13,16 @@ DNS_SAFE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII | re.IGNORECASE
 
 
 def rule_results(name: str) -> list[tuple[str, bool]]:
-    """Each documented rule as a sentence, and whether the name keeps it."""
+    """Each documented rule as a sentence, and whether the name follows it."""
     return [
         (f"{MIN_LENGTH} to {MAX_LENGTH} characters", MIN_LENGTH <= len(name) <= MAX_LENGTH),
-        ('no blank, no dot and none of \\ / : * ? " < > |', not set(name) & set(FORBIDDEN)),
+        ('no space, no dot and none of \\ / : * ? " < > |', not set(name) & set(FORBIDDEN)),
         (f'not the reserved name "{RESERVED}"', name.lower() != RESERVED),
     ]
 
 
 def validate_registration_name(name: str) -> None:
-    """Accept a name that keeps every documented rule. Raises ValidationError naming each broken one."""
+    """Raises ValidationError that names each documented rule the name breaks."""
     broken = [sentence for sentence, kept in rule_results(name) if not kept]
     if broken or not name.isprintable():
         raise ValidationError(
@@ -31,7 +31,7 @@ def validate_registration_name(name: str) -> None:
 
 
 def validate_short_name(name: str) -> None:
-    """The same rules, and letters, digits and hyphens only, because the short name becomes a DNS label."""
+    """The same rules, and only letters, digits and hyphens: the short name becomes a DNS label."""
     validate_registration_name(name)
     if not DNS_SAFE.fullmatch(name):
         raise ValidationError(

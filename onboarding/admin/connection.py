@@ -58,10 +58,10 @@ class ConnectionAdmin(ReadOnlyAdmin):
         """When the UMP confirmed it."""
         return elements.moment(connection.connected_at)
 
-    @admin.display(description="SyncPortal's own grant")
+    @admin.display(description="Temporary permissions")
     def grant(self, connection: Connection) -> str:
         """Whether what the wizard was granted is gone."""
-        return {True: "Removed", False: "Could not be removed"}.get(connection.grant_removed, "–")  # type: ignore[arg-type]
+        return {True: "Revoked", False: "Could not be revoked"}.get(connection.grant_removed, "–")  # type: ignore[arg-type]
 
     @admin.display(description="Application (client) ID")
     def application(self, connection: Connection) -> SafeString:

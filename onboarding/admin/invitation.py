@@ -149,10 +149,10 @@ class InvitationAdmin(PortalAdmin):
     def new_link(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
         """Void the link and make another."""
         if request.method == "POST":
-            done = "The old link is void. Send the invitation to mail the new one."
+            done = "The old link no longer works. Send the invitation to email the new one."
             self.attempt(request, lambda: invitations.new_link(invitation, actor=actor_of(request)), done)
             return self.back_to(invitation)
-        return self._ask(request, invitation, "Make", "new link", NEW_LINK, danger=True)
+        return self._ask(request, invitation, "Create", "new link", NEW_LINK, danger=True)
 
     @page("Revoke", permission="revoke", icon="block", variant="danger")
     def revoke(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
@@ -162,7 +162,7 @@ class InvitationAdmin(PortalAdmin):
             self.attempt(request, lambda: invitations.revoke(invitation, actor=actor_of(request)), done)
             return self.back_to(invitation)
         left = leftovers.of(invitation).label
-        facts = [(STAYS, left)] if left else []
+        facts = [(REMAINS, left)] if left else []
         return self._ask(request, invitation, "Revoke", "invitation", revoke_intro(left), facts, danger=True)
 
     def _ask(
@@ -200,7 +200,7 @@ class InvitationAdmin(PortalAdmin):
             self.message_user(request, f"{invitation.service}: {refusal}", messages.ERROR)
             return False
         tasks.ring_on_commit(operation.pk)
-        self.message_user(request, f"The mail to {invitation.it_admin_email} is on its way.", messages.SUCCESS)
+        self.message_user(request, f"The email to {invitation.it_admin_email} is queued.", messages.SUCCESS)
         return True
 
     @admin.action(description="Send or resend", permissions=["send"])
@@ -348,25 +348,25 @@ def revoke_intro(left: str) -> list[str]:
 
 def _whom(invitation: Invitation, withdrawn: bool) -> str:
     left = leftovers.of(invitation).label if withdrawn else ""
-    return f"{invitation.it_admin_email}. {STAYS}: {left}" if left else invitation.it_admin_email
+    return f"{invitation.it_admin_email}. {REMAINS}: {left}" if left else invitation.it_admin_email
 
 
 SHOWN = ("tenant_id", "it_admin_email", "m365_admin_email", "expires_at")
-STAYS = "Stays in the customer's tenant"
+REMAINS = "Remains in the customer's tenant"
 SEND = [
-    "The mail with the link goes out at once. A link that was sent before stays the same.",
+    "The email with the link is sent at once. A link that was sent before stays the same.",
     "Only an administrator of the expected tenant can use it.",
 ]
 COPY = [
-    "The link is shown once, on the next page. The history keeps that you saw it.",
-    "Whoever has the link can open the wizard; signing in needs an administrator of the expected tenant.",
+    "The link is shown once, on the next page. The history records that you saw it.",
+    "Anyone with the link can open the wizard. Only an administrator of the expected tenant can sign in.",
 ]
 NEW_LINK = [
-    "The present link stops working at once. The new one is not mailed until you send the invitation.",
-    "Whoever has signed in with the present link needs the new one to go on. A set-up that is at work goes on by itself.",
+    "The current link stops working at once. The new link is not emailed until you send the invitation.",
+    "People who signed in with the current link need the new one to continue. A setup that is running continues.",
 ]
 REVOKE_LEAVES = (
-    "What was made in the customer's tenant so far stays there, and SyncPortal cannot remove it then. An administrator of the "
-    "customer can: the page behind the link tells them how."
+    "What was created in the customer's tenant remains there, and SyncPortal can no longer remove it. An administrator of the "
+    "customer can: the page behind the link explains how."
 )
-REVOKE = ["The link stops working at once. Somebody who stands in the wizard meets a refusal with the next click."]
+REVOKE = ["The link stops working at once. A person in the wizard gets an error page with the next click."]

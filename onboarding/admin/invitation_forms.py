@@ -32,7 +32,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
             tenants = json.dumps({str(pk): tenant for pk, tenant in services})
             inner_widget(self.fields["service"]).attrs["data-tenants"] = tenants
             self.fields["tenant_id"].required = False
-            self.fields["tenant_id"].help_text = "The customer's tenant. Left empty, it is filled in."
+            self.fields["tenant_id"].help_text = "The customer's tenant. Leave it empty to have it filled in."
 
     def clean(self) -> dict[str, Any]:
         """Only the customer's own tenant is accepted."""
@@ -56,4 +56,4 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("service" if "service" in self.fields else None, str(refusal))
             return
         if is_new and invitations.is_connected(service) and not values.get("again"):
-            self.add_error("again", f"{service} is connected already. Tick this if it is to be connected anew.")
+            self.add_error("again", f"{service} is already connected. Select this to reconnect it.")

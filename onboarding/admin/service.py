@@ -26,7 +26,9 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if "short_name" in self.fields:
             self.fields["short_name"].widget.attrs["data-name-rules"] = json.dumps(name_rules())
-            self.fields["short_name"].help_text = "It becomes part of a domain and is the same in the UMP."
+            self.fields[
+                "short_name"
+            ].help_text = "It becomes part of a domain and must match the short name in the UMP."
         if "instance" in self.fields:
             # Each choice shows its host, which is made of two rows.
             field = self.fields["instance"]

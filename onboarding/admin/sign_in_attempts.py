@@ -13,7 +13,7 @@ from registrations.admin import steps
 from registrations.models import Operation
 
 SHOWN = 50
-TRIPS = {SignIn.Purpose.IDENTIFY: "First sign-in", SignIn.Purpose.AUTHORISE: "Consent"}
+PURPOSES = {SignIn.Purpose.IDENTIFY: "First sign-in", SignIn.Purpose.AUTHORISE: "Consent"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Attempt:
         ended = f" to {_exact(self.ended_at)}" if self.ended_at else ""
         parts = [f"{_exact(self.began_at)}{ended}", self.what, self.word, self.reason]
         parts += [f"code {self.code}"] if self.code else []
-        parts += [f"correlation id {self.correlation_id}"] if self.correlation_id else []
+        parts += [f"correlation ID {self.correlation_id}"] if self.correlation_id else []
         return " | ".join(part for part in parts if part)
 
 
@@ -65,15 +65,15 @@ def for_support(invitation: Invitation, attempts: list[Attempt]) -> str:
 
 def _trip(sign_in: SignIn) -> Attempt:
     refusal = ERRORS.get(sign_in.refusal)
-    state, word = "running", "Under way"
+    state, word = "running", "In progress"
     if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
         state, word = "succeeded", "Succeeded"
     elif sign_in.outcome == SignIn.Outcome.REFUSED:
         state, word = "failed", "Refused"
     elif sign_in.expires_at <= timezone.now():
-        state, word = "cancelled", "Nobody came back"
+        state, word = "cancelled", "Not completed"
     return Attempt(
-        what=f"{TRIPS[SignIn.Purpose(sign_in.purpose)]}, {sign_in.get_way_display().lower()}",
+        what=f"{PURPOSES[SignIn.Purpose(sign_in.purpose)]}, {sign_in.get_way_display().lower()}",
         began_at=sign_in.created_at,
         ended_at=sign_in.redeemed_at,
         state=state,

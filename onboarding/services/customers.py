@@ -36,7 +36,7 @@ def ensure_service(
 def _refuse_difference(kept_as: Customer | Service, what: str, kept: str, given: str) -> None:
     if kept != given:
         raise WrongStateError(
-            f"{kept_as} is kept with the {what} {kept!r}, not {given!r}. Give that one, or change it in the admin first."
+            f"{kept_as} already has the {what} {kept!r}, not {given!r}. Use that one, or change it in the admin first."
         )
 
 

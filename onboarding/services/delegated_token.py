@@ -33,12 +33,12 @@ def register() -> None:
     operations.register(
         operations.Kind(
             name=KIND,
-            title="Connect by a delegated token",
+            title="Connect with a delegated token",
             steps=(
-                operations.Step("teams_token", "Obtain the token for the Teams administration", _teams_token),
-                operations.Step("roles", "Compare the account's roles", _roles),
+                operations.Step("teams_token", "Obtain the token for Teams administration", _teams_token),
+                operations.Step("roles", "Check the account's roles", _roles),
                 operations.Step("find_service", "Find the phone service", ump_handover.find_service),
-                operations.Step("hand_over", "Hand the token over to the phone service", _hand_over),
+                operations.Step("hand_over", "Hand over the token to the phone service", _hand_over),
                 operations.Step("validation", "Check the connection", _validation),
             ),
             subject=Connection,
@@ -107,7 +107,7 @@ def _keep_new(connection: Connection, redeemed: SignInAnswer, actor: audit.Actor
 def _kept(connection: Connection) -> DelegatedToken:
     token = DelegatedToken.objects.filter(connection=connection).exclude(cache_envelope="").first()
     if token is None:
-        raise PersonNeededError("The token is not kept any longer. Sign in again.", who="customer", code="token_gone")
+        raise PersonNeededError("The token is no longer stored. Sign in again.", who="customer", code="token_gone")
     return token
 
 
@@ -138,7 +138,7 @@ def _renewed(operation: Operation, scopes: list[str]) -> RenewedToken:
 def _explained(refusal: EntraRefusedError, operation: Operation, connection: Connection) -> Exception:
     if refusal.code == CONSENT_UNKNOWN and timezone.now() - operation.created_at < CONSENT_REPLICATION_TIME:
         return NotYetError(
-            "Microsoft is still copying the consent.",
+            "Microsoft is still replicating the consent.",
             retry_after=CONSENT_RETRY,
             code=refusal.code,
             request_id=refusal.correlation_id,
@@ -172,7 +172,7 @@ def _roles(operation: Operation) -> str:
     lacking = requirements.lacking_for_token(held)
     if lacking:
         raise PersonNeededError(
-            f"{connection.admin_username} lacks: {', '.join(lacking)}. Give or activate the role, then sign in again.",
+            f"{connection.admin_username} lacks: {', '.join(lacking)}. Assign or activate the role, then sign in again.",
             who="customer",
             code=ROLES_MISSING,
         )
@@ -209,7 +209,7 @@ def _deliver(operation: Operation) -> str:
     wanted = ("delegated_token", invitation.tenant_id, token.username)
     if (held.method, held.tenant_id, held.username) != wanted:
         raise RemoteRejectedError(
-            "The UMP took the token over and shows other values. Look at the service.", code="ump_token"
+            "The UMP accepted the token but shows different values. Check the service in the UMP.", code="ump_token"
         )
     with audit.atomic(durable=True):
         operations.require_lease(operation)
@@ -220,8 +220,8 @@ def _deliver(operation: Operation) -> str:
 
 def _no_place(instance: UmpInstance) -> RemoteRejectedError:
     return RemoteRejectedError(
-        f"The UMP {instance.host} offers no API that takes a token over. Revoke the invitation, and ask the customer to connect "
-        "by a registration.",
+        f"The UMP {instance.host} has no API that accepts a token. Revoke the invitation, and ask the customer to connect with a "
+        "registration.",
         code="no_contract",
     )
 
@@ -238,6 +238,6 @@ def _validation(operation: Operation) -> str:
     if not outcome.valid:
         words = client_secrets.without(outcome.error, secret)
         raise RemoteRejectedError(
-            f"The UMP could not use the token: {words or 'it gives no reason'}.", code="ump_validation"
+            f"The UMP could not use the token: {words or 'it gave no reason'}.", code="ump_validation"
         )
     return "The phone service signed in with a renewed token."

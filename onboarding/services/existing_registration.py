@@ -61,11 +61,11 @@ def register() -> None:
     operations.register(
         operations.Kind(
             name=KIND,
-            title="Connect by an existing registration",
+            title="Connect with an existing registration",
             steps=(
                 operations.Step("organisation", "Find the organisation", _organisation),
-                operations.Step("proof", "Try the registration and compare its permissions", _proof),
-                operations.Step("keep", "Keep the secret encrypted", _keep),
+                operations.Step("proof", "Check the registration and its permissions", _proof),
+                operations.Step("keep", "Store the secret encrypted", _keep),
                 *ump_handover.steps(),
             ),
             subject=Connection,
@@ -88,7 +88,7 @@ def request(invitation: Invitation, typed: EnteredValues, *, actor: audit.Actor)
         )
         kept = connection.registration
         if (kept and kept.managed) or connection.status != Connection.Status.IDENTIFIED:
-            raise RefusedError("under_way", facts="The set-up has begun already.")
+            raise RefusedError("under_way", facts="The setup has already started.")
         limit_attempts(connection)
         # That of a set-up that was cancelled.
         Connection.objects.filter(pk=connection.pk, status=Connection.Status.IDENTIFIED).update(registration=None)
@@ -108,7 +108,7 @@ def request(invitation: Invitation, typed: EnteredValues, *, actor: audit.Actor)
                 credential=(json.dumps(vars(typed)), timezone.now() + KEPT_FOR),
             )
         except WrongStateError as error:
-            raise RefusedError("under_way", facts="Other values are being tried at this moment.") from error
+            raise RefusedError("under_way", facts="Other values are being checked at the moment.") from error
 
 
 def _ended(operation: Operation) -> None:
@@ -169,7 +169,7 @@ def _typed(operation: Operation) -> EnteredValues:
     held = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
     ended = held.credential_expires_at and held.credential_expires_at <= timezone.now()
     if ended or not held.credential_envelope:
-        raise RemoteRejectedError("The values are kept for one day only. Enter them again.", code="values_forgotten")
+        raise RemoteRejectedError("The values are stored for one day only. Enter them again.", code="values_forgotten")
     return EnteredValues(**json.loads(held.unseal("credential_envelope")))
 
 
@@ -179,8 +179,8 @@ def _organisation(operation: Operation) -> str:
     found = typed.tenant if is_guid(typed.tenant) else _resolve(typed, operation)
     if found != invited:
         raise RemoteRejectedError(
-            f"The values belong to another organisation than {connection.invitation.service.customer}. Enter those of the "
-            "invited one.",
+            f"The values belong to another organisation than {connection.invitation.service.customer}. Enter the values of the "
+            "invited organisation.",
             code=OTHER_ORGANISATION,
         )
     return "It is the invited organisation."
@@ -215,7 +215,7 @@ def _proof(operation: Operation) -> str:
     )
     if missing:
         raise PersonNeededError(
-            f"The registration works, and lacks: {', '.join(missing)}. Grant what is missing.",
+            f"The registration works, but it lacks: {', '.join(missing)}. Grant what is missing.",
             who="customer",
             code=MISSING_GRANTS,
             look_again=GRANTS_RETRY,
@@ -251,7 +251,7 @@ def _token(connection: Connection, typed: EnteredValues, scope: str, operation: 
             raise _ApiAbsentError from refusal
         if refusal.code in REPLICATING and timezone.now() - operation.created_at < REPLICATION_TIME:
             raise NotYetError(
-                "Microsoft does not know these values. If they are new, it may still be copying them.",
+                "Microsoft does not know these values. If they are new, it may still be replicating them.",
                 retry_after=REPLICATION_RETRY,
                 code=refusal.code,
                 request_id=refusal.correlation_id,
@@ -269,7 +269,7 @@ def _explained(refusal: EntraRefusedError, operation: Operation) -> RemoteReject
 def _keep(operation: Operation) -> str:
     connection = open_connection(operation)
     if connection.registration_id:  # a worker died between this step's commit and its being marked done
-        return "The secret is kept encrypted."
+        return "The secret is stored encrypted."
     typed, notes = _typed(operation), operation.notes
     now = timezone.now()
     names = {"tenant_id": connection.invitation.tenant_id, "unique_name": f"customer-{connection.pk}"}
@@ -283,7 +283,7 @@ def _keep(operation: Operation) -> str:
         operations.drop_credential(operation)  # also the guard: nothing below is written without the lease
         usable = Invitation.objects.usable(now).filter(pk=connection.invitation_id, token_hash=notes.get(LINK_NOTE, ""))
         if not usable.update(status=Invitation.Status.CONNECTING, authenticated_at=now):
-            raise WrongStateError("The invitation can no longer be used, or its link was replaced meanwhile.")
+            raise WrongStateError("The invitation can no longer be used, or its link was replaced.")
         registration.save()
         audit.record(
             "application.entered",
@@ -302,4 +302,4 @@ def _keep(operation: Operation) -> str:
         Connection.objects.filter(pk=connection.pk).update(
             registration=registration, customer_part_done_at=now, **values
         )
-    return "The secret is kept encrypted, and what was typed is forgotten."
+    return "The secret is stored encrypted, and the entered values are deleted."

@@ -24,7 +24,7 @@ def register() -> None:
         operations.Kind(
             name=invitations.SEND_KIND,
             title="Send invitation",
-            steps=(operations.Step("mail", "Send the mail", mail, repeatable=False),),
+            steps=(operations.Step("mail", "Send the email", mail, repeatable=False),),
             subject=Invitation,
             succeeded=_succeeded,
             failed=_failed,
@@ -52,13 +52,13 @@ def mail(operation: Operation) -> str:
         raise _trouble(*next(iter(refusal.recipients.values())), invitation.it_admin_email) from None
     except smtplib.SMTPAuthenticationError as refusal:
         raise RemoteRejectedError(
-            "The mail server refused SyncPortal's own sign-in: check EMAIL_URL, then send again.",
+            "The mail server rejected SyncPortal's login: check EMAIL_URL, then send again.",
             code=str(refusal.smtp_code),
         ) from None
     except smtplib.SMTPResponseException as refusal:
         raise _trouble(refusal.smtp_code, refusal.smtp_error, invitation.it_admin_email) from None
     except (smtplib.SMTPException, OSError):
-        raise RemoteUnavailableError("The mail server does not answer.", retry_after=RETRY_AFTER) from None
+        raise RemoteUnavailableError("The mail server is not responding.", retry_after=RETRY_AFTER) from None
     return f"Sent to {invitation.it_admin_email}."
 
 
@@ -66,10 +66,12 @@ def _trouble(status: int, _text: object, address: str) -> RemoteRejectedError | 
     # The server's own text is left out: some servers repeat what was sent, and the link is in it.
     if status < PERMANENT:
         return RemoteUnavailableError(
-            f"The mail server cannot take the mail at the moment ({status}).", retry_after=RETRY_AFTER, code=str(status)
+            f"The mail server cannot accept the email at the moment ({status}).",
+            retry_after=RETRY_AFTER,
+            code=str(status),
         )
     return RemoteRejectedError(
-        f"The mail server refused the mail to {address} ({status}). Check the address and the settings, then resend.",
+        f"The mail server rejected the email to {address} ({status}). Check the address and the settings, then resend.",
         code=str(status),
     )
 

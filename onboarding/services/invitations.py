@@ -51,7 +51,7 @@ def create(
         Service.objects.select_for_update(no_key=True).get(pk=service.pk)
         refuse_second(service)
         if is_connected(service) and not again:
-            raise WrongStateError(f"{service} is connected already: confirm that it is to be invited again.")
+            raise WrongStateError(f"{service} is already connected: confirm that you want to invite it again.")
         invitation.save(force_insert=True)
         audit.record("invitation.created", actor=actor, subject=invitation, after=_facts(invitation))
     return invitation
@@ -63,8 +63,8 @@ def refuse_second(service: Service, *, besides: Invitation | None = None) -> Non
     found = (opened.exclude(pk=besides.pk) if besides else opened).first()
     if found:
         raise WrongStateError(
-            f"{service} has an open invitation already, for {found.it_admin_email}. Send that one again, make a new link for "
-            "it, or revoke it first."
+            f"{service} already has an open invitation, for {found.it_admin_email}. Resend it, create a new link for it, or "
+            "revoke it first."
         )
 
 
@@ -76,7 +76,7 @@ def is_connected(service: Service) -> bool:
 def no_credential(instance: UmpInstance) -> str:
     """The warning before a customer is led into a set-up that would stop at its end."""
     return (
-        f"{instance.host} has no UMP API credential: the customer's set-up would stop before its end. Give client ID, "
+        f"{instance.host} has no UMP API credential: the customer's setup would stop before it finishes. Enter client ID, "
         "secret and scope at the UMP instance first."
     )
 
@@ -94,7 +94,7 @@ def refuse_unsendable(invitation: Invitation) -> None:
     """Raises WrongStateError with a sentence where mailing the link would send somebody to a refusal."""
     invitation = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)
     if invitation.status not in Invitation.OPEN:
-        raise WrongStateError(f"The invitation is {invitation.get_status_display().lower()}: its link opens nothing.")
+        raise WrongStateError(f"The invitation is {invitation.get_status_display().lower()}: its link no longer works.")
     if invitation.is_expired:
         raise WrongStateError("The invitation has expired. Create a new one.")
     instance = invitation.service.instance
@@ -116,7 +116,7 @@ def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
             token_hash=invitation.token_hash, token_envelope=invitation.token_envelope, email_sent=False
         )
         if not changed:
-            raise WrongStateError("The invitation is used up or revoked. Create a new one.")
+            raise WrongStateError("The invitation is completed or revoked. Create a new one.")
         _cancel_trial(invitation, actor)
         closed = sign_in_requests.invalidate_open(invitation)
         audit.record("invitation.link_renewed", actor=actor, subject=invitation, after={"sign_ins_refused": closed})
@@ -140,7 +140,7 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
             status=Invitation.Status.REVOKED, revoked_at=timezone.now()
         )
         if not changed:
-            raise WrongStateError("The invitation is used up or revoked already.")
+            raise WrongStateError("The invitation is already completed or revoked.")
         stored_tokens.clear(DelegatedToken.objects.filter(connection__invitation=invitation), actor=actor)
         audit.record(
             "invitation.revoked",
@@ -160,9 +160,11 @@ def copy_link(invitation: Invitation, *, actor: audit.Actor) -> str:
     with audit.atomic():
         current = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)
         if current.status not in Invitation.OPEN:
-            raise WrongStateError(f"The invitation is {current.get_status_display().lower()}: its link opens nothing.")
+            raise WrongStateError(
+                f"The invitation is {current.get_status_display().lower()}: its link no longer works."
+            )
         if current.is_expired:
-            raise WrongStateError("The invitation has expired: its link opens nothing. Create a new one.")
+            raise WrongStateError("The invitation has expired: its link no longer works. Create a new one.")
         audit.record("invitation.link_copied", actor=actor, subject=current)
     return link_of(current)
 

@@ -28,7 +28,7 @@ class Leftovers:
             doubt = "" if self.is_certain else "perhaps "
             parts.append(f"{doubt}the registration {self.registration} with its secret, permissions and roles")
         if self.app:
-            with_what = "the permissions lent for the set-up" if self.lent else "a consent to sign in"
+            with_what = "the temporary permissions for the setup" if self.lent else "a consent to sign in"
             parts.append(f"the enterprise application {self.app} with {with_what}")
         return "; ".join(parts)
 
@@ -42,24 +42,24 @@ class Leftovers:
             return ""
         if self.is_theirs:
             return (
-                f"The secret of your registration {self.registration} was entered here and works still. To end that, remove "
+                f"The secret of your registration {self.registration} was entered here and still works. To revoke it, remove "
                 "it in Microsoft Entra, under Certificates & secrets."
             )
-        verb = "is" if self.is_certain else "may be"
+        verb = "is still" if self.is_certain else "may still be"
         return (
-            f"The registration {self.registration} {verb} in your organisation still. To remove it, delete it in Microsoft "
+            f"The registration {self.registration} {verb} in your organisation. To remove it, delete it in Microsoft "
             "Entra, under App registrations."
         )
 
     def _of_app(self) -> str:
         if self.lent:
             return (
-                f"The permissions that were lent for the set-up are still there. To remove them, delete {self.app} in "
+                f"The temporary permissions for the setup are still in place. To remove them, delete {self.app} in "
                 "Microsoft Entra, under Enterprise applications."
             )
         return self.app and (
-            f"The application {self.app}, through which the sign-in went, may be listed under Enterprise applications in "
-            "Microsoft Entra. You may delete it there."
+            f"The application {self.app}, which was used to sign in, may be listed under Enterprise applications in "
+            "Microsoft Entra. You can delete it there."
         )
 
 

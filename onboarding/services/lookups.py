@@ -35,7 +35,7 @@ def open_connection(operation: Operation) -> Connection:
     """The same, for a step that is about to act. Raises WrongStateError where the invitation was revoked meanwhile."""
     found = connection_of(operation)
     if found.invitation.status == Invitation.Status.REVOKED:
-        raise WrongStateError("The invitation was revoked: nothing more is done for it. Create a new one.")
+        raise WrongStateError("The invitation was revoked, so its setup stops. Create a new one.")
     return found
 
 
@@ -53,7 +53,7 @@ def made_registration(operation: Operation) -> AppRegistration:
     """The registration that an earlier step has made. Raises WrongStateError where there is none."""
     registration = open_connection(operation).registration
     if registration is None:
-        raise WrongStateError("The registration's row is missing. Revoke the invitation and make a new one.")
+        raise WrongStateError("The registration's row is missing. Revoke the invitation and create a new one.")
     return registration
 
 

@@ -31,7 +31,7 @@ def choose(connection: Connection, name: str, *, actor: audit.Actor) -> None:
             pk=connection.pk, registration=None, status__in=[Connection.Status.IDENTIFIED, Connection.Status.FAILED]
         ).update(registration_name=name)
         if not changed:
-            raise WrongStateError("The registration has its name already.")
+            raise WrongStateError("The registration already has its name.")
         if before != name:
             audit.record(
                 "connection.named",

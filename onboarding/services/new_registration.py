@@ -28,7 +28,7 @@ AT_WORK_AGAIN: dict[str, Any] = {
 CREDENTIAL_KEPT_FOR = timedelta(hours=24)
 ROLES_AGAIN = timedelta(seconds=10)
 REMEDY = (
-    "Check the registration in Entra, then resume; if the secret is gone, revoke the invitation and make a new one."
+    "Check the registration in Entra, then resume. If the secret is gone, revoke the invitation and create a new one."
 )
 ROLES_WITHIN = timedelta(minutes=15)  # Microsoft's figure for a role change to take effect
 
@@ -43,10 +43,10 @@ def register() -> None:
                 operations.Step("application", "Create the registration", _application),
                 operations.Step("service_principal", "Create its service principal", _service_principal),
                 operations.Step("permissions", "Grant its permissions", _permissions),
-                operations.Step("roles", "Give it its administrator roles", _roles),
+                operations.Step("roles", "Assign its administrator roles", _roles),
                 operations.Step("secret", "Create its secret", _secret),
-                operations.Step("proof", "Prove that it works", _proof),
-                operations.Step("clean_up", "Give back the access that was lent", temporary_grant.revoke),
+                operations.Step("proof", "Verify that it works", _proof),
+                operations.Step("clean_up", "Revoke the temporary access", temporary_grant.revoke),
                 *ump_handover.steps(),
             ),
             subject=Connection,
@@ -148,7 +148,7 @@ def _roles(operation: Operation) -> str:
     for role in requirements.ROLES:
         if role.template_id not in held:
             graph.assign_directory_role(registration.service_principal_id, role.template_id)
-    return "Given: " + ", ".join(role.name for role in requirements.ROLES) + "."
+    return "Assigned: " + ", ".join(role.name for role in requirements.ROLES) + "."
 
 
 def _secret(operation: Operation) -> str:
@@ -179,7 +179,7 @@ def _wait_for_roles(operation: Operation, missing: list[str]) -> None:
             f"Tokens still lack {', '.join(missing)}. Check the registration's permissions in Entra."
         )
     raise NotYetError(
-        f"Microsoft is still copying the grants: tokens lack {', '.join(missing)}.", retry_after=ROLES_AGAIN
+        f"Microsoft is still replicating the grants: tokens lack {', '.join(missing)}.", retry_after=ROLES_AGAIN
     )
 
 

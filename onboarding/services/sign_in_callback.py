@@ -190,7 +190,7 @@ def _refuse_other_method(sign_in: SignIn, connection: Connection) -> None:
     """A stale trip of one way must not take over what another way has begun to make."""
     connection.refresh_from_db(fields=["status", "way"])
     if sign_in.way != connection.way and connection.status != Connection.Status.IDENTIFIED:
-        raise RefusedError("busy", facts="The set-up has begun in another way.")
+        raise RefusedError("busy", facts="The setup has started with another method.")
 
 
 def _apply_displayed_name(sign_in: SignIn, connection: Connection, actor: audit.Actor) -> None:

@@ -17,10 +17,10 @@ from registrations.services import operations
 
 TOKEN_MARGIN = timedelta(minutes=2)  # a step should not begin with a token that ends in the middle of it
 SIGN_IN_SCOPES = ("openid", "profile", "User.Read")
-REVOKED = "The permissions that were lent for the set-up were given back."
+REVOKED = "The temporary permissions for the setup were revoked."
 NOT_REVOKED = (
-    "The permissions that were lent for the set-up could not be given back: an administrator can remove them under "
-    "Enterprise applications."
+    "The temporary permissions for the setup could not be revoked: an administrator can remove them under Enterprise "
+    "applications."
 )
 
 

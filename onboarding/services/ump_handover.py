@@ -26,7 +26,7 @@ def steps() -> tuple[kinds.Step, ...]:
     """The last steps of every way that ends with a registration."""
     return (
         kinds.Step("find_service", "Find the phone service", find_service),
-        kinds.Step("hand_over", "Hand the registration over to the phone service", hand_over),
+        kinds.Step("hand_over", "Hand over the registration to the phone service", hand_over),
         kinds.Step("validation", "Check the connection", validation),
     )
 
@@ -65,7 +65,7 @@ def find_service(operation: Operation) -> str:
     if found is None:
         raise PersonNeededError(
             f"The UMP {service.instance.host} has no service {service.short_name} yet. Create the service in the UMP; "
-            "SyncPortal then goes on by itself.",
+            "SyncPortal then continues automatically.",
             who="staff",
             code=SERVICE_MISSING,
             look_again=SERVICE_RETRY,
@@ -79,7 +79,7 @@ def find_service(operation: Operation) -> str:
 def _require_same_tenant(found: UmpCustomer, service: Service, tenant_id: str) -> None:
     if service.ump_customer_guid and service.ump_customer_guid != found.guid.lower():
         raise RemoteRejectedError(
-            f"The UMP's service {service.short_name} has the GUID {found.guid}, and SyncPortal has {service.ump_customer_guid}. "
+            f"The UMP's service {service.short_name} has the GUID {found.guid}, but SyncPortal has {service.ump_customer_guid}. "
             "Correct the service, then resume.",
             code="service_guid",
         )
@@ -105,7 +105,7 @@ def hand_over(operation: Operation) -> str:
         operations.keep_notes(operation, job=job, job_started_at=timezone.now().isoformat())
     _follow(ump, job, secret, operation)
     turns.with_the_step(lambda: client_secrets.deliver(registration, operation))
-    return f"The phone service took it over (job {job})."
+    return f"The phone service accepted it (job {job})."
 
 
 def _follow(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation) -> None:
@@ -113,18 +113,18 @@ def _follow(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation
         task = ump.read_task(job)
     except NotFoundError as missing:
         operations.keep_notes(operation, job="")
-        raise NotYetError("The UMP has forgotten its job. SyncPortal hands over again.") from missing
+        raise NotYetError("The UMP no longer knows its job. SyncPortal hands over again.") from missing
     started_at = parse_datetime(str(operation.notes.get("job_started_at")))
     if task.status == "In Progress" and started_at and timezone.now() - started_at > JOB_TIMEOUT:
         operations.keep_notes(operation, job="")  # Resume starts a new job
         raise RemoteRejectedError(
-            f"The UMP's job {job} has not ended within an hour. Look at it in the UMP, then resume."
+            f"The UMP's job {job} did not finish within an hour. Check it in the UMP, then resume."
         )
     if task.status == "In Progress":
-        raise NotYetError("The phone service is taking the registration over.", retry_after=JOB_RETRY)
+        raise NotYetError("The phone service is processing the registration.", retry_after=JOB_RETRY)
     if task.status != "CompletedSuccess":
         operations.keep_notes(operation, job="")  # the next attempt starts a new job
-        sentence, words = "The UMP could not take the registration over", " ".join(task.messages)
+        sentence, words = "The UMP could not process the registration", " ".join(task.messages)
         raise client_secrets.refusal_by_ump(sentence, words, secret, code="ump_job")
 
 

@@ -21,7 +21,9 @@ from onboarding.services import invitations, sign_in_requests
 from onboarding.views import pages, sessions
 
 P = ParamSpec("P")
-FORM_TOO_OLD = "The form is too old, or your browser refuses cookies. Go back, reload the page and send it again.\n"
+FORM_TOO_OLD = (
+    "The form has expired, or your browser does not accept cookies. Go back, reload the page and send it again.\n"
+)
 UNKNOWN = ("your provider", "the application", "your organisation")
 
 

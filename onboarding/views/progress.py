@@ -19,7 +19,7 @@ from onboarding.views.sign_in import begin_sign_in
 from registrations.connections import SIGN_IN_AGAIN
 from registrations.models import ClientSecret, Operation
 
-WHY = {ConnectionMethod.EXISTING: set_up.trial_failed, ConnectionMethod.TOKEN: set_up.token_failed}
+WHY = {ConnectionMethod.EXISTING: set_up.check_failed, ConnectionMethod.TOKEN: set_up.token_failed}
 WORDS = {"pending": "Not started", "running": "Running", "waiting": "Waiting", "done": "Done", "failed": "Failed"}
 REFRESH_SECONDS = 3
 SLOW_REFRESH_SECONDS = 30  # a person at the provider has to act: no hurry
@@ -50,7 +50,7 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
         "customer_name": connection.invitation.service.customer.name,
         "operation": operation,
         "situation": situation,
-        "told": told_of(operation, situation, connection),
+        "problem": problem_of(operation, situation, connection),
         "steps": [line_of(step, situation) for step in operation.steps],
         "refresh": {"working": REFRESH_SECONDS, "provider": SLOW_REFRESH_SECONDS}.get(situation, 0),
         "service": connection.invitation.service,
@@ -143,13 +143,15 @@ def situation_of(operation: Operation, connection: Connection) -> str:
     return "provider" if operation.waits_for == "staff" else "working"
 
 
-def told_of(operation: Operation, situation: str, connection: Connection) -> set_up.Standstill | None:
+def problem_of(operation: Operation, situation: str, connection: Connection) -> set_up.SetupProblem | None:
     """Why nothing happens, where the customer can do something about it."""
     if situation not in {"customer", "failed"}:
         return None
     if situation == "customer":
         asked = operation.error_code == SIGN_IN_AGAIN or not operation.message
-        return set_up.SIGN_IN if asked else set_up.Standstill(operation.message, "")  # said to the customer by its step
+        return (
+            set_up.SIGN_IN if asked else set_up.SetupProblem(operation.message, "")
+        )  # said to the customer by its step
     cancelled = operation.status == Operation.Status.CANCELLED
     told = WHY.get(lookups.method_of(operation), set_up.failed)(operation.error_code, cancelled=cancelled)
     step = operation.current_step
@@ -160,7 +162,7 @@ def told_of(operation: Operation, situation: str, connection: Connection) -> set
         "name": connection.registration_name,
         "step": step["title"] if step else "",
     }
-    return set_up.Standstill(told.sentence.format(**names), told.next_step.format(**names))
+    return set_up.SetupProblem(told.sentence.format(**names), told.next_step.format(**names))
 
 
 def line_of(step: dict[str, Any], situation: str) -> StepLine:
@@ -168,5 +170,7 @@ def line_of(step: dict[str, Any], situation: str) -> StepLine:
     state = step["status"]
     if situation == "provider" and state in {"waiting", "failed"}:
         return StepLine(step["title"], "waiting", WORDS["waiting"], "")
-    note = set_up.waits(step["name"]) if state == "waiting" and situation == "working" else ""  # else it stands on top
+    note = (
+        set_up.waiting_note(step["name"]) if state == "waiting" and situation == "working" else ""
+    )  # else it stands on top
     return StepLine(step["title"], state, WORDS[state], note)

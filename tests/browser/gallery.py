@@ -78,7 +78,7 @@ CUSTOMER = [
     Scene("existing", link("sent", "/existing")),
     Scene(
         "existing-refused",
-        then(link("sent", "/existing"), press="Try the values", Tenant="x", Application="x", Client="x"),
+        then(link("sent", "/existing"), press="Check the values", Tenant="x", Application="x", Client="x"),
     ),
     Scene("existing-tried", at("/progress", "existing-tried")),
     Scene("existing-missing", at("/progress", "existing-missing")),

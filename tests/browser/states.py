@@ -230,7 +230,7 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
         "waiting",
         "waiting",
         waits_for="customer",
-        note="The permission that you gave for the set-up has run out. Sign in again to go on.",
+        note="The permission that you gave for the setup has expired. Sign in again to continue.",
     ),
     "failed": _at_step(
         "secret",

@@ -99,7 +99,7 @@ def test_a_step_that_changes_is_said_alone(site: Site) -> None:
     site.answers_with(steps("running", "Running"), steps("done", "Done"))
     site.page.goto(PROGRESS)
     expect(site.page.get_by_role("status")).to_have_text("Create the registration: Done")
-    expect(site.page.get_by_role("list", name="Steps of the set-up")).to_contain_text("Done")
+    expect(site.page.get_by_role("list", name="Steps of the setup")).to_contain_text("Done")
 
 
 @pytest.mark.parametrize("trouble", [cut, answering("Bad gateway", status=502)])
@@ -111,7 +111,7 @@ def test_the_page_survives_a_failing_network_and_says_so(site: Site, trouble: Ca
     expect(site.page.get_by_role("status")).to_contain_text("cannot reach umptoken.finebak.example")
     expect(site.page.get_by_role("heading", level=1)).to_have_text("Setting up Contoso")
     site.answers_with(steps("done", "Done"))
-    expect(site.page.get_by_role("list", name="Steps of the set-up")).to_contain_text("Done", timeout=15_000)
+    expect(site.page.get_by_role("list", name="Steps of the setup")).to_contain_text("Done", timeout=15_000)
     expect(notice).to_be_hidden()
 
 
@@ -167,4 +167,4 @@ def test_the_rules_of_the_name_are_said_once_the_typing_rests(site: Site, settin
         r"Not kept: no blank, no dot and none of \ / : * ? \" < > |".replace(r"\"", '"')
     )
     field.fill("abc")
-    expect(site.page.get_by_role("status")).to_have_text("The name keeps every rule.")
+    expect(site.page.get_by_role("status")).to_have_text("The name follows every rule.")

@@ -90,7 +90,7 @@ def test_a_used_invitation_takes_no_second_sign_in(customer: Browser, link: str,
     finish(work)
     page = refused(customer.sign_in(second, CARLA), "used_link")
     assert 'href="/authenticate/progress"' in page
-    assert "were given back" in page
+    assert "were revoked" in page
 
 
 # --- What is left behind is said wherever the customer's part ends ---
@@ -107,7 +107,7 @@ def test_the_page_that_waits_for_the_provider_says_what_could_not_be_given_back(
     finish(work)
     page = text(customer.open("/authenticate/progress"))
     assert "Your part is done" in page
-    assert "could not be given back" in page
+    assert "could not be revoked" in page
     assert "delete <strong>umptoken</strong>" in page
 
 

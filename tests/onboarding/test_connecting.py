@@ -211,7 +211,7 @@ def test_permissions_that_reach_tokens_late_are_waited_for(authorised: Operation
         work()
     authorised.refresh_from_db()
     assert (authorised.status, authorised.waits_for) == ("waiting", "")
-    assert "still copying" in authorised.message
+    assert "still replicating" in authorised.message
     sandbox.world.lag["consent"] = 0
     assert worked(authorised, work).status == "succeeded"
 
@@ -224,14 +224,14 @@ def test_a_connection_that_fails_gives_back_what_was_lent(
     client = contoso.service_principal_of(instance.registrations.get().app_id)
     assert client is not None
     assert operation.status == "failed"
-    assert "given back" in operation.message
+    assert "were revoked" in operation.message
     assert [grant for grant in contoso.permission_grants if grant.client_id == client.id] == []
 
 
 def test_a_connection_that_is_cancelled_says_what_was_left(authorised: Operation) -> None:
     operations.cancel(authorised, actor=audit.SYSTEM)
     authorised.refresh_from_db()
-    assert "could not be given back" in authorised.message
+    assert "could not be revoked" in authorised.message
     assert Connection.objects.get().grant_removed is False
     assert AuditEvent.objects.filter(action="grant.left").exists()
 

@@ -84,7 +84,7 @@ def test_a_customer_connects_by_a_token(customer: Browser, link: str, work: Work
     page = text(customer.open("/authenticate/progress", follow=True))
     assert "Contoso is connected" in page
     assert TILDA in page
-    assert "Conditional Access can end it" in page
+    assert "Conditional Access can invalidate it" in page
 
 
 def test_the_code_is_redeemed_for_one_api_and_the_other_comes_by_the_refresh_token(
@@ -138,10 +138,10 @@ def test_the_cache_is_sealed_and_stands_nowhere_in_clear(
 
 def test_conditional_access_is_warned_of_before_the_choice_and_before_the_consent(customer: Browser, link: str) -> None:
     choice = text(customer.choose(link))
-    assert "Conditional Access can end it" in choice
+    assert "Conditional Access can invalidate it" in choice
     assert choice.index("Use an existing app registration") < choice.index("Use a delegated token")
     page = text(identify(customer, link))
-    assert "Conditional Access can end it" in page
+    assert "Conditional Access can invalidate it" in page
     assert "Directory.AccessAsUser.All" in page
 
 
@@ -157,7 +157,7 @@ def test_a_phone_service_that_takes_no_token_does_not_offer_it(customer: Browser
 
 def test_a_global_administrator_without_the_two_roles_is_told_which_are_missing(customer: Browser, link: str) -> None:
     page = refused(customer.sign_in(customer.start(link, way="token"), "carla@contoso.example"), "roles_missing")
-    assert "Skype for Business Administrator and Teams Communications Administrator must be active" in page
+    assert "requires the active role Skype for Business Administrator and Teams Communications Administrator" in page
     assert last_refusal()["missing"].startswith("Skype for Business Administrator")
     assert not Connection.objects.exists()
 

@@ -281,7 +281,7 @@ def test_a_used_link_says_so_with_one_button(stage: Stage) -> None:
 def test_a_ump_that_is_down_at_the_hand_over_is_waited_for(stage: Stage) -> None:
     stage.sandbox.world.ump("finebak").offline = "503"
     page = text(stage.after_the_work())
-    assert "The phone service is busy" in page
+    assert "The phone service is processing it" in page
     operation = Operation.objects.get(kind="connect")
     assert (operation.status, operation.waits_for) == ("waiting", "")
     assert Connection.objects.get().customer_part_done_at is not None
@@ -318,7 +318,7 @@ def test_a_name_that_a_deleted_application_holds_waits_for_a_decision(stage: Sta
     stage.contoso.deleted_applications[taken.id] = taken
     assert stage.customer.authorise(form).status_code == 303
     page = text(stage.worked())
-    assert "Finebak has to act" in page
+    assert "Waiting for Finebak" in page
     assert Operation.objects.get(kind="connect").error_code == "deleted_twin"
     assert AuditEvent.objects.filter(action="connect.waiting").exists()
     assert Connection.objects.get().registration_name == "Contoso-sync"
@@ -327,8 +327,8 @@ def test_a_name_that_a_deleted_application_holds_waits_for_a_decision(stage: Sta
 def test_replication_that_is_slower_than_usual_is_told_and_waited_for(stage: Stage) -> None:
     stage.sandbox.world.lag["consent"] = FAR_AWAY
     page = text(stage.after_the_work())
-    assert "Microsoft is still copying" in page
-    assert "You may close this page" in page
+    assert "Microsoft is still replicating" in page
+    assert "You can close this page" in page
     assert Operation.objects.get(kind="connect").status == "waiting"
     stage.sandbox.world.lag["consent"] = 0
     stage.worked()

@@ -75,7 +75,7 @@ def test_the_portal_url_answers_200_with_one_look_into_the_database(
     with django_assert_num_queries(1):
         answer = get("/authenticate", HOST)
     assert answer.status_code == 200
-    assert "Open the link in your mail" in answer.content.decode()
+    assert "Open the link in your email" in answer.content.decode()
     assert not answer.cookies
 
 
@@ -154,7 +154,7 @@ def test_a_post_whose_proxy_is_not_trusted_fails_the_origin_check(customer: Brow
     token = customer.open(path + "/choose").content.decode().split('csrfmiddlewaretoken" value="')[1].split('"')[0]
     answer = customer.client.post(path + "/start", {"csrfmiddlewaretoken": token}, headers=forged)
     assert answer.status_code == 403
-    assert "This form is too old" in answer.content.decode()
+    assert "This form has expired" in answer.content.decode()
 
 
 @pytest.mark.django_db

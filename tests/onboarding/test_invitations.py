@@ -143,7 +143,7 @@ def test_an_address_that_the_mail_server_refuses_for_good_fails_with_a_sentence(
 ) -> None:
     operation = send(invitation, work)
     assert operation.status == "failed"
-    assert operation.message.startswith("The mail server refused the mail to it@contoso.example (550).")
+    assert operation.message.startswith("The mail server rejected the email to it@contoso.example (550).")
     assert (invitation.email_sent, invitation.send_count) == (False, 1)
 
 

@@ -41,7 +41,7 @@ def test_staff_read_what_stays_before_they_revoke(
     half_way: Connection, invitation: Invitation, operator_client: Client
 ) -> None:
     page = confirmation(operator_client, invitation)
-    assert "SyncPortal cannot remove it then" in page
+    assert "SyncPortal can no longer remove it" in page
     assert "the registration Finebak-sync with its secret, permissions and roles" in page
     assert "the enterprise application umptoken with a consent to sign in" in page
 
@@ -51,7 +51,7 @@ def test_staff_read_that_the_lent_permissions_stay_too(
 ) -> None:
     customer.authorise(customer.identify(link))
     page = confirmation(operator_client, invitation)
-    assert "umptoken with the permissions lent for the set-up" in page
+    assert "umptoken with the temporary permissions for the setup" in page
     assert "the registration" not in page.partition("Stays in the customer")[2].partition("</div>")[0]
     operator_client.post(reverse("admin:onboarding_invitation_revoke", args=[invitation.pk]), {"confirmed": "yes"})
     assert Invitation.objects.get().status == Invitation.Status.REVOKED
@@ -67,7 +67,7 @@ def test_staff_who_revoke_several_read_it_for_each(
 ) -> None:
     data = {"action": "revoke_selected", "_selected_action": [str(invitation.pk)]}
     page = text(operator_client.post(reverse("admin:onboarding_invitation_changelist"), data))
-    assert "SyncPortal cannot remove it then" in page
+    assert "SyncPortal can no longer remove it" in page
     assert "the registration Finebak-sync" in page
 
 
@@ -82,7 +82,7 @@ def test_the_customer_reads_it_on_the_page_of_the_revoked_link_without_ids(
         Browser(customer.sandbox, customer.host).open(urlsplit(link).path),
     ):
         page = refused(answer, "revoked_link")
-        assert "The registration Finebak-sync is in your organisation still" in page
+        assert "The registration Finebak-sync is still in your organisation" in page
         assert "under Enterprise applications" in page
         assert registration.app_id not in page
         assert registration.object_id not in page
@@ -94,7 +94,7 @@ def test_lent_permissions_that_stayed_are_named_on_the_revoked_page(
     customer.authorise(customer.identify(link))
     invitations.revoke(invitation, actor=OLGA)
     page = refused(customer.open(urlsplit(link).path), "revoked_link")
-    assert "The permissions that were lent for the set-up are still there" in page
+    assert "The temporary permissions for the setup are still in place" in page
     assert "delete umptoken" in page
 
 
@@ -107,7 +107,7 @@ def test_a_registration_whose_answer_was_lost_is_only_perhaps_there(
     assert Operation.objects.get(kind="connect").status == "failed"
     invitations.revoke(invitation, actor=OLGA)
     page = refused(customer.open(urlsplit(link).path), "revoked_link")
-    assert "The registration Finebak-sync may be in your organisation still" in page
+    assert "The registration Finebak-sync may still be in your organisation" in page
 
 
 def test_a_revoked_invitation_that_nobody_used_says_nothing_of_the_kind(
@@ -138,7 +138,7 @@ def test_who_let_us_read_the_profile_is_told_of_the_enterprise_application(
 
 def test_who_declined_is_told_that_this_sign_in_changed_nothing(customer: Browser, link: str) -> None:
     page = refused(customer.sign_in(customer.start(link), CARLA, consent="decline"), "consent_declined")
-    assert "This sign-in has changed nothing in your organisation" in page
+    assert "This sign-in changed nothing in your organisation" in page
     assert ENTERPRISE not in page
 
 
@@ -155,4 +155,4 @@ def test_the_pages_promise_about_undoing_what_is_true(customer: Browser, link: s
         assert "no access any more" not in page
         assert "<strong>umptoken</strong>" in page
     assert "will invite you again" not in end
-    assert "note the day" in end
+    assert "Make a note of the date" in end

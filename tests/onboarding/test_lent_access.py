@@ -45,7 +45,7 @@ def test_what_another_administrator_accepted_is_given_back(customer: Browser, li
     answer = accepted(customer, link, PAUL)
     assert grants()
     page = refused(customer.come_back(answer), "another_administrator")
-    assert "permissions that you accepted a moment ago were given back" in page
+    assert "permissions that you accepted a moment ago were revoked" in page
     assert grants() == []
     assert "grant.removed" in history()
     assert Connection.objects.get().grant_removed is True
@@ -57,7 +57,7 @@ def test_what_could_not_be_given_back_is_said_with_the_way_to_remove_it(
     answer = accepted(customer, link, PAUL)
     sandbox.faults.add("graph", "status", method="DELETE", path="/oauth2PermissionGrants", status=403, body=DENIED)
     page = refused(customer.come_back(answer), "another_administrator")
-    assert "could not be given back" in page
+    assert "could not be revoked" in page
     assert "under Enterprise applications, delete umptoken" in page
     assert grants()
     assert "grant.left" in history()
@@ -69,7 +69,7 @@ def test_where_microsoft_does_not_answer_the_refusal_is_a_page_all_the_same(
 ) -> None:
     answer = accepted(customer, link, PAUL)
     sandbox.faults.add("graph", "status", path="/servicePrincipals", status=503, times=20)
-    assert "could not be given back" in refused(customer.come_back(answer), "another_administrator")
+    assert "could not be revoked" in refused(customer.come_back(answer), "another_administrator")
 
 
 def test_missing_permissions_give_back_the_others(
@@ -77,7 +77,7 @@ def test_missing_permissions_give_back_the_others(
 ) -> None:
     answer = accepted(customer, link)
     monkeypatch.setattr("onboarding.requirements.SCOPES_AUTHORISE", ["Application.ReadWrite.All", "Mail.Read"])
-    assert "were given back" in refused(customer.come_back(answer), "missing_scopes")
+    assert "were revoked" in refused(customer.come_back(answer), "missing_scopes")
     assert grants() == []
 
 
@@ -86,7 +86,7 @@ def test_an_invitation_withdrawn_during_the_consent_gives_back(
 ) -> None:
     answer = accepted(customer, link)
     invitations.revoke(invitation, actor=OLGA)
-    assert "were given back" in refused(customer.come_back(answer), "revoked_link")
+    assert "were revoked" in refused(customer.come_back(answer), "revoked_link")
     assert grants() == []
     assert not Operation.objects.exists()
 
@@ -102,7 +102,7 @@ def test_an_invitation_withdrawn_in_the_last_moment_is_told_as_that_and_gives_ba
         return request(*args, **kwargs)
 
     monkeypatch.setattr(new_registration, "request", just_before)
-    assert "were given back" in refused(customer.come_back(answer), "revoked_link")
+    assert "were revoked" in refused(customer.come_back(answer), "revoked_link")
     assert grants() == []
     assert not Operation.objects.exists()
 
@@ -113,7 +113,7 @@ def test_an_identity_that_cannot_be_verified_gives_back(
     answer = accepted(customer, link)
     sandbox.faults.add("entra", "status", path="/keys", status=503, times=20)
     page = customer.come_back(answer).content.decode()
-    assert "were given back" in page
+    assert "were revoked" in page
     assert grants() == []
 
 
@@ -136,7 +136,7 @@ def test_another_administrator_does_not_take_the_grant_from_a_set_up_at_work(
     answer = accepted(customer, link)
     theirs = customer.visit_microsoft(customer.press(customer.open("/authenticate/registration"), name="x-y"), PAUL)
     customer.come_back(answer)
-    assert "It gives them back at its end" in refused(customer.come_back(theirs), "another_administrator")
+    assert "It revokes them when it finishes" in refused(customer.come_back(theirs), "another_administrator")
     assert grants()
     assert Connection.objects.get().grant_removed is None
 
@@ -152,7 +152,7 @@ def test_a_set_up_of_another_service_of_the_organisation_keeps_the_shared_grant(
         actor=OLGA,
     )
     answer = accepted(customer, invitations.link_of(second), PAUL)
-    assert "It gives them back at its end" in refused(customer.come_back(answer), "another_administrator")
+    assert "It revokes them when it finishes" in refused(customer.come_back(answer), "another_administrator")
     assert grants()
 
 
@@ -175,7 +175,7 @@ def test_a_set_up_that_waits_for_a_new_sign_in_needs_no_old_grant(
     Operation.objects.update(credential_envelope="")
     work()
     page = customer.press(customer.open("/authenticate/progress"))
-    assert "were given back" in refused(customer.sign_in(page, PAUL), "another_administrator")
+    assert "were revoked" in refused(customer.sign_in(page, PAUL), "another_administrator")
     assert grants() == []
     customer.sign_in(customer.press(customer.open("/authenticate/progress")), CARLA)
     finish(work)
@@ -186,7 +186,7 @@ def test_a_set_up_that_waits_for_a_new_sign_in_needs_no_old_grant(
 def test_an_answer_that_nobody_can_redeem_says_what_may_be_left(customer: Browser, link: str) -> None:
     answer = accepted(customer, link)
     SignIn.objects.update(expires_at=timezone.now())
-    assert "they may still be there" in refused(customer.come_back(answer), "state_lost")
+    assert "they may still be in place" in refused(customer.come_back(answer), "state_lost")
     assert not AuditEvent.objects.filter(action__startswith="grant.").exists()
 
 

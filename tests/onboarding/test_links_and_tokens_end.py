@@ -161,7 +161,7 @@ def test_a_token_that_ended_while_the_service_was_missing_asks_for_another_sign_
     assert (operation.waits_for, operation.error_code) == ("customer", "AADSTS70000")
     assert DelegatedToken.objects.get().delivered_at is None
     page = customer.open("/authenticate/progress")
-    assert "Sign in again to go on" in text(page)
+    assert "Sign in again to continue" in text(page)
     customer.sign_in(customer.press(page), TILDA)
     assert test_delegating.worked(operation, work).status == "succeeded"
 
@@ -209,7 +209,7 @@ def test_a_token_set_up_that_was_cancelled_after_the_customers_part_begins_anew(
     operations.cancel(test_delegating.worked(authorise(customer, link), work), actor=OLGA)
     customers.update(taken)
     page = customer.open("/authenticate/progress")
-    assert "has cancelled the set-up" in text(page)
+    assert "has cancelled the setup" in text(page)
     customer.sign_in(customer.press(page), TILDA)
     newest = Operation.objects.filter(status="queued").get()
     assert test_delegating.worked(newest, work).status == "succeeded"

@@ -44,7 +44,7 @@ def test_a_policy_that_forbids_secrets_is_told_with_the_way_out(
     page = shown(customer, "A policy of your organisation does not allow the secret")
     assert "for an exception for Contoso-sync" in page
     assert operation.message not in page
-    assert "were given back" in page
+    assert "were revoked" in page
 
 
 def test_a_refused_step_asks_about_the_role(customer: Browser, link: str, sandbox: Sandbox, work: Work) -> None:
@@ -66,21 +66,21 @@ def test_any_other_failure_names_the_step_and_no_more(
     body = {"error": {"code": "Request_BadRequest", "message": "Made up."}}
     sandbox.faults.add("graph", "status", method="PATCH", path="/applications", status=400, body=body)
     begun(customer, link, work)
-    page = shown(customer, "The step “Create the registration” did not succeed")
-    assert "If it stops again, send the details below" in page
+    page = shown(customer, "The step “Create the registration” failed")
+    assert "If it fails again, send the details below" in page
 
 
 def test_a_set_up_that_staff_cancelled_says_who_did(customer: Browser, link: str) -> None:
     customer.authorise(customer.identify(link))
     operations.cancel(Operation.objects.get(kind=new_registration.KIND), actor=audit.SYSTEM)
-    assert "could not be given back" in shown(customer, "Finebak has cancelled the set-up")
+    assert "could not be revoked" in shown(customer, "Finebak has cancelled the setup")
 
 
 def test_a_permission_that_has_ended_is_told_in_one_sentence(customer: Browser, link: str, work: Work) -> None:
     customer.authorise(customer.identify(link))
     Operation.objects.update(credential_envelope="")
     work()
-    shown(customer, "permission for the set-up has ended")
+    shown(customer, "permission for the setup has expired")
 
 
 def test_a_step_that_waits_says_what_for_without_names_of_permissions(
@@ -89,7 +89,7 @@ def test_a_step_that_waits_says_what_for_without_names_of_permissions(
     sandbox.world.lag["consent"] = 3600
     operation = begun(customer, link, work)
     assert (operation.status, operation.waits_for) == ("waiting", "")
-    page = shown(customer, "Microsoft is still copying the permissions and roles")
+    page = shown(customer, "Microsoft is still replicating the permissions and roles")
     assert "tokens lack" not in page
 
 

@@ -212,7 +212,7 @@ def test_a_get_on_the_callback_does_nothing(customer: Browser, link: str) -> Non
     answer = customer.visit_microsoft(customer.start(link), CARLA)
     page = customer.open("/authenticate/OAuth2Callback", query_params=answer)
     assert page.status_code == 200
-    assert "Open the link in your mail" in text(page)
+    assert "Open the link in your email" in text(page)
     assert SignIn.objects.get().redeemed_at is None
     assert customer.come_back(answer).status_code == 303
 

@@ -172,8 +172,8 @@ def test_nobody_is_told_to_delete_what_a_token_at_work_lives_on(
     page = stale.press(identify(stale, link))
     operation = authorise(customer, link)
     told = refused(stale.sign_in(page, GERTA), "another_administrator")
-    assert "could not be given back" not in told
-    assert "a delegated token of your organisation lives on them" in told
+    assert "could not be revoked" not in told
+    assert "a delegated token of your organisation needs them" in told
     assert Connection.objects.get().grant_removed is None
     assert worked(operation, work).status == "succeeded"
 
@@ -182,7 +182,7 @@ def test_a_wrong_account_before_the_right_one_leaves_no_warning_on_the_page_of_a
     customer: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     told = refused(customer.sign_in(customer.press(identify(customer, link)), GERTA), "another_administrator")
-    assert "could not be given back" in told
+    assert "could not be revoked" in told
     assert Connection.objects.get().grant_removed is False
     operation = authorise(customer, link)
     assert Connection.objects.get().grant_removed is None

@@ -237,10 +237,10 @@ def test_values_are_forgotten_after_a_day(customer: Browser, link: str, bare: Ow
         (
             "client_secret",
             "9d576dc4-b85d-4571-880e-4c6ed4c08c31",
-            "This is the secret&#x27;s ID, and its value is needed",
+            "This is the secret&#x27;s ID. Enter its value instead",
         ),
         ("client_secret", "{9D576DC4-B85D-4571-880E-4C6ED4C08C31} ", "This is the secret&#x27;s ID"),
-        ("client_secret", "short", "This is no secret&#x27;s value"),
+        ("client_secret", "short", "This is not the value of a secret"),
         ("client_secret", "", "Enter the secret&#x27;s value."),
         ("client_id", "Contoso telephony", "Enter a GUID like"),
         ("tenant", "9d576dc4-b85d-4571-880e-4c6ed4c08c31", "another organisation&#x27;s tenant ID"),
@@ -413,7 +413,7 @@ def test_a_worker_that_dies_after_keeping_the_secret_keeps_it_once(
 def test_the_ways_stand_in_the_documented_order_with_the_reason(customer: Browser, link: str) -> None:
     page = text(customer.choose(link))
     assert page.index("Create a new app registration") < page.index("Use an existing app registration")
-    assert "order of preference" in page
+    assert "The recommended option comes first" in page
     assert page.count("checked") == 1
     assert 'value="new" checked' in page
 
@@ -430,7 +430,7 @@ def test_a_trial_that_breaks_is_told_without_the_staffs_sentences(
     enter(customer, link, own.values)
     Operation.objects.update(status="failed", error_code="", message="Look at what it needs, then resume.")
     page = text(customer.open("/authenticate/progress"))
-    assert "The values could not be tried to the end" in page
+    assert "The values could not be checked completely" in page
     assert "then resume" not in page
 
 
@@ -442,5 +442,5 @@ def test_a_revoked_invitation_says_that_the_entered_secret_works_still(
     assert worked(work).waits_for == "staff"
     invitations.revoke(Invitation.objects.get(), actor=OLGA)
     page = refused(customer.open(urlsplit(link).path), "revoked_link")
-    assert "was entered here and works still" in page
+    assert "was entered here and still works" in page
     assert "Enterprise applications" not in page

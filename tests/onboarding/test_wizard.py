@@ -202,7 +202,7 @@ def test_the_customer_is_connected_and_the_end_page_sums_it_up(
         registration.app_id,
         registration.object_id,
         registration.service_principal_id,
-        "were given back",
+        "were revoked",
         "Global Administrator",
         "Print this page",
     ):
@@ -226,7 +226,7 @@ def test_the_progress_page_refreshes_itself_without_a_script(customer: Browser, 
     page = customer.open("/authenticate/progress")
     assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in page.content.decode()
     assert 'id="said" role="status"' in page.content.decode()
-    assert "You may close this page" in text(page)
+    assert "You can close this page" in text(page)
 
 
 def test_whoever_closed_the_page_finds_the_progress_again_by_the_link(customer: Browser, link: str) -> None:
@@ -245,7 +245,7 @@ def test_when_the_permission_has_ended_the_customer_signs_in_again_and_it_goes_o
     Operation.objects.update(credential_envelope="")
     work()
     page = customer.open("/authenticate/progress")
-    assert "Sign in again to go on" in text(page)
+    assert "Sign in again to continue" in text(page)
     assert "refresh" not in {values.get("http-equiv") for _, values in read(page.content.decode()).tags}
     answer = customer.sign_in(customer.press(page), CARLA)
     assert answer.headers["location"] == "/authenticate/progress"
@@ -267,7 +267,7 @@ def test_a_failed_step_is_told_in_words_and_can_be_tried_again(
     customer.authorise(customer.identify(link))
     work()
     page = customer.open("/authenticate/progress")
-    assert "The set-up has stopped" in text(page)
+    assert "The setup has stopped" in text(page)
     assert "Made up" not in text(page)
     customer.sign_in(customer.press(page), CARLA)
     finish(work)

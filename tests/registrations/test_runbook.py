@@ -230,7 +230,7 @@ def test_what_no_operation_reads_is_still_said() -> None:
 
 def test_a_row_for_another_error_or_a_code_is_none_for_a_sentence_without() -> None:
     """The same words in another table would send people to the wrong button."""
-    sentence = "The phone service is taking the registration over."
+    sentence = "The phone service is processing the registration."
     assert has_row(Said("the job in the UMP", NotYetError, sentence))
     assert not has_row(Said("the job in the UMP", PersonNeededError, sentence))
     assert not has_row(Said("its row has a code", PortalError, "The UMP took the token over and shows other values."))

@@ -81,7 +81,7 @@ def test_the_text_for_support_holds_no_link_and_no_secret(
 
 def test_an_invitation_that_nobody_opened_says_so(operator_client: Client, invitation: Invitation) -> None:
     page = text(page_of(operator_client, invitation))
-    assert "The customer has not begun" in page
+    assert "The customer has not started" in page
     assert "Copy for support" not in page
 
 
@@ -89,7 +89,7 @@ def test_an_auditor_sees_the_attempts_too(
     auditor_client: Client, customer: Browser, invitation: Invitation, link: str
 ) -> None:
     customer.start(link)
-    assert "Under way" in text(page_of(auditor_client, invitation))
+    assert "In progress" in text(page_of(auditor_client, invitation))
 
 
 def test_the_page_asks_as_often_for_many_attempts_as_for_few(
