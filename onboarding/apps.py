@@ -1,4 +1,4 @@
-"""The customer's side."""
+"""The customers' side."""
 
 from django.apps import AppConfig
 
@@ -10,7 +10,7 @@ class OnboardingConfig(AppConfig):
     verbose_name = "Customers"
 
     def ready(self) -> None:
-        """Registration happens once, when every app is loaded."""
+        """Register the kinds once, when every app is loaded."""
         from onboarding.services import delegated_token, existing_registration, invitation_mail, new_registration
 
         new_registration.register()

@@ -1,7 +1,7 @@
-"""The first middleware: who is really asking, and which of our hosts was meant.
+"""The first middleware: resolve the client's address behind trusted proxies, and route by the Host header.
 
-An admin host gets the admin, the host of a UMP instance gets `/authenticate...`, anything else a plain 404: before a
-session, a cookie or a template is touched.
+An admin host gets the admin, the host of a UMP instance gets `/authenticate...`, any other a plain 404, before a
+session, a cookie or a template is used.
 """
 
 import ipaddress
@@ -22,17 +22,17 @@ HOST = re.compile(r"^(?P<host>[a-z0-9.-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(?::[0-9]+)?
 WITH_PORT = re.compile(
     r"(?:\[(?P<bracketed>[0-9a-f:.]+)\]|(?P<plain>[0-9.]+))(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE
 )
-NOT_OURS = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_SERVER", "HTTP_FORWARDED")
+IGNORED_HEADERS = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_SERVER", "HTTP_FORWARDED")
 
 
 class InstanceRequest(HttpRequest):
-    """A request that came to the host of a UMP instance; the middleware found the instance."""
+    """A request to the host of a UMP instance, which the middleware has set."""
 
     instance: UmpInstance
 
 
 class HostMiddleware:
-    """Decides by the Host header which part of SyncPortal answers."""
+    """Chooses by the Host header which part of SyncPortal answers."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -50,17 +50,17 @@ class HostMiddleware:
             return not_found()
         request.instance = instance  # type: ignore[attr-defined]
         request.urlconf = settings.INSTANCE_URLCONF
-        # Errors in the middleware below us are answered by the handlers of the current urlconf too.
+        # The handlers of the current urlconf also answer errors in the middleware after this one.
         set_urlconf(settings.INSTANCE_URLCONF)
         return self.get_response(request)
 
 
 def resolve_peer(meta: dict[str, Any]) -> None:
-    """Put the real address and scheme into the request, if a trusted proxy says so; forget the headers otherwise.
+    """Set the client's address and scheme from a trusted proxy's headers, and drop the headers.
 
-    The client is the rightmost address that is no trusted proxy: everything left of it may be invented.
+    The client is the rightmost address that is not a trusted proxy: a client can forge everything left of it.
     """
-    for name in NOT_OURS:
+    for name in IGNORED_HEADERS:
         meta.pop(name, None)
     forwarded_for = str(meta.pop("HTTP_X_FORWARDED_FOR", ""))
     forwarded_proto = str(meta.pop("HTTP_X_FORWARDED_PROTO", ""))
@@ -78,7 +78,7 @@ def resolve_peer(meta: dict[str, Any]) -> None:
 
 
 def without_port(entry: str) -> str:
-    """The address in one entry of X-Forwarded-For; what is no address with a port stays as it is."""
+    """The address in one entry of X-Forwarded-For, without its port if it has one."""
     match = WITH_PORT.fullmatch(entry)
     return (match["bracketed"] or match["plain"]) if match else entry
 
@@ -90,7 +90,7 @@ def is_trusted(address: str) -> bool:
 
 
 def parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address, an IPv4 address in IPv6 clothes as IPv4, or None for anything else, a zone ("%eth0") included."""
+    """The IP address (an IPv4-mapped IPv6 address as IPv4), or None for anything else, including a zone ("%eth0")."""
     if "%" in address:
         return None
     try:
@@ -101,13 +101,13 @@ def parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
 
 
 def host_of(meta: dict[str, Any]) -> str:
-    """The host that was asked for: lower case, without port and trailing dot; empty where it is malformed."""
+    """The requested host: lower case, without port and trailing dot; empty if malformed."""
     match = HOST.match(str(meta.get("HTTP_HOST") or meta.get("SERVER_NAME") or "").lower())
     return match["host"].removesuffix(".").strip("[]") if match else ""
 
 
 def instance_of(host: str) -> UmpInstance | None:
-    """The UMP instance whose sync app lives on this host, or None."""
+    """The UMP instance with this host, or None."""
     app_name, _, domain = host.partition(".")
     if not app_name or not domain:
         return None
@@ -124,7 +124,7 @@ def is_portal_path(path: str) -> bool:
 
 
 def not_found() -> HttpResponse:
-    """The answer to hosts and paths that are not ours: it says nothing about what else there is."""
+    """The response to unknown hosts and paths. It does not reveal what exists."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
         "X-Content-Type-Options": "nosniff",

@@ -1,4 +1,4 @@
-"""Customers, their services, the invitations sent to them and what the wizard achieved."""
+"""Customers, their services, invitations, sign-ins, connections and delegated tokens."""
 
 from datetime import datetime, timedelta
 
@@ -27,7 +27,7 @@ class Customer(Sealing):
 
 
 class Service(Sealing):
-    """A phone service of a customer on one UMP instance."""
+    """A customer's phone service on one UMP instance."""
 
     class Type(models.TextChoices):
         HOSTED_ESSENTIALS_PLUS = "hosted_essentials_plus", "Direct Routing: Hosted Essentials Plus"
@@ -60,16 +60,16 @@ class Service(Sealing):
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
-    """Invitations by what a link may still do."""
+    """Invitations whose link still works."""
 
     def usable(self, now: datetime) -> "InvitationQuerySet":
-        """Those whose link still opens the wizard: what was begun in time may be brought to its end."""
-        begun = Q(status=Invitation.Status.CONNECTING)
-        return self.filter(begun | Q(status__in=Invitation.UNBEGUN, expires_at__gt=now))
+        """Those whose link opens the wizard: a setup that started in time may be completed after the expiry."""
+        connecting = Q(status=Invitation.Status.CONNECTING)
+        return self.filter(connecting | Q(status__in=Invitation.UNBEGUN, expires_at__gt=now))
 
 
 class Invitation(Sealing):
-    """An invitation of a service: the link that one customer's administrator gets."""
+    """An invitation to connect a service: the link that the customer's administrator receives."""
 
     class Status(models.TextChoices):
         DRAFT = "draft", "Draft"
@@ -79,7 +79,7 @@ class Invitation(Sealing):
         COMPLETED = "completed", "Completed"
         REVOKED = "revoked", "Revoked"
 
-    UNBEGUN = [Status.DRAFT, Status.SENT, Status.STARTED]  # nothing was made for it yet, so it can expire
+    UNBEGUN = [Status.DRAFT, Status.SENT, Status.STARTED]  # no setup has started, so it can expire
     OPEN = [*UNBEGUN, Status.CONNECTING]
     LONGEST = timedelta(days=365)
 
@@ -125,11 +125,11 @@ class Invitation(Sealing):
 
     @property
     def is_expired(self) -> bool:
-        """Whether its time was over before the set-up began."""
+        """Whether it expired before a setup started."""
         return self.status in self.UNBEGUN and self.expires_at <= timezone.now()
 
     def clean(self) -> None:
-        """Refuse an end that lies in the past, or too far away for a link that opens a door."""
+        """Refuse an expiry in the past, or more than LONGEST in the future."""
         super().clean()
         if self._state.adding and self.expires_at and self.expires_at <= timezone.now():
             raise ValidationError({"expires_at": "Choose a time in the future."})
@@ -138,7 +138,7 @@ class Invitation(Sealing):
 
 
 class ConnectionMethod(models.TextChoices):
-    """How a customer connects, in the order in which the ways are recommended."""
+    """How a customer connects, recommended method first."""
 
     NEW = "new", "New app registration"
     EXISTING = "existing", "Existing app registration"
@@ -146,7 +146,7 @@ class ConnectionMethod(models.TextChoices):
 
 
 class SignIn(Sealing):
-    """One trip to Microsoft's sign-in page: bound to a one-time state and to the browser that started it."""
+    """One sign-in at Microsoft: bound to a one-time state and to the browser that started it."""
 
     class Purpose(models.TextChoices):
         IDENTIFY = "identify", "Identify the administrator"
@@ -159,11 +159,9 @@ class SignIn(Sealing):
 
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="sign_ins")
     purpose = models.CharField(max_length=20, choices=Purpose)
-    token_hash = models.CharField(max_length=64, blank=True)  # of the link with which it was begun
+    token_hash = models.CharField(max_length=64, blank=True)  # of the link it was started with
     way = models.CharField("method", max_length=20, choices=ConnectionMethod, default=ConnectionMethod.NEW)
-    registration_name = models.CharField(
-        max_length=15, blank=True
-    )  # what its page said the registration will be called
+    registration_name = models.CharField(max_length=15, blank=True)  # the name that its page showed
     state_hash = models.CharField(max_length=64, unique=True)
     browser_hash = models.CharField(max_length=64)
     flow_envelope = EnvelopeField()
@@ -182,9 +180,9 @@ class SignIn(Sealing):
 
 
 class Connection(Sealing):
-    """What the wizard achieves for one invitation: access to the customer's tenant, handed over to the UMP.
+    """The result of one invitation: access to the customer's tenant, handed over to the UMP.
 
-    Who the administrator is stays empty where nobody signed in: an existing registration is proved by its own token.
+    The administrator's fields stay empty without a sign-in: an existing registration is verified by its own token.
     """
 
     class Status(models.TextChoices):
@@ -216,7 +214,7 @@ class Connection(Sealing):
 
 
 class DelegatedToken(Sealing):
-    """The token by which a connection works in one person's name: MSAL's cache, sealed, with its refresh token."""
+    """The delegated token of a connection: MSAL's cache with the refresh token, stored encrypted."""
 
     connection = models.OneToOneField(Connection, on_delete=models.PROTECT, related_name="token")
     cache_envelope = EnvelopeField()

@@ -1,4 +1,4 @@
-"""URLs of the hosts of UMP instances. The first middleware lets nothing else through there."""
+"""The URLs on the hosts of UMP instances. The first middleware refuses other paths there."""
 
 from django.urls import path, re_path
 

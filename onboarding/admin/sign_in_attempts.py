@@ -1,4 +1,4 @@
-"""What the customer met: each trip to Microsoft and each set-up of one invitation, newest first. It holds no secret."""
+"""The sign-ins and setups of one invitation, newest first, for staff and for support. It contains no secret."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,10 +18,10 @@ PURPOSES = {SignIn.Purpose.IDENTIFY: "First sign-in", SignIn.Purpose.AUTHORISE: 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One line: what, when, how it ended, and the codes by which Microsoft's support finds it."""
+    """One line: what, when, the outcome, and the codes that Microsoft's support needs."""
 
     what: str
-    began_at: datetime
+    started_at: datetime
     ended_at: datetime | None
     state: str
     word: str
@@ -36,9 +36,9 @@ class Attempt:
 
     @property
     def plain(self) -> str:
-        """The same for a mail to support."""
+        """The same as one line of text for support."""
         ended = f" to {_exact(self.ended_at)}" if self.ended_at else ""
-        parts = [f"{_exact(self.began_at)}{ended}", self.what, self.word, self.reason]
+        parts = [f"{_exact(self.started_at)}{ended}", self.what, self.word, self.reason]
         parts += [f"code {self.code}"] if self.code else []
         parts += [f"correlation ID {self.correlation_id}"] if self.correlation_id else []
         return " | ".join(part for part in parts if part)
@@ -46,14 +46,14 @@ class Attempt:
 
 def of(invitation: Invitation, connection: Connection | None) -> list[Attempt]:
     """The newest attempts of an invitation: two queries, however many there are."""
-    trips = [_trip(sign_in) for sign_in in SignIn.objects.filter(invitation=invitation)[:SHOWN]]
-    work = Operation.objects.filter(subject_id=connection.pk)[:SHOWN] if connection else []
-    found = trips + [_set_up(operation) for operation in work]
-    return sorted(found, key=lambda attempt: attempt.began_at, reverse=True)[:SHOWN]
+    sign_ins = [_sign_in(sign_in) for sign_in in SignIn.objects.filter(invitation=invitation)[:SHOWN]]
+    operations = Operation.objects.filter(subject_id=connection.pk)[:SHOWN] if connection else []
+    attempts = sign_ins + [_setup(operation) for operation in operations]
+    return sorted(attempts, key=lambda attempt: attempt.started_at, reverse=True)[:SHOWN]
 
 
 def for_support(invitation: Invitation, attempts: list[Attempt]) -> str:
-    """Plain text for a mail: which invitation, then each attempt. Neither link nor secret stands in it."""
+    """Plain text for an email: the invitation, then each attempt. It contains neither link nor secret."""
     service = invitation.service
     head = [
         f"Invitation {invitation.pk} of {service}",
@@ -63,7 +63,7 @@ def for_support(invitation: Invitation, attempts: list[Attempt]) -> str:
     return "\n".join([*head, *(attempt.plain for attempt in attempts)])
 
 
-def _trip(sign_in: SignIn) -> Attempt:
+def _sign_in(sign_in: SignIn) -> Attempt:
     refusal = ERRORS.get(sign_in.refusal)
     state, word = "running", "In progress"
     if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
@@ -74,7 +74,7 @@ def _trip(sign_in: SignIn) -> Attempt:
         state, word = "cancelled", "Not completed"
     return Attempt(
         what=f"{PURPOSES[SignIn.Purpose(sign_in.purpose)]}, {sign_in.get_way_display().lower()}",
-        began_at=sign_in.created_at,
+        started_at=sign_in.created_at,
         ended_at=sign_in.redeemed_at,
         state=state,
         word=word,
@@ -84,11 +84,11 @@ def _trip(sign_in: SignIn) -> Attempt:
     )
 
 
-def _set_up(operation: Operation) -> Attempt:
+def _setup(operation: Operation) -> Attempt:
     current = operation.current_step
     return Attempt(
         what=steps.title_of(operation),
-        began_at=operation.created_at,
+        started_at=operation.created_at,
         ended_at=operation.ended_at,
         state=operation.status,
         word=operation.get_status_display(),

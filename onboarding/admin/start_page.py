@@ -1,4 +1,4 @@
-"""The start page: what needs a person, each count a link to the rows behind it."""
+"""The start page: what needs attention, each count a link to its rows."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ DAYS = 14
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the list: what, whose, since when, and the way to the rows."""
+    """One line of the list: what, which rows, since when, and a link to them."""
 
     title: str
     count: int
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Day:
-    """The operations that ended on one day; heights in percent of the busiest day."""
+    """The operations that finished on one day; heights in percent of the busiest day."""
 
     date: Any
     succeeded: int
@@ -56,7 +56,7 @@ class Day:
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Unfold's dashboard callback: adds the list, when it was made, and the last days' operations."""
+    """Unfold's dashboard callback: adds the list, its time, and the operations of the last days."""
     now = timezone.now()
     lines = [line for watch in WATCHED if _may_see(request, watch) for line in _lines(watch, now)]
     lines.sort(key=lambda line: SEVERITY.index(line.state))

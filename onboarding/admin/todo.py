@@ -1,4 +1,4 @@
-"""Which invitations need a person, as data for the start page and the list's filter."""
+"""Which invitations need attention, as data for the start page and the list's filter."""
 
 from datetime import timedelta
 

@@ -1,7 +1,7 @@
-"""Connect by a delegated token: one person's consent, kept as MSAL's cache, proved for both APIs, handed to the UMP.
+"""Connect with a delegated token: store one person's consent as MSAL's cache, check both APIs, hand it over to the UMP.
 
-Microsoft redeems a code for one API only. The callback redeems it for Graph; the token for the Teams administration
-comes through the refresh token, in a worker.
+Microsoft redeems a code for one API only. The callback redeems it for Graph. A worker then obtains the token for Teams
+administration with the refresh token.
 """
 
 from datetime import timedelta
@@ -23,13 +23,13 @@ KIND = DELEGATED_TOKEN
 ROLES_MISSING = "roles_missing"
 CONSENT_REPLICATION_TIME = timedelta(minutes=2)
 CONSENT_RETRY = timedelta(seconds=10)
-# OAuth's errors that only a new sign-in mends (https://learn.microsoft.com/entra/identity-platform/reference-error-codes)
+# OAuth errors that only a new sign-in resolves (https://learn.microsoft.com/entra/identity-platform/reference-error-codes)
 SIGN_IN_ERRORS = frozenset({"invalid_grant", "interaction_required", "consent_required", "login_required"})
 CONSENT_UNKNOWN = "AADSTS65001"
 
 
 def register() -> None:
-    """Make the kind known to the engine."""
+    """Register the kind of operation with the engine."""
     operations.register(
         operations.Kind(
             name=KIND,
@@ -43,78 +43,78 @@ def register() -> None:
             ),
             subject=Connection,
             succeeded=ump_handover.succeeded,
-            failed=_ended,
+            failed=_closed,
         )
     )
 
 
-def start_or_resume(connection: Connection, redeemed: SignInAnswer, actor: audit.Actor) -> Operation:
-    """Keep the token, sealed, and begin or go on. The caller rings.
+def start_or_resume(connection: Connection, tokens: SignInAnswer, actor: audit.Actor) -> Operation:
+    """Store the token encrypted, and start or resume the operation. The caller enqueues it.
 
-    Raises WrongStateError where something else is at work, or the invitation can no longer be used.
+    Raises WrongStateError where another operation is live, or the invitation can no longer be used.
     """
     latest = Operation.objects.filter(kind=KIND, subject_id=connection.pk).order_by("-created_at").first()
     with audit.atomic():
         if latest is None or latest.status in {Operation.Status.CANCELLED, Operation.Status.SUCCEEDED}:
-            latest = _begin(connection, actor)
+            latest = _start(connection, actor)
         elif latest.waits_for == "customer" or latest.status == Operation.Status.FAILED:
             operations.resume(latest, actor=actor)
             lookups.begin_connecting(connection.invitation_id)
             latest.refresh_from_db(fields=["steps"])
             again = operations.reopened(latest.steps, "teams_token", "roles", "hand_over", "validation")
             Operation.objects.filter(pk=latest.pk).update(steps=again)
-            _now_at_work(connection)
+            _mark_connecting(connection)
         else:
-            return latest  # a second tab: the first one set it to work, and its token is as good
-        _keep_new(connection, redeemed, actor, latest)
+            return latest  # a second tab: the first one started the operation, and its token is equivalent
+        _store(connection, tokens, actor, latest)
     return latest
 
 
-def _begin(connection: Connection, actor: audit.Actor) -> Operation:
+def _start(connection: Connection, actor: audit.Actor) -> Operation:
     invitation = connection.invitation
     operation = operations.request(
         KIND, connection, actor=actor, notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)}
     )
     lookups.begin_connecting(invitation.pk)
-    _now_at_work(connection)
+    _mark_connecting(connection)
     return operation
 
 
-def _now_at_work(connection: Connection) -> None:
-    # What an earlier set-up or a refused sign-in gave back, or left, says nothing of this one.
+def _mark_connecting(connection: Connection) -> None:
+    # Whether an earlier setup or a refused sign-in revoked its grant does not apply to this one.
     Connection.objects.filter(pk=connection.pk).update(
         status=Connection.Status.CONNECTING, way=ConnectionMethod.TOKEN, grant_removed=None, customer_part_done_at=None
     )
 
 
-def _ended(operation: Operation) -> None:
-    """In the closing transaction. Who resumes a failed set-up needs its token; nobody needs that of a cancelled one."""
+def _closed(operation: Operation) -> None:
+    """In the closing transaction: a failed setup keeps its token for Resume, a cancelled one deletes it."""
     ump_handover.failed(operation)
     if operation.status == Operation.Status.CANCELLED:
         stored_tokens.clear(DelegatedToken.objects.filter(connection=operation.subject_id), actor=audit.SYSTEM)
         Connection.objects.filter(pk=operation.subject_id).update(customer_part_done_at=None)
 
 
-def _keep_new(connection: Connection, redeemed: SignInAnswer, actor: audit.Actor, operation: Operation) -> None:
+def _store(connection: Connection, tokens: SignInAnswer, actor: audit.Actor, operation: Operation) -> None:
     token = DelegatedToken.objects.filter(connection=connection).first() or DelegatedToken(connection=connection)
     token.username, token.obtained_at = connection.admin_username, timezone.now()
     token.renewed_at = token.delivered_at = None
-    token.seal("cache_envelope", redeemed.cache)
+    token.seal("cache_envelope", tokens.cache)
     token.save()
     audit.record("token.kept", actor=actor, subject=connection, operation_id=operation.pk)
 
 
-def _kept(connection: Connection) -> DelegatedToken:
+def _stored_token(connection: Connection) -> DelegatedToken:
     token = DelegatedToken.objects.filter(connection=connection).exclude(cache_envelope="").first()
     if token is None:
         raise PersonNeededError("The token is no longer stored. Sign in again.", who="customer", code="token_gone")
     return token
 
 
-def _renewed(operation: Operation, scopes: list[str]) -> RenewedToken:
-    """A token for one API; MSAL's cache, which changes by it, is kept under the lease."""
+def _renew(operation: Operation, scopes: list[str]) -> RenewedToken:
+    """A token for one API. Renewing changes MSAL's cache, which is stored under the lease."""
     connection = open_connection(operation)
-    invitation, token = connection.invitation, _kept(connection)
+    invitation, token = connection.invitation, _stored_token(connection)
     app = sign_in_exchange.sync_app(invitation.service.instance)
     try:
         renewed = connections.entra().renew(
@@ -128,7 +128,7 @@ def _renewed(operation: Operation, scopes: list[str]) -> RenewedToken:
         raise _explained(refusal, operation, connection) from refusal
     token.seal("cache_envelope", renewed.cache)
     with audit.atomic(durable=True):
-        operations.require_lease(operation)  # a worker that was overtaken must stop, not write over a newer cache
+        operations.require_lease(operation)  # a worker that lost its lease must not overwrite a newer cache
         DelegatedToken.objects.filter(pk=token.pk).update(
             cache_envelope=token.cache_envelope, renewed_at=timezone.now()
         )
@@ -155,7 +155,7 @@ def _explained(refusal: EntraRefusedError, operation: Operation, connection: Con
 
 
 def _teams_token(operation: Operation) -> str:
-    renewed = _renewed(operation, [requirements.TEAMS_USER_SCOPE])
+    renewed = _renew(operation, [requirements.TEAMS_USER_SCOPE])
     if "user_impersonation" not in {scope.lower() for scope in renewed.scopes}:
         raise PersonNeededError(
             "Microsoft's answer lacks the permission user_impersonation. Sign in again and accept the whole list.",
@@ -167,7 +167,7 @@ def _teams_token(operation: Operation) -> str:
 
 def _roles(operation: Operation) -> str:
     connection = open_connection(operation)
-    renewed = _renewed(operation, requirements.SCOPES_TOKEN)
+    renewed = _renew(operation, requirements.SCOPES_TOKEN)
     held = connections.graph_as_person(renewed.access_token).my_directory_roles()
     lacking = requirements.lacking_for_token(held)
     if lacking:
@@ -184,18 +184,18 @@ def _roles(operation: Operation) -> str:
 
 def _hand_over(operation: Operation) -> str:
     _deliver(operation)
-    return f"The phone service holds the token of {_kept(open_connection(operation)).username}."
+    return f"The phone service holds the token of {_stored_token(open_connection(operation)).username}."
 
 
 def _deliver(operation: Operation) -> str:
-    """Renew the token and give it to the UMP; returns the refresh token, so that no message repeats it."""
+    """Renew the token and send it to the UMP. Returns the refresh token, so that the caller can redact it."""
     connection = open_connection(operation)
     invitation, service = connection.invitation, connection.invitation.service
     if service.instance.delivery != UmpInstance.Delivery.API:
-        raise _no_place(service.instance)
-    # The service may have been missing for days: a token that has ended since is asked for here, not found by the UMP.
-    _renewed(operation, requirements.SCOPES_TOKEN)
-    token = _kept(connection)
+        raise _unsupported(service.instance)
+    # The service may have been missing for days: renewing here finds an expired token before the UMP does.
+    _renew(operation, requirements.SCOPES_TOKEN)
+    token = _stored_token(connection)
     refresh_token = refresh_token_in(token.unseal("cache_envelope"))
     try:
         held = connections.ump(service.instance).apply_token(
@@ -205,7 +205,7 @@ def _deliver(operation: Operation) -> str:
             refresh_token=refresh_token,
         )
     except NotFoundError as missing:
-        raise _no_place(service.instance) from missing
+        raise _unsupported(service.instance) from missing
     wanted = ("delegated_token", invitation.tenant_id, token.username)
     if (held.method, held.tenant_id, held.username) != wanted:
         raise RemoteRejectedError(
@@ -218,7 +218,7 @@ def _deliver(operation: Operation) -> str:
     return refresh_token
 
 
-def _no_place(instance: UmpInstance) -> RemoteRejectedError:
+def _unsupported(instance: UmpInstance) -> RemoteRejectedError:
     return RemoteRejectedError(
         f"The UMP {instance.host} has no API that accepts a token. Revoke the invitation, and ask the customer to connect with a "
         "registration.",
@@ -232,7 +232,7 @@ def _validation(operation: Operation) -> str:
     outcome = ump.validate_connection(service.ump_customer_guid)
     if outcome.valid:
         return "The phone service signed in with the token."
-    # What the UMP holds may have ended. It gets a fresh token, or Microsoft says why the customer has to sign in again.
+    # The UMP's token may have expired. Send a new one, or learn from Microsoft why the customer must sign in again.
     secret = _deliver(operation)
     outcome = ump.validate_connection(service.ump_customer_guid)
     if not outcome.valid:

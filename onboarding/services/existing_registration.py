@@ -1,7 +1,7 @@
-"""Connect by a registration that the customer made: what was typed is tried where the customer watches, then handed over.
+"""Connect with a registration that the customer created: check the entered values, then hand them over to the UMP.
 
-What was typed is sealed on the operation alone, and dropped once it proved itself or failed. The registration stays
-the customer's: SyncPortal never changes it (`AppRegistration.managed`).
+The entered values are stored encrypted on the operation only, and deleted once the check has succeeded or failed. The
+registration stays the customer's: SyncPortal never changes it (`AppRegistration.managed`).
 """
 
 import json
@@ -26,21 +26,21 @@ from registrations.models.fields import is_guid
 from registrations.services import client_secrets, operations
 
 KIND = EXISTING_REGISTRATION
-LINK_NOTE = "link"  # a note: the keyed hash of the link whose holder typed the values
+LINK_NOTE = "link"  # key of a note: the keyed hash of the link with which the values were entered
 MISSING_GRANTS = "missing_grants"
 OTHER_ORGANISATION = "other_organisation"
-MAX_ATTEMPTS, ATTEMPTS_WINDOW = 5, timedelta(minutes=15)  # a link holder must not find a secret out by trying
-KEPT_FOR = timedelta(hours=24)
+MAX_ATTEMPTS, ATTEMPTS_WINDOW = 5, timedelta(minutes=15)  # the holder of a link must not be able to guess a secret
+VALUES_LIFETIME = timedelta(hours=24)
 REPLICATION_TIME = timedelta(minutes=1)
 REPLICATION_RETRY = timedelta(seconds=15)
 GRANTS_RETRY = timedelta(minutes=2)
-# The API has no service principal in the tenant, so nothing of it can be granted yet.
+# The API has no service principal in the tenant, so its permissions cannot be granted yet.
 API_ABSENT = frozenset({"AADSTS500011", "AADSTS650052"})
 
 
 @dataclass(frozen=True, repr=False)
 class EnteredValues:
-    """What the customer entered. `tenant` is a GUID or a domain."""
+    """The values that the customer entered. `tenant` is a GUID or a domain."""
 
     tenant: str
     client_id: str
@@ -49,15 +49,15 @@ class EnteredValues:
 
 @dataclass(frozen=True)
 class MissingGrant:
-    """One permission or role that the registration lacks, and the page that gives it."""
+    """A permission or role that the registration lacks, and the page that grants it."""
 
     name: str
     sentence: str
-    given_by: str
+    grant_page: str
 
 
 def register() -> None:
-    """Make the kind known to the engine."""
+    """Register the kind of operation with the engine."""
     operations.register(
         operations.Kind(
             name=KIND,
@@ -65,34 +65,34 @@ def register() -> None:
             steps=(
                 operations.Step("organisation", "Find the organisation", _organisation),
                 operations.Step("proof", "Check the registration and its permissions", _proof),
-                operations.Step("keep", "Store the secret encrypted", _keep),
+                operations.Step("keep", "Store the secret encrypted", _store),
                 *ump_handover.steps(),
             ),
             subject=Connection,
             succeeded=ump_handover.succeeded,
-            failed=_ended,
+            failed=_closed,
             reopens=ump_handover.RETRY_FROM,
         )
     )
 
 
-def request(invitation: Invitation, typed: EnteredValues, *, actor: audit.Actor) -> Operation:
-    """Queue the trial of what was typed. The caller rings.
+def request(invitation: Invitation, values: EnteredValues, *, actor: audit.Actor) -> Operation:
+    """Queue the check of the entered values. The caller enqueues the operation.
 
-    Raises RefusedError where the link opens nothing, another set-up is under way, or too many values were tried.
+    Raises RefusedError where the link does not work, another setup is in progress, or there were too many attempts.
     """
     sign_in_requests.require_usable(invitation, SignIn.Purpose.AUTHORISE)
     with audit.atomic():
-        connection, made = Connection.objects.get_or_create(
+        connection, created = Connection.objects.get_or_create(
             invitation=invitation, defaults={"way": ConnectionMethod.EXISTING}
         )
-        kept = connection.registration
-        if (kept and kept.managed) or connection.status != Connection.Status.IDENTIFIED:
+        registration = connection.registration
+        if (registration and registration.managed) or connection.status != Connection.Status.IDENTIFIED:
             raise RefusedError("under_way", facts="The setup has already started.")
         limit_attempts(connection)
-        # That of a set-up that was cancelled.
+        # An unmanaged registration here belongs to a cancelled setup.
         Connection.objects.filter(pk=connection.pk, status=Connection.Status.IDENTIFIED).update(registration=None)
-        if made:
+        if created:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=timezone.now())
             audit.record("invitation.started", actor=actor, subject=invitation)
         try:
@@ -105,14 +105,14 @@ def request(invitation: Invitation, typed: EnteredValues, *, actor: audit.Actor)
                     operations.INSTANCE_NOTE: str(invitation.service.instance_id),
                     LINK_NOTE: invitation.token_hash,
                 },
-                credential=(json.dumps(vars(typed)), timezone.now() + KEPT_FOR),
+                credential=(json.dumps(vars(values)), timezone.now() + VALUES_LIFETIME),
             )
         except WrongStateError as error:
             raise RefusedError("under_way", facts="Other values are being checked at the moment.") from error
 
 
-def _ended(operation: Operation) -> None:
-    """In the closing transaction. A cancelled set-up cannot be resumed: its secret is forgotten, the form opens again."""
+def _closed(operation: Operation) -> None:
+    """In the closing transaction: a cancelled setup cannot be resumed, so its secret is deleted and the form opens again."""
     ump_handover.failed(operation)
     if operation.status != Operation.Status.CANCELLED:
         return
@@ -125,7 +125,7 @@ def _ended(operation: Operation) -> None:
 
 
 def limit_attempts(connection: Connection) -> None:
-    """Raises RefusedError after too many trials of one invitation."""
+    """Raises RefusedError after MAX_ATTEMPTS checks of one invitation within ATTEMPTS_WINDOW."""
     recent = Operation.objects.filter(
         kind=KIND, subject_id=connection.pk, created_at__gt=timezone.now() - ATTEMPTS_WINDOW
     )
@@ -134,7 +134,7 @@ def limit_attempts(connection: Connection) -> None:
 
 
 def missing_grants(operation: Operation) -> list[MissingGrant]:
-    """What the registration lacked when it was last looked at, with the ways to mend it."""
+    """What the registration lacked at the last check, with the pages that grant it."""
     names = set(operation.notes.get("missing", []))
     grants, roles = operation.notes.get("grants_page", ""), requirements.ROLES_PAGE
     return [
@@ -152,12 +152,12 @@ def missing_grants(operation: Operation) -> list[MissingGrant]:
 
 
 def check_again(operation: Operation) -> None:
-    """The customer says that what was missing is granted: the operation is due now."""
+    """The customer has granted what was missing: run the operation now."""
     operations.wake([operation])
 
 
 def cancel_waiting_check(connection: Connection, *, actor: audit.Actor) -> None:
-    """Cancel a trial that waits for the customer's grants: whoever closed the browser may begin anew, by any way."""
+    """Cancel a check that waits for the customer's grants, so that the customer can start again with any method."""
     waiting = Operation.objects.filter(
         subject_id=connection.pk, kind=KIND, status=Operation.Status.WAITING, waits_for="customer"
     ).first()
@@ -165,18 +165,18 @@ def cancel_waiting_check(connection: Connection, *, actor: audit.Actor) -> None:
         operations.cancel(waiting, actor=actor)
 
 
-def _typed(operation: Operation) -> EnteredValues:
-    held = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
-    ended = held.credential_expires_at and held.credential_expires_at <= timezone.now()
-    if ended or not held.credential_envelope:
+def _entered_values(operation: Operation) -> EnteredValues:
+    stored = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
+    expired = stored.credential_expires_at and stored.credential_expires_at <= timezone.now()
+    if expired or not stored.credential_envelope:
         raise RemoteRejectedError("The values are stored for one day only. Enter them again.", code="values_forgotten")
-    return EnteredValues(**json.loads(held.unseal("credential_envelope")))
+    return EnteredValues(**json.loads(stored.unseal("credential_envelope")))
 
 
 def _organisation(operation: Operation) -> str:
-    connection, typed = open_connection(operation), _typed(operation)
+    connection, values = open_connection(operation), _entered_values(operation)
     invited = connection.invitation.tenant_id
-    found = typed.tenant if is_guid(typed.tenant) else _resolve(typed, operation)
+    found = values.tenant if is_guid(values.tenant) else _resolve(values, operation)
     if found != invited:
         raise RemoteRejectedError(
             f"The values belong to another organisation than {connection.invitation.service.customer}. Enter the values of the "
@@ -186,24 +186,24 @@ def _organisation(operation: Operation) -> str:
     return "It is the invited organisation."
 
 
-def _resolve(typed: EnteredValues, operation: Operation) -> str:
+def _resolve(values: EnteredValues, operation: Operation) -> str:
     try:
-        return connections.entra().tenant_id_of(typed.tenant)
+        return connections.entra().tenant_id_of(values.tenant)
     except EntraRefusedError as refusal:
         raise _explained(refusal, operation) from refusal
 
 
 def _proof(operation: Operation) -> str:
-    connection, typed = open_connection(operation), _typed(operation)
-    graph = _token(connection, typed, connections.GRAPH_SCOPE, operation)
+    connection, values = open_connection(operation), _entered_values(operation)
+    graph = _token(connection, values, connections.GRAPH_SCOPE, operation)
     try:
-        teams = _token(connection, typed, connections.TEAMS_ADMIN_API_SCOPE, operation)
+        teams = _token(connection, values, connections.TEAMS_ADMIN_API_SCOPE, operation)
     except _ApiAbsentError:
         teams = AppToken("", graph.expires_at, frozenset(), frozenset())
     missing = _lacking(graph, teams)
-    page = requirements.permissions_page(typed.client_id)
+    page = requirements.permissions_page(values.client_id)
     consent = connections.entra().admin_consent_url(
-        tenant_id=connection.invitation.tenant_id, client_id=typed.client_id
+        tenant_id=connection.invitation.tenant_id, client_id=values.client_id
     )
     operations.keep_notes(
         operation,
@@ -235,15 +235,15 @@ def _lacking(graph: AppToken, teams: AppToken) -> list[str]:
 
 
 class _ApiAbsentError(Exception):
-    """The tenant does not have the API at all."""
+    """The tenant has no service principal of the API."""
 
 
-def _token(connection: Connection, typed: EnteredValues, scope: str, operation: Operation) -> AppToken:
+def _token(connection: Connection, values: EnteredValues, scope: str, operation: Operation) -> AppToken:
     try:
         return connections.entra().app_token(
             tenant_id=connection.invitation.tenant_id,
-            app_id=typed.client_id,
-            client_secret=typed.client_secret,
+            app_id=values.client_id,
+            client_secret=values.client_secret,
             scope=scope,
         )
     except EntraRefusedError as refusal:
@@ -266,21 +266,21 @@ def _explained(refusal: EntraRefusedError, operation: Operation) -> RemoteReject
     return RemoteRejectedError(words, code=refusal.code, request_id=refusal.correlation_id)
 
 
-def _keep(operation: Operation) -> str:
+def _store(operation: Operation) -> str:
     connection = open_connection(operation)
-    if connection.registration_id:  # a worker died between this step's commit and its being marked done
+    if connection.registration_id:  # a worker died after this step's commit, before the step was marked done
         return "The secret is stored encrypted."
-    typed, notes = _typed(operation), operation.notes
+    values, notes = _entered_values(operation), operation.notes
     now = timezone.now()
     names = {"tenant_id": connection.invitation.tenant_id, "unique_name": f"customer-{connection.pk}"}
-    # There is one already after a set-up that was cancelled.
+    # A cancelled setup leaves its row behind.
     registration = AppRegistration.objects.filter(**names).first() or AppRegistration(**names, managed=False)
     registration.display_name = str(notes.get("found") or "Existing registration")
-    registration.app_id, registration.made_at = typed.client_id, now
+    registration.app_id, registration.made_at = values.client_id, now
     registration.service_principal_id = str(notes.get("principal") or "")
-    values: dict[str, Any] = {"status": Connection.Status.CONNECTING, "way": ConnectionMethod.EXISTING}
+    connected: dict[str, Any] = {"status": Connection.Status.CONNECTING, "way": ConnectionMethod.EXISTING}
     with audit.atomic(durable=True):
-        operations.drop_credential(operation)  # also the guard: nothing below is written without the lease
+        operations.drop_credential(operation)  # also the guard: it raises without the lease, before anything is written
         usable = Invitation.objects.usable(now).filter(pk=connection.invitation_id, token_hash=notes.get(LINK_NOTE, ""))
         if not usable.update(status=Invitation.Status.CONNECTING, authenticated_at=now):
             raise WrongStateError("The invitation can no longer be used, or its link was replaced.")
@@ -294,12 +294,12 @@ def _keep(operation: Operation) -> str:
         )
         client_secrets.keep_entered(
             registration,
-            typed.client_secret,
+            values.client_secret,
             actor=audit.WORKER,
             operation=operation,
             display_name="Entered by the customer",
         )
         Connection.objects.filter(pk=connection.pk).update(
-            registration=registration, customer_part_done_at=now, **values
+            registration=registration, customer_part_done_at=now, **connected
         )
     return "The secret is stored encrypted, and the entered values are deleted."

@@ -1,4 +1,4 @@
-"""Sending an invitation: one step, by Django's mail settings. The link is in the mail and nowhere else."""
+"""Email an invitation: an operation with one step, through Django's email settings. Only the email holds the link."""
 
 import smtplib
 from datetime import timedelta
@@ -19,7 +19,7 @@ PERMANENT = 500  # RFC 5321, section 4.2.1: 5yz is a permanent refusal
 
 
 def register() -> None:
-    """Make the kind known to the engine."""
+    """Register the kind of operation with the engine."""
     operations.register(
         operations.Kind(
             name=invitations.SEND_KIND,
@@ -34,10 +34,10 @@ def register() -> None:
 
 
 def mail(operation: Operation) -> str:
-    """Render and send the mail; every attempt counts.
+    """Render and send the email; every attempt is counted.
 
-    Raises WrongStateError where the link opens nothing any more, RemoteRejectedError where the mail server refuses the
-    mail for good, RemoteUnavailableError for any other trouble: it is tried again after a minute.
+    Raises WrongStateError where the link no longer works, RemoteRejectedError where the mail server rejects the email
+    permanently, RemoteUnavailableError for any other problem: it is retried after a minute.
     """
     invitation = Invitation.objects.select_related("service__customer", "service__instance__provider").get(
         pk=operation.subject_id
@@ -49,21 +49,21 @@ def mail(operation: Operation) -> str:
     try:
         message.send()
     except smtplib.SMTPRecipientsRefused as refusal:
-        raise _trouble(*next(iter(refusal.recipients.values())), invitation.it_admin_email) from None
+        raise _mail_error(*next(iter(refusal.recipients.values())), invitation.it_admin_email) from None
     except smtplib.SMTPAuthenticationError as refusal:
         raise RemoteRejectedError(
             "The mail server rejected SyncPortal's login: check EMAIL_URL, then send again.",
             code=str(refusal.smtp_code),
         ) from None
     except smtplib.SMTPResponseException as refusal:
-        raise _trouble(refusal.smtp_code, refusal.smtp_error, invitation.it_admin_email) from None
+        raise _mail_error(refusal.smtp_code, refusal.smtp_error, invitation.it_admin_email) from None
     except (smtplib.SMTPException, OSError):
         raise RemoteUnavailableError("The mail server is not responding.", retry_after=RETRY_AFTER) from None
     return f"Sent to {invitation.it_admin_email}."
 
 
-def _trouble(status: int, _text: object, address: str) -> RemoteRejectedError | RemoteUnavailableError:
-    # The server's own text is left out: some servers repeat what was sent, and the link is in it.
+def _mail_error(status: int, _text: object, address: str) -> RemoteRejectedError | RemoteUnavailableError:
+    # The server's own text is left out: some servers repeat the message, which holds the link.
     if status < PERMANENT:
         return RemoteUnavailableError(
             f"The mail server cannot accept the email at the moment ({status}).",
@@ -91,4 +91,4 @@ def _succeeded(operation: Operation) -> None:
 
 
 def _failed(operation: Operation) -> None:
-    """Nothing to put back: the invitation stays as it is, and the operation says why the mail did not go out."""
+    """Nothing to undo: the invitation is unchanged, and the operation says why the email was not sent."""

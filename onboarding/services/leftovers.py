@@ -1,4 +1,4 @@
-"""What stays in a customer's organisation when an invitation is withdrawn: only its administrators can remove it then."""
+"""What remains in a customer's tenant when an invitation is revoked; only its administrators can remove it then."""
 
 from dataclasses import dataclass
 
@@ -10,31 +10,31 @@ from registrations.models import Operation
 
 @dataclass(frozen=True)
 class Leftovers:
-    """The registration's name (empty: none) and whose it is, the sync app's name and whether it holds lent permissions."""
+    """The registration and the sync app's enterprise application that remain; empty names where there is none."""
 
     registration: str = ""
     is_certain: bool = True
     is_theirs: bool = False
     app: str = ""
-    lent: bool = False
+    has_grant: bool = False  # the temporary permissions are still in place
 
     @property
     def label(self) -> str:
-        """For staff, in one line; empty where nothing stays."""
+        """One line for staff; empty where nothing remains."""
         parts = []
         if self.registration and self.is_theirs:
             parts.append(f"the customer's own registration {self.registration}, whose secret was entered here")
         elif self.registration:
-            doubt = "" if self.is_certain else "perhaps "
-            parts.append(f"{doubt}the registration {self.registration} with its secret, permissions and roles")
+            perhaps = "" if self.is_certain else "perhaps "
+            parts.append(f"{perhaps}the registration {self.registration} with its secret, permissions and roles")
         if self.app:
-            with_what = "the temporary permissions for the setup" if self.lent else "a consent to sign in"
+            with_what = "the temporary permissions for the setup" if self.has_grant else "a consent to sign in"
             parts.append(f"the enterprise application {self.app} with {with_what}")
         return "; ".join(parts)
 
     @property
     def sentences(self) -> list[str]:
-        """For the customer: what is there and how to remove it. No ids: whoever holds the link reads them."""
+        """For the customer: what remains and how to remove it. Without IDs, because any holder of the link reads them."""
         return [sentence for sentence in (self._of_registration(), self._of_app()) if sentence]
 
     def _of_registration(self) -> str:
@@ -52,7 +52,7 @@ class Leftovers:
         )
 
     def _of_app(self) -> str:
-        if self.lent:
+        if self.has_grant:
             return (
                 f"The temporary permissions for the setup are still in place. To remove them, delete {self.app} in "
                 "Microsoft Entra, under Enterprise applications."
@@ -64,7 +64,7 @@ class Leftovers:
 
 
 def of(invitation: Invitation) -> Leftovers:
-    """What the wizard has left so far, as our rows know it."""
+    """What the wizard has left in the tenant so far, according to the database."""
     connection = (
         Connection.objects.select_related("registration", "invitation__service__instance")
         .filter(invitation=invitation.pk)
@@ -73,18 +73,18 @@ def of(invitation: Invitation) -> Leftovers:
     if connection is None:
         return Leftovers()
     registration = connection.registration
-    begun = Operation.objects.filter(kind__in=SIGN_IN_KINDS, subject_id=connection.pk).exists()
+    has_started = Operation.objects.filter(kind__in=SIGN_IN_KINDS, subject_id=connection.pk).exists()
     return Leftovers(
         registration=registration.display_name if registration else "",
         is_certain=bool(registration and registration.object_id),
         is_theirs=bool(registration and not registration.managed),
         app=connection.invitation.service.instance.app_name if connection.admin_object_id else "",
-        lent=connection.grant_removed is False or (begun and connection.grant_removed is None),
+        has_grant=connection.grant_removed is False or (has_started and connection.grant_removed is None),
     )
 
 
 def revoked_error(invitation: Invitation) -> RefusedError:
-    """The refusal of a withdrawn invitation, which says what is still in the organisation."""
+    """The error for a revoked invitation, which says what remains in the organisation."""
     refused = RefusedError("revoked_link", customer=invitation.service.customer.name)
     refused.leftovers = of(invitation).sentences
     return refused

@@ -1,4 +1,4 @@
-"""The rows that the steps of a connection work on, read afresh for each step."""
+"""The rows that a connection's operations work on, and the operation that belongs to a method."""
 
 from uuid import UUID
 
@@ -8,9 +8,9 @@ from onboarding.models import Connection, ConnectionMethod, Invitation
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
 
-NEW_REGISTRATION = "connect"  # the kind of operation that works with what an administrator lent
-DELEGATED_TOKEN = "connect_token"  # noqa: S105  the kind that works with what an administrator gave for good
-EXISTING_REGISTRATION = "connect_existing"  # the kind that tries what a link's holder typed, without a sign-in
+NEW_REGISTRATION = "connect"  # the kind that works with an administrator's temporary access
+DELEGATED_TOKEN = "connect_token"  # noqa: S105  a kind, not a password: it works with a stored delegated token
+EXISTING_REGISTRATION = "connect_existing"  # the kind that checks entered values, without a sign-in
 SIGN_IN_KINDS = (NEW_REGISTRATION, DELEGATED_TOKEN)
 KINDS = {
     ConnectionMethod.NEW: NEW_REGISTRATION,
@@ -20,7 +20,7 @@ KINDS = {
 
 
 def connection_of(operation: Operation) -> Connection:
-    """The connection that the operation is about. Raises WrongStateError where it is gone."""
+    """The operation's connection. Raises WrongStateError where it no longer exists."""
     found = (
         Connection.objects.select_related("invitation__service__instance__provider__tenant", "registration")
         .filter(pk=operation.subject_id)
@@ -32,7 +32,7 @@ def connection_of(operation: Operation) -> Connection:
 
 
 def open_connection(operation: Operation) -> Connection:
-    """The same, for a step that is about to act. Raises WrongStateError where the invitation was revoked meanwhile."""
+    """The operation's connection, for a step. Raises WrongStateError where the invitation was revoked."""
     found = connection_of(operation)
     if found.invitation.status == Invitation.Status.REVOKED:
         raise WrongStateError("The invitation was revoked, so its setup stops. Create a new one.")
@@ -40,9 +40,9 @@ def open_connection(operation: Operation) -> Connection:
 
 
 def begin_connecting(invitation_id: UUID) -> None:
-    """In the transaction that begins or resumes: the invitation is still good, and has begun from now on.
+    """Mark the invitation as connecting, in the transaction that starts or resumes an operation.
 
-    Raises WrongStateError where it was revoked or used up, or expired before it began: the network took its time.
+    Raises WrongStateError where it was completed, revoked or expired while the network was used.
     """
     usable = Invitation.objects.usable(timezone.now()).filter(pk=invitation_id)
     if not usable.update(status=Invitation.Status.CONNECTING):
@@ -50,7 +50,7 @@ def begin_connecting(invitation_id: UUID) -> None:
 
 
 def made_registration(operation: Operation) -> AppRegistration:
-    """The registration that an earlier step has made. Raises WrongStateError where there is none."""
+    """The registration that an earlier step created. Raises WrongStateError where there is none."""
     registration = open_connection(operation).registration
     if registration is None:
         raise WrongStateError("The registration's row is missing. Revoke the invitation and create a new one.")
@@ -58,7 +58,7 @@ def made_registration(operation: Operation) -> AppRegistration:
 
 
 def sync_app_of(instance: UmpInstance) -> AppRegistration:
-    """The instance's own sync app. Raises WrongStateError where the provider's tenant was changed meanwhile."""
+    """The instance's sync app. Raises WrongStateError where its tenant has none, for example after a change of tenant."""
     found = instance.registrations.filter(tenant_id=instance.provider.tenant.tenant_id).first()
     if found is None:
         raise WrongStateError(f"{instance.host} has no sync app in its tenant. Provision it first.")

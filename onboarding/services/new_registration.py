@@ -1,4 +1,4 @@
-"""Connect a customer: the registration in the customer's tenant, made with the administrator's token, handed to the UMP."""
+"""Connect a customer with a new registration: create it with the administrator's token and hand it over to the UMP."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -20,21 +20,21 @@ from registrations.models import AppRegistration, Operation
 from registrations.services import client_secrets, desired, operations, registering
 
 KIND = NEW_REGISTRATION
-AT_WORK_AGAIN: dict[str, Any] = {
+RESTARTED: dict[str, Any] = {
     "status": Connection.Status.CONNECTING,
     "grant_removed": None,
     "customer_part_done_at": None,
 }
-CREDENTIAL_KEPT_FOR = timedelta(hours=24)
-ROLES_AGAIN = timedelta(seconds=10)
+CREDENTIAL_LIFETIME = timedelta(hours=24)
+ROLES_RETRY = timedelta(seconds=10)
 REMEDY = (
     "Check the registration in Entra, then resume. If the secret is gone, revoke the invitation and create a new one."
 )
-ROLES_WITHIN = timedelta(minutes=15)  # Microsoft's figure for a role change to take effect
+ROLES_TIMEOUT = timedelta(minutes=15)  # Microsoft's figure for a role change to take effect
 
 
 def register() -> None:
-    """Make the kind known to the engine."""
+    """Register the kind of operation with the engine."""
     operations.register(
         operations.Kind(
             name=KIND,
@@ -59,9 +59,9 @@ def register() -> None:
 
 
 def request(connection: Connection, *, access_token: str, token_expires_at: datetime, actor: audit.Actor) -> Operation:
-    """Queue the connecting of a customer with the administrator's token, which is kept sealed on the operation.
+    """Queue the operation that connects a customer. The administrator's token is stored encrypted on the operation.
 
-    Raises WrongStateError where it is under way, or the invitation can no longer be used.
+    Raises WrongStateError where such an operation is live, or the invitation can no longer be used.
     """
     invitation = connection.invitation
     with audit.atomic():
@@ -69,20 +69,20 @@ def request(connection: Connection, *, access_token: str, token_expires_at: date
             KIND,
             connection,
             actor=actor,
-            credential=(access_token, _forget_at(token_expires_at)),
+            credential=(access_token, _credential_expiry(token_expires_at)),
             notes={operations.INSTANCE_NOTE: str(invitation.service.instance_id)},
         )
         lookups.begin_connecting(invitation.pk)
-        Connection.objects.filter(pk=connection.pk).update(way=ConnectionMethod.NEW, **AT_WORK_AGAIN)
+        Connection.objects.filter(pk=connection.pk).update(way=ConnectionMethod.NEW, **RESTARTED)
     return operation
 
 
 def resume_with_token(
     operation: Operation, *, access_token: str, token_expires_at: datetime, actor: audit.Actor
 ) -> None:
-    """The administrator signed in again: keep the new token and go on where the operation stopped.
+    """Store the token of a new sign-in and resume the operation where it stopped.
 
-    Raises WrongStateError where it neither waits nor has failed, or the invitation can no longer be used.
+    Raises WrongStateError where the operation is neither waiting nor failed, or the invitation can no longer be used.
     """
     connection = connection_of(operation)
     with audit.atomic():
@@ -92,14 +92,14 @@ def resume_with_token(
         operation.refresh_from_db(fields=["steps"])
         Operation.objects.filter(pk=operation.pk).update(
             credential_envelope=operation.credential_envelope,
-            credential_expires_at=_forget_at(token_expires_at),
-            steps=operations.reopened(operation.steps, "clean_up"),  # what was lent anew is given back again
+            credential_expires_at=_credential_expiry(token_expires_at),
+            steps=operations.reopened(operation.steps, "clean_up"),  # the new temporary grant must be revoked too
         )
-        Connection.objects.filter(pk=connection.pk).update(**AT_WORK_AGAIN)
+        Connection.objects.filter(pk=connection.pk).update(**RESTARTED)
 
 
 def latest_operation(connection: Connection) -> Operation | None:
-    """The newest connecting of this connection, or None."""
+    """The newest operation of this kind for the connection, or None."""
     return Operation.objects.filter(kind=KIND, subject_id=connection.pk).order_by("-created_at").first()
 
 
@@ -107,7 +107,7 @@ def _application(operation: Operation) -> str:
     connection = open_connection(operation)
     registration = _registration(connection, operation)
     wanted = desired.customer_app(registration, {})
-    wanted.pop("requiredResourceAccess")  # the step after next sends it, once the APIs' ids in this tenant are known
+    wanted.pop("requiredResourceAccess")  # sent by the permissions step, once the API role IDs of this tenant are known
     return registering.ensure_application(temporary_grant.graph_client(operation), registration, wanted, operation)
 
 
@@ -174,12 +174,12 @@ def _proof(operation: Operation) -> str:
 
 def _wait_for_roles(operation: Operation, missing: list[str]) -> None:
     secret = client_secrets.live_secret(made_registration(operation))
-    if secret.stored_at and timezone.now() - secret.stored_at > ROLES_WITHIN:
+    if secret.stored_at and timezone.now() - secret.stored_at > ROLES_TIMEOUT:
         raise RemoteRejectedError(
             f"Tokens still lack {', '.join(missing)}. Check the registration's permissions in Entra."
         )
     raise NotYetError(
-        f"Microsoft is still replicating the grants: tokens lack {', '.join(missing)}.", retry_after=ROLES_AGAIN
+        f"Microsoft is still replicating the grants: tokens lack {', '.join(missing)}.", retry_after=ROLES_RETRY
     )
 
 
@@ -189,7 +189,7 @@ def _failed(operation: Operation) -> None:
 
 
 def _registration(connection: Connection, operation: Operation) -> AppRegistration:
-    """Our row for the registration, written before the registration is created."""
+    """The registration's row, stored before the registration is created in Entra."""
     if connection.registration:
         return connection.registration
     service = connection.invitation.service
@@ -206,5 +206,5 @@ def _registration(connection: Connection, operation: Operation) -> AppRegistrati
     return registration
 
 
-def _forget_at(token_expires_at: datetime) -> datetime:
-    return min(token_expires_at, timezone.now() + CREDENTIAL_KEPT_FOR)
+def _credential_expiry(token_expires_at: datetime) -> datetime:
+    return min(token_expires_at, timezone.now() + CREDENTIAL_LIFETIME)

@@ -1,4 +1,4 @@
-"""What the callback does when a browser comes back from Microsoft: identify the person, check, start the set-up.
+"""What the callback does when a browser returns from Microsoft: identify the person, check, start the setup.
 
 The network is used first, outside transactions. One short transaction then records the result.
 """
@@ -32,12 +32,12 @@ from registrations.clients.entra import SignInAnswer
 from registrations.errors import WrongStateError
 from registrations.models import Operation
 
-GONE = 410  # the link opens nothing: no button back to it
+GONE = 410  # the link no longer works: no button back to it
 
 
 @dataclass(frozen=True)
 class CallbackResult:
-    """Who came back, to which connection, and the operation that was set to work: the caller rings for it."""
+    """The person, the connection, and the operation that was started, if any: the caller enqueues it."""
 
     connection: Connection
     person: Identity
@@ -45,9 +45,9 @@ class CallbackResult:
 
 
 def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> CallbackResult:
-    """After the first sign-in: the person belongs to the invited organisation and holds the roles that are needed.
+    """Complete the first sign-in: the person belongs to the invited organisation and holds the required roles.
 
-    Raises RefusedError, which then stands in the sign-in's row and in the history.
+    Raises RefusedError, after recording it in the sign-in's row and in the history.
     """
     invitation = sign_in.invitation
     with _record_refusals(sign_in, answer, ip_address):
@@ -74,10 +74,10 @@ def _require_roles(sign_in: SignIn, roles: frozenset[str], person: Identity) -> 
 
 
 def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> CallbackResult:
-    """After the second sign-in: the same person agreed, so the set-up begins or goes on.
+    """Complete the second sign-in: the same person consented, so the setup starts or continues.
 
-    Raises RefusedError, which then stands in the sign-in's row and in the history. What was accepted for it is given
-    back then: the code is redeemed for that even where the invitation was withdrawn meanwhile.
+    Raises RefusedError, after recording it in the sign-in's row and in the history. The permissions that were just
+    accepted are revoked then: for that, the code is redeemed even if the invitation was revoked meanwhile.
     """
     with _record_refusals(sign_in, answer, ip_address):
         connection = Connection.objects.select_related("invitation__service__instance__provider__tenant").get(
@@ -101,7 +101,7 @@ def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None
 
 
 def _consenting_person(sign_in: SignIn, connection: Connection, redeemed: RedeemedCode) -> Identity:
-    """The administrator of the first sign-in, who has accepted everything."""
+    """The administrator of the first sign-in, if they accepted every permission. Raises RefusedError otherwise."""
     sign_in_requests.require_current_link(sign_in)
     person = sign_in_exchange.verify(redeemed)
     if person.tenant_id != sign_in.invitation.tenant_id:
@@ -130,7 +130,7 @@ def _record_identity(sign_in: SignIn, person: Identity, ip_address: str | None) 
 
 
 def _completed_connection(sign_in: SignIn) -> Connection | None:
-    """The connection of an invitation that is used up: any administrator may look at it, and nothing of it changes."""
+    """The connection of a completed invitation: any administrator may view it, and it does not change."""
     return Connection.objects.filter(
         invitation=sign_in.invitation_id,
         invitation__status=Invitation.Status.COMPLETED,
@@ -150,10 +150,10 @@ def _identified_connection(sign_in: SignIn, person: Identity) -> Connection:
         invitation=sign_in.invitation, defaults={**who, "way": sign_in.way}
     )
     if not _is_running(connection):
-        # Another administrator of the same organisation may take over, but not from under a worker.
+        # Another administrator of the same organisation may take over, but not while a worker uses the first one's token.
         if not _awaits_staff(connection):
             Connection.objects.filter(pk=connection.pk).update(**who)
-        # What has begun goes on by its own way: another tab may come back from the choice of another one.
+        # A setup that has started keeps its method: another tab may return with a different one.
         Connection.objects.filter(pk=connection.pk, status=Connection.Status.IDENTIFIED).update(way=sign_in.way)
         connection.refresh_from_db()
     return connection
@@ -176,25 +176,23 @@ def _start_operation(sign_in: SignIn, connection: Connection, tokens: SignInAnsw
             return latest
     except WrongStateError as error:
         connection.invitation.refresh_from_db(fields=["status", "expires_at"])
-        sign_in_requests.require_usable(
-            connection.invitation, SignIn.Purpose.AUTHORISE
-        )  # withdrawn or over at this very moment: say that
+        # If the invitation was revoked or expired in the meantime, say that instead.
+        sign_in_requests.require_usable(connection.invitation, SignIn.Purpose.AUTHORISE)
         raise RefusedError("busy", facts=str(error)) from error
-    temporary_grant.revoke_unused(
-        connection, tokens.access_token, method=sign_in.way
-    )  # a second tab: the first one set it to work
+    # A second tab: the first one started the operation, with its own token.
+    temporary_grant.revoke_unused(connection, tokens.access_token, method=sign_in.way)
     return latest
 
 
 def _refuse_other_method(sign_in: SignIn, connection: Connection) -> None:
-    """A stale trip of one way must not take over what another way has begun to make."""
+    """A stale sign-in for one method must not take over a setup that another method has started."""
     connection.refresh_from_db(fields=["status", "way"])
     if sign_in.way != connection.way and connection.status != Connection.Status.IDENTIFIED:
         raise RefusedError("busy", facts="The setup has started with another method.")
 
 
 def _apply_displayed_name(sign_in: SignIn, connection: Connection, actor: audit.Actor) -> None:
-    """The registration gets the name that stood beside the button: another tab may have chosen another since."""
+    """Use the name that this sign-in's page showed: another tab may have chosen a different one since."""
     name = sign_in.registration_name
     if name and name != connection.registration_name and not connection.registration_id:
         naming.choose(connection, name, actor=actor)
@@ -205,7 +203,7 @@ def _is_running(connection: Connection) -> bool:
 
 
 def _awaits_staff(connection: Connection) -> bool:
-    """What failed after the customer's part is resumed by staff, in the name of whoever did that part."""
+    """A failure after the customer's part is resumed by staff, on behalf of the administrator who did that part."""
     latest = Operation.objects.filter(subject_id=connection.pk).order_by("-created_at").first()
     failed = latest is not None and latest.status == Operation.Status.FAILED
     return failed and connection.customer_part_done_at is not None

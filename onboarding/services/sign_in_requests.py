@@ -1,4 +1,4 @@
-"""Trips to Microsoft's sign-in page: begun by a button, bound to one browser, redeemed once within 15 minutes."""
+"""Sign-in requests to Microsoft: started by a button, bound to one browser, used once within 15 minutes."""
 
 import json
 import re
@@ -23,7 +23,7 @@ REPLACED_LINK = "replaced_link"
 
 @dataclass(frozen=True)
 class StartedSignIn:
-    """A trip whose page leads to Microsoft, and the value of the cookie by which the browser is known again."""
+    """A sign-in request, and the cookie value that identifies the browser when it returns."""
 
     sign_in: SignIn
     browser: str
@@ -37,9 +37,9 @@ def start(
     actor: audit.Actor,
     method: str = ConnectionMethod.NEW,
 ) -> StartedSignIn:
-    """Prepare a trip. `browser` is the cookie's present value, kept where it looks like one of ours (several tabs).
+    """Prepare a sign-in. `browser` is the current cookie value; a valid one is kept, so that several tabs work.
 
-    Raises RefusedError where the link opens nothing any more, the instance is not ready, or Microsoft does not answer.
+    Raises RefusedError where the link no longer works, the instance is not ready, or Microsoft does not respond.
     """
     require_usable(invitation, purpose)
     flow = sign_in_exchange.begin(invitation, purpose, method)
@@ -47,12 +47,12 @@ def start(
     sign_in = SignIn(invitation=invitation, purpose=purpose, way=method)
     if purpose == SignIn.Purpose.AUTHORISE and method == ConnectionMethod.NEW:
         sign_in.registration_name = invitation.connection.registration_name
-    _write(sign_in, json.dumps(flow), str(flow["state"]), browser, actor)
+    _save(sign_in, json.dumps(flow), str(flow["state"]), browser, actor)
     return StartedSignIn(sign_in, browser)
 
 
 def find_for_browser(browser: str, sign_in_id: UUID, instance: UmpInstance) -> SignIn:
-    """The trip that this browser began on this host. Raises RefusedError("state_lost") where there is none."""
+    """The sign-in that this browser started on this host. Raises RefusedError("state_lost") where there is none."""
     sign_in = (
         SignIn.objects.select_related(
             "invitation__service__customer", "invitation__service__instance__provider__tenant"
@@ -66,7 +66,7 @@ def find_for_browser(browser: str, sign_in_id: UUID, instance: UmpInstance) -> S
 
 
 def auth_uri_of(sign_in: SignIn) -> str:
-    """Microsoft's page for this trip. Raises RefusedError("state_lost") once it has ended or its time is over."""
+    """Microsoft's page for this sign-in. Raises RefusedError("state_lost") once it is completed or expired."""
     is_open = sign_in.outcome == SignIn.Outcome.STARTED and not sign_in.redeemed_at and bool(sign_in.flow_envelope)
     if not is_open or sign_in.expires_at <= timezone.now():
         raise RefusedError("state_lost")
@@ -74,10 +74,10 @@ def auth_uri_of(sign_in: SignIn) -> str:
 
 
 def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor) -> SignIn:
-    """Take the sign-in that this answer belongs to; nobody can take it again.
+    """Claim the sign-in that this state belongs to; it can be claimed once.
 
-    Raises RefusedError("state_lost") where there is none that is fresh, of this host and of this browser, and
-    "replaced_link" where it was begun with a link that has been replaced meanwhile.
+    Raises RefusedError("state_lost") where no current sign-in of this host and browser has this state, and
+    RefusedError("replaced_link") where it was started with a link that was replaced since.
     """
     now = timezone.now()
     known = SignIn.objects.filter(state_hash=tokens.state_hash(state), invitation__service__instance=instance)
@@ -95,7 +95,7 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
         refusal = RefusedError(REPLACED_LINK if sign_in and sign_in.refusal == REPLACED_LINK else "state_lost")
         if sign_in:
             if sign_in.purpose == SignIn.Purpose.AUTHORISE:
-                refusal.grant = GrantOutcome.UNKNOWN  # without the code nobody can look
+                refusal.grant = GrantOutcome.UNKNOWN  # without redeeming the code, nobody can tell
             with audit.atomic():
                 _record_refusal(sign_in, refusal, actor)
         raise refusal
@@ -103,7 +103,7 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
 
 
 def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> None:
-    """Write down how the sign-in ended, in its row and in the history."""
+    """Record the refusal in the sign-in's row and in the history."""
     with audit.atomic():
         _close(
             sign_in,
@@ -116,7 +116,7 @@ def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> Non
 
 
 def record_refused_form(invitation: Invitation, refusal: RefusedError, *, actor: audit.Actor) -> None:
-    """Write down that a form behind the link was refused before any sign-in."""
+    """Record in the history that a form behind the link was refused before any sign-in."""
     with audit.atomic():
         after = {"refusal": refusal.page.key, "code": refusal.code}
         audit.record(
@@ -129,37 +129,37 @@ def record_refused_form(invitation: Invitation, refusal: RefusedError, *, actor:
 
 
 def record_form_without_session(instance: UmpInstance, *, actor: audit.Actor) -> None:
-    """Write down that a form came without a session: whose it was is not known, so it stands with the instance.
+    """Record that a form came without a session. The invitation is unknown, so the instance is the entry's subject.
 
-    One entry a while for each address: anybody may send forms, and nobody shall fill the history.
+    Each IP address gets one entry per ENTRY_INTERVAL: anyone can send forms, and nobody may flood the history.
     """
     since = timezone.now() - ENTRY_INTERVAL
-    told = AuditEvent.objects.filter(action="instance.form_refused", subject_id=str(instance.pk), at__gt=since)
-    if told.filter(ip_address=actor.ip_address).exists():
+    recent = AuditEvent.objects.filter(action="instance.form_refused", subject_id=str(instance.pk), at__gt=since)
+    if recent.filter(ip_address=actor.ip_address).exists():
         return
     with audit.atomic():
         audit.record("instance.form_refused", actor=actor, subject=instance, after={"refusal": "session_missing"})
 
 
 def succeed(sign_in: SignIn) -> None:
-    """Close the sign-in; the caller's transaction holds what it led to."""
+    """Close the sign-in, in the transaction that stores its result."""
     _close(sign_in, SignIn.Outcome.SUCCEEDED)
 
 
 def delete_expired_flows() -> int:
-    """Delete what is kept of trips from which nobody returned in time. Returns their number."""
+    """Delete the sealed flows of expired sign-ins. Returns their number."""
     return SignIn.objects.filter(expires_at__lt=timezone.now()).exclude(flow_envelope="").update(flow_envelope="")
 
 
 def invalidate_open(invitation: Invitation) -> int:
-    """In the transaction that replaces the link: nobody comes back from a trip begun with the old one. Returns their number."""
+    """Refuse all open sign-ins, in the transaction that replaces the link. Returns their number."""
     return SignIn.objects.filter(invitation=invitation, outcome=SignIn.Outcome.STARTED, redeemed_at=None).update(
         outcome=SignIn.Outcome.REFUSED, refusal=REPLACED_LINK, flow_envelope=""
     )
 
 
 def require_current_link(sign_in: SignIn) -> None:
-    """Raises RefusedError where the trip's link was replaced meanwhile, or opens nothing any more."""
+    """Raises RefusedError where the sign-in's link was replaced or no longer works."""
     sign_in.invitation.refresh_from_db(fields=["status", "expires_at", "token_hash"])
     if sign_in.token_hash != sign_in.invitation.token_hash:
         raise RefusedError(REPLACED_LINK)
@@ -167,9 +167,9 @@ def require_current_link(sign_in: SignIn) -> None:
 
 
 def require_usable(invitation: Invitation, purpose: str) -> None:
-    """Raises the RefusedError that fits where the invitation's link opens nothing (any more) for this purpose.
+    """Raises RefusedError where the invitation's link does not work for this purpose.
 
-    A used invitation lets an administrator identify themselves, to see the end page again.
+    A completed invitation still lets administrators identify themselves, to see the final page again.
     """
     if invitation.status == Invitation.Status.REVOKED:
         raise leftovers.revoked_error(invitation)
@@ -181,7 +181,7 @@ def require_usable(invitation: Invitation, purpose: str) -> None:
         raise RefusedError("instance_not_active")
 
 
-def _write(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Actor) -> None:
+def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Actor) -> None:
     now = timezone.now()
     invitation = sign_in.invitation
     sign_in.token_hash = invitation.token_hash

@@ -1,4 +1,4 @@
-"""What the administrator lends SyncPortal for the set-up, a token and delegated permissions, and how it is given back."""
+"""The temporary access that an administrator grants for the setup: a token and delegated permissions, and their end."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from registrations.errors import NotPermittedError, PersonNeededError, PortalErr
 from registrations.models import Operation
 from registrations.services import operations
 
-TOKEN_MARGIN = timedelta(minutes=2)  # a step should not begin with a token that ends in the middle of it
+TOKEN_MARGIN = timedelta(minutes=2)  # a step must not start with a token that expires while it runs
 SIGN_IN_SCOPES = ("openid", "profile", "User.Read")
 REVOKED = "The temporary permissions for the setup were revoked."
 NOT_REVOKED = (
@@ -25,64 +25,64 @@ NOT_REVOKED = (
 
 
 def graph_client(operation: Operation) -> GraphClient:
-    """Graph with the administrator's token. Raises PersonNeededError where it has ended: the customer signs in again."""
-    held = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
-    ends_at = held.credential_expires_at
-    if not held.credential_envelope or (ends_at and ends_at - TOKEN_MARGIN <= timezone.now()):
+    """A Graph client with the administrator's token. Raises PersonNeededError where it has expired."""
+    stored = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
+    expires_at = stored.credential_expires_at
+    if not stored.credential_envelope or (expires_at and expires_at - TOKEN_MARGIN <= timezone.now()):
         raise PersonNeededError(connections.SIGN_IN_AGAIN_SENTENCE, who="customer", code=connections.SIGN_IN_AGAIN)
-    return connections.graph_as_person(held.unseal("credential_envelope"))
+    return connections.graph_as_person(stored.unseal("credential_envelope"))
 
 
 def revoke(operation: Operation) -> str:
-    """The work in the tenant is done: give back what was lent, before the UMP's part begins."""
+    """Revoke the temporary access once the work in the tenant is done, before the UMP's part starts."""
     connection = open_connection(operation)
-    if connection.customer_part_done_at:  # a worker died between this step's commit and its being marked done
+    if connection.customer_part_done_at:  # a worker died after this step's commit, before the step was marked done
         return REVOKED if connection.grant_removed else NOT_REVOKED
-    removed = _remove_own_grants(graph_client(operation), connection)
+    removed = _remove_grants(graph_client(operation), connection)
     with audit.atomic(durable=True):
         operations.drop_credential(operation)
-        _keep_outcome(connection, removed, operation)
+        _record_outcome(connection, removed, operation)
         Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())
     return REVOKED if removed else NOT_REVOKED
 
 
 def revoke_before_failing(operation: Operation) -> str:
-    """The operation is about to fail: give back what was lent while the token is still here. What it returns is said."""
+    """Revoke the temporary access while the token still exists, before the operation fails. Returns a sentence for staff."""
     connection = connection_of(operation)
     if connection.grant_removed is not None:
         return ""
     try:
-        removed = _remove_own_grants(graph_client(operation), connection)
+        removed = _remove_grants(graph_client(operation), connection)
     except PortalError:
         removed = False
     with audit.atomic(durable=True):
-        _keep_outcome(connection, removed, operation)
+        _record_outcome(connection, removed, operation)
     return REVOKED if removed else NOT_REVOKED
 
 
 def revoke_unused(connection: Connection, access_token: str, *, method: str) -> GrantOutcome:
-    """A second sign-in set nothing to work: give back at once, with its own token, what was accepted for it.
+    """Revoke at once, with its own token, what was accepted in a second sign-in that started nothing.
 
-    Not while an operation works with the same grant: its end gives that back. Nor where a kept token of the
-    organisation lives on what was accepted by the way of a token: taking that away would end the token.
+    The grant stays while an operation uses it: that operation revokes it at its end. It also stays where a stored
+    delegated token of the organisation depends on it.
     """
-    if method == ConnectionMethod.TOKEN and _kept_tokens(connection).exists():
+    if method == ConnectionMethod.TOKEN and _stored_tokens(connection).exists():
         return GrantOutcome.KEPT
-    if _serves_an_operation(connection):
+    if _is_in_use(connection):
         return GrantOutcome.IN_USE
     try:
-        removed = _remove_own_grants(connections.graph_as_person(access_token), connection)
+        removed = _remove_grants(connections.graph_as_person(access_token), connection)
     except PortalError:
         removed = False
     with audit.atomic(durable=True):
         audit.record("grant.removed" if removed else "grant.left", actor=audit.SYSTEM, subject=connection)
-        if not _serves_an_operation(connection):  # one that began meanwhile says for itself how it ends
+        if not _is_in_use(connection):  # an operation that started meanwhile records its own result
             Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
     return GrantOutcome.REVOKED if removed else GrantOutcome.NOT_REVOKED
 
 
-def _serves_an_operation(connection: Connection) -> bool:
-    # All services of one organisation on one instance share the sync app, and so its grant in the organisation.
+def _is_in_use(connection: Connection) -> bool:
+    # All services of one organisation on one instance share the sync app and its grant in the organisation.
     invitation = connection.invitation
     before_clean_up = Connection.objects.filter(
         customer_part_done_at=None,
@@ -90,52 +90,54 @@ def _serves_an_operation(connection: Connection) -> bool:
         invitation__service__instance_id=invitation.service.instance_id,
     )
     live = Operation.objects.live().filter(kind=NEW_REGISTRATION, subject_id__in=before_clean_up.values("pk"))
-    return live.exclude(waits_for="customer").exists()  # who waits for a new sign-in gets a new grant with it
+    return live.exclude(
+        waits_for="customer"
+    ).exists()  # an operation that waits for a new sign-in gets a new grant with it
 
 
 def report_unrevoked(operation: Operation) -> None:
-    """In the closing transaction: a cancelled operation could not use the network, so what was lent is still there."""
+    """In the closing transaction: say that the grant is still in place, where cancelling could not revoke it."""
     connection = connection_of(operation)
     if connection.grant_removed is None:
-        _keep_outcome(connection, False, operation)
+        _record_outcome(connection, False, operation)
         Operation.objects.filter(pk=operation.pk).update(message=f"{operation.message} {NOT_REVOKED}".strip())
 
 
-def _keep_outcome(connection: Connection, removed: bool, operation: Operation) -> None:
+def _record_outcome(connection: Connection, removed: bool, operation: Operation) -> None:
     Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
     audit.record(
         "grant.removed" if removed else "grant.left", actor=audit.WORKER, subject=connection, operation_id=operation.pk
     )
 
 
-def _remove_own_grants(graph: GraphClient, connection: Connection) -> bool:
+def _remove_grants(graph: GraphClient, connection: Connection) -> bool:
     """Remove the sync app's delegated grants in the customer's tenant; False where Microsoft does not allow it.
 
-    What a delegated token of another service of the organisation lives on is left.
+    Scopes that a stored delegated token of the organisation depends on stay.
     """
-    needed = {scope.lower() for scope in _needed_by_tokens(connection)}
+    needed = {scope.lower() for scope in _scopes_of_tokens(connection)}
     try:
         principal = graph.find_service_principal(sync_app_of(connection.invitation.service.instance).app_id)
         for grant in graph.delegated_grants(principal) if principal else []:
-            left = [scope for scope in grant.scopes if scope.lower() in needed]
-            if not left:
+            remaining = [scope for scope in grant.scopes if scope.lower() in needed]
+            if not remaining:
                 graph.remove_delegated_grant(grant.id)
-            elif len(left) < len(grant.scopes):
-                graph.narrow_delegated_grant(grant.id, left)
+            elif len(remaining) < len(grant.scopes):
+                graph.narrow_delegated_grant(grant.id, remaining)
     except NotPermittedError:
         return False
     return True
 
 
-def _needed_by_tokens(connection: Connection) -> list[str]:
-    if not _kept_tokens(connection).exists():
+def _scopes_of_tokens(connection: Connection) -> list[str]:
+    if not _stored_tokens(connection).exists():
         return []
     elsewhere = [scope.value for scope in requirements.TOKEN_SCOPES_ELSEWHERE]
     return [*requirements.SCOPES_TOKEN, *elsewhere, *SIGN_IN_SCOPES]
 
 
-def _kept_tokens(connection: Connection) -> QuerySet[DelegatedToken]:
-    """Those that live on the sync app's grant in this organisation."""
+def _stored_tokens(connection: Connection) -> QuerySet[DelegatedToken]:
+    """The stored tokens that depend on the sync app's grant in this organisation."""
     invitation = connection.invitation
     return DelegatedToken.objects.exclude(cache_envelope="").filter(
         connection__invitation__tenant_id=invitation.tenant_id,

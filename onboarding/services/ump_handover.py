@@ -1,4 +1,4 @@
-"""The UMP's part of a connection: find the service there, hand the registration over, let the UMP try it."""
+"""The UMP's part of a connection: find the service, hand over the registration, have the UMP validate it."""
 
 from datetime import timedelta
 
@@ -19,11 +19,11 @@ SERVICE_RETRY = timedelta(minutes=5)
 JOB_RETRY = timedelta(seconds=3)
 JOB_TIMEOUT = timedelta(hours=1)
 UMP_VALIDATION = "ump_validation"
-RETRY_FROM = {UMP_VALIDATION: ("hand_over",)}  # the UMP may hold something else by now
+RETRY_FROM = {UMP_VALIDATION: ("hand_over",)}  # the UMP may hold other values by now
 
 
 def steps() -> tuple[kinds.Step, ...]:
-    """The last steps of every way that ends with a registration."""
+    """The last steps of every method that connects with a registration."""
     return (
         kinds.Step("find_service", "Find the phone service", find_service),
         kinds.Step("hand_over", "Hand over the registration to the phone service", hand_over),
@@ -32,7 +32,7 @@ def steps() -> tuple[kinds.Step, ...]:
 
 
 def succeeded(operation: Operation) -> None:
-    """In the closing transaction, for every way: the customer is connected and the invitation is used up."""
+    """In the closing transaction, for every method: mark the customer connected and the invitation completed."""
     now = timezone.now()
     connection = connection_of(operation)
     Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.CONNECTED, connected_at=now)
@@ -43,7 +43,7 @@ def succeeded(operation: Operation) -> None:
         audit.record(
             "invitation.completed", actor=audit.WORKER, subject=connection.invitation, operation_id=operation.pk
         )
-    # What connected the service before is replaced: no token of it is kept, but the one that it works with now.
+    # This connection replaces earlier ones of the service: delete every stored token but the one now in use.
     replaced = DelegatedToken.objects.filter(connection__invitation__service=connection.invitation.service)
     if operation.kind == DELEGATED_TOKEN:
         replaced = replaced.exclude(connection=connection)
@@ -51,14 +51,14 @@ def succeeded(operation: Operation) -> None:
 
 
 def failed(operation: Operation) -> None:
-    """In the closing transaction, for every way: what had begun has failed."""
+    """In the closing transaction, for every method: mark the connection failed."""
     Connection.objects.filter(pk=operation.subject_id, status=Connection.Status.CONNECTING).update(
         status=Connection.Status.FAILED
     )
 
 
 def find_service(operation: Operation) -> str:
-    """The service exists in the UMP and belongs to the invited organisation; staff are asked for it where it is missing."""
+    """The service exists in the UMP and belongs to the invited organisation. Staff are asked to create a missing one."""
     connection = open_connection(operation)
     service = connection.invitation.service
     found = connections.ump(service.instance).find_customer(service.short_name)
@@ -92,7 +92,7 @@ def _require_same_tenant(found: UmpCustomer, service: Service, tenant_id: str) -
 
 
 def hand_over(operation: Operation) -> str:
-    """The UMP's service has the registration, and the job that takes it over has ended well."""
+    """The UMP's service has the registration, and the UMP's job for it has succeeded."""
     connection = open_connection(operation)
     service, registration = connection.invitation.service, made_registration(operation)
     ump = connections.ump(service.instance)
@@ -103,12 +103,12 @@ def hand_over(operation: Operation) -> str:
             service.ump_customer_guid, client_id=registration.app_id, client_secret=secret.unseal("envelope")
         )
         operations.keep_notes(operation, job=job, job_started_at=timezone.now().isoformat())
-    _follow(ump, job, secret, operation)
+    _check_job(ump, job, secret, operation)
     turns.with_the_step(lambda: client_secrets.deliver(registration, operation))
     return f"The phone service accepted it (job {job})."
 
 
-def _follow(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation) -> None:
+def _check_job(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation) -> None:
     try:
         task = ump.read_task(job)
     except NotFoundError as missing:

@@ -1,4 +1,4 @@
-"""The way of a token, after the first sign-in: what Microsoft will ask to allow, before anything is asked."""
+"""Delegated token, after the first sign-in: what Microsoft will ask the customer to allow."""
 
 from django.http import HttpResponseBase
 from django.shortcuts import redirect
@@ -16,7 +16,7 @@ from onboarding.views.sign_in import begin_sign_in
 @require_http_methods(["GET", "HEAD", "POST"])
 @shows_error_pages
 def allow(request: InstanceRequest) -> HttpResponseBase:
-    """The permissions and what may end them; the button's answer is the page that leads to Microsoft."""
+    """The permissions and what can end them. The button leads to the page with Microsoft's sign-in."""
     connection = sessions.connection_of(request)
     if connection.status == Connection.Status.CONNECTED:
         return redirect("done")

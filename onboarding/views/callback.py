@@ -1,4 +1,4 @@
-"""Where Microsoft sends the browser back to: the one view that takes a form from another site."""
+"""The redirect URI of the sign-in: the only view that accepts a form from another site."""
 
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
@@ -19,7 +19,7 @@ from registrations import audit, tasks
 @require_http_methods(["GET", "HEAD", "POST"])
 @shows_error_pages
 def callback(request: InstanceRequest) -> HttpResponseBase:
-    """Redeem the answer once and go on with a session; a GET only says where to go."""
+    """Process Microsoft's response once and open a session. A GET only explains where to go."""
     if request.method != "POST":
         return pages.page(request, "portal.html", {})
     answer = {name: str(value) for name, value in request.POST.items()}
@@ -31,15 +31,15 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
         actor=audit.Actor.customer("Unknown browser", ip_address=address),
     )
     if sign_in.purpose == SignIn.Purpose.IDENTIFY:
-        arrival = sign_in_callback.identify(sign_in, answer, ip_address=address)
+        result = sign_in_callback.identify(sign_in, answer, ip_address=address)
     else:
-        arrival = sign_in_callback.authorise(sign_in, answer, ip_address=address)
-    if arrival.operation:
-        tasks.ring(arrival.operation.pk)
-    sessions.open_for(request, arrival.connection, arrival.person, link=sign_in.token_hash)
-    return _go_on(arrival)
+        result = sign_in_callback.authorise(sign_in, answer, ip_address=address)
+    if result.operation:
+        tasks.ring(result.operation.pk)
+    sessions.open_for(request, result.connection, result.person, link=sign_in.token_hash)
+    return _next_page(result)
 
 
-def _go_on(arrival: sign_in_callback.CallbackResult) -> HttpResponse:
-    under_way = lookups.operation_of(arrival.connection) is not None
-    return SeeOther(reverse("progress" if under_way else "registration"))
+def _next_page(result: sign_in_callback.CallbackResult) -> HttpResponse:
+    has_operation = lookups.operation_of(result.connection) is not None
+    return SeeOther(reverse("progress" if has_operation else "registration"))

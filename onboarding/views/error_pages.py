@@ -1,4 +1,4 @@
-"""Every "no" as a page: one template, driven by data. Also the handlers for errors that no view foresaw."""
+"""RefusedError as a page: one template, filled from the catalogue. Also the handlers for unexpected errors."""
 
 from collections.abc import Callable
 from email.utils import parseaddr
@@ -30,7 +30,7 @@ UNKNOWN = ("your provider", "the application", "your organisation")
 def shows_error_pages(
     view: Callable[Concatenate[InstanceRequest, P], HttpResponseBase],
 ) -> Callable[Concatenate[InstanceRequest, P], HttpResponseBase]:
-    """A view whose refusals become pages."""
+    """Decorate a view so that its RefusedErrors become pages."""
 
     @wraps(view)
     def wrapped(request: InstanceRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -45,7 +45,7 @@ def shows_error_pages(
 
 
 def _record(request: InstanceRequest, refused: RefusedError, token: str) -> None:
-    """A form that was sent and refused stands in the history; opening a page writes nothing."""
+    """Record a refused form in the history. Opening a page writes nothing."""
     invitation = invitations.behind_link(token, request.instance) or sessions.invitation_behind(request)
     if invitation:
         actor = invitations.invitee(invitation, pages.address_of(request))
@@ -56,7 +56,7 @@ def _record(request: InstanceRequest, refused: RefusedError, token: str) -> None
 
 
 def render_error(request: HttpRequest, refused: RefusedError) -> HttpResponse:
-    """The page of one refusal. It needs neither database nor session, so that it can also report their absence."""
+    """The page of one error. It uses neither database nor session, so it works when they fail."""
     page = refused.page
     frame = pages.frame_of(request)
     names = _names(frame, refused)
@@ -78,27 +78,27 @@ def render_error(request: HttpRequest, refused: RefusedError) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """An address below /authenticate that is no page of ours: most often a link that lost its end in a mail."""
+    """An unknown address below /authenticate: most often a link that an email program cut off."""
     return render_error(request, RefusedError("unknown_link"))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A request that Django could not read."""
+    """Django's 400."""
     return render_error(request, RefusedError("bad_request"))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A request that Django forbade."""
+    """Django's 403."""
     return render_error(request, RefusedError("forbidden"))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """A mistake of ours; the log has the traceback."""
+    """Django's 500; the log has the traceback."""
     return render_error(request, RefusedError("server_error"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form without its token. On an admin host the answer is plain text: the wizard's looks end at its hosts."""
+    """A form without its CSRF token: the wizard's error page, or plain text on an admin host."""
     if hasattr(request, "instance"):
         return render_error(request, RefusedError("csrf"))
     return HttpResponse(FORM_TOO_OLD, status=403, content_type="text/plain; charset=utf-8")
@@ -117,7 +117,7 @@ def _names(frame: dict[str, Any], refused: RefusedError) -> dict[str, str]:
 
 def _fill(text: str, names: dict[str, str]) -> str:
     filled = text.format(**names)
-    # Our own words begin a sentence with a capital; an address or a name stays as its owner writes it.
+    # Our own words start a sentence with a capital; an address or a name stays as its owner writes it.
     return str(capfirst(filled)) if filled.startswith(UNKNOWN) else filled
 
 
@@ -130,7 +130,7 @@ def _url(page: ErrorPage, refused: RefusedError, names: dict[str, str]) -> str:
         subject = f"Invitation for {refused.customer or names['host']}: {page.title}"
         return f"mailto:{parseaddr(emails.sender())[1]}?subject={quote(subject)}"
     portal = reverse("portal", settings.INSTANCE_URLCONF)
-    # A browser that has not shown that it began at the link does not get it.
+    # The link is only for a browser that has shown that it started from it.
     return refused.link or portal if page.target is ButtonTarget.INVITATION else portal
 
 

@@ -1,4 +1,4 @@
-"""Use an existing registration: the form for its values, and a look again once what was missing is granted."""
+"""An existing registration: the form for its values, and a new check once missing permissions are granted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ from registrations import tasks
 @shows_error_pages
 @sensitive_variables()
 def existing(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """The form; good values are tried by a worker, and this browser may watch. What was typed is never shown again."""
+    """The form. A worker checks valid values, and this browser may watch. Entered values are never shown again."""
     invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
     if request.method != "POST":
         return _page(request, invitation, token, {})
@@ -51,7 +51,7 @@ def existing(request: InstanceRequest, token: str) -> HttpResponseBase:
 @require_POST
 @shows_error_pages
 def look_again(request: InstanceRequest) -> HttpResponseBase:
-    """What was missing is granted, says the customer: try at once."""
+    """The customer has granted what was missing: check now."""
     _, operation = sessions.watched(request)
     if operation and operation.error_code == existing_registration.MISSING_GRANTS:
         existing_registration.check_again(operation)
@@ -59,17 +59,17 @@ def look_again(request: InstanceRequest) -> HttpResponseBase:
     return redirect("progress")
 
 
-def _form(invitation: Invitation, typed: Mapping[str, Any] | None = None) -> ExistingForm:
-    return ExistingForm(typed, tenant_id=invitation.tenant_id, customer=invitation.service.customer.name)
+def _form(invitation: Invitation, data: Mapping[str, Any] | None = None) -> ExistingForm:
+    return ExistingForm(data, tenant_id=invitation.tenant_id, customer=invitation.service.customer.name)
 
 
 def _page(
     request: InstanceRequest, invitation: Invitation, token: str, errors: Mapping[str, Sequence[str]]
 ) -> HttpResponseBase:
-    form = _form(invitation)  # a new one: nothing that was typed is written into the page again
+    form = _form(invitation)  # a new form: entered values are never written into the page
     for name, field in form.fields.items():
-        described = [f"{name}-help", f"{name}-error"] if name in errors else [f"{name}-help"]
-        field.widget.attrs |= {"aria-describedby": " ".join(described), "aria-invalid": str(name in errors).lower()}
+        described_by = [f"{name}-help", f"{name}-error"] if name in errors else [f"{name}-help"]
+        field.widget.attrs |= {"aria-describedby": " ".join(described_by), "aria-invalid": str(name in errors).lower()}
     context = {
         "stage": methods.stage(ConnectionMethod.EXISTING, "enter"),
         "customer_name": invitation.service.customer.name,
@@ -78,6 +78,6 @@ def _page(
         "errors": bool(errors),
         "permissions": requirements.PERMISSIONS,
         "roles": requirements.ROLES,
-        "hours": int(existing_registration.KEPT_FOR.total_seconds() // 3600),
+        "hours": int(existing_registration.VALUES_LIFETIME.total_seconds() // 3600),
     }
     return pages.page(request, "existing.html", context, status=422 if errors else 200)

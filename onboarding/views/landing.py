@@ -1,4 +1,4 @@
-"""Where the link in the mail leads. Opening it changes nothing: mail scanners open links too."""
+"""The pages behind the link in the email. Opening it changes nothing: mail scanners open links too."""
 
 from http import HTTPStatus
 
@@ -21,14 +21,14 @@ from onboarding.views.sign_in import begin_sign_in
 
 @require_safe
 def portal(request: InstanceRequest) -> HttpResponseBase:
-    """The Customer Authentication Portal URL itself, without a link's token. The UMP validates it: always 200."""
+    """The Customer Authentication Portal URL without a token. The UMP validates it, so it always answers 200."""
     return pages.page(request, "portal.html", {})
 
 
 @require_safe
 @shows_error_pages
 def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """Who invites, for which service, until when, what will be made and which permissions and roles that takes."""
+    """Who invites, for which service, until when, what will be created, and which permissions and roles it needs."""
     invitation = invitation_of(request, token)
     context = {
         "invitation": invitation,
@@ -53,7 +53,7 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
 @require_safe
 @shows_error_pages
 def choose(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """Which way: the recommended one first and chosen already, each with what it leaves behind."""
+    """Choose the connection method; the recommended one comes first and is preselected."""
     invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
     context = {
         "service": invitation.service,
@@ -68,9 +68,9 @@ def choose(request: InstanceRequest, token: str) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @shows_error_pages
 def start(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """Go the chosen way: to the form for an existing registration, or to Microsoft's sign-in.
+    """Continue with the chosen method: the form for an existing registration, or Microsoft's sign-in.
 
-    The answer is a page whose button is a link: a form must not lead to another site.
+    The response is a page whose button is a link, because the content policy forbids forms that lead to another site.
     """
     if request.method != "POST":
         return redirect("landing", token=token)
@@ -83,7 +83,7 @@ def start(request: InstanceRequest, token: str) -> HttpResponseBase:
 
 
 def _method_of(request: InstanceRequest, invitation: Invitation) -> str:
-    """What was chosen; once the work has begun, the sign-in only leads to its progress or end."""
+    """The chosen method. Once the setup has started, the sign-in only leads to its progress or result."""
     if invitation.status not in Invitation.UNBEGUN:
         by_token = Connection.objects.filter(invitation=invitation, way=ConnectionMethod.TOKEN).exists()
         return ConnectionMethod.TOKEN if by_token else ConnectionMethod.NEW
@@ -96,10 +96,7 @@ def _method_of(request: InstanceRequest, invitation: Invitation) -> str:
 def invitation_of(
     request: InstanceRequest, token: str, purpose: SignIn.Purpose = SignIn.Purpose.IDENTIFY
 ) -> Invitation:
-    """The invitation that the link opens on this host for this purpose.
-
-    Raises RefusedError where it opens nothing (any more).
-    """
+    """The invitation behind the link on this host. Raises RefusedError where the link does not work for this purpose."""
     invitation = invitations.behind_link(token, request.instance)
     if invitation is None:
         raise RefusedError("unknown_link")

@@ -1,4 +1,4 @@
-"""The steps of the set-up while they are done, and the end page. Both need the signed-in session, not just the link."""
+"""The steps of a running setup, and the final page. Both need a session, not only the link."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +19,10 @@ from onboarding.views.sign_in import begin_sign_in
 from registrations.connections import SIGN_IN_AGAIN
 from registrations.models import ClientSecret, Operation
 
-WHY = {ConnectionMethod.EXISTING: set_up.check_failed, ConnectionMethod.TOKEN: set_up.token_failed}
+EXPLAIN = {ConnectionMethod.EXISTING: set_up.check_failed, ConnectionMethod.TOKEN: set_up.token_failed}
 WORDS = {"pending": "Not started", "running": "Running", "waiting": "Waiting", "done": "Done", "failed": "Failed"}
 REFRESH_SECONDS = 3
-SLOW_REFRESH_SECONDS = 30  # a person at the provider has to act: no hurry
+SLOW_REFRESH_SECONDS = 30  # staff of the provider must act, which takes longer
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class StepLine:
 @require_safe
 @shows_error_pages
 def progress(request: InstanceRequest) -> HttpResponseBase:
-    """The steps of the operation; the page looks again by itself while something may still happen."""
+    """The steps of the operation. The page refreshes itself while the operation can still change."""
     connection, operation = sessions.watched(request)
     if operation is None:
         return redirect("registration")
@@ -64,7 +64,7 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
 
 
 def _existing(connection: Connection, operation: Operation) -> dict[str, Any]:
-    """What the customer is told of an existing registration: what it lacks, and the way back to the form."""
+    """What an existing registration lacks, and the address of its form."""
     form = f"{invitations.link_of(connection.invitation)}/existing"
     return {
         "existing": True,
@@ -77,7 +77,7 @@ def _existing(connection: Connection, operation: Operation) -> dict[str, Any]:
 @require_POST
 @shows_error_pages
 def sign_in_again(request: InstanceRequest) -> HttpResponseBase:
-    """Begin the second sign-in once more: the permission ran out, or a step failed."""
+    """Start the second sign-in again: the token has expired, or a step failed."""
     connection = sessions.connection_of(request)
     operation = lookups.operation_of(connection)
     if operation is None or connection.way == ConnectionMethod.EXISTING:
@@ -92,7 +92,7 @@ def sign_in_again(request: InstanceRequest) -> HttpResponseBase:
 @require_safe
 @shows_error_pages
 def done(request: InstanceRequest) -> HttpResponseBase:
-    """What was created, what may be taken away now, when the secret expires and how to withdraw."""
+    """What was created, which roles can be removed now, when the secret expires and how to disconnect."""
     connection, _ = sessions.watched(request)
     if connection.status == Connection.Status.CONNECTED and connection.way == ConnectionMethod.TOKEN:
         return _done_by_token(request, connection)
@@ -132,7 +132,7 @@ def _done_by_token(request: InstanceRequest, connection: Connection) -> HttpResp
 
 
 def situation_of(operation: Operation, connection: Connection) -> str:
-    """Who has to do something now: nobody (working), the provider, the customer; or it has failed."""
+    """Who must act: nobody ("working"), the "provider" or the "customer"; or the setup has "failed"."""
     ended = not operation.is_live
     if connection.customer_part_done_at and (ended or operation.waits_for == "staff"):
         return "provider"
@@ -144,16 +144,15 @@ def situation_of(operation: Operation, connection: Connection) -> str:
 
 
 def problem_of(operation: Operation, situation: str, connection: Connection) -> set_up.SetupProblem | None:
-    """Why nothing happens, where the customer can do something about it."""
+    """Why the setup has stopped, where the customer can act; None otherwise."""
     if situation not in {"customer", "failed"}:
         return None
     if situation == "customer":
-        asked = operation.error_code == SIGN_IN_AGAIN or not operation.message
-        return (
-            set_up.SIGN_IN if asked else set_up.SetupProblem(operation.message, "")
-        )  # said to the customer by its step
+        if operation.error_code == SIGN_IN_AGAIN or not operation.message:
+            return set_up.SIGN_IN
+        return set_up.SetupProblem(operation.message, "")  # the step wrote this sentence for the customer
     cancelled = operation.status == Operation.Status.CANCELLED
-    told = WHY.get(lookups.method_of(operation), set_up.failed)(operation.error_code, cancelled=cancelled)
+    problem = EXPLAIN.get(lookups.method_of(operation), set_up.failed)(operation.error_code, cancelled=cancelled)
     step = operation.current_step
     service = connection.invitation.service
     names = {
@@ -162,15 +161,15 @@ def problem_of(operation: Operation, situation: str, connection: Connection) -> 
         "name": connection.registration_name,
         "step": step["title"] if step else "",
     }
-    return set_up.SetupProblem(told.sentence.format(**names), told.next_step.format(**names))
+    return set_up.SetupProblem(problem.sentence.format(**names), problem.next_step.format(**names))
 
 
 def line_of(step: dict[str, Any], situation: str) -> StepLine:
-    """One step in the customer's words; what is meant for the provider's staff is left out."""
+    """One step for the customer, without the notes for the provider's staff."""
     state = step["status"]
     if situation == "provider" and state in {"waiting", "failed"}:
         return StepLine(step["title"], "waiting", WORDS["waiting"], "")
     note = (
         set_up.waiting_note(step["name"]) if state == "waiting" and situation == "working" else ""
-    )  # else it stands on top
+    )  # otherwise the top of the page says it
     return StepLine(step["title"], state, WORDS[state], note)

@@ -1,4 +1,4 @@
-"""After the first sign-in: what the new registration is called. Then the second sign-in."""
+"""A new registration, after the first sign-in: choose its name, then start the second sign-in."""
 
 from django.http import HttpResponseBase
 from django.shortcuts import redirect
@@ -19,7 +19,7 @@ from registrations.errors import WrongStateError
 @require_http_methods(["GET", "HEAD", "POST"])
 @shows_error_pages
 def registration(request: InstanceRequest) -> HttpResponseBase:
-    """The form; with a good name the answer is the page that leads to Microsoft's permissions."""
+    """The form. A valid name leads to the page with Microsoft's second sign-in."""
     connection = sessions.connection_of(request)
     if connection.status == Connection.Status.CONNECTED:
         return redirect("done")

@@ -1,4 +1,4 @@
-"""Before anybody signs in: pass the invitation on to a colleague, and the list for the security team."""
+"""Before the sign-in: forward the invitation to a colleague, and a text file for the security team."""
 
 from django.http import HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
@@ -18,7 +18,7 @@ from onboarding.views.landing import invitation_of
 @require_safe
 @shows_error_pages
 def forward(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """The link to copy, and a mail that is written already: the customer's own mail program sends it."""
+    """The link to copy, and a prepared email that the customer's own email program sends."""
     invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
     context = {
         "invitation": invitation,

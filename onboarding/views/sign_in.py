@@ -1,4 +1,4 @@
-"""The page whose button leads to Microsoft, and the cookie by which the browser is known when it comes back."""
+"""The page whose button leads to Microsoft, and the cookie that identifies the browser when it returns."""
 
 import uuid
 from http import HTTPStatus
@@ -29,9 +29,9 @@ def begin_sign_in(
     actor: audit.Actor,
     method: str = ConnectionMethod.NEW,
 ) -> HttpResponse:
-    """Prepare a sign-in and lead to its page, to which the browser's Back comes as well. Raises RefusedError."""
+    """Prepare a sign-in and redirect to its page, so that the browser's Back button works. Raises RefusedError."""
     try:
-        departure = sign_in_requests.start(
+        started = sign_in_requests.start(
             invitation, purpose, browser=request.COOKIES.get(COOKIE, ""), actor=actor, method=method
         )
     except RefusedError as refused:
@@ -39,16 +39,16 @@ def begin_sign_in(
         if purpose == SignIn.Purpose.AUTHORISE:
             refused.in_second_step()
         elif refused.page.status != HTTPStatus.GONE:
-            refused.link = invitations.link_of(invitation)  # this browser came with it
+            refused.link = invitations.link_of(invitation)  # this browser came from the link
         raise
-    response = SeeOther(reverse("sign_in", args=[departure.sign_in.pk]))
+    response = SeeOther(reverse("sign_in", args=[started.sign_in.pk]))
     response.set_cookie(
         COOKIE,
-        departure.browser,
+        started.browser,
         max_age=sign_in_requests.VALID_FOR,
         secure=True,
         httponly=True,
-        samesite="None",  # Microsoft's page posts the answer from another site; the session's own cookie stays Lax
+        samesite="None",  # Microsoft's page posts from another site; the session cookie stays Lax
     )
     return response
 
@@ -56,31 +56,31 @@ def begin_sign_in(
 @require_safe
 @shows_error_pages
 def sign_in(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase:
-    """What Microsoft will ask, and the button that leads there. Only the browser that began the trip sees its page."""
-    trip = sign_in_requests.find_for_browser(request.COOKIES.get(COOKIE, ""), sign_in_id, request.instance)
-    if trip.outcome == SignIn.Outcome.SUCCEEDED:
+    """What Microsoft will ask, and the button that leads there. Only the browser that started the sign-in sees it."""
+    current = sign_in_requests.find_for_browser(request.COOKIES.get(COOKIE, ""), sign_in_id, request.instance)
+    if current.outcome == SignIn.Outcome.SUCCEEDED:
         return redirect("progress")
     try:
-        sign_in_requests.require_current_link(trip)
-        auth_uri = sign_in_requests.auth_uri_of(trip)
+        sign_in_requests.require_current_link(current)
+        auth_uri = sign_in_requests.auth_uri_of(current)
     except RefusedError as refused:
-        refused.customer = trip.invitation.service.customer.name
-        refused.link = invitations.link_for_sign_in(trip)
+        refused.customer = current.invitation.service.customer.name
+        refused.link = invitations.link_for_sign_in(current)
         raise
-    return pages.page(request, "sign_in.html", {"auth_uri": auth_uri, **_told(trip)})
+    return pages.page(request, "sign_in.html", {"auth_uri": auth_uri, **_context(current)})
 
 
-def _told(trip: SignIn) -> dict[str, object]:
-    invitation, service = trip.invitation, trip.invitation.service
-    second = trip.purpose == SignIn.Purpose.AUTHORISE
-    by_token = trip.way == ConnectionMethod.TOKEN
+def _context(current: SignIn) -> dict[str, object]:
+    invitation, service = current.invitation, current.invitation.service
+    is_second = current.purpose == SignIn.Purpose.AUTHORISE
+    by_token = current.way == ConnectionMethod.TOKEN
     return {
-        "second": second,
+        "second": is_second,
         "used": invitation.status == Invitation.Status.COMPLETED,
-        "stage": methods.stage(trip.way, "authorise" if second else "identify"),
-        "account": invitation.connection.admin_username if second else invitation.m365_admin_email,
-        "registration_name": trip.registration_name,
-        "may_rename": bool(trip.registration_name) and not invitation.connection.registration_id,
+        "stage": methods.stage(current.way, "authorise" if is_second else "identify"),
+        "account": invitation.connection.admin_username if is_second else invitation.m365_admin_email,
+        "registration_name": current.registration_name,
+        "may_rename": bool(current.registration_name) and not invitation.connection.registration_id,
         "customer": service.customer,
         "customer_name": service.customer.name,
         "scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE if by_token else requirements.SCOPES,
