@@ -16,11 +16,10 @@ from sandbox.catalogue import APPLICATION_ADMINISTRATOR
 from tests import factories
 from tests.browser import bulk_states
 from tests.browser.stage import LONG_CUSTOMER, LONG_EMAIL, LONG_PROVIDER, Stage
-from tests.onboarding import test_delegating as delegating
-from tests.onboarding import test_using_existing as existing
+from tests.onboarding import delegated, existing
 from tests.onboarding.browser import Browser
 
-CARLA, TILDA = "carla@contoso.example", delegating.TILDA
+CARLA, TILDA = "carla@contoso.example", delegated.TILDA
 REPLICATION = "Microsoft is still copying this to its data centres; usually under a minute."
 
 
@@ -68,9 +67,7 @@ def _work() -> None:
 def _add_customers(stage: Stage, actor: audit.Actor) -> None:
     customer = factories.make_customer(stage.sandbox)
     contoso = stage.sandbox.world.tenant(stage.sandbox.seed.customer.tenant_id)
-    stage.sandbox.world.add_user(
-        contoso, "Tilda", TILDA, [APPLICATION_ADMINISTRATOR, delegating.SKYPE, delegating.TEAMS]
-    )
+    stage.sandbox.world.add_user(contoso, "Tilda", TILDA, [APPLICATION_ADMINISTRATOR, delegated.SKYPE, delegated.TEAMS])
     for number, (state, bring) in enumerate(STATES.items(), start=1):
         service = factories.make_service(
             stage.sandbox, customer=customer, instance=stage.instance, short_name=f"contoso{number}"

@@ -11,34 +11,33 @@ from registrations.models import AppRegistration, AuditEvent, ClientSecret, Oper
 from registrations.services import operations
 from sandbox.app import Sandbox
 from sandbox.model import Tenant
-from tests.onboarding import test_delegating, test_using_existing
+from tests.onboarding import delegated, existing
 from tests.onboarding.browser import Browser, read
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.test_delegating import SKYPE, TILDA, authorise
-from tests.onboarding.test_refusals import refused
-from tests.onboarding.test_using_existing import Own, Work, enter, grant
-from tests.onboarding.test_wizard import text
+from tests.onboarding.delegated import SKYPE, TILDA, authorise
+from tests.onboarding.existing import Own, Work, enter, grant
+from tests.onboarding.wizard import refused, text
 
 pytestmark = pytest.mark.django_db
-contoso, bare, own = test_using_existing.contoso, test_using_existing.bare, test_using_existing.own
-provisioned = test_delegating.provisioned
+contoso, bare, own = existing.contoso, existing.bare, existing.own
+provisioned = delegated.provisioned
 
 
 def tried(work: Work) -> Operation:
-    return test_using_existing.worked(work)
+    return existing.worked(work)
 
 
 def waiting_token(customer: Browser, link: str, work: Work, contoso: Tenant) -> Operation:
     """A token set-up that waits for the customer: a role is gone."""
     operation = authorise(customer, link)
     contoso.role_assignments[:] = [a for a in contoso.role_assignments if a.role_id != SKYPE]
-    return test_delegating.worked(operation, work)
+    return delegated.worked(operation, work)
 
 
 # --- A trial begun with a link that was replaced ---
 
 
-def test_a_new_link_ends_a_trial_that_waits_for_grants(
+def test_a_new_link_ends_a_check_that_waits_for_grants(
     customer: Browser, invitation: Invitation, link: str, bare: Own, work: Work, sandbox: Sandbox
 ) -> None:
     enter(customer, link, bare.values)
@@ -54,7 +53,7 @@ def test_a_new_link_ends_a_trial_that_waits_for_grants(
     assert tried(work).status == "succeeded"
 
 
-def test_a_trial_that_a_worker_holds_while_the_link_is_replaced_keeps_nothing(
+def test_a_running_check_stores_nothing_once_the_link_is_replaced(
     customer: Browser, invitation: Invitation, link: str, own: Own, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enter(customer, link, own.values)
@@ -72,7 +71,7 @@ def test_a_trial_that_a_worker_holds_while_the_link_is_replaced_keeps_nothing(
     assert Connection.objects.get().status != "connecting"
 
 
-def test_a_new_link_leaves_a_set_up_whose_values_were_proved(
+def test_a_new_link_does_not_stop_a_setup_with_verified_values(
     customer: Browser, invitation: Invitation, link: str, own: Own, work: Work, sandbox: Sandbox
 ) -> None:
     customers = sandbox.world.ump("finebak").customers
@@ -90,7 +89,7 @@ def test_a_new_link_leaves_a_set_up_whose_values_were_proved(
 # --- A token that nobody needs any more ---
 
 
-def test_cancelling_a_token_set_up_forgets_the_token(customer: Browser, link: str, work: Work, contoso: Tenant) -> None:
+def test_cancelling_a_token_setup_deletes_the_token(customer: Browser, link: str, work: Work, contoso: Tenant) -> None:
     operation = waiting_token(customer, link, work, contoso)
     assert DelegatedToken.objects.get().cache_envelope
     operations.cancel(operation, actor=OLGA)
@@ -98,19 +97,19 @@ def test_cancelling_a_token_set_up_forgets_the_token(customer: Browser, link: st
     assert AuditEvent.objects.filter(action="token.forgotten", subject_id=str(operation.subject_id)).count() == 1
 
 
-def test_a_failed_token_set_up_keeps_the_token_for_whoever_resumes_it(
+def test_a_failed_token_setup_keeps_the_token_for_resume(
     customer: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     sandbox.world.ump("finebak").lacks_contract_api = True
-    operation = test_delegating.worked(authorise(customer, link), work)
+    operation = delegated.worked(authorise(customer, link), work)
     assert operation.status == "failed"
     assert DelegatedToken.objects.get().cache_envelope
 
 
-def test_a_service_connected_anew_forgets_the_token_of_the_connection_before(
+def test_reconnecting_a_service_deletes_the_previous_token(
     customer: Browser, link: str, own: Own, work: Work, invitation: Invitation
 ) -> None:
-    assert test_delegating.worked(authorise(customer, link), work).status == "succeeded"
+    assert delegated.worked(authorise(customer, link), work).status == "succeeded"
     assert DelegatedToken.objects.get().cache_envelope
     again = invitations.create(
         invitation.service,
@@ -127,13 +126,13 @@ def test_a_service_connected_anew_forgets_the_token_of_the_connection_before(
     )
 
 
-def test_the_token_that_connects_a_service_is_kept(customer: Browser, link: str, work: Work) -> None:
-    assert test_delegating.worked(authorise(customer, link), work).status == "succeeded"
+def test_the_token_that_connects_a_service_stays_stored(customer: Browser, link: str, work: Work) -> None:
+    assert delegated.worked(authorise(customer, link), work).status == "succeeded"
     assert DelegatedToken.objects.get().cache_envelope
     assert not AuditEvent.objects.filter(action="token.forgotten").exists()
 
 
-def test_revoking_says_in_the_history_that_the_token_is_forgotten(
+def test_revoking_records_that_the_token_is_deleted(
     customer: Browser, link: str, invitation: Invitation, work: Work, contoso: Tenant
 ) -> None:
     waiting_token(customer, link, work, contoso)
@@ -144,13 +143,13 @@ def test_revoking_says_in_the_history_that_the_token_is_forgotten(
 # --- A token that ends after the customer's part ---
 
 
-def test_a_token_that_ended_while_the_service_was_missing_asks_for_another_sign_in(
+def test_a_token_that_ends_while_the_service_is_missing_asks_for_a_sign_in(
     customer: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     customers = sandbox.world.ump("finebak").customers
     taken = dict(customers)
     customers.clear()
-    operation = test_delegating.worked(authorise(customer, link), work)
+    operation = delegated.worked(authorise(customer, link), work)
     assert operation.error_code == "service_missing"
     assert "Your part is done" in text(customer.open("/authenticate/progress"))
     sandbox.world.state.refresh_tokens.clear()
@@ -163,62 +162,62 @@ def test_a_token_that_ended_while_the_service_was_missing_asks_for_another_sign_
     page = customer.open("/authenticate/progress")
     assert "Sign in again to continue" in text(page)
     customer.sign_in(customer.press(page), TILDA)
-    assert test_delegating.worked(operation, work).status == "succeeded"
+    assert delegated.worked(operation, work).status == "succeeded"
 
 
-def test_a_token_that_ended_after_it_was_handed_over_asks_for_another_sign_in(
+def test_a_token_that_ends_after_the_hand_over_asks_for_a_sign_in(
     customer: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     operation = unusable_by_the_ump(customer, link, work, sandbox)
     sandbox.world.state.refresh_tokens.clear()
     operations.resume(operation, actor=OLGA)
-    operation = test_delegating.worked(operation, work)
+    operation = delegated.worked(operation, work)
     assert (operation.waits_for, operation.error_code) == ("customer", "AADSTS70000")
     page = customer.open("/authenticate/progress")
     customer.sign_in(customer.press(page), TILDA)
-    assert test_delegating.worked(operation, work).status == "succeeded"
+    assert delegated.worked(operation, work).status == "succeeded"
 
 
-def test_resuming_hands_a_fresh_token_over_where_the_ump_could_not_use_the_old_one(
+def test_resume_hands_over_a_new_token_after_a_failed_validation(
     customer: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     operation = unusable_by_the_ump(customer, link, work, sandbox)
-    test_delegating.held(sandbox).refresh_token = "ended"
+    delegated.held(sandbox).refresh_token = "ended"
     operations.resume(operation, actor=OLGA)
-    assert test_delegating.worked(operation, work).status == "succeeded"
+    assert delegated.worked(operation, work).status == "succeeded"
     cache = DelegatedToken.objects.get().unseal("cache_envelope")
-    assert test_delegating.held(sandbox).refresh_token == refresh_token_in(cache)
+    assert delegated.held(sandbox).refresh_token == refresh_token_in(cache)
 
 
 def unusable_by_the_ump(customer: Browser, link: str, work: Work, sandbox: Sandbox) -> Operation:
     """A token set-up that failed at the UMP's validation, for a reason that is mended now."""
     ump = sandbox.world.ump("finebak")
     secret, ump.client_secret = ump.client_secret, "another-secret-than-the-sync-apps"
-    operation = test_delegating.worked(authorise(customer, link), work)
+    operation = delegated.worked(authorise(customer, link), work)
     assert (operation.status, operation.error_code) == ("failed", "ump_validation")
     ump.client_secret = secret
     return operation
 
 
-def test_a_token_set_up_that_was_cancelled_after_the_customers_part_begins_anew(
+def test_a_token_setup_cancelled_after_the_customers_part_starts_again(
     customer: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     customers = sandbox.world.ump("finebak").customers
     taken = dict(customers)
     customers.clear()
-    operations.cancel(test_delegating.worked(authorise(customer, link), work), actor=OLGA)
+    operations.cancel(delegated.worked(authorise(customer, link), work), actor=OLGA)
     customers.update(taken)
     page = customer.open("/authenticate/progress")
     assert "has cancelled the setup" in text(page)
     customer.sign_in(customer.press(page), TILDA)
     newest = Operation.objects.filter(status="queued").get()
-    assert test_delegating.worked(newest, work).status == "succeeded"
+    assert delegated.worked(newest, work).status == "succeeded"
 
 
 # --- An existing registration whose set-up was cancelled ---
 
 
-def test_a_kept_set_up_that_was_cancelled_forgets_the_secret_and_takes_values_again(
+def test_a_cancelled_setup_deletes_the_secret_and_accepts_new_values(
     customer: Browser, link: str, own: Own, work: Work, sandbox: Sandbox
 ) -> None:
     customers = sandbox.world.ump("finebak").customers
@@ -238,7 +237,7 @@ def test_a_kept_set_up_that_was_cancelled_forgets_the_secret_and_takes_values_ag
     assert Connection.objects.get().registration == AppRegistration.objects.get(managed=False)
 
 
-def test_a_kept_set_up_at_work_takes_no_other_values(
+def test_a_running_setup_accepts_no_other_values(
     customer: Browser, link: str, own: Own, work: Work, sandbox: Sandbox
 ) -> None:
     sandbox.world.ump("finebak").customers.clear()

@@ -7,8 +7,7 @@ from onboarding.services import invitations
 from registrations.models import AuditEvent, Operation
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.test_refusals import last_refusal, refused
-from tests.onboarding.test_wizard import CARLA
+from tests.onboarding.wizard import CARLA, last_refusal, refused
 
 pytestmark = pytest.mark.django_db
 FRED = "fred@fabrikam.example"
@@ -21,7 +20,7 @@ def replaced(invitation: Invitation) -> str:
     return invitations.link_of(invitation)
 
 
-def test_a_sign_in_begun_with_the_old_link_is_refused_and_does_not_tell_the_new_one(
+def test_a_sign_in_with_the_old_link_does_not_reveal_the_new_one(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
     page = customer.start(link)
@@ -33,7 +32,7 @@ def test_a_sign_in_begun_with_the_old_link_is_refused_and_does_not_tell_the_new_
     assert "__Host-session" not in customer.client.cookies
 
 
-def test_somebody_refused_for_another_reason_does_not_get_the_new_link_either(
+def test_another_refusal_does_not_reveal_the_new_link_either(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
     answer = customer.visit_microsoft(customer.start(link), FRED)
@@ -44,7 +43,7 @@ def test_somebody_refused_for_another_reason_does_not_get_the_new_link_either(
     assert new not in customer.come_back(answer).content.decode()
 
 
-def test_sign_ins_begun_with_the_old_link_are_closed_at_once_and_the_history_says_how_many(
+def test_a_new_link_refuses_open_sign_ins_and_records_their_number(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
     customer.start(link)
@@ -56,7 +55,7 @@ def test_sign_ins_begun_with_the_old_link_are_closed_at_once_and_the_history_say
     assert AuditEvent.objects.get(action="invitation.link_renewed").after == {"sign_ins_refused": 2}
 
 
-def test_coming_back_with_a_closed_sign_in_stands_in_the_history(
+def test_returning_with_a_closed_sign_in_is_in_the_history(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
     answer = customer.visit_microsoft(customer.start(link), CARLA)
@@ -66,7 +65,7 @@ def test_coming_back_with_a_closed_sign_in_stands_in_the_history(
     assert SignIn.objects.get().redeemed_at is None
 
 
-def test_a_second_sign_in_begun_before_the_change_sets_nothing_to_work(
+def test_a_second_sign_in_with_the_old_link_starts_nothing(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
     page = customer.press(customer.identify(link), name="Finebak-sync")
@@ -84,7 +83,7 @@ def test_a_session_opened_with_the_old_link_ends(
     assert new not in refused(customer.open(f"/authenticate/{page}"), "replaced_link")
 
 
-def test_the_new_link_goes_on_where_the_old_one_was(customer: Browser, invitation: Invitation, link: str) -> None:
+def test_the_new_link_continues_the_setup(customer: Browser, invitation: Invitation, link: str) -> None:
     customer.authorise(customer.identify(link))
     new = replaced(invitation)
     assert customer.open("/authenticate/progress").status_code == 410
@@ -93,14 +92,14 @@ def test_the_new_link_goes_on_where_the_old_one_was(customer: Browser, invitatio
     assert customer.open("/authenticate/progress").status_code == 200
 
 
-def test_a_refusal_still_leads_back_to_a_link_that_was_not_replaced(customer: Browser, link: str) -> None:
+def test_an_error_page_leads_back_to_a_current_link(customer: Browser, link: str) -> None:
     assert f'href="{link}"' in refused(customer.sign_in(customer.start(link), FRED), "another_organisation")
 
 
 # --- The session is a person's ---
 
 
-def test_whoever_was_replaced_by_another_administrator_cannot_act_in_their_name(customer: Browser, link: str) -> None:
+def test_a_replaced_administrator_cannot_act_for_the_new_one(customer: Browser, link: str) -> None:
     page = customer.identify(link)
     other = Browser(customer.sandbox, customer.host)
     other.identify(link, PAUL)
@@ -112,7 +111,7 @@ def test_whoever_was_replaced_by_another_administrator_cannot_act_in_their_name(
     assert not AuditEvent.objects.filter(action__in=["connection.named", "invitation.consent_begun"]).exists()
 
 
-def test_who_looks_on_cannot_sign_in_again_in_the_name_of_the_one_who_began(customer: Browser, link: str) -> None:
+def test_a_viewer_cannot_sign_in_for_the_first_administrator(customer: Browser, link: str) -> None:
     customer.authorise(customer.identify(link))
     other = Browser(customer.sandbox, customer.host)
     other.sign_in(other.start(link), PAUL)

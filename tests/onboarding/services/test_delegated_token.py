@@ -1,12 +1,8 @@
-"""Connect by a delegated token: both APIs, the roles, the cache under lock, the UMP's own proof."""
-
-from collections.abc import Callable
-from typing import Any
+"""Connect with a delegated token: both APIs, the roles, the cache, the UMP's own check."""
 
 import pytest
 from django.utils import timezone
 
-from onboarding import requirements
 from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import delegated_token, invitations, new_registration
 from registrations.clients.entra import refresh_token_in
@@ -14,64 +10,30 @@ from registrations.models import AuditEvent, Operation, UmpInstance
 from registrations.services import operations
 from registrations.services.leases import LeaseLostError
 from sandbox.app import Sandbox
-from sandbox.catalogue import APPLICATION_ADMINISTRATOR
-from sandbox.model import Tenant, UmpConnection
+from sandbox.model import Tenant
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.test_refusals import last_refusal, refused
-from tests.onboarding.test_wizard import text
+from tests.onboarding.delegated import (
+    SKYPE,
+    TEAMS,
+    TILDA,
+    Work,
+    authorise,
+    contoso,
+    held,
+    identify,
+    provisioned,
+    worked,
+)
+from tests.onboarding.wizard import last_refusal, refused, text
 
 pytestmark = pytest.mark.django_db
-Work = Callable[[], None]
-TILDA = "tilda@contoso.example"
-SKYPE, TEAMS = (role.template_id for role in requirements.TOKEN_ROLES)
 
 
-@pytest.fixture
-def contoso(sandbox: Sandbox) -> Tenant:
-    return sandbox.world.tenant(sandbox.seed.customer.tenant_id)
+__all__ = ["contoso", "provisioned"]  # fixtures
 
 
-@pytest.fixture(autouse=True)
-def provisioned(sandbox: Sandbox, instance: UmpInstance, contoso: Tenant) -> None:
-    """The UMP holds the sync app, and renews delegated tokens in its name; Tilda holds the roles."""
-    sandbox.world.add_user(contoso, "Tilda", TILDA, [APPLICATION_ADMINISTRATOR, SKYPE, TEAMS])
-    registration = instance.registrations.get()
-    ump = sandbox.world.ump("finebak")
-    ump.client_id, ump.client_secret = registration.app_id, registration.secrets.get().unseal("envelope")
-
-
-def identify(customer: Browser, link: str, person: str = TILDA) -> Any:
-    """The first sign-in on the way of a token: the page that asks to allow it."""
-    answer = customer.sign_in(customer.start(link, way="token"), person)
-    assert answer.status_code == 303, text(answer)
-    return customer.open(answer.headers["location"], follow=True)
-
-
-def authorise(customer: Browser, link: str, person: str = TILDA) -> Operation:
-    answer = customer.sign_in(customer.press(identify(customer, link, person)), person)
-    assert answer.status_code == 303, text(answer)
-    return Operation.objects.get(kind=delegated_token.KIND)
-
-
-def worked(operation: Operation, work: Work) -> Operation:
-    for _ in range(12):
-        work()
-        operation.refresh_from_db()
-        if not operation.is_live or operation.waits_for:
-            break
-        Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
-    return operation
-
-
-def held(sandbox: Sandbox) -> UmpConnection:
-    return next(iter(sandbox.world.ump("finebak").customers.values())).connection
-
-
-# --- The way through ---
-
-
-def test_a_customer_connects_by_a_token(customer: Browser, link: str, work: Work, sandbox: Sandbox) -> None:
+def test_a_customer_connects_with_a_delegated_token(customer: Browser, link: str, work: Work, sandbox: Sandbox) -> None:
     operation = worked(authorise(customer, link), work)
     assert operation.status == "succeeded", operation.message
     connection = Connection.objects.get()
@@ -87,7 +49,7 @@ def test_a_customer_connects_by_a_token(customer: Browser, link: str, work: Work
     assert "Conditional Access can invalidate it" in page
 
 
-def test_the_code_is_redeemed_for_one_api_and_the_other_comes_by_the_refresh_token(
+def test_the_second_apis_token_comes_from_the_refresh_token(
     customer: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     page = customer.press(identify(customer, link))
@@ -102,7 +64,7 @@ def test_the_code_is_redeemed_for_one_api_and_the_other_comes_by_the_refresh_tok
     assert any("user_impersonation" in body for body in by_refresh)
 
 
-def test_exactly_the_documented_permissions_are_asked_for(
+def test_exactly_the_documented_permissions_are_requested(
     customer: Browser, link: str, instance: UmpInstance, contoso: Tenant
 ) -> None:
     authorise(customer, link)
@@ -119,7 +81,7 @@ def test_exactly_the_documented_permissions_are_asked_for(
     }
 
 
-def test_the_cache_is_sealed_and_stands_nowhere_in_clear(
+def test_the_token_cache_is_nowhere_in_clear(
     customer: Browser, link: str, work: Work, caplog: pytest.LogCaptureFixture
 ) -> None:
     operation = authorise(customer, link)
@@ -133,10 +95,7 @@ def test_the_cache_is_sealed_and_stands_nowhere_in_clear(
     assert refresh_token_in(DelegatedToken.objects.get().unseal("cache_envelope")) not in told
 
 
-# --- Told before ---
-
-
-def test_conditional_access_is_warned_of_before_the_choice_and_before_the_consent(customer: Browser, link: str) -> None:
+def test_conditional_access_is_mentioned_before_choice_and_consent(customer: Browser, link: str) -> None:
     choice = text(customer.choose(link))
     assert "Conditional Access can invalidate it" in choice
     assert choice.index("Use an existing app registration") < choice.index("Use a delegated token")
@@ -145,24 +104,21 @@ def test_conditional_access_is_warned_of_before_the_choice_and_before_the_consen
     assert "Directory.AccessAsUser.All" in page
 
 
-def test_a_phone_service_that_takes_no_token_does_not_offer_it(customer: Browser, link: str) -> None:
+def test_a_phone_service_without_token_support_does_not_offer_it(customer: Browser, link: str) -> None:
     page = customer.choose(link)
     UmpInstance.objects.update(delivery=UmpInstance.Delivery.HANDOVER)
     assert "Use a delegated token" not in text(customer.choose(link))
     refused(customer.press(page, way="token"), "way_not_offered")
 
 
-# --- Roles ---
-
-
-def test_a_global_administrator_without_the_two_roles_is_told_which_are_missing(customer: Browser, link: str) -> None:
+def test_a_global_administrator_reads_which_token_roles_are_missing(customer: Browser, link: str) -> None:
     page = refused(customer.sign_in(customer.start(link, way="token"), "carla@contoso.example"), "roles_missing")
     assert "requires the active role Skype for Business Administrator and Teams Communications Administrator" in page
     assert last_refusal()["missing"].startswith("Skype for Business Administrator")
     assert not Connection.objects.exists()
 
 
-def test_a_role_that_was_taken_away_meanwhile_waits_for_the_customer(
+def test_a_role_removed_meanwhile_waits_for_the_customer(
     customer: Browser, link: str, work: Work, contoso: Tenant
 ) -> None:
     operation = authorise(customer, link)
@@ -173,7 +129,7 @@ def test_a_role_that_was_taken_away_meanwhile_waits_for_the_customer(
     assert DelegatedToken.objects.get().delivered_at is None
 
 
-def test_an_account_that_may_not_consent_is_told_to_forward(
+def test_an_account_that_cannot_consent_is_told_to_forward_the_link(
     customer: Browser, link: str, contoso: Tenant, sandbox: Sandbox
 ) -> None:
     sandbox.world.add_user(contoso, "Sven", "sven@contoso.example", [SKYPE, TEAMS])
@@ -183,10 +139,7 @@ def test_an_account_that_may_not_consent_is_told_to_forward(
     assert not Operation.objects.exists()
 
 
-# --- What ends a token ---
-
-
-def test_a_token_that_microsoft_has_ended_asks_for_another_sign_in_and_goes_on(
+def test_a_delegated_token_that_microsoft_revoked_asks_for_a_sign_in(
     customer: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     operation = authorise(customer, link)
@@ -229,7 +182,7 @@ def test_a_worker_that_lost_its_lease_writes_no_cache(
     assert DelegatedToken.objects.get().cache_envelope == before
 
 
-def test_a_revoked_invitation_forgets_the_token(
+def test_revoking_an_invitation_deletes_its_token(
     customer: Browser, link: str, invitation: Invitation, work: Work, contoso: Tenant
 ) -> None:
     operation = authorise(customer, link)
@@ -239,10 +192,7 @@ def test_a_revoked_invitation_forgets_the_token(
     assert DelegatedToken.objects.get().cache_envelope == ""
 
 
-# --- Beside other services of the organisation ---
-
-
-def test_giving_back_what_was_lent_leaves_what_a_token_lives_on(
+def test_revoking_the_grant_keeps_the_scopes_of_a_stored_token(
     customer: Browser, link: str, work: Work, instance: UmpInstance, sandbox: Sandbox, contoso: Tenant
 ) -> None:
     worked(authorise(customer, link), work)

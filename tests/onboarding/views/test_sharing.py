@@ -10,8 +10,7 @@ from onboarding.services import invitations
 from registrations.models import AuditEvent, UmpInstance
 from tests.onboarding.browser import Browser, read
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.test_refusals import refused
-from tests.onboarding.test_wizard import text
+from tests.onboarding.wizard import refused, text
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +25,7 @@ def test_the_invitation_can_be_forwarded_by_the_customers_own_mail(customer: Bro
     assert page.headers["cache-control"] == "no-store"
 
 
-def test_the_security_team_gets_a_file_that_names_everything_and_opens_nothing(
+def test_the_security_file_lists_everything_and_holds_no_link(
     customer: Browser, link: str, instance: UmpInstance
 ) -> None:
     answer = customer.open(urlsplit(link).path + "/security")
@@ -41,7 +40,7 @@ def test_the_security_team_gets_a_file_that_names_everything_and_opens_nothing(
     assert "&#" not in told
 
 
-def test_a_used_link_leads_back_to_the_page_that_says_so(customer: Browser, link: str) -> None:
+def test_a_used_link_redirects_to_its_explanation(customer: Browser, link: str) -> None:
     Invitation.objects.update(status=Invitation.Status.COMPLETED)
     for name in ("choose", "existing", "forward", "security"):
         page = customer.open(f"{urlsplit(link).path}/{name}")
@@ -49,7 +48,7 @@ def test_a_used_link_leads_back_to_the_page_that_says_so(customer: Browser, link
         assert f'href="{link}"' in page.content.decode()
 
 
-def test_both_change_nothing_and_end_with_the_link(customer: Browser, invitation: Invitation, link: str) -> None:
+def test_both_pages_change_nothing_and_end_with_the_link(customer: Browser, invitation: Invitation, link: str) -> None:
     before = AuditEvent.objects.count()
     paths = [f"{urlsplit(link).path}/{name}" for name in ("forward", "security")]
     for path in paths:

@@ -63,7 +63,7 @@ def test_a_customer_becomes_connected(authorised: Operation, contoso: Tenant, wo
     assert Service.objects.get().ump_customer_guid == ump_service.id
 
 
-def test_the_registration_has_the_permissions_and_roles_of_the_list_and_no_more(
+def test_the_registration_has_exactly_the_listed_permissions_and_roles(
     authorised: Operation, contoso: Tenant, work: Work
 ) -> None:
     worked(authorised, work)
@@ -75,15 +75,13 @@ def test_the_registration_has_the_permissions_and_roles_of_the_list_and_no_more(
     assert made_in(contoso).properties["signInAudience"] == "AzureADMyOrg"
 
 
-def test_the_teams_api_is_added_where_the_organisation_does_not_have_it(
-    authorised: Operation, contoso: Tenant, work: Work
-) -> None:
+def test_a_missing_teams_api_is_added(authorised: Operation, contoso: Tenant, work: Work) -> None:
     assert contoso.service_principal_of(TEAMS_ADMIN_API_APP_ID) is None
     worked(authorised, work)
     assert contoso.service_principal_of(TEAMS_ADMIN_API_APP_ID) is not None
 
 
-def test_our_own_access_is_gone_at_the_end(
+def test_our_own_access_is_revoked_at_the_end(
     authorised: Operation, contoso: Tenant, instance: UmpInstance, work: Work
 ) -> None:
     sync_app = instance.registrations.get()
@@ -96,7 +94,7 @@ def test_our_own_access_is_gone_at_the_end(
     assert Connection.objects.get().grant_removed is True
 
 
-def test_access_that_could_not_be_removed_is_said(authorised: Operation, sandbox: Sandbox, work: Work) -> None:
+def test_a_grant_that_could_not_be_revoked_is_reported(authorised: Operation, sandbox: Sandbox, work: Work) -> None:
     body = {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges"}}
     sandbox.faults.add(
         service="graph", kind="status", method="DELETE", path="/oauth2PermissionGrants", status=403, body=body, times=9
@@ -107,9 +105,7 @@ def test_access_that_could_not_be_removed_is_said(authorised: Operation, sandbox
     assert AuditEvent.objects.filter(action="grant.left").exists()
 
 
-def test_a_service_missing_in_the_ump_waits_for_staff_and_the_customers_part_is_done(
-    authorised: Operation, sandbox: Sandbox, work: Work
-) -> None:
+def test_a_service_missing_in_the_ump_waits_for_staff(authorised: Operation, sandbox: Sandbox, work: Work) -> None:
     customers = sandbox.world.ump("finebak").customers
     kept = dict(customers)
     customers.clear()
@@ -132,7 +128,7 @@ def test_a_service_of_another_organisation_is_refused(authorised: Operation, san
     assert Invitation.objects.get().status == "connecting"
 
 
-def test_a_token_that_ended_too_early_asks_the_customer_to_sign_in_again(
+def test_an_expired_token_asks_the_customer_to_sign_in_again(
     authorised: Operation, customer: Browser, work: Work
 ) -> None:
     Operation.objects.update(credential_envelope="")
@@ -158,7 +154,7 @@ def test_a_ump_job_that_fails_can_be_resumed(authorised: Operation, sandbox: San
     assert worked(operation, work).status == "succeeded"
 
 
-def test_a_ump_that_meets_a_server_without_the_new_secret_is_handed_it_over_again(
+def test_a_ump_that_hit_a_stale_server_gets_the_secret_again(
     authorised: Operation, sandbox: Sandbox, work: Work
 ) -> None:
     message = {"level": "error", "message": "AADSTS7000215: Invalid client secret provided."}
@@ -189,7 +185,7 @@ def test_a_ump_that_meets_a_server_without_the_new_secret_is_handed_it_over_agai
         ("DELETE", "/oauth2PermissionGrants"),
     ],
 )
-def test_a_lost_answer_leaves_nothing_twice(
+def test_a_lost_response_duplicates_nothing(
     authorised: Operation, contoso: Tenant, sandbox: Sandbox, work: Work, method: str, path: str
 ) -> None:
     sandbox.faults.add(service="graph", kind="lost_answer", method=method, path=path)
@@ -203,7 +199,7 @@ def test_a_lost_answer_leaves_nothing_twice(
     assert len(granted) == len(requirements.PERMISSIONS)
 
 
-def test_permissions_that_reach_tokens_late_are_waited_for(authorised: Operation, sandbox: Sandbox, work: Work) -> None:
+def test_permissions_that_replicate_late_are_waited_for(authorised: Operation, sandbox: Sandbox, work: Work) -> None:
     sandbox.world.lag["consent"] = 3600
     work()
     for _ in range(8):
@@ -216,7 +212,7 @@ def test_permissions_that_reach_tokens_late_are_waited_for(authorised: Operation
     assert worked(authorised, work).status == "succeeded"
 
 
-def test_a_connection_that_fails_gives_back_what_was_lent(
+def test_a_failing_setup_revokes_the_temporary_grant(
     authorised: Operation, contoso: Tenant, instance: UmpInstance, work: Work
 ) -> None:
     contoso.secret_policy.secrets_forbidden = True
@@ -228,7 +224,7 @@ def test_a_connection_that_fails_gives_back_what_was_lent(
     assert [grant for grant in contoso.permission_grants if grant.client_id == client.id] == []
 
 
-def test_a_connection_that_is_cancelled_says_what_was_left(authorised: Operation) -> None:
+def test_a_cancelled_setup_says_that_the_grant_remains(authorised: Operation) -> None:
     operations.cancel(authorised, actor=audit.SYSTEM)
     authorised.refresh_from_db()
     assert "could not be revoked" in authorised.message
@@ -236,9 +232,7 @@ def test_a_connection_that_is_cancelled_says_what_was_left(authorised: Operation
     assert AuditEvent.objects.filter(action="grant.left").exists()
 
 
-def test_a_revoked_invitation_is_not_brought_to_its_end_by_resume(
-    authorised: Operation, sandbox: Sandbox, work: Work
-) -> None:
+def test_resume_does_not_complete_a_revoked_invitation(authorised: Operation, sandbox: Sandbox, work: Work) -> None:
     sandbox.world.ump("finebak").lacks_contract_api = True
     operation = worked(authorised, work)
     assert operation.status == "failed"
@@ -250,27 +244,21 @@ def test_a_revoked_invitation_is_not_brought_to_its_end_by_resume(
     assert not AuditEvent.objects.filter(action="invitation.completed").exists()
 
 
-def test_the_instances_address_stays_while_a_customer_is_being_connected(
-    authorised: Operation, instance: UmpInstance
-) -> None:
+def test_the_instances_address_is_fixed_while_a_customer_connects(authorised: Operation, instance: UmpInstance) -> None:
     with pytest.raises(WrongStateError, match="being connected"):
         custody.change_instance_address(
             instance, ump_url=instance.ump_url, app_name="other", reason="A move.", actor=audit.SYSTEM
         )
 
 
-def test_a_worker_that_died_after_giving_back_does_not_ask_the_customer_again(
-    authorised: Operation, work: Work
-) -> None:
+def test_a_crash_after_the_revocation_does_not_ask_the_customer_again(authorised: Operation, work: Work) -> None:
     operation = worked(authorised, work)
     steps = operations.reopened(operation.steps, "clean_up", "find_service", "hand_over", "validation")
     Operation.objects.filter(pk=operation.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
     assert worked(operation, work).status == "succeeded"
 
 
-def test_a_ump_job_that_does_not_end_within_an_hour_is_started_again_by_resume(
-    authorised: Operation, sandbox: Sandbox, work: Work
-) -> None:
+def test_resume_restarts_a_ump_job_that_took_over_an_hour(authorised: Operation, sandbox: Sandbox, work: Work) -> None:
     sandbox.world.ump("finebak").polls_before_done = 1000
     for _ in range(6):
         work()
@@ -287,7 +275,7 @@ def test_a_ump_job_that_does_not_end_within_an_hour_is_started_again_by_resume(
     assert worked(operation, work).status == "succeeded"
 
 
-def test_a_token_that_microsoft_ends_early_asks_the_customer_again(
+def test_a_token_that_microsoft_revokes_early_asks_the_customer_again(
     authorised: Operation, sandbox: Sandbox, work: Work
 ) -> None:
     body = {"error": {"code": "InvalidAuthenticationToken", "message": "Continuous access evaluation."}}
@@ -302,7 +290,7 @@ def test_a_policy_that_forbids_secrets_is_named(authorised: Operation, contoso: 
     assert (operation.status, operation.error_code) == ("failed", "CredentialTypeNotAllowedAsPerAppPolicy")
 
 
-def test_no_secret_or_token_stands_in_rows_or_history(authorised: Operation, sandbox: Sandbox, work: Work) -> None:
+def test_no_secret_or_token_is_in_rows_or_history(authorised: Operation, sandbox: Sandbox, work: Work) -> None:
     token = authorised.unseal("credential_envelope")
     operation = worked(authorised, work)
     secret = ClientSecret.objects.get(registration__instance=None).unseal("envelope")

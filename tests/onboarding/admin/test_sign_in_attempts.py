@@ -13,7 +13,7 @@ from onboarding.models import Connection, Invitation, SignIn
 from registrations.models import Operation
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
-from tests.onboarding.test_wizard import CARLA, finish, text
+from tests.onboarding.wizard import CARLA, finish, text
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def page_of(client: Client, invitation: Invitation) -> Any:
     return client.get(reverse("admin:onboarding_invitation_change", args=[invitation.pk]))
 
 
-def test_a_refused_sign_in_stands_there_with_microsofts_code_and_correlation_id(
+def test_a_refused_sign_in_is_listed_with_code_and_correlation_id(
     operator_client: Client, customer: Browser, invitation: Invitation, link: str
 ) -> None:
     customer.sign_in(customer.start(link), CARLA, consent="decline")
@@ -40,7 +40,7 @@ def test_a_refused_sign_in_stands_there_with_microsofts_code_and_correlation_id(
         assert words in page
 
 
-def test_a_set_up_stands_there_with_its_outcome(
+def test_a_setup_is_listed_with_its_outcome(
     operator_client: Client,
     customer: Browser,
     invitation: Invitation,
@@ -61,7 +61,7 @@ def test_a_set_up_stands_there_with_its_outcome(
     assert page.index("Connect the organisation") < page.rindex("First sign-in")
 
 
-def test_the_text_for_support_holds_no_link_and_no_secret(
+def test_the_text_for_support_contains_no_link_and_no_secret(
     operator_client: Client, customer: Browser, invitation: Invitation, link: str, work: Callable[[], None]
 ) -> None:
     customer.authorise(customer.identify(link))
@@ -92,7 +92,7 @@ def test_an_auditor_sees_the_attempts_too(
     assert "In progress" in text(page_of(auditor_client, invitation))
 
 
-def test_the_page_asks_as_often_for_many_attempts_as_for_few(
+def test_the_page_makes_as_many_queries_for_many_attempts(
     operator_client: Client, customer: Browser, invitation: Invitation, link: str
 ) -> None:
     customer.identify(link)

@@ -15,8 +15,7 @@ from sandbox.model import PermissionGrant, Tenant
 from tests import factories
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.test_refusals import refused
-from tests.onboarding.test_wizard import CARLA, finish, history
+from tests.onboarding.wizard import CARLA, finish, history, refused
 
 pytestmark = pytest.mark.django_db
 Grants = Callable[[], list[PermissionGrant]]
@@ -41,7 +40,7 @@ def accepted(customer: Browser, link: str, person: str = CARLA) -> dict[str, str
     return customer.visit_microsoft(customer.press(customer.identify(link), name="Finebak-sync"), person)
 
 
-def test_what_another_administrator_accepted_is_given_back(customer: Browser, link: str, grants: Grants) -> None:
+def test_the_grant_of_another_administrator_is_revoked(customer: Browser, link: str, grants: Grants) -> None:
     answer = accepted(customer, link, PAUL)
     assert grants()
     page = refused(customer.come_back(answer), "another_administrator")
@@ -51,7 +50,7 @@ def test_what_another_administrator_accepted_is_given_back(customer: Browser, li
     assert Connection.objects.get().grant_removed is True
 
 
-def test_what_could_not_be_given_back_is_said_with_the_way_to_remove_it(
+def test_a_remaining_grant_is_named_with_how_to_remove_it(
     customer: Browser, link: str, grants: Grants, sandbox: Sandbox
 ) -> None:
     answer = accepted(customer, link, PAUL)
@@ -64,15 +63,13 @@ def test_what_could_not_be_given_back_is_said_with_the_way_to_remove_it(
     assert Connection.objects.get().grant_removed is False
 
 
-def test_where_microsoft_does_not_answer_the_refusal_is_a_page_all_the_same(
-    customer: Browser, link: str, sandbox: Sandbox
-) -> None:
+def test_an_outage_during_revocation_still_shows_the_error_page(customer: Browser, link: str, sandbox: Sandbox) -> None:
     answer = accepted(customer, link, PAUL)
     sandbox.faults.add("graph", "status", path="/servicePrincipals", status=503, times=20)
     assert "could not be revoked" in refused(customer.come_back(answer), "another_administrator")
 
 
-def test_missing_permissions_give_back_the_others(
+def test_missing_permissions_revoke_the_others(
     customer: Browser, link: str, grants: Grants, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = accepted(customer, link)
@@ -81,7 +78,7 @@ def test_missing_permissions_give_back_the_others(
     assert grants() == []
 
 
-def test_an_invitation_withdrawn_during_the_consent_gives_back(
+def test_an_invitation_revoked_during_the_consent_revokes_the_grant(
     customer: Browser, invitation: Invitation, link: str, grants: Grants
 ) -> None:
     answer = accepted(customer, link)
@@ -91,7 +88,7 @@ def test_an_invitation_withdrawn_during_the_consent_gives_back(
     assert not Operation.objects.exists()
 
 
-def test_an_invitation_withdrawn_in_the_last_moment_is_told_as_that_and_gives_back(
+def test_an_invitation_revoked_at_the_last_moment_revokes_the_grant(
     customer: Browser, link: str, grants: Grants, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = accepted(customer, link)
@@ -107,7 +104,7 @@ def test_an_invitation_withdrawn_in_the_last_moment_is_told_as_that_and_gives_ba
     assert not Operation.objects.exists()
 
 
-def test_an_identity_that_cannot_be_verified_gives_back(
+def test_an_unverifiable_identity_revokes_the_grant(
     customer: Browser, link: str, grants: Grants, sandbox: Sandbox
 ) -> None:
     answer = accepted(customer, link)
@@ -117,7 +114,7 @@ def test_an_identity_that_cannot_be_verified_gives_back(
     assert grants() == []
 
 
-def test_a_set_up_at_work_keeps_the_grant_and_gives_it_back_itself(
+def test_a_running_setup_keeps_the_grant_and_revokes_it_itself(
     customer: Browser, link: str, grants: Grants, work: Callable[[], None]
 ) -> None:
     first, second = (customer.press(customer.identify(link), name="Finebak-sync") for _ in range(2))
@@ -130,7 +127,7 @@ def test_a_set_up_at_work_keeps_the_grant_and_gives_it_back_itself(
     assert history().count("grant.removed") == 1
 
 
-def test_another_administrator_does_not_take_the_grant_from_a_set_up_at_work(
+def test_another_administrator_does_not_revoke_a_running_setups_grant(
     customer: Browser, link: str, grants: Grants
 ) -> None:
     answer = accepted(customer, link)
@@ -141,7 +138,7 @@ def test_another_administrator_does_not_take_the_grant_from_a_set_up_at_work(
     assert Connection.objects.get().grant_removed is None
 
 
-def test_a_set_up_of_another_service_of_the_organisation_keeps_the_shared_grant(
+def test_another_services_setup_keeps_the_shared_grant(
     customer: Browser, link: str, grants: Grants, sandbox: Sandbox
 ) -> None:
     customer.authorise(customer.identify(link))
@@ -156,7 +153,7 @@ def test_a_set_up_of_another_service_of_the_organisation_keeps_the_shared_grant(
     assert grants()
 
 
-def test_a_second_tab_that_comes_back_after_the_customers_part_gives_back(
+def test_a_second_tab_after_the_customers_part_revokes_its_grant(
     customer: Browser, link: str, grants: Grants, sandbox: Sandbox, work: Callable[[], None]
 ) -> None:
     sandbox.world.ump("finebak").customers.clear()
@@ -168,7 +165,7 @@ def test_a_second_tab_that_comes_back_after_the_customers_part_gives_back(
     assert grants() == []
 
 
-def test_a_set_up_that_waits_for_a_new_sign_in_needs_no_old_grant(
+def test_a_setup_that_waits_for_a_sign_in_needs_no_old_grant(
     customer: Browser, link: str, grants: Grants, work: Callable[[], None]
 ) -> None:
     customer.authorise(customer.identify(link))
@@ -183,19 +180,19 @@ def test_a_set_up_that_waits_for_a_new_sign_in_needs_no_old_grant(
     assert grants() == []
 
 
-def test_an_answer_that_nobody_can_redeem_says_what_may_be_left(customer: Browser, link: str) -> None:
+def test_an_answer_that_cannot_be_redeemed_says_what_may_remain(customer: Browser, link: str) -> None:
     answer = accepted(customer, link)
     SignIn.objects.update(expires_at=timezone.now())
     assert "they may still be in place" in refused(customer.come_back(answer), "state_lost")
     assert not AuditEvent.objects.filter(action__startswith="grant.").exists()
 
 
-def test_a_refused_first_sign_in_says_nothing_of_permissions(customer: Browser, link: str) -> None:
+def test_a_refused_first_sign_in_does_not_mention_permissions(customer: Browser, link: str) -> None:
     page = refused(customer.sign_in(customer.start(link), "nora@contoso.example"), "not_an_administrator")
     assert "permissions that you accepted" not in page
 
 
-def test_a_new_set_up_after_a_cancelled_one_gives_back_too(
+def test_a_new_setup_after_a_cancelled_one_also_revokes_its_grant(
     customer: Browser, link: str, grants: Grants, sandbox: Sandbox, work: Callable[[], None]
 ) -> None:
     customer.authorise(customer.identify(link))

@@ -62,12 +62,12 @@ def test_another_organisations_tenant_is_refused(operator_client: Client) -> Non
     assert not Invitation.objects.exists()
 
 
-def test_a_time_that_is_over_is_refused(operator_client: Client) -> None:
+def test_an_expiry_in_the_past_is_refused(operator_client: Client) -> None:
     answer = operator_client.post(reverse(ADD), values(factories.make_service(), expires_at_0="2020-01-01"))
     assert "Choose a time in the future" in answer.content.decode()
 
 
-def test_a_time_years_away_is_refused(operator_client: Client, invitation: Invitation) -> None:
+def test_an_expiry_years_ahead_is_refused(operator_client: Client, invitation: Invitation) -> None:
     far = {"expires_at_0": "2099-01-01", "expires_at_1": "12:00:00"}
     added = operator_client.post(reverse(ADD), values(factories.make_service(short_name="contoso2"), **far))
     edited = operator_client.post(page_of(invitation), {**values(invitation.service), **far})
@@ -84,9 +84,7 @@ def test_a_second_invitation_is_refused_while_one_is_open(operator_client: Clien
     assert f"{reverse(ADD)}?service=" not in service.content.decode()
 
 
-def test_an_old_invitation_is_not_opened_again_beside_a_new_one(
-    operator_client: Client, invitation: Invitation
-) -> None:
+def test_an_old_invitation_is_not_reopened_beside_a_new_one(operator_client: Client, invitation: Invitation) -> None:
     Invitation.objects.update(expires_at=timezone.now() - timedelta(days=1))
     operator_client.post(reverse(ADD), values(invitation.service))
     assert Invitation.objects.count() == 2
@@ -96,7 +94,9 @@ def test_an_old_invitation_is_not_opened_again_beside_a_new_one(
     assert invitation.is_expired
 
 
-def test_a_connected_service_is_invited_again_only_with_a_tick(operator_client: Client, invitation: Invitation) -> None:
+def test_a_connected_service_is_invited_again_only_if_confirmed(
+    operator_client: Client, invitation: Invitation
+) -> None:
     Invitation.objects.update(status=Invitation.Status.COMPLETED)
     service = invitation.service
     assert 'name="again"' in operator_client.get(reverse(ADD), {"service": str(service.pk)}).content.decode()
@@ -117,7 +117,7 @@ def test_an_instance_without_a_ump_credential_is_named_before_inviting(
         assert f"{bare.host} has no UMP API credential" in page.content.decode()
 
 
-def test_a_new_link_that_nobody_has_is_not_shown_as_sent(
+def test_a_new_link_that_was_not_emailed_is_shown_as_unsent(
     operator_client: Client, invitation: Invitation, work: Callable[[], None]
 ) -> None:
     operator_client.post(page_of(invitation, "send"))
@@ -127,7 +127,7 @@ def test_a_new_link_that_nobody_has_is_not_shown_as_sent(
     assert "Invitations that are not sent yet" in operator_client.get("/admin/").content.decode()
 
 
-def test_the_service_makes_the_invitation_with_its_link(operator_client: Client) -> None:
+def test_the_service_creates_the_invitation_with_its_link(operator_client: Client) -> None:
     service = factories.make_service()
     operator_client.post(reverse(ADD), values(service))
     invitation = Invitation.objects.get()
@@ -154,7 +154,7 @@ def test_the_list_has_the_documented_columns(operator_client: Client, invitation
     assert "contoso1" in page
 
 
-def test_a_draft_is_mailed_after_a_confirmation(
+def test_a_draft_is_emailed_after_a_confirmation(
     operator_client: Client, invitation: Invitation, link: str, work: Callable[[], None]
 ) -> None:
     assert "Send invitation" in operator_client.get(page_of(invitation, "send")).content.decode()
@@ -167,7 +167,7 @@ def test_a_draft_is_mailed_after_a_confirmation(
     assert "Resend invitation" in operator_client.get(page_of(invitation, "send")).content.decode()
 
 
-def test_several_invitations_are_mailed_at_once(
+def test_several_invitations_are_emailed_at_once(
     operator_client: Client, invitation: Invitation, work: Callable[[], None]
 ) -> None:
     chosen = {"action": "send_selected", "_selected_action": [invitation.pk]}
@@ -199,13 +199,13 @@ def test_auditors_never_see_the_link(auditor_client: Client, invitation: Invitat
     assert auditor_client.post(page_of(invitation, "copy_link")).status_code == 403
 
 
-def test_a_new_link_voids_the_old_one(operator_client: Client, invitation: Invitation, link: str) -> None:
+def test_a_new_link_replaces_the_old_one(operator_client: Client, invitation: Invitation, link: str) -> None:
     operator_client.post(page_of(invitation, "new_link"))
     invitation.refresh_from_db()
     assert invitations.link_of(invitation) != link
 
 
-def test_a_revoked_invitation_offers_nothing_more(operator_client: Client, invitation: Invitation) -> None:
+def test_a_revoked_invitation_offers_no_actions(operator_client: Client, invitation: Invitation) -> None:
     operator_client.post(page_of(invitation, "revoke"))
     invitation.refresh_from_db()
     assert invitation.status == "revoked"
@@ -219,9 +219,7 @@ def test_a_revoked_invitation_offers_nothing_more(operator_client: Client, invit
     assert invitation.it_admin_email == "it@contoso.example"
 
 
-def test_a_used_invitation_has_nothing_to_save_and_no_time_that_runs(
-    operator_client: Client, invitation: Invitation
-) -> None:
+def test_a_completed_invitation_is_read_only_without_an_expiry(operator_client: Client, invitation: Invitation) -> None:
     assert 'name="_save"' in operator_client.get(page_of(invitation)).content.decode()
     Invitation.objects.update(status=Invitation.Status.COMPLETED)
     page = operator_client.get(page_of(invitation)).content.decode()
@@ -233,7 +231,7 @@ def test_a_used_invitation_has_nothing_to_save_and_no_time_that_runs(
         assert "in 29 days" not in operator_client.get(address).content.decode()
 
 
-def test_the_end_of_an_invitation_names_its_zone(operator_client: Client) -> None:
+def test_the_expiry_of_an_invitation_names_its_time_zone(operator_client: Client) -> None:
     assert "Expires at (UTC)" in operator_client.get(reverse(ADD)).content.decode()
 
 
@@ -242,7 +240,7 @@ def test_a_sent_invitation_keeps_service_and_tenant(operator_client: Client, inv
     assert set(fields) == {"it_admin_email", "m365_admin_email", "expires_at"}
 
 
-def test_one_whose_time_is_over_is_shown_as_expired(operator_client: Client, invitation: Invitation) -> None:
+def test_an_expired_invitation_is_shown_as_expired(operator_client: Client, invitation: Invitation) -> None:
     Invitation.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
     assert "Expired" in operator_client.get(reverse(LIST)).content.decode()
 

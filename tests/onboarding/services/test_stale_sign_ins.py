@@ -15,7 +15,7 @@ from sandbox.catalogue import GLOBAL_ADMINISTRATOR
 from sandbox.model import Tenant
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.test_delegating import (
+from tests.onboarding.delegated import (
     SKYPE,
     TEAMS,
     TILDA,
@@ -25,9 +25,8 @@ from tests.onboarding.test_delegating import (
     provisioned,
     worked,
 )
-from tests.onboarding.test_refusals import refused
-from tests.onboarding.test_using_existing import Own, bare, enter, own
-from tests.onboarding.test_wizard import text
+from tests.onboarding.existing import Own, bare, enter, own
+from tests.onboarding.wizard import refused, text
 
 __all__ = ["bare", "contoso", "own", "provisioned"]  # fixtures
 pytestmark = pytest.mark.django_db
@@ -74,7 +73,7 @@ def fail(operation: Operation) -> None:
 # --- Revoked at the last moment ---
 
 
-def test_a_token_that_comes_after_the_revocation_is_not_kept(
+def test_a_token_that_arrives_after_the_revocation_is_not_stored(
     customer: Browser, stale: Browser, link: str, revoked_meanwhile: Callable[[], None]
 ) -> None:
     page = stale.press(identify(stale, link))
@@ -88,7 +87,7 @@ def test_a_token_that_comes_after_the_revocation_is_not_kept(
     assert Invitation.objects.get().status == "revoked"
 
 
-def test_lent_access_that_comes_after_the_revocation_resumes_nothing(
+def test_a_consent_after_the_revocation_resumes_nothing(
     customer: Browser, stale: Browser, link: str, revoked_meanwhile: Callable[[], None]
 ) -> None:
     page = stale.press(stale.identify(link, GERTA), name="Contoso-sync")
@@ -106,7 +105,7 @@ def test_lent_access_that_comes_after_the_revocation_resumes_nothing(
 # --- By another way ---
 
 
-def test_a_tab_of_another_way_leaves_a_waiting_set_up_its_way(
+def test_a_tab_with_another_method_does_not_change_a_waiting_setup(
     customer: Browser, stale: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     page = stale.start(link, way="new")
@@ -120,7 +119,7 @@ def test_a_tab_of_another_way_leaves_a_waiting_set_up_its_way(
     assert worked(operation, work).status == "succeeded"
 
 
-def test_a_late_token_does_not_take_over_a_registration_that_was_made(
+def test_a_late_token_does_not_replace_a_created_registration(
     customer: Browser, stale: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     page = stale.press(identify(stale, link, GERTA))
@@ -136,7 +135,7 @@ def test_a_late_token_does_not_take_over_a_registration_that_was_made(
     assert {name for name in before if before[name] != after[name]} <= {"grant_removed"}
 
 
-def test_late_lent_access_does_not_work_on_the_customers_own_registration(
+def test_a_late_consent_does_not_change_the_customers_registration(
     customer: Browser, stale: Browser, link: str, own: Own, work: Work, sandbox: Sandbox
 ) -> None:
     page = stale.press(stale.identify(link, GERTA), name="Contoso-sync")
@@ -152,9 +151,7 @@ def test_late_lent_access_does_not_work_on_the_customers_own_registration(
     assert after.customer_part_done_at == before.customer_part_done_at
 
 
-def test_a_consent_of_the_first_way_that_comes_first_sets_that_way(
-    customer: Browser, stale: Browser, link: str
-) -> None:
+def test_the_first_consent_decides_the_method(customer: Browser, stale: Browser, link: str) -> None:
     page = customer.press(customer.identify(link, GERTA), name="Contoso-sync")
     identify(stale, link, GERTA)
     assert Connection.objects.get().way == "token"
@@ -166,9 +163,7 @@ def test_a_consent_of_the_first_way_that_comes_first_sets_that_way(
 # --- What is said of permissions that a token lives on ---
 
 
-def test_nobody_is_told_to_delete_what_a_token_at_work_lives_on(
-    customer: Browser, stale: Browser, link: str, work: Work
-) -> None:
+def test_no_one_is_told_to_delete_what_a_token_needs(customer: Browser, stale: Browser, link: str, work: Work) -> None:
     page = stale.press(identify(stale, link))
     operation = authorise(customer, link)
     told = refused(stale.sign_in(page, GERTA), "another_administrator")
@@ -178,7 +173,7 @@ def test_nobody_is_told_to_delete_what_a_token_at_work_lives_on(
     assert worked(operation, work).status == "succeeded"
 
 
-def test_a_wrong_account_before_the_right_one_leaves_no_warning_on_the_page_of_a_token(
+def test_a_wrong_account_first_leaves_no_warning_on_the_token_page(
     customer: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     told = refused(customer.sign_in(customer.press(identify(customer, link)), GERTA), "another_administrator")
@@ -199,7 +194,7 @@ def test_a_wrong_account_before_the_right_one_leaves_no_warning_on_the_page_of_a
 # --- Who gave the token ---
 
 
-def test_the_end_page_names_who_gave_the_token_and_not_who_looked(
+def test_the_final_page_names_the_account_of_the_token(
     customer: Browser, stale: Browser, link: str, work: Work, sandbox: Sandbox
 ) -> None:
     ump = sandbox.world.ump("finebak")

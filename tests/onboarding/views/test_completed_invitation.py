@@ -18,8 +18,7 @@ from registrations.services import operations
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.test_refusals import refused
-from tests.onboarding.test_wizard import CARLA, finish, text
+from tests.onboarding.wizard import CARLA, finish, refused, text
 
 pytestmark = pytest.mark.django_db
 Work = Callable[[], None]
@@ -49,7 +48,7 @@ def over() -> None:
 
 
 @pytest.mark.parametrize("person", [CARLA, PAUL])
-def test_any_administrator_finds_the_end_page_again_by_the_used_link(
+def test_any_administrator_sees_the_result_again_with_the_used_link(
     connected: Connection, later: Browser, link: str, person: str
 ) -> None:
     over()
@@ -63,7 +62,7 @@ def test_any_administrator_finds_the_end_page_again_by_the_used_link(
     assert "by Carla" in text(end)
 
 
-def test_looking_again_changes_nothing_but_the_history(connected: Connection, later: Browser, link: str) -> None:
+def test_viewing_the_result_again_changes_only_the_history(connected: Connection, later: Browser, link: str) -> None:
     before = (Invitation.objects.values().get(), Connection.objects.values().get(), Operation.objects.values().get())
     later.sign_in(later.start(link), PAUL)
     assert before == (
@@ -79,12 +78,12 @@ def test_looking_again_changes_nothing_but_the_history(connected: Connection, la
     ("person", "key"),
     [("nora@contoso.example", "not_an_administrator"), ("fred@fabrikam.example", "another_organisation")],
 )
-def test_nobody_else_sees_the_end_page(connected: Connection, later: Browser, link: str, person: str, key: str) -> None:
+def test_no_one_else_sees_the_result(connected: Connection, later: Browser, link: str, person: str, key: str) -> None:
     refused(later.sign_in(later.start(link), person), key)
     assert later.open("/authenticate/done").status_code == 403
 
 
-def test_a_used_invitation_takes_no_second_sign_in(customer: Browser, link: str, work: Work) -> None:
+def test_a_completed_invitation_accepts_no_second_sign_in(customer: Browser, link: str, work: Work) -> None:
     first, second = (customer.press(customer.identify(link), name="Finebak-sync") for _ in range(2))
     customer.sign_in(first, CARLA)
     finish(work)
@@ -96,7 +95,7 @@ def test_a_used_invitation_takes_no_second_sign_in(customer: Browser, link: str,
 # --- What is left behind is said wherever the customer's part ends ---
 
 
-def test_the_page_that_waits_for_the_provider_says_what_could_not_be_given_back(
+def test_the_waiting_page_says_what_could_not_be_revoked(
     customer: Browser, link: str, sandbox: Sandbox, work: Work
 ) -> None:
     sandbox.faults.add(
@@ -114,7 +113,7 @@ def test_the_page_that_waits_for_the_provider_says_what_could_not_be_given_back(
 # --- When the time is over ---
 
 
-def test_a_set_up_that_was_begun_in_time_does_not_expire(customer: Browser, invitation: Invitation, link: str) -> None:
+def test_a_setup_started_in_time_does_not_expire(customer: Browser, invitation: Invitation, link: str) -> None:
     customer.authorise(customer.identify(link))
     over()
     invitation.refresh_from_db()
@@ -125,7 +124,7 @@ def test_a_set_up_that_was_begun_in_time_does_not_expire(customer: Browser, invi
     assert invitations.copy_link(invitation, actor=OLGA) == link
 
 
-def test_a_cancelled_set_up_is_begun_again_even_when_the_time_is_over(customer: Browser, link: str, work: Work) -> None:
+def test_a_cancelled_setup_can_restart_after_the_expiry(customer: Browser, link: str, work: Work) -> None:
     customer.authorise(customer.identify(link))
     operations.cancel(Operation.objects.get(kind="connect"), actor=audit.SYSTEM)
     over()

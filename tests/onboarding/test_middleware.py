@@ -69,9 +69,7 @@ def test_port_case_and_a_trailing_dot_do_not_matter(host: str, plain_instance: U
     assert get("/authenticate", host).status_code == 200
 
 
-def test_the_portal_url_answers_200_with_one_look_into_the_database(
-    plain_instance: UmpInstance, django_assert_num_queries: Any
-) -> None:
+def test_the_portal_url_answers_200_with_one_query(plain_instance: UmpInstance, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         answer = get("/authenticate", HOST)
     assert answer.status_code == 200
@@ -110,9 +108,7 @@ def test_x_forwarded_host_never_counts(plain_instance: UmpInstance, settings: An
         ("10.0.0.2", ",,,", "10.0.0.2"),
     ],
 )
-def test_the_client_is_the_rightmost_address_that_is_no_proxy_of_ours(
-    peer: str, forwarded: str, seen: str, settings: Any
-) -> None:
+def test_the_client_is_the_rightmost_untrusted_address(peer: str, forwarded: str, seen: str, settings: Any) -> None:
     settings.TRUSTED_PROXIES = [ipaddress.ip_network("10.0.0.0/24")]
     meta = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded, "HTTP_X_FORWARDED_PROTO": "https"}
     middleware.resolve_peer(meta)
@@ -158,7 +154,7 @@ def test_a_post_whose_proxy_is_not_trusted_fails_the_origin_check(customer: Brow
 
 
 @pytest.mark.django_db
-def test_a_form_without_its_token_is_refused_on_the_admin_host_in_plain_text() -> None:
+def test_a_form_without_its_csrf_token_gets_plain_text_on_the_admin_host() -> None:
     client = Client(enforce_csrf_checks=True, headers={"host": "localhost"})
     answer = client.post("/admin/login/", {"username": "olga"})
     assert answer.status_code == 403
@@ -192,7 +188,7 @@ def test_the_wizards_files_are_cached_for_a_year_under_their_hash(name: str, pla
 
 
 @pytest.mark.parametrize("name", ["other.css", "..%2f..%2fsettings.py", "../../apps.py", "portal.css/x"])
-def test_no_other_file_can_be_asked_for(name: str, plain_instance: UmpInstance) -> None:
+def test_no_other_file_is_served(name: str, plain_instance: UmpInstance) -> None:
     assert get(f"/authenticate/assets/{name}", HOST).status_code == 404
 
 

@@ -13,8 +13,7 @@ from registrations.models import Operation
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.test_refusals import refused
-from tests.onboarding.test_wizard import CARLA, finish, text
+from tests.onboarding.wizard import CARLA, finish, refused, text
 
 pytestmark = pytest.mark.django_db
 Work = Callable[[], None]
@@ -37,7 +36,7 @@ def confirmation(client: Client, invitation: Invitation) -> str:
 # --- Revoking ---
 
 
-def test_staff_read_what_stays_before_they_revoke(
+def test_staff_read_what_remains_before_they_revoke(
     half_way: Connection, invitation: Invitation, operator_client: Client
 ) -> None:
     page = confirmation(operator_client, invitation)
@@ -46,7 +45,7 @@ def test_staff_read_what_stays_before_they_revoke(
     assert "the enterprise application umptoken with a consent to sign in" in page
 
 
-def test_staff_read_that_the_lent_permissions_stay_too(
+def test_staff_read_that_the_temporary_permissions_remain(
     customer: Browser, invitation: Invitation, link: str, operator_client: Client
 ) -> None:
     customer.authorise(customer.identify(link))
@@ -57,12 +56,12 @@ def test_staff_read_that_the_lent_permissions_stay_too(
     assert Invitation.objects.get().status == Invitation.Status.REVOKED
 
 
-def test_where_nothing_was_made_nothing_is_said(invitation: Invitation, operator_client: Client) -> None:
+def test_without_leftovers_nothing_is_mentioned(invitation: Invitation, operator_client: Client) -> None:
     assert "cannot remove" not in confirmation(operator_client, invitation)
     assert "Stays in" not in confirmation(operator_client, invitation)
 
 
-def test_staff_who_revoke_several_read_it_for_each(
+def test_staff_who_revoke_several_read_what_remains_of_each(
     half_way: Connection, invitation: Invitation, operator_client: Client
 ) -> None:
     data = {"action": "revoke_selected", "_selected_action": [str(invitation.pk)]}
@@ -71,7 +70,7 @@ def test_staff_who_revoke_several_read_it_for_each(
     assert "the registration Finebak-sync" in page
 
 
-def test_the_customer_reads_it_on_the_page_of_the_revoked_link_without_ids(
+def test_the_customer_reads_what_remains_without_ids(
     half_way: Connection, customer: Browser, invitation: Invitation, link: str
 ) -> None:
     invitations.revoke(invitation, actor=OLGA)
@@ -88,7 +87,7 @@ def test_the_customer_reads_it_on_the_page_of_the_revoked_link_without_ids(
         assert registration.object_id not in page
 
 
-def test_lent_permissions_that_stayed_are_named_on_the_revoked_page(
+def test_remaining_permissions_are_named_on_the_revoked_page(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
     customer.authorise(customer.identify(link))
@@ -98,7 +97,7 @@ def test_lent_permissions_that_stayed_are_named_on_the_revoked_page(
     assert "delete umptoken" in page
 
 
-def test_a_registration_whose_answer_was_lost_is_only_perhaps_there(
+def test_a_registration_whose_response_was_lost_may_exist(
     customer: Browser, invitation: Invitation, link: str, sandbox: Sandbox, work: Work
 ) -> None:
     sandbox.faults.add("graph", "status", method="PATCH", path="/applications", status=400, body={"error": {}})
@@ -110,7 +109,7 @@ def test_a_registration_whose_answer_was_lost_is_only_perhaps_there(
     assert "The registration Finebak-sync may still be in your organisation" in page
 
 
-def test_a_revoked_invitation_that_nobody_used_says_nothing_of_the_kind(
+def test_an_unused_revoked_invitation_mentions_no_leftovers(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
     invitations.revoke(invitation, actor=OLGA)
@@ -128,7 +127,7 @@ def test_a_revoked_invitation_that_nobody_used_says_nothing_of_the_kind(
         ("greta_fabrikam.example#EXT#@contoso.example", "guest"),
     ],
 )
-def test_who_let_us_read_the_profile_is_told_of_the_enterprise_application(
+def test_a_person_who_consented_reads_about_the_enterprise_application(
     customer: Browser, link: str, person: str, key: str
 ) -> None:
     page = refused(customer.sign_in(customer.start(link), person), key)
@@ -136,7 +135,7 @@ def test_who_let_us_read_the_profile_is_told_of_the_enterprise_application(
     assert "has changed nothing" not in page
 
 
-def test_who_declined_is_told_that_this_sign_in_changed_nothing(customer: Browser, link: str) -> None:
+def test_a_person_who_declined_reads_that_nothing_changed(customer: Browser, link: str) -> None:
     page = refused(customer.sign_in(customer.start(link), CARLA, consent="decline"), "consent_declined")
     assert "This sign-in changed nothing in your organisation" in page
     assert ENTERPRISE not in page
@@ -145,7 +144,7 @@ def test_who_declined_is_told_that_this_sign_in_changed_nothing(customer: Browse
 # --- Promises ---
 
 
-def test_the_pages_promise_about_undoing_what_is_true(customer: Browser, link: str, work: Work) -> None:
+def test_the_pages_describe_truthfully_how_to_undo(customer: Browser, link: str, work: Work) -> None:
     landing = text(customer.open(urlsplit(link).path))
     customer.authorise(customer.identify(link))
     finish(work)

@@ -14,7 +14,7 @@ from registrations.models import Operation
 from registrations.services import operations
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
-from tests.onboarding.test_wizard import CARLA, finish, text
+from tests.onboarding.wizard import CARLA, finish, text
 
 pytestmark = pytest.mark.django_db
 Work = Callable[[], None]
@@ -36,7 +36,7 @@ def begun(customer: Browser, link: str, work: Work) -> Operation:
     return Operation.objects.get(kind=new_registration.KIND)
 
 
-def test_a_policy_that_forbids_secrets_is_told_with_the_way_out(
+def test_a_policy_that_forbids_secrets_is_explained_with_a_remedy(
     customer: Browser, link: str, sandbox: Sandbox, work: Work
 ) -> None:
     sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy.secrets_forbidden = True
@@ -70,20 +70,20 @@ def test_any_other_failure_names_the_step_and_no_more(
     assert "If it fails again, send the details below" in page
 
 
-def test_a_set_up_that_staff_cancelled_says_who_did(customer: Browser, link: str) -> None:
+def test_a_setup_cancelled_by_staff_says_who_cancelled_it(customer: Browser, link: str) -> None:
     customer.authorise(customer.identify(link))
     operations.cancel(Operation.objects.get(kind=new_registration.KIND), actor=audit.SYSTEM)
     assert "could not be revoked" in shown(customer, "Finebak has cancelled the setup")
 
 
-def test_a_permission_that_has_ended_is_told_in_one_sentence(customer: Browser, link: str, work: Work) -> None:
+def test_an_expired_permission_is_explained_in_one_sentence(customer: Browser, link: str, work: Work) -> None:
     customer.authorise(customer.identify(link))
     Operation.objects.update(credential_envelope="")
     work()
     shown(customer, "permission for the setup has expired")
 
 
-def test_a_step_that_waits_says_what_for_without_names_of_permissions(
+def test_a_waiting_step_says_why_without_naming_permissions(
     customer: Browser, link: str, sandbox: Sandbox, work: Work
 ) -> None:
     sandbox.world.lag["consent"] = 3600
@@ -93,7 +93,7 @@ def test_a_step_that_waits_says_what_for_without_names_of_permissions(
     assert "tokens lack" not in page
 
 
-def test_the_phone_services_troubles_are_not_the_customers(
+def test_the_ump_errors_are_not_shown_to_the_customer(
     customer: Browser, link: str, sandbox: Sandbox, work: Work
 ) -> None:
     sandbox.faults.add(
@@ -110,14 +110,14 @@ def test_the_phone_services_troubles_are_not_the_customers(
     assert Connection.objects.get().admin_username == CARLA
 
 
-def test_what_a_step_asks_of_the_customer_is_shown_as_it_stands(customer: Browser, link: str) -> None:
+def test_a_steps_sentence_for_the_customer_is_shown_unchanged(customer: Browser, link: str) -> None:
     customer.authorise(customer.identify(link))
     asked = "tilda lacks: Teams Administrator {role}. Give or activate the role, then sign in again."
     Operation.objects.update(status="waiting", waits_for="customer", error_code="roles_missing", message=asked)
     shown(customer, asked)
 
 
-def test_microsofts_refusal_of_a_token_is_told_by_its_code() -> None:
+def test_a_refused_token_is_explained_by_microsofts_code() -> None:
     told = set_up.token_failed("AADSTS50057", cancelled=False)
     assert told.sentence == explain("AADSTS50057").sentence
     assert set_up.token_failed("no_contract", cancelled=False) is set_up.GENERIC

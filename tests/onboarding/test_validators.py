@@ -7,7 +7,7 @@ from onboarding.validators import validate_short_name
 
 
 @pytest.mark.parametrize("name", ["contoso1", "CONTOSO", "a-b", "123"])
-def test_a_name_of_letters_digits_and_hyphens_is_taken(name: str) -> None:
+def test_a_name_of_letters_digits_and_hyphens_is_accepted(name: str) -> None:
     validate_short_name(name)
 
 
@@ -24,6 +24,6 @@ def test_a_name_of_letters_digits_and_hyphens_is_taken(name: str) -> None:
         "f\u00fcnf1",
     ],
 )
-def test_what_no_dns_server_takes_is_refused(name: str) -> None:
+def test_a_name_that_is_no_dns_label_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         validate_short_name(name)
