@@ -1,6 +1,6 @@
 """Invitations: the documented Pending Invitations list, and its actions."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 
 from onboarding.admin import sign_in_attempts, todo
 from onboarding.admin.invitation_forms import InvitationForm
+from onboarding.admin.invitation_texts import COPY, NEW_LINK, REMAINS, recipient, revoke_intro, send_intro
 from onboarding.admin.service import state_of
 from onboarding.models import Connection, Invitation, Service
 from onboarding.services import invitations, leftovers
@@ -24,6 +25,8 @@ from registrations import elements, tasks
 from registrations.admin import attention, steps
 from registrations.admin.base import PortalAdmin, actor_of, page
 from registrations.errors import PortalError
+
+SHOWN = ("tenant_id", "it_admin_email", "m365_admin_email", "expires_at")
 
 
 @admin.register(Invitation)
@@ -248,7 +251,7 @@ class InvitationAdmin(PortalAdmin):
             intro=intro,
             hidden=hidden,
             danger=danger,
-            facts=[(str(each.service), _whom(each, danger)) for each in chosen],
+            facts=[(str(each.service), recipient(each, danger)) for each in chosen],
         )
 
     def changeform_view(
@@ -332,41 +335,3 @@ class InvitationAdmin(PortalAdmin):
         """Without the link's column for people who may not see the link."""
         columns = super().get_list_display(request)
         return columns if self.has_copy_link_permission(request) else [name for name in columns if name != "auth_url"]
-
-
-def send_intro(chosen: Iterable[Invitation]) -> list[str]:
-    """What sending does, and which instances lack the UMP API credential."""
-    instances = {invitation.service.instance for invitation in chosen}
-    lacking = sorted((each for each in instances if not each.has_ump_credential), key=str)
-    return [*(invitations.no_credential(instance) for instance in lacking), *SEND]
-
-
-def revoke_intro(remains: str) -> list[str]:
-    """What revoking does, and who can remove what remains in the customer's tenant."""
-    return [*REVOKE, REVOKE_LEAVES] if remains else REVOKE
-
-
-def _whom(invitation: Invitation, revoking: bool) -> str:
-    remains = leftovers.of(invitation).label if revoking else ""
-    return f"{invitation.it_admin_email}. {REMAINS}: {remains}" if remains else invitation.it_admin_email
-
-
-SHOWN = ("tenant_id", "it_admin_email", "m365_admin_email", "expires_at")
-REMAINS = "Remains in the customer's tenant"
-SEND = [
-    "The email with the link is sent at once. A link that was sent before stays the same.",
-    "Only an administrator of the expected tenant can use it.",
-]
-COPY = [
-    "The link is shown once, on the next page. The history records that you saw it.",
-    "Anyone with the link can open the wizard. Only an administrator of the expected tenant can sign in.",
-]
-NEW_LINK = [
-    "The current link stops working at once. The new link is not emailed until you send the invitation.",
-    "People who signed in with the current link need the new one to continue. A setup that is running continues.",
-]
-REVOKE_LEAVES = (
-    "What was created in the customer's tenant remains there, and SyncPortal can no longer remove it. An administrator of the "
-    "customer can: the page behind the link explains how."
-)
-REVOKE = ["The link stops working at once. A person in the wizard gets an error page with the next click."]

@@ -8,7 +8,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from onboarding.admin import todo
 from onboarding.models import Connection, Invitation
 from onboarding.services import invitations
 from registrations import audit
@@ -146,25 +145,3 @@ def test_the_link_of_an_expired_invitation_is_not_copied(invitation: Invitation,
         invitations.copy_link(invitation, actor=OLGA)
     assert not AuditEvent.objects.filter(action="invitation.link_copied").exists()
     assert "Copy link" not in operator_client.get("/admin/onboarding/invitation/").content.decode()
-
-
-@pytest.mark.parametrize(
-    ("values", "days", "expected"),
-    [
-        ({"status": "draft"}, 20, {"unsent"}),
-        ({"status": "started"}, 20, {"unsent"}),  # its link was replaced after it had been opened
-        ({"status": "sent", "email_sent": True}, 20, set()),
-        ({"status": "connecting"}, 20, set()),
-        ({"status": "connecting"}, 3, set()),
-        ({"status": "connecting"}, -1, set()),
-        ({"status": "started", "email_sent": True}, -1, {"expired"}),
-        ({"status": "completed"}, -1, set()),
-    ],
-)
-def test_what_an_invitation_needs(
-    invitation: Invitation, values: dict[str, object], days: int, expected: set[str]
-) -> None:
-    now = timezone.now()
-    Invitation.objects.update(**values, expires_at=now + timedelta(days=days))
-    found = {need.key for need in todo.INVITATIONS.needs if Invitation.objects.filter(need.condition(now)).exists()}
-    assert found == expected
