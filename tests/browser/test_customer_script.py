@@ -164,7 +164,7 @@ def test_the_rules_of_the_name_are_said_once_the_typing_rests(site: Site, settin
         expect(site.page.locator(f"#{name}")).to_be_visible()
     field.press_sequentially("c")
     expect(site.page.get_by_role("status")).to_have_text(
-        r"Not kept: no blank, no dot and none of \ / : * ? \" < > |".replace(r"\"", '"')
+        r"Not OK: no space, no dot and none of \ / : * ? \" < > |".replace(r"\"", '"')
     )
     field.fill("abc")
     expect(site.page.get_by_role("status")).to_have_text("The name follows every rule.")

@@ -31,7 +31,7 @@ def contoso(sandbox: Sandbox) -> Tenant:
 
 @pytest.fixture(autouse=True)
 def provisioned(sandbox: Sandbox, instance: UmpInstance, contoso: Tenant) -> None:
-    """The UMP holds the sync app, and renews delegated tokens in its name; Tilda holds the roles."""
+    """The UMP has the sync app's secret and renews delegated tokens with it; Tilda has the roles."""
     sandbox.world.add_user(contoso, "Tilda", TILDA, [APPLICATION_ADMINISTRATOR, SKYPE, TEAMS])
     registration = instance.registrations.get()
     ump = sandbox.world.ump("finebak")
@@ -39,7 +39,7 @@ def provisioned(sandbox: Sandbox, instance: UmpInstance, contoso: Tenant) -> Non
 
 
 def identify(customer: Browser, link: str, person: str = TILDA) -> Any:
-    """The first sign-in on the way of a token: the page that asks to allow it."""
+    """The first sign-in for a delegated token: the page that asks to allow it."""
     answer = customer.sign_in(customer.start(link, way="token"), person)
     assert answer.status_code == 303, text(answer)
     return customer.open(answer.headers["location"], follow=True)

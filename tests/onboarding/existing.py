@@ -28,7 +28,7 @@ TEAMS_NEEDS = [p.value for p in requirements.PERMISSIONS if p.resource_app_id ==
 
 @dataclass
 class Own:
-    """The customer's own registration as it is at Microsoft."""
+    """The customer's registration at Microsoft."""
 
     tenant: Tenant
     application: Application
@@ -52,7 +52,7 @@ def bare(sandbox: Sandbox, contoso: Tenant) -> Own:
 
 @pytest.fixture
 def own(sandbox: Sandbox, bare: Own) -> Own:
-    """The same with everything that is needed."""
+    """A registration of Contoso with everything granted."""
     grant(sandbox, bare)
     return bare
 
@@ -68,14 +68,14 @@ def grant(sandbox: Sandbox, own: Own) -> None:
 
 
 def enter(customer: Browser, link: str, values: dict[str, str]) -> Any:
-    """Choose the way and send the form: what the browser gets."""
+    """Choose the method and send the form: the response."""
     answer = customer.start(link, way="existing")
     assert answer.status_code == 303, text(answer)
     return customer.press(customer.open(answer.headers["location"]), **values)
 
 
 def worked(work: Work) -> Operation:
-    """Let workers work until the trial ends or waits for a person."""
+    """Run workers until the check ends or waits for a person."""
     for _ in range(12):
         work()
         operation = Operation.objects.filter(kind=existing_registration.KIND).latest("created_at")
@@ -86,5 +86,5 @@ def worked(work: Work) -> Operation:
 
 
 def told() -> str:
-    """All that rows and history say in clear."""
+    """All text that rows and history hold in clear."""
     return str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values()))

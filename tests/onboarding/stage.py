@@ -18,7 +18,7 @@ FAR_AWAY = 3600  # seconds of replication lag that no test waits for
 
 @dataclass
 class Stage:
-    """What a scene plays with."""
+    """The objects that a scene uses."""
 
     sandbox: Sandbox
     customer: Browser
@@ -39,7 +39,7 @@ class Stage:
         return self.sign_in_as(CARLA)
 
     def after_the_work(self) -> Any:
-        """Connect as far as it goes; the progress page."""
+        """Connect as far as possible; the progress page."""
         assert self.customer.authorise(self.customer.identify(self.link)).status_code == 303
         return self.worked()
 
@@ -54,7 +54,7 @@ def stage(sandbox: Sandbox, customer: Browser, invitation: Invitation, link: str
 
 
 def told(answer: Any, key: str, link: str) -> str:
-    """The page, once it says this refusal in one sentence and offers one button, which leads to `link`."""
+    """The page's text, after checking that it shows this error and one button that leads to `link`."""
     html = answer.content.decode()
     page = text(answer)
     refusal = error_catalogue.ERRORS[key]

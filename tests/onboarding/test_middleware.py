@@ -1,4 +1,4 @@
-"""The first middleware: which host gets what, and whose word counts about where a request came from."""
+"""The first middleware: which host gets what, and which forwarded headers count."""
 
 import ipaddress
 from typing import Any

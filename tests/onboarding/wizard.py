@@ -13,7 +13,7 @@ CARLA = "carla@contoso.example"
 
 
 def text(answer: Any) -> str:
-    """What the page says, on one line."""
+    """The page's text on one line."""
     return " ".join(answer.content.decode().split())
 
 
@@ -22,7 +22,7 @@ def history() -> list[str]:
 
 
 def finish(work: Callable[[], None]) -> None:
-    """Let the workers work, and the time come that a waiting operation waits for."""
+    """Run workers, and let the time pass that waiting operations wait for."""
     for _ in range(10):
         work()
         waiting = Operation.objects.filter(kind=new_registration.KIND, status="waiting", waits_for="")
@@ -31,7 +31,7 @@ def finish(work: Callable[[], None]) -> None:
 
 
 def refused(answer: Any, key: str) -> str:
-    """The page's text, once it is the expected refusal with its next step."""
+    """The page's text, after checking that it is the expected error with its next step."""
     page = text(answer)
     assert answer.status_code == error_catalogue.ERRORS[key].status, page
     assert "What to do" in page
@@ -41,6 +41,6 @@ def refused(answer: Any, key: str) -> str:
 
 
 def last_refusal() -> dict[str, Any]:
-    """What the history keeps of the last refused sign-in."""
+    """The history entry of the last refused sign-in."""
     event = AuditEvent.objects.filter(action="invitation.sign_in_refused").latest("id")
     return dict(event.after)

@@ -1,4 +1,4 @@
-"""Invitations in the staff's pages: created for the customer's tenant, mailed, copied, renewed and revoked."""
+"""Invitations in the admin: create for the customer's tenant, email, copy, replace the link, revoke."""
 
 from collections.abc import Callable
 from datetime import timedelta

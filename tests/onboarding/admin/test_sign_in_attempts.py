@@ -1,4 +1,4 @@
-"""Staff see what the customer met: each attempt with times, outcome and codes, and a text for support without secrets."""
+"""Staff see each sign-in attempt with times, outcome and codes, and a text for support without secrets."""
 
 from collections.abc import Callable
 from typing import Any

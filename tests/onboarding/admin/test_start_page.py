@@ -1,4 +1,4 @@
-"""The start page counts what needs a person, and each count leads to exactly those rows."""
+"""The start page counts what needs attention, and each count leads to exactly those rows."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def lines(client: Client) -> dict[str, int]:
 
 @pytest.fixture
 def quiet(db: None) -> UmpInstance:
-    """An active instance that needs nobody."""
+    """An active instance that needs no attention."""
     tenant = factories.make_tenant(checked_at=timezone.now())
     instance = factories.make_instance(
         provider=factories.make_provider(tenant=tenant), status="active", delivered_at=timezone.now()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def smtp(sandbox: Sandbox, settings: Any) -> Sandbox:
-    """Django's real mail backend, talking to the sandbox's mailbox."""
+    """Django's real email backend, connected to the sandbox's mailbox."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sandbox.smtp_port
     return sandbox
@@ -30,7 +30,7 @@ def smtp(sandbox: Sandbox, settings: Any) -> Sandbox:
 
 @pytest.fixture
 def refusing_smtp(settings: Any) -> Any:
-    """A mail server that answers RCPT with the status it is given, and repeats what it was sent, as some do."""
+    """A mail server that answers RCPT with a given status and repeats the message, as some servers do."""
     answers = {"RCPT": b"550 5.1.1 no such user"}
 
     class Handler(socketserver.StreamRequestHandler):

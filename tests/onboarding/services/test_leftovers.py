@@ -1,4 +1,4 @@
-"""What stays in the customer's organisation is said truly: before revoking, after it, on refusals and on the end page."""
+"""The pages say truthfully what remains in the tenant: before and after revoking, on error pages and at the end."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ ENTERPRISE = "under Enterprise applications of the organisation that you signed 
 
 @pytest.fixture
 def half_way(customer: Browser, link: str, sandbox: Sandbox, work: Work) -> Connection:
-    """The registration is made; then a policy of the organisation stopped the set-up."""
+    """The registration was created; then a policy of the organisation stopped the setup."""
     sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy.secrets_forbidden = True
     customer.authorise(customer.identify(link), name="Finebak-sync")
     finish(work)
@@ -51,14 +51,14 @@ def test_staff_read_that_the_temporary_permissions_remain(
     customer.authorise(customer.identify(link))
     page = confirmation(operator_client, invitation)
     assert "umptoken with the temporary permissions for the setup" in page
-    assert "the registration" not in page.partition("Stays in the customer")[2].partition("</div>")[0]
+    assert "the registration" not in page.partition("Remains in the customer")[2].partition("</div>")[0]
     operator_client.post(reverse("admin:onboarding_invitation_revoke", args=[invitation.pk]), {"confirmed": "yes"})
     assert Invitation.objects.get().status == Invitation.Status.REVOKED
 
 
 def test_without_leftovers_nothing_is_mentioned(invitation: Invitation, operator_client: Client) -> None:
-    assert "cannot remove" not in confirmation(operator_client, invitation)
-    assert "Stays in" not in confirmation(operator_client, invitation)
+    assert "can no longer remove" not in confirmation(operator_client, invitation)
+    assert "Remains in" not in confirmation(operator_client, invitation)
 
 
 def test_staff_who_revoke_several_read_what_remains_of_each(
@@ -113,7 +113,7 @@ def test_an_unused_revoked_invitation_mentions_no_leftovers(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
     invitations.revoke(invitation, actor=OLGA)
-    assert "What is still in" not in refused(customer.open(urlsplit(link).path), "revoked_link")
+    assert "What remains in" not in refused(customer.open(urlsplit(link).path), "revoked_link")
 
 
 # --- Refusals ---
@@ -132,7 +132,7 @@ def test_a_person_who_consented_reads_about_the_enterprise_application(
 ) -> None:
     page = refused(customer.sign_in(customer.start(link), person), key)
     assert ENTERPRISE in page
-    assert "has changed nothing" not in page
+    assert "changed nothing" not in page
 
 
 def test_a_person_who_declined_reads_that_nothing_changed(customer: Browser, link: str) -> None:

@@ -1,4 +1,4 @@
-"""Connect a customer against the sandbox: what is made in the organisation, what is removed again, what may go wrong."""
+"""Connect with a new registration: what is created, what is revoked again, and what can fail."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,20 +25,20 @@ CARLA = "carla@contoso.example"
 
 @pytest.fixture
 def contoso(sandbox: Sandbox) -> Tenant:
-    """The customer's tenant as it is at Microsoft."""
+    """The customer's tenant at Microsoft."""
     return sandbox.world.tenant(sandbox.seed.customer.tenant_id)
 
 
 @pytest.fixture
 def authorised(customer: Browser, link: str) -> Operation:
-    """The administrator has done both sign-ins; nothing is made yet."""
+    """The administrator has done both sign-ins; nothing is created yet."""
     answer = customer.authorise(customer.identify(link), name="Contoso-sync")
     assert answer.status_code == 303
     return Operation.objects.get(kind=new_registration.KIND)
 
 
 def worked(operation: Operation, work: Work) -> Operation:
-    """Let workers work until the operation ends or waits for a person."""
+    """Run workers until the operation ends or waits for a person."""
     for _ in range(12):
         work()
         operation.refresh_from_db()

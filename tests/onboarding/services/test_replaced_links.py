@@ -1,4 +1,4 @@
-"""A link that was replaced: whoever has the old one gets no further with it, and never gets the new one."""
+"""A replaced link: the holder of the old one cannot continue with it, and never gets the new one."""
 
 import pytest
 
@@ -96,7 +96,7 @@ def test_an_error_page_leads_back_to_a_current_link(customer: Browser, link: str
     assert f'href="{link}"' in refused(customer.sign_in(customer.start(link), FRED), "another_organisation")
 
 
-# --- The session is a person's ---
+# --- A session belongs to one person ---
 
 
 def test_a_replaced_administrator_cannot_act_for_the_new_one(customer: Browser, link: str) -> None:
@@ -119,7 +119,7 @@ def test_a_viewer_cannot_sign_in_for_the_first_administrator(customer: Browser, 
     Operation.objects.update(status="waiting", waits_for="customer", credential_envelope="")
     refused(other.press(other.open(progress)), "another_administrator")
     assert customer.press(customer.open(progress)).status_code == 200
-    # From the invitation on Paul takes it over: nobody is at work now.
+    # Paul takes over from the invitation: no operation is running now.
     answer = other.sign_in(other.start(link), PAUL)
     assert answer.headers["location"] == progress
     assert other.sign_in(other.press(other.open(progress)), PAUL).status_code == 303

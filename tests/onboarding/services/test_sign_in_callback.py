@@ -64,7 +64,7 @@ def test_another_administrator_cannot_finish_the_second_step(customer: Browser, 
     page = customer.press(customer.identify(link), name="Finebak-sync")
     refused(customer.sign_in(page, "paul@contoso.example"), "another_administrator")
     assert not Operation.objects.exists()
-    # The same administrator starts again from the invitation and takes over: nobody is at work yet.
+    # The same administrator starts again from the invitation and takes over: no operation is running yet.
     assert (
         customer.authorise(customer.identify(link, "paul@contoso.example"), "paul@contoso.example").status_code == 303
     )
@@ -78,7 +78,7 @@ def test_declined_consent_is_explained_with_a_link_back(customer: Browser, link:
     assert (sign_in.microsoft_code, sign_in.refusal) == ("AADSTS65004", "consent_declined")
     assert sign_in.correlation_id
     assert sign_in.correlation_id in page
-    assert customer.identify(link).status_code == 200  # and it can be begun again
+    assert customer.identify(link).status_code == 200  # and a new start is possible
 
 
 def test_declining_the_second_consent_keeps_the_progress(customer: Browser, link: str) -> None:

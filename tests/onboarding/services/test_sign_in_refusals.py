@@ -171,7 +171,7 @@ def test_a_refused_sign_in_shows_page_button_and_history(
     assert not Operation.objects.exists()  # nothing was set to work
     if key == "revoked_link":
         return
-    # The state is kept: with the cause mended, the same link leads on.
+    # The state is kept: once the cause is fixed, the same link continues.
     stage.sandbox.faults.clear()
     stage.contoso.user(CARLA).refused_with = None
     assert stage.customer.identify(stage.link).status_code == 200

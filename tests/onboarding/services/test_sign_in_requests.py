@@ -1,4 +1,4 @@
-"""Sign-in requests: who may use one, and what is left of them."""
+"""Sign-in requests: what is deleted after they expire."""
 
 from datetime import timedelta
 

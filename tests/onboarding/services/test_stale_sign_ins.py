@@ -1,4 +1,4 @@
-"""Who comes back late, by another way or as somebody else must not change what has begun, nor what is said of it."""
+"""A sign-in that returns late, with another method or as another person must not change a started setup."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,19 +36,19 @@ GERTA = "gerta@contoso.example"
 
 @pytest.fixture(autouse=True)
 def gerta(sandbox: Sandbox, contoso: Tenant) -> None:
-    """She may go every way."""
+    """She may use every method."""
     sandbox.world.add_user(contoso, "Gerta", GERTA, [GLOBAL_ADMINISTRATOR, SKYPE, TEAMS])
 
 
 @pytest.fixture
 def stale(sandbox: Sandbox, instance: UmpInstance) -> Browser:
-    """Another browser, in which a trip stays at Microsoft for a while."""
+    """Another browser, in which a sign-in stays at Microsoft for a while."""
     return Browser(sandbox, instance.host)
 
 
 @pytest.fixture
 def revoked_meanwhile(monkeypatch: pytest.MonkeyPatch, invitation: Invitation) -> Callable[[], None]:
-    """From now on staff revoke while Microsoft is asked who came back."""
+    """From now on, staff revoke while the callback asks Microsoft for the identity."""
 
     def arm() -> None:
         verified = sign_in_exchange.verify
@@ -102,7 +102,7 @@ def test_a_consent_after_the_revocation_resumes_nothing(
     assert Invitation.objects.get().status == "revoked"
 
 
-# --- By another way ---
+# --- With another method ---
 
 
 def test_a_tab_with_another_method_does_not_change_a_waiting_setup(
@@ -160,7 +160,7 @@ def test_the_first_consent_decides_the_method(customer: Browser, stale: Browser,
     assert Operation.objects.get().kind == new_registration.KIND
 
 
-# --- What is said of permissions that a token lives on ---
+# --- What pages say about permissions that a token needs ---
 
 
 def test_no_one_is_told_to_delete_what_a_token_needs(customer: Browser, stale: Browser, link: str, work: Work) -> None:
@@ -188,10 +188,10 @@ def test_a_wrong_account_first_leaves_no_warning_on_the_token_page(
     )  # a wrong account in another tab, at the very moment of the beginning
     page = text(customer.open("/authenticate/progress"))
     assert "Your part is done" in page
-    assert "given back" not in page
+    assert "temporary permissions" not in page
 
 
-# --- Who gave the token ---
+# --- The account of the token ---
 
 
 def test_the_final_page_names_the_account_of_the_token(

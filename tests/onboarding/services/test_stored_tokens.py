@@ -1,4 +1,4 @@
-"""What ends must end everywhere: a replaced link's trial, and a token that nobody needs any more."""
+"""Entered values and delegated tokens are deleted when a link is replaced or a setup ends."""
 
 from typing import Any
 
@@ -28,13 +28,13 @@ def tried(work: Work) -> Operation:
 
 
 def waiting_token(customer: Browser, link: str, work: Work, contoso: Tenant) -> Operation:
-    """A token set-up that waits for the customer: a role is gone."""
+    """A token setup that waits for the customer, because a role is missing."""
     operation = authorise(customer, link)
     contoso.role_assignments[:] = [a for a in contoso.role_assignments if a.role_id != SKYPE]
     return delegated.worked(operation, work)
 
 
-# --- A trial begun with a link that was replaced ---
+# --- A check that was started with a replaced link ---
 
 
 def test_a_new_link_ends_a_check_that_waits_for_grants(
@@ -48,7 +48,7 @@ def test_a_new_link_ends_a_check_that_waits_for_grants(
     assert (operation.status, operation.credential_envelope) == ("cancelled", "")
     assert not AppRegistration.objects.filter(managed=False).exists()
     assert AuditEvent.objects.filter(action="connect_existing.cancelled", actor_label=OLGA.label).exists()
-    # The new link's holder begins anew.
+    # The holder of the new link starts again.
     enter(customer, invitations.link_of(invitation), bare.values)
     assert tried(work).status == "succeeded"
 
@@ -86,7 +86,7 @@ def test_a_new_link_does_not_stop_a_setup_with_verified_values(
     assert tried(work).status == "succeeded"
 
 
-# --- A token that nobody needs any more ---
+# --- A token that is no longer needed ---
 
 
 def test_cancelling_a_token_setup_deletes_the_token(customer: Browser, link: str, work: Work, contoso: Tenant) -> None:
@@ -190,7 +190,7 @@ def test_resume_hands_over_a_new_token_after_a_failed_validation(
 
 
 def unusable_by_the_ump(customer: Browser, link: str, work: Work, sandbox: Sandbox) -> Operation:
-    """A token set-up that failed at the UMP's validation, for a reason that is mended now."""
+    """A token setup that failed at the UMP's validation; the cause is fixed now."""
     ump = sandbox.world.ump("finebak")
     secret, ump.client_secret = ump.client_secret, "another-secret-than-the-sync-apps"
     operation = delegated.worked(authorise(customer, link), work)
@@ -214,7 +214,7 @@ def test_a_token_setup_cancelled_after_the_customers_part_starts_again(
     assert delegated.worked(newest, work).status == "succeeded"
 
 
-# --- An existing registration whose set-up was cancelled ---
+# --- An existing registration whose setup was cancelled ---
 
 
 def test_a_cancelled_setup_deletes_the_secret_and_accepts_new_values(

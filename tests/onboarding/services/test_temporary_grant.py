@@ -1,4 +1,4 @@
-"""A second sign-in that is refused: what was accepted for it is given back at once, or the page says that it was not."""
+"""A refused second sign-in: its grant is revoked at once, or the page says that it was not."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who comes back later: after completion, after the time is over, after a cancelled set-up."""
+"""Later visits: after completion, after the expiry, after a cancelled setup."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -91,7 +91,7 @@ def test_a_completed_invitation_accepts_no_second_sign_in(customer: Browser, lin
     assert "were revoked" in page
 
 
-# --- What is left behind is said wherever the customer's part ends ---
+# --- What remains is named wherever the customer's part ends ---
 
 
 def test_the_waiting_page_says_what_could_not_be_revoked(
@@ -109,7 +109,7 @@ def test_the_waiting_page_says_what_could_not_be_revoked(
     assert "delete <strong>umptoken</strong>" in page
 
 
-# --- When the time is over ---
+# --- After the expiry ---
 
 
 def test_a_setup_started_in_time_does_not_expire(customer: Browser, invitation: Invitation, link: str) -> None:

@@ -1,4 +1,4 @@
-"""The progress page speaks to the customer: the operation's own sentences are for staff and stay in the admin."""
+"""The progress page speaks to the customer: the operation's sentences are for staff and stay in the admin."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,7 +22,7 @@ FOR_STAFF = ("then resume", "Resume", "SyncPortal", "UMP", "The log has it")
 
 
 def shown(customer: Browser, expected: str) -> str:
-    """The progress page, once it says what is expected and nothing that is meant for staff."""
+    """The progress page, after checking that it holds the expected text and none for staff."""
     page = text(customer.open("/authenticate/progress")).partition("<main")[2].partition("</main>")[0]
     assert expected in page
     for words in FOR_STAFF:
@@ -30,7 +30,7 @@ def shown(customer: Browser, expected: str) -> str:
     return page
 
 
-def begun(customer: Browser, link: str, work: Work) -> Operation:
+def failed_setup(customer: Browser, link: str, work: Work) -> Operation:
     customer.authorise(customer.identify(link))
     finish(work)
     return Operation.objects.get(kind=new_registration.KIND)
@@ -40,7 +40,7 @@ def test_a_policy_that_forbids_secrets_is_explained_with_a_remedy(
     customer: Browser, link: str, sandbox: Sandbox, work: Work
 ) -> None:
     sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy.secrets_forbidden = True
-    operation = begun(customer, link, work)
+    operation = failed_setup(customer, link, work)
     page = shown(customer, "A policy of your organisation does not allow the secret")
     assert "for an exception for Contoso-sync" in page
     assert operation.message not in page
@@ -65,7 +65,7 @@ def test_any_other_failure_names_the_step_and_no_more(
 ) -> None:
     body = {"error": {"code": "Request_BadRequest", "message": "Made up."}}
     sandbox.faults.add("graph", "status", method="PATCH", path="/applications", status=400, body=body)
-    begun(customer, link, work)
+    failed_setup(customer, link, work)
     page = shown(customer, "The step “Create the registration” failed")
     assert "If it fails again, send the details below" in page
 
@@ -87,7 +87,7 @@ def test_a_waiting_step_says_why_without_naming_permissions(
     customer: Browser, link: str, sandbox: Sandbox, work: Work
 ) -> None:
     sandbox.world.lag["consent"] = 3600
-    operation = begun(customer, link, work)
+    operation = failed_setup(customer, link, work)
     assert (operation.status, operation.waits_for) == ("waiting", "")
     page = shown(customer, "Microsoft is still replicating the permissions and roles")
     assert "tokens lack" not in page
@@ -104,7 +104,7 @@ def test_the_ump_errors_are_not_shown_to_the_customer(
         status=200,
         body={"id": "1", "status": "Failed", "executionMessages": [{"level": "error", "message": "No licence."}]},
     )
-    begun(customer, link, work)
+    failed_setup(customer, link, work)
     page = shown(customer, "Your part is done")
     assert "No licence" not in page
     assert Connection.objects.get().admin_username == CARLA

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 def test_the_default_name_is_filled_in_and_follows_the_rules(customer: Browser, link: str) -> None:
     page = customer.identify(link)
     assert read(page.content.decode()).forms[0].fields["name"] == "contoso1-sync"
-    assert "Not kept" not in text(page)
+    assert "Not OK" not in text(page)
 
 
 @pytest.mark.parametrize("name", ["", "ab", "a" * 16, "has blank", "has.dot", "a/b-c", "AUDIT", 'quo"te', "pipe|d"])

@@ -1,4 +1,4 @@
-"""Before anybody signs in: the invitation is passed on, and the security team gets a list without the link."""
+"""Before the sign-in: forward the invitation, and download a list for the security team without the link."""
 
 from urllib.parse import quote, urlsplit
 

@@ -70,7 +70,7 @@ def test_back_from_microsoft_shows_the_button_again(customer: Browser, link: str
     address = page.request["PATH_INFO"]
     assert read(customer.open(address).content.decode()).links == read(page.content.decode()).links
     another = Browser(customer.sandbox, customer.host)
-    assert another.open(address).status_code == 400  # only the browser that began the trip
+    assert another.open(address).status_code == 400  # only the browser that started the sign-in
     customer.sign_in(page, CARLA)
     assert customer.open(address).headers["location"] == "/authenticate/progress"
 
