@@ -1,4 +1,4 @@
-"""The customer's side."""
+"""The customers' side."""
 
 from django.apps import AppConfig
 
@@ -10,10 +10,10 @@ class OnboardingConfig(AppConfig):
     verbose_name = "Customers"
 
     def ready(self) -> None:
-        """Registration happens once, when every app is loaded."""
-        from onboarding.services import connecting, delegating, sending, using_existing
+        """Register the kinds once, when every app is loaded."""
+        from onboarding.services import delegated_token, existing_registration, invitation_mail, new_registration
 
-        connecting.register()
-        using_existing.register()
-        delegating.register()
-        sending.register()
+        new_registration.register()
+        existing_registration.register()
+        delegated_token.register()
+        invitation_mail.register()

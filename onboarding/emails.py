@@ -1,4 +1,4 @@
-"""The invitation mail, as text and HTML."""
+"""The invitation email, as text and HTML."""
 
 from email.utils import make_msgid
 
@@ -9,8 +9,8 @@ from django.template.loader import render_to_string
 from onboarding.models import Invitation
 
 
-def invitation_mail(invitation: Invitation, link: str) -> EmailMultiAlternatives:
-    """The mail that carries the link to the customer's IT administrator."""
+def invitation_message(invitation: Invitation, link: str) -> EmailMultiAlternatives:
+    """The email with the link for the customer's IT administrator."""
     service = invitation.service
     provider = service.instance.provider
     context = {
@@ -27,7 +27,7 @@ def invitation_mail(invitation: Invitation, link: str) -> EmailMultiAlternatives
         body=render_to_string("emails/invitation.txt", context),
         to=[invitation.it_admin_email],
         headers={
-            "Auto-Submitted": "auto-generated",  # RFC 3834: out-of-office replies are not wanted
+            "Auto-Submitted": "auto-generated",  # RFC 3834: suppresses out-of-office replies
             "Message-ID": make_msgid(domain=service.instance.host),
         },
     )
@@ -36,5 +36,5 @@ def invitation_mail(invitation: Invitation, link: str) -> EmailMultiAlternatives
 
 
 def sender() -> str:
-    """Who the mail comes from, as the landing page shows it for comparison."""
+    """The sender's address, which the landing page shows for comparison."""
     return str(settings.DEFAULT_FROM_EMAIL)

@@ -1,4 +1,4 @@
-"""What a validated id_token says about a person. Nothing else accepts claims."""
+"""The identity in a validated id_token. No other module accepts claims."""
 
 import uuid
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ GUEST = "1"
 
 @dataclass(frozen=True)
 class Identity:
-    """A person in an organisation. The object id is who it is; name and user name are only for people to read."""
+    """A person in an organisation. The object ID identifies; name and user name are only for display."""
 
     tenant_id: str
     object_id: str
@@ -34,7 +34,7 @@ class Identity:
 
 
 def parse(claims: SignedClaims) -> Identity:
-    """The identity in a verified id_token's claims. Raises RemoteRejectedError where they are no person's."""
+    """The identity in a verified id_token's claims. Raises RemoteRejectedError where they do not name a person."""
     return Identity(
         tenant_id=_guid(claims, "tid"),
         object_id=_guid(claims, "oid"),

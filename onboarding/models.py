@@ -1,4 +1,4 @@
-"""Customers, their services, the invitations sent to them and what the wizard achieved."""
+"""Customers, their services, invitations, sign-ins, connections and delegated tokens."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from onboarding.names import validate_registration_name, validate_short_name
+from onboarding.validators import validate_registration_name, validate_short_name
 from registrations.models import AppRegistration, UmpInstance
 from registrations.models.fields import EncryptedModel, EnvelopeField, GuidField
 
@@ -27,7 +27,7 @@ class Customer(EncryptedModel):
 
 
 class Service(EncryptedModel):
-    """A phone service of a customer on one UMP instance."""
+    """A customer's phone service on one UMP instance."""
 
     class Type(models.TextChoices):
         HOSTED_ESSENTIALS_PLUS = "hosted_essentials_plus", "Direct Routing: Hosted Essentials Plus"
@@ -42,7 +42,7 @@ class Service(EncryptedModel):
     service_type = models.CharField(max_length=30, choices=Type)
     full_name = models.CharField(max_length=200)
     short_name = models.CharField(max_length=15, validators=[validate_short_name])
-    ump_customer_guid = GuidField("UMP customer GUID", blank=True, help_text="Found by short name when it is needed.")
+    ump_customer_guid = GuidField("UMP customer GUID", blank=True, help_text="Looked up by short name when needed.")
 
     class Meta:
         ordering = ["full_name"]
@@ -51,7 +51,7 @@ class Service(EncryptedModel):
                 "instance",
                 Lower("short_name"),
                 name="one_service_per_short_name",
-                violation_error_message="Another service on this UMP instance has that short name.",
+                violation_error_message="Another service on this UMP instance already has this short name.",
             )
         ]
 
@@ -60,16 +60,16 @@ class Service(EncryptedModel):
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
-    """Invitations by what a link may still do."""
+    """Invitations whose link still works."""
 
     def usable(self, now: datetime) -> "InvitationQuerySet":
-        """Those whose link still opens the wizard: what was begun in time may be brought to its end."""
-        begun = Q(status=Invitation.Status.CONNECTING)
-        return self.filter(begun | Q(status__in=Invitation.UNBEGUN, expires_at__gt=now))
+        """Those whose link opens the wizard: a setup that started in time may be completed after the expiry."""
+        connecting = Q(status=Invitation.Status.CONNECTING)
+        return self.filter(connecting | Q(status__in=Invitation.UNBEGUN, expires_at__gt=now))
 
 
 class Invitation(EncryptedModel):
-    """An invitation of a service: the link that one customer's administrator gets."""
+    """An invitation to connect a service: the link that the customer's administrator receives."""
 
     class Status(models.TextChoices):
         DRAFT = "draft", "Draft"
@@ -79,14 +79,14 @@ class Invitation(EncryptedModel):
         COMPLETED = "completed", "Completed"
         REVOKED = "revoked", "Revoked"
 
-    UNBEGUN = [Status.DRAFT, Status.SENT, Status.STARTED]  # nothing was made for it yet, so it can expire
+    UNBEGUN = [Status.DRAFT, Status.SENT, Status.STARTED]  # no setup has started, so it can expire
     OPEN = [*UNBEGUN, Status.CONNECTING]
     LONGEST = timedelta(days=365)
 
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="invitations")
     tenant_id = GuidField("expected tenant ID", help_text="Only an administrator of this tenant can use the link.")
     it_admin_email = models.EmailField(
-        "invitation e-mail", help_text="The customer's IT administrator, who gets the link."
+        "invitation e-mail", help_text="The customer's IT administrator, who receives the link."
     )
     m365_admin_email = models.EmailField(
         "M365 admin e-mail", help_text="The Microsoft 365 administrator who will be asked to consent."
@@ -125,11 +125,11 @@ class Invitation(EncryptedModel):
 
     @property
     def is_expired(self) -> bool:
-        """Whether its time was over before the set-up began."""
+        """Whether it expired before a setup started."""
         return self.status in self.UNBEGUN and self.expires_at <= timezone.now()
 
     def clean(self) -> None:
-        """Refuse an end that lies in the past, or too far away for a link that opens a door."""
+        """Refuse an expiry in the past, or more than LONGEST in the future."""
         super().clean()
         if self._state.adding and self.expires_at and self.expires_at <= timezone.now():
             raise ValidationError({"expires_at": "Choose a time in the future."})
@@ -137,8 +137,8 @@ class Invitation(EncryptedModel):
             raise ValidationError({"expires_at": f"Choose a time within {self.LONGEST.days} days."})
 
 
-class ConnectionWay(models.TextChoices):
-    """How a customer connects, in the order in which the ways are recommended."""
+class ConnectionMethod(models.TextChoices):
+    """How a customer connects, recommended method first."""
 
     NEW = "new", "New app registration"
     EXISTING = "existing", "Existing app registration"
@@ -146,11 +146,11 @@ class ConnectionWay(models.TextChoices):
 
 
 class SignIn(EncryptedModel):
-    """One trip to Microsoft's sign-in page: bound to a one-time state and to the browser that started it."""
+    """One sign-in at Microsoft: bound to a one-time state and to the browser that started it."""
 
     class Purpose(models.TextChoices):
         IDENTIFY = "identify", "Identify the administrator"
-        AUTHORISE = "authorise", "Authorise the set-up"
+        AUTHORISE = "authorise", "Authorise the setup"
 
     class Outcome(models.TextChoices):
         STARTED = "started", "Started"
@@ -159,11 +159,9 @@ class SignIn(EncryptedModel):
 
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="sign_ins")
     purpose = models.CharField(max_length=20, choices=Purpose)
-    token_hash = models.CharField(max_length=64, blank=True)  # of the link with which it was begun
-    way = models.CharField(max_length=20, choices=ConnectionWay, default=ConnectionWay.NEW)
-    registration_name = models.CharField(
-        max_length=15, blank=True
-    )  # what its page said the registration will be called
+    token_hash = models.CharField(max_length=64, blank=True)  # of the link it was started with
+    way = models.CharField("method", max_length=20, choices=ConnectionMethod, default=ConnectionMethod.NEW)
+    registration_name = models.CharField(max_length=15, blank=True)  # the name that its page showed
     state_hash = models.CharField(max_length=64, unique=True)
     browser_hash = models.CharField(max_length=64)
     flow_envelope = EnvelopeField()
@@ -182,9 +180,9 @@ class SignIn(EncryptedModel):
 
 
 class Connection(EncryptedModel):
-    """What the wizard achieves for one invitation: access to the customer's tenant, handed over to the UMP.
+    """The result of one invitation: access to the customer's tenant, handed over to the UMP.
 
-    Who the administrator is stays empty where nobody signed in: an existing registration is proved by its own token.
+    The administrator's fields stay empty without a sign-in: an existing registration is verified by its own token.
     """
 
     class Status(models.TextChoices):
@@ -195,7 +193,7 @@ class Connection(EncryptedModel):
 
     invitation = models.OneToOneField(Invitation, on_delete=models.PROTECT, related_name="connection")
     status = models.CharField(max_length=20, choices=Status, default=Status.IDENTIFIED)
-    way = models.CharField(max_length=20, choices=ConnectionWay, default=ConnectionWay.NEW)
+    way = models.CharField("method", max_length=20, choices=ConnectionMethod, default=ConnectionMethod.NEW)
     admin_object_id = GuidField("administrator's object ID", blank=True)
     admin_name = models.CharField(max_length=255, blank=True)
     admin_username = models.CharField(max_length=255, blank=True)
@@ -216,7 +214,7 @@ class Connection(EncryptedModel):
 
 
 class DelegatedToken(EncryptedModel):
-    """The token by which a connection works in one person's name: MSAL's cache, sealed, with its refresh token."""
+    """The delegated token of a connection: MSAL's cache with the refresh token, stored encrypted."""
 
     connection = models.OneToOneField(Connection, on_delete=models.PROTECT, related_name="token")
     cache_envelope = EnvelopeField()

@@ -1,20 +1,20 @@
-"""Celery tasks of the customer's side: one line each."""
+"""Celery tasks of the customers' side: one line each."""
 
 from importlib import import_module
 
 from celery import shared_task
 from django.conf import settings
 
-from onboarding.services import sign_ins
+from onboarding.services import sign_in_requests
 
 
 @shared_task
 def forget_sign_ins() -> None:
-    """Delete what is kept of sign-ins from which nobody returned in time."""
-    sign_ins.forget_flows()
+    """Delete the sealed flows of expired sign-ins."""
+    sign_in_requests.delete_expired_flows()
 
 
 @shared_task
 def forget_sessions() -> None:
-    """Delete sessions that have ended."""
+    """Delete expired sessions."""
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

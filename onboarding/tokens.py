@@ -1,4 +1,4 @@
-"""The random values that open something: how they are made, and the keyed hashes they are looked up by."""
+"""Random secrets in links, states and cookies, and the keyed hashes by which they are looked up."""
 
 import secrets
 
@@ -16,22 +16,22 @@ def new_token() -> str:
 
 
 def invitation_hash(token: str) -> str:
-    """What an invitation's token is kept as."""
+    """The keyed hash under which an invitation's token is stored."""
     return _hash("invitation", token)
 
 
 def invitation_hashes(token: str) -> list[str]:
-    """What an invitation's token may be kept as: links outlive the key that was the newest when they were made."""
+    """The possible hashes of an invitation's token, one for each key: links outlive a change of the newest key."""
     return encryption.keyed_hashes(encryption.ring_of(settings.PORTAL_KEYS), "invitation", token)
 
 
 def state_hash(state: str) -> str:
-    """What the `state` of a trip to Microsoft's sign-in page is looked up by."""
+    """The hash by which a sign-in's `state` is looked up."""
     return _hash("sign-in state", state)
 
 
 def browser_hash(value: str) -> str:
-    """What the cookie of the browser that started a sign-in is compared by."""
+    """The hash with which the cookie of a sign-in's browser is compared."""
     return _hash("sign-in browser", value)
 
 

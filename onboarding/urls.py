@@ -1,9 +1,9 @@
-"""URLs of the hosts of UMP instances. The first middleware lets nothing else through there."""
+"""The URLs on the hosts of UMP instances. The first middleware refuses other paths there."""
 
 from django.urls import path, re_path
 
 from onboarding import tokens
-from onboarding.views import allow, assets, callback, departures, existing, landing, progress, registration, sharing
+from onboarding.views import allow, assets, callback, existing, landing, progress, registration, sharing, sign_in
 
 urlpatterns = [
     path("authenticate", landing.portal, name="portal"),
@@ -11,7 +11,7 @@ urlpatterns = [
     path("authenticate/OAuth2Callback", callback.callback, name="callback"),
     path("authenticate/assets/<str:name>", assets.asset, name="asset"),
     path("authenticate/registration", registration.registration, name="registration"),
-    path("authenticate/sign-in/<uuid:sign_in_id>", departures.sign_in, name="sign_in"),
+    path("authenticate/sign-in/<uuid:sign_in_id>", sign_in.sign_in, name="sign_in"),
     path("authenticate/allow", allow.allow, name="allow"),
     path("authenticate/progress", progress.progress, name="progress"),
     path("authenticate/progress/sign-in", progress.sign_in_again, name="sign_in_again"),
@@ -24,7 +24,7 @@ urlpatterns = [
     re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/security\Z", sharing.for_security, name="for_security"),
     re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/existing\Z", existing.existing, name="existing"),
 ]
-handler400 = "onboarding.views.refusals.bad_request"
-handler403 = "onboarding.views.refusals.forbidden"
-handler404 = "onboarding.views.refusals.not_found"
-handler500 = "onboarding.views.refusals.server_error"
+handler400 = "onboarding.views.error_pages.bad_request"
+handler403 = "onboarding.views.error_pages.forbidden"
+handler404 = "onboarding.views.error_pages.not_found"
+handler500 = "onboarding.views.error_pages.server_error"

@@ -76,7 +76,7 @@ UMP_ALLOWED_HOSTS = hosts("UMP_ALLOWED_HOSTS", [])
 
 # --- Who is served where --------------------------------------------------------------------------------------------
 DEBUG = False
-ALLOWED_HOSTS = ["*"]  # onboarding.hosts.HostMiddleware decides, because instance hosts are rows
+ALLOWED_HOSTS = ["*"]  # onboarding.middleware.HostMiddleware decides, because instance hosts are rows
 ADMIN_HOSTS = hosts("ADMIN_HOSTS", ["localhost", "127.0.0.1"])
 if not ADMIN_HOSTS:
     raise refuse("ADMIN_HOSTS is empty: nobody could open the admin. Name its host.")
@@ -104,7 +104,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "onboarding.hosts.HostMiddleware",
+    "onboarding.middleware.HostMiddleware",
     "django.middleware.security.SecurityMiddleware",  # X-Content-Type-Options, and the admin's Referrer-Policy
     "syncportal.security_headers.SecurityHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -152,7 +152,7 @@ CSRF_COOKIE_NAME = "__Host-csrf"
 CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "onboarding.views.refusals.csrf_failure"
+CSRF_FAILURE_VIEW = "onboarding.views.error_pages.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # names and hosts stay out of cookies
 SECURE_CROSS_ORIGIN_OPENER_POLICY = None  # syncportal.security_headers sends it, on the admin's pages alone
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # a bulk job's confirmation names each of its instances

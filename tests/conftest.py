@@ -1,4 +1,4 @@
-"""What every test meets: a running sandbox, no other network, and the cast of people."""
+"""Fixtures of every test: a running sandbox, no other network, and the users."""
 
 import importlib
 import socket
@@ -22,7 +22,7 @@ from registrations.clients import entra
 from registrations.engine import queue, runner
 from registrations.models import Operation
 from sandbox.app import Sandbox
-from tests import factories, order_of_locks, process_logs, selection
+from tests import factories, lock_order, process_logs, selection
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_network_but_loopback() -> Iterator[None]:
-    """A test that would reach out of this machine fails instead."""
+    """A test that connects to another machine fails."""
     real = socket.socket.connect
 
     def connect(self: socket.socket, address: Any) -> None:
@@ -57,7 +57,7 @@ def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 
 @pytest.fixture
 def sandbox(running_sandbox: Sandbox, settings: Any) -> Sandbox:
-    """The sandbox, put back to its seeded world, with the portal's settings pointing at it."""
+    """The sandbox, reset to its seeded state, with the portal's settings pointing at it."""
     running_sandbox.reset()
     entra.DiscoveryMemory.forget()
     settings.ENTRA_URL = running_sandbox.entra_url
@@ -79,21 +79,21 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The doorbell rings into this list: units have no broker. `tests/stack` rings a real one."""
-    bells: list[str] = []
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the operations that workers were notified of. Units have no broker; `tests/stack` has a real one."""
+    operations_enqueued: list[str] = []
 
-    def ring(operation_id: Any, after: timedelta = timedelta(), priority: str = "") -> bool:
-        bells.append(str(operation_id))
+    def enqueue(operation_id: Any, after: timedelta = timedelta(), priority: str = "") -> bool:
+        operations_enqueued.append(str(operation_id))
         return True
 
-    monkeypatch.setattr(tasks, "enqueue", ring)
-    return bells
+    monkeypatch.setattr(tasks, "enqueue", enqueue)
+    return operations_enqueued
 
 
 @pytest.fixture(autouse=True)
-def _own_budget(settings: Any) -> Iterator[None]:
-    """Units have no Redis: each test counts its calls to Microsoft from the start, alone with the whole quota."""
+def _own_rate_limit(settings: Any) -> Iterator[None]:
+    """Units have no Redis: each test starts a rate limiter of its own, with Microsoft's whole quota."""
     settings.GRAPH_RATE_LIMIT_SHARES = 1
     connections.rate_limiter.cache_clear()
     yield
@@ -101,8 +101,8 @@ def _own_budget(settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _the_chain_is_locked_last(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every test watches the product's order of locks, where its transactions can be told apart."""
+def _history_is_locked_last(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Check the order of locks in every test whose transactions can be told apart."""
     if "db" not in request.fixturenames and not request.node.get_closest_marker("django_db"):
         yield
         return
@@ -110,39 +110,41 @@ def _the_chain_is_locked_last(request: pytest.FixtureRequest) -> Iterator[None]:
     if not connection.in_atomic_block:
         yield
         return
-    watch = order_of_locks.Watch()
+    watch = lock_order.Watch()
     with connection.execute_wrapper(watch):
         yield
     assert watch.found == [], "Rows were waited for while the history's chain was locked: use audit.atomic."
 
 
 @pytest.fixture
-def work() -> Callable[[], None]:
-    """Do what workers do until nothing is due now."""
+def run_worker() -> Callable[[], None]:
+    """Run every operation that is due, as a worker does, until none is."""
 
-    def until_idle() -> None:
+    def run_until_idle() -> None:
         for _ in range(50):
             due = queue.due()
             if not due:
                 return
             for operation_id in due:
                 runner.run(operation_id)
-        raise AssertionError("Operations stay due for ever.")
+        raise AssertionError("Operations are still due after 50 rounds.")
 
-    return until_idle
+    return run_until_idle
 
 
 @pytest.fixture
-def a_minute_of_looks(work: Callable[[], None], time_machine: TimeMachineFixture) -> Callable[[Operation], None]:
-    """Let a waiting operation look once more, and the time come when it may believe what it does not see."""
+def run_worker_a_minute_later(
+    run_worker: Callable[[], None], time_machine: TimeMachineFixture
+) -> Callable[[Operation], None]:
+    """Run a waiting operation half a minute later, then move the clock on, past the delay that reads are allowed."""
 
-    def look(operation: Operation) -> None:
+    def run_later(operation: Operation) -> None:
         time_machine.move_to(timezone.now() + timedelta(seconds=31), tick=True)
         Operation.objects.filter(pk=operation.pk, status="waiting").update(next_attempt_at=timezone.now())
-        work()
+        run_worker()
         time_machine.move_to(timezone.now() + timedelta(seconds=31), tick=True)
 
-    return look
+    return run_later
 
 
 @pytest.fixture
@@ -153,7 +155,7 @@ def operator(db: None) -> User:
 
 @pytest.fixture
 def auditor(db: None) -> User:
-    """Arthur, who reads."""
+    """Arthur, who may only read."""
     return _staff("arthur", "Arthur", "Auditor", "auditors")
 
 
@@ -200,7 +202,7 @@ def _portal_port() -> Iterator[int]:
 
 @pytest.fixture
 def portal(settings: Any, _portal_port: int) -> None:
-    """Something that answers where the instance's portal URL points to: the UMP opens it when it validates."""
+    """Serve the instance's portal URL: the UMP opens it when it validates."""
     settings.PORTAL_LOCALHOST_PORT = _portal_port
 
 

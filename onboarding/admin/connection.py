@@ -1,4 +1,4 @@
-"""Connections: what the wizard achieved, to look at."""
+"""Connections, read only: the results of the wizard."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from registrations.admin.base import ReadOnlyAdmin
 
 @admin.register(Connection)
 class ConnectionAdmin(ReadOnlyAdmin):
-    """The registration in the customer's tenant, and how far it got."""
+    """A connection with its registration and its newest operation."""
 
     list_display = ("service", "state", "way", "admin_username", "connected", "grant")
     list_select_related = ("invitation__service",)
@@ -38,14 +38,14 @@ class ConnectionAdmin(ReadOnlyAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """With the newest operation, live."""
+        """Add the newest operation, which updates itself."""
         newest = operation_progress.newest_of(object_id) if object_id else None
         live = operation_progress.describe(newest, request.user) if newest else {}
         return super().changeform_view(request, object_id, form_url, {**live, **(extra_context or {})})
 
     @admin.display(description="Service", ordering="invitation__service__full_name")
     def service(self, connection: Connection) -> str:
-        """Whose it is."""
+        """The connected service."""
         return str(connection.invitation.service)
 
     @admin.display(description="State", ordering="status")
@@ -55,15 +55,15 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Connected", ordering="connected_at")
     def connected(self, connection: Connection) -> SafeString:
-        """When the UMP confirmed it."""
+        """When the connection was completed."""
         return admin_html.moment(connection.connected_at)
 
-    @admin.display(description="SyncPortal's own grant")
+    @admin.display(description="Temporary permissions")
     def grant(self, connection: Connection) -> str:
-        """Whether what the wizard was granted is gone."""
-        return {True: "Removed", False: "Could not be removed"}.get(connection.grant_removed, "–")  # type: ignore[arg-type]
+        """Whether the temporary permissions were revoked."""
+        return {True: "Revoked", False: "Could not be revoked"}.get(connection.grant_removed, "–")  # type: ignore[arg-type]
 
     @admin.display(description="Application (client) ID")
     def application(self, connection: Connection) -> SafeString:
-        """What Microsoft calls the registration."""
+        """The registration's application (client) ID."""
         return admin_html.copyable(connection.registration.app_id if connection.registration else "")

@@ -12,7 +12,7 @@ from registrations.admin.base import PortalAdmin
 
 @admin.register(Customer)
 class CustomerAdmin(PortalAdmin):
-    """The tenant's id is what an invitation is checked against: it stays once somebody was invited."""
+    """Invitations are checked against the tenant ID, so it is read only after the first one."""
 
     list_display = ("name", "service_count", "tenant_id")
     search_fields = ("name", "tenant_id")
@@ -21,18 +21,18 @@ class CustomerAdmin(PortalAdmin):
     change_form_outer_after_template = "admin/onboarding/customer/services.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        """With the number of services."""
+        """Add the number of services."""
         rows: QuerySet[Customer] = super().get_queryset(request).annotate(service_total=Count("services"))
         return rows
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:
-        """The tenant's id stays once somebody was invited."""
+        """The tenant ID is read only after the first invitation."""
         return ["tenant_id"] if obj and Invitation.objects.filter(service__customer=obj).exists() else []
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """With the customer's services below the form."""
+        """Add the customer's services below the form."""
         extra = dict(extra_context or {})
         customer = self.get_object(request, object_id) if object_id else None
         if customer:
@@ -42,5 +42,5 @@ class CustomerAdmin(PortalAdmin):
 
     @admin.display(description="Services", ordering="service_total")
     def service_count(self, customer: Any) -> int:
-        """How many services it has."""
+        """The number of services."""
         return int(customer.service_total)

@@ -1,6 +1,6 @@
-"""Invitations: the documented Pending Invitations list, and the acts on them."""
+"""Invitations: the documented Pending Invitations list, and its actions."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,20 +15,24 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from onboarding.admin import attempts, needs
+from onboarding.admin import sign_in_attempts
 from onboarding.admin.invitation_forms import InvitationForm
+from onboarding.admin.invitation_texts import COPY, NEW_LINK, REMAINS, recipient, revoke_intro, send_intro
 from onboarding.admin.service import state_of
+from onboarding.admin.todo import INVITATIONS
 from onboarding.models import Connection, Invitation, Service
-from onboarding.services import invitations, left_behind
+from onboarding.services import invitations, leftovers
 from registrations import admin_html, tasks
 from registrations.admin import operation_progress, todo
 from registrations.admin.base import PortalAdmin, actor_of, page
 from registrations.errors import PortalError
 
+SHOWN = ("tenant_id", "it_admin_email", "m365_admin_email", "expires_at")
+
 
 @admin.register(Invitation)
 class InvitationAdmin(PortalAdmin):
-    """Created, sent, renewed and revoked by the service; each look at the link is in the history."""
+    """The service creates, sends, replaces and revokes; the history records each view of the link."""
 
     form = InvitationForm
     list_display = (
@@ -45,7 +49,7 @@ class InvitationAdmin(PortalAdmin):
         "auth_url",
     )
     list_display_links = ("short_name",)
-    list_filter = (todo.todo_filter(needs.INVITATIONS), "status", "email_sent", "service__instance__provider")
+    list_filter = (todo.todo_filter(INVITATIONS), "status", "email_sent", "service__instance__provider")
     list_select_related = ("service__customer", "service__instance__provider")
     search_fields = ("service__short_name", "service__full_name", "it_admin_email", "m365_admin_email")
     search_help_text = "Short name, full name or e-mail"
@@ -55,19 +59,19 @@ class InvitationAdmin(PortalAdmin):
     change_form_outer_after_template = "admin/onboarding/invitation/after.html"
 
     def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
-        """With the tick that a second invitation of a connected service needs."""
+        """Add the checkbox that a new invitation of a connected service needs."""
         chosen = None if obj else self._chosen_service(request.POST.get("service") or request.GET.get("service"))
         again = ["again"] if chosen and invitations.is_connected(chosen) else []
         return ["service", *again, *SHOWN]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Invitation | None = None) -> list[str]:
-        """Service and tenant are what the link stands for; the rest can be mended while the link is open."""
+        """Service and tenant are fixed; the other fields can be edited while the invitation is open."""
         if obj is None:
             return []
         return ["service", "tenant_id"] if obj.status in Invitation.OPEN else ["service", *SHOWN]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """The usual time of validity, and the tenant of a service that was chosen before."""
+        """The default expiry, and the tenant of a preselected service."""
         ends = (timezone.now() + timedelta(days=settings.INVITATION_VALID_DAYS)).replace(second=0, microsecond=0)
         initial: dict[str, Any] = {"expires_at": ends, **super().get_changeform_initial_data(request)}
         service = self._chosen_service(initial.get("service"))
@@ -81,7 +85,7 @@ class InvitationAdmin(PortalAdmin):
             return None
 
     def has_send_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may mail the link."""
+        """Who may email the link."""
         return self.may(request, "send_invitation")
 
     def has_copy_link_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -89,21 +93,21 @@ class InvitationAdmin(PortalAdmin):
         return self.may(request, "copy_link_invitation")
 
     def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may void an invitation."""
+        """Who may revoke an invitation."""
         return self.may(request, "revoke_invitation")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """None for an invitation whose link opens nothing."""
+        """No actions for an invitation that is no longer open."""
         invitation = self.get_object(request, str(object_id))
         is_open = invitation is not None and invitation.status in Invitation.OPEN
         return super().get_actions_detail(request, object_id) if is_open else []
 
     def save_model(self, request: HttpRequest, obj: Invitation, form: Any, change: bool) -> None:
-        """A new invitation is made by the service, which also makes its link."""
+        """The service creates a new invitation together with its link."""
         if change:
             return super().save_model(request, obj, form, change)
         values = form.cleaned_data
-        made = invitations.create(
+        created = invitations.create(
             values["service"],
             it_admin_email=values["it_admin_email"],
             m365_admin_email=values["m365_admin_email"],
@@ -112,14 +116,14 @@ class InvitationAdmin(PortalAdmin):
             again=values.get("again", False),
             actor=actor_of(request),
         )
-        obj.pk = made.pk
+        obj.pk = created.pk
         obj.refresh_from_db()
         if not obj.service.instance.has_ump_credential:
             self.message_user(request, invitations.no_credential(obj.service.instance), messages.WARNING)
 
     @page("Send", permission="send", icon="send", variant="primary")
     def send(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
-        """Mail the link, for the first time or again."""
+        """Email the link, for the first time or again."""
         if request.method == "POST":
             self._send(request, invitation)
             return self.back_to(invitation)
@@ -128,7 +132,7 @@ class InvitationAdmin(PortalAdmin):
 
     @page("Copy link", permission="copy_link", icon="link")
     def copy_link(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
-        """Show the link in the answer to this one POST."""
+        """Show the link in the response to the POST."""
         if request.method != "POST":
             return self._ask(request, invitation, "Show", "link", COPY)
         try:
@@ -147,23 +151,23 @@ class InvitationAdmin(PortalAdmin):
 
     @page("New link", permission="send", icon="autorenew")
     def new_link(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
-        """Void the link and make another."""
+        """Replace the link."""
         if request.method == "POST":
-            done = "The old link is void. Send the invitation to mail the new one."
+            done = "The old link no longer works. Send the invitation to email the new one."
             self.attempt(request, lambda: invitations.new_link(invitation, actor=actor_of(request)), done)
             return self.back_to(invitation)
-        return self._ask(request, invitation, "Make", "new link", NEW_LINK, danger=True)
+        return self._ask(request, invitation, "Create", "new link", NEW_LINK, danger=True)
 
     @page("Revoke", permission="revoke", icon="block", variant="danger")
     def revoke(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
-        """Void the invitation."""
+        """Revoke the invitation."""
         if request.method == "POST":
             done = "The invitation is revoked."
             self.attempt(request, lambda: invitations.revoke(invitation, actor=actor_of(request)), done)
             return self.back_to(invitation)
-        left = left_behind.of(invitation).label
-        facts = [(STAYS, left)] if left else []
-        return self._ask(request, invitation, "Revoke", "invitation", revoke_intro(left), facts, danger=True)
+        remains = leftovers.of(invitation).label
+        facts = [(REMAINS, remains)] if remains else []
+        return self._ask(request, invitation, "Revoke", "invitation", revoke_intro(remains), facts, danger=True)
 
     def _ask(
         self,
@@ -200,24 +204,24 @@ class InvitationAdmin(PortalAdmin):
             self.message_user(request, f"{invitation.service}: {refusal}", messages.ERROR)
             return False
         tasks.enqueue_on_commit(operation.pk)
-        self.message_user(request, f"The mail to {invitation.it_admin_email} is on its way.", messages.SUCCESS)
+        self.message_user(request, f"The email to {invitation.it_admin_email} is queued.", messages.SUCCESS)
         return True
 
     @admin.action(description="Send or resend", permissions=["send"])
     def send_selected(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse | None:
-        """Mail the chosen invitations after a confirmation."""
+        """Email the selected invitations after a confirmation."""
         return self._each(request, queryset, "send_selected", "Send", self._send, send_intro(queryset))
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse | None:
-        """Revoke the chosen invitations after a confirmation."""
+        """Revoke the selected invitations after a confirmation."""
 
         def revoke(request: HttpRequest, invitation: Invitation) -> bool:
             act = invitations.revoke
             done = f"{invitation.service}: the invitation is revoked."
             return self.attempt(request, lambda: act(invitation, actor=actor_of(request)), done)
 
-        intro = revoke_intro("".join(left_behind.of(each).label for each in queryset))
+        intro = revoke_intro("".join(leftovers.of(each).label for each in queryset))
         return self._each(request, queryset, "revoke_selected", "Revoke", revoke, intro, danger=True)
 
     def _each(
@@ -248,13 +252,13 @@ class InvitationAdmin(PortalAdmin):
             intro=intro,
             hidden=hidden,
             danger=danger,
-            facts=[(str(each.service), _whom(each, danger)) for each in chosen],
+            facts=[(str(each.service), recipient(each, danger)) for each in chosen],
         )
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """With what the wizard achieved, and the newest operation of it or of the mail, live."""
+        """Add the connection, the newest operation and the sign-in attempts."""
         extra = dict(extra_context or {})
         invitation = self.get_object(request, object_id) if object_id else None
         if invitation:
@@ -263,9 +267,9 @@ class InvitationAdmin(PortalAdmin):
                 operation_progress.newest_of(connection.pk) if connection else None
             ) or operation_progress.newest_of(invitation.pk)
             live = operation_progress.describe(newest, request.user) if newest else {}
-            met = attempts.of(invitation, connection)
+            attempts = sign_in_attempts.of(invitation, connection)
             extra.update(live, connection=connection, invitation=invitation, state=self.state(invitation))
-            extra.update(attempts=met, for_support=attempts.for_support(invitation, met))
+            extra.update(attempts=attempts, for_support=sign_in_attempts.for_support(invitation, attempts))
         return super().changeform_view(request, object_id, form_url, extra)
 
     @admin.display(description="ID", ordering="service__short_name")
@@ -285,7 +289,7 @@ class InvitationAdmin(PortalAdmin):
 
     @admin.display(description="Invitation Email", ordering="it_admin_email")
     def invitation_email(self, invitation: Invitation) -> SafeString:
-        """Who got the link."""
+        """The recipient of the link."""
         return admin_html.email(invitation.it_admin_email)
 
     @admin.display(description="M365 Admin Email", ordering="m365_admin_email")
@@ -295,22 +299,22 @@ class InvitationAdmin(PortalAdmin):
 
     @admin.display(description="Email Sent", ordering="email_sent", boolean=True)
     def was_sent(self, invitation: Invitation) -> bool:
-        """Whether the present link was mailed."""
+        """Whether the current link was emailed."""
         return invitation.email_sent
 
     @admin.display(description="Email Invitation Sent Count", ordering="send_count")
     def sent_count(self, invitation: Invitation) -> int:
-        """Attempts to mail it."""
+        """Attempts to email it."""
         return invitation.send_count
 
     @admin.display(description="Created at", ordering="created_at")
     def created(self, invitation: Invitation) -> SafeString:
-        """When it was made."""
+        """When it was created."""
         return admin_html.moment(invitation.created_at)
 
     @admin.display(description="Expires at", ordering="expires_at")
     def expires(self, invitation: Invitation) -> SafeString:
-        """When the link stops working; one that is used up or revoked opens nothing already."""
+        """When the link expires; empty for a completed or revoked invitation."""
         return admin_html.moment(invitation.expires_at if invitation.status in Invitation.OPEN else None)
 
     @admin.display(description="Device Authenticated", ordering="authenticated_at", boolean=True)
@@ -320,7 +324,7 @@ class InvitationAdmin(PortalAdmin):
 
     @admin.display(description="Auth URL")
     def auth_url(self, invitation: Invitation) -> SafeString:
-        """A button that posts, because showing the link is written into the history."""
+        """A button that posts, because the history records each view of the link."""
         if invitation.status not in Invitation.OPEN or invitation.is_expired:
             return format_html("{}", "–")
         address = reverse("admin:onboarding_invitation_copy_link", args=[invitation.pk])
@@ -331,44 +335,6 @@ class InvitationAdmin(PortalAdmin):
         )
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        """Without the link's column for those who may not see the link."""
+        """Without the link's column for people who may not see the link."""
         columns = super().get_list_display(request)
         return columns if self.has_copy_link_permission(request) else [name for name in columns if name != "auth_url"]
-
-
-def send_intro(chosen: Iterable[Invitation]) -> list[str]:
-    """What sending does, and which instances lack what the set-up needs at its end."""
-    instances = {invitation.service.instance for invitation in chosen}
-    lacking = sorted((each for each in instances if not each.has_ump_credential), key=str)
-    return [*(invitations.no_credential(instance) for instance in lacking), *SEND]
-
-
-def revoke_intro(left: str) -> list[str]:
-    """What revoking does; and, where something stays in the customer's tenant, who alone can remove it then."""
-    return [*REVOKE, REVOKE_LEAVES] if left else REVOKE
-
-
-def _whom(invitation: Invitation, withdrawn: bool) -> str:
-    left = left_behind.of(invitation).label if withdrawn else ""
-    return f"{invitation.it_admin_email}. {STAYS}: {left}" if left else invitation.it_admin_email
-
-
-SHOWN = ("tenant_id", "it_admin_email", "m365_admin_email", "expires_at")
-STAYS = "Stays in the customer's tenant"
-SEND = [
-    "The mail with the link goes out at once. A link that was sent before stays the same.",
-    "Only an administrator of the expected tenant can use it.",
-]
-COPY = [
-    "The link is shown once, on the next page. The history keeps that you saw it.",
-    "Whoever has the link can open the wizard; signing in needs an administrator of the expected tenant.",
-]
-NEW_LINK = [
-    "The present link stops working at once. The new one is not mailed until you send the invitation.",
-    "Whoever has signed in with the present link needs the new one to go on. A set-up that is at work goes on by itself.",
-]
-REVOKE_LEAVES = (
-    "What was made in the customer's tenant so far stays there, and SyncPortal cannot remove it then. An administrator of the "
-    "customer can: the page behind the link tells them how."
-)
-REVOKE = ["The link stops working at once. Somebody who stands in the wizard meets a refusal with the next click."]

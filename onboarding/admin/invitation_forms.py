@@ -1,4 +1,4 @@
-"""The form of an invitation: whose tenant it is for, and no second way in."""
+"""The form of an invitation: it accepts only the customer's tenant, and one open invitation for each service."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from registrations.errors import WrongStateError
 
 
 class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The expected tenant is the customer's: it is filled in from the service and may not be another."""
+    """The expected tenant is the customer's: it is filled in from the service and cannot differ."""
 
     again = forms.BooleanField(label="Invite again although connected", required=False, widget=UnfoldBooleanWidget)
 
@@ -32,7 +32,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
             tenants = json.dumps({str(pk): tenant for pk, tenant in services})
             inner_widget(self.fields["service"]).attrs["data-tenants"] = tenants
             self.fields["tenant_id"].required = False
-            self.fields["tenant_id"].help_text = "The customer's tenant. Left empty, it is filled in."
+            self.fields["tenant_id"].help_text = "The customer's tenant. Leave it empty to have it filled in."
 
     def clean(self) -> dict[str, Any]:
         """Only the customer's own tenant is accepted."""
@@ -42,18 +42,18 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("tenant_id", f"The tenant of {service.customer} is {service.customer.tenant_id}.")
         if service and not tenant_id and not self.has_error("tenant_id"):
             values["tenant_id"] = service.customer.tenant_id
-        self._refuse_second_way_in(service or getattr(self.instance, "service", None), values)
+        self._refuse_second_invitation(service or getattr(self.instance, "service", None), values)
         return values
 
-    def _refuse_second_way_in(self, service: Service | None, values: dict[str, Any]) -> None:
+    def _refuse_second_invitation(self, service: Service | None, values: dict[str, Any]) -> None:
         is_new = self.instance._state.adding
-        opens = is_new or values.get("expires_at", timezone.now()) > timezone.now()
-        if service is None or not opens:
+        is_open = is_new or values.get("expires_at", timezone.now()) > timezone.now()
+        if service is None or not is_open:
             return
         try:
-            invitations.refuse_second(service, besides=None if is_new else self.instance)
+            invitations.refuse_second(service, except_for=None if is_new else self.instance)
         except WrongStateError as refusal:
             self.add_error("service" if "service" in self.fields else None, str(refusal))
             return
         if is_new and invitations.is_connected(service) and not values.get("again"):
-            self.add_error("again", f"{service} is connected already. Tick this if it is to be connected anew.")
+            self.add_error("again", f"{service} is already connected. Select this to reconnect it.")

@@ -9,14 +9,14 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from onboarding import names
+from onboarding import validators
 from onboarding.models import Invitation, Service
 from registrations import admin_html
 from registrations.admin.base import PortalAdmin
 
 
 class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The service; the short name's rules are checked while typing, and here."""
+    """A service. The page checks the short name's rules while typing, the form checks them again."""
 
     class Meta:
         model = Service
@@ -26,16 +26,18 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if "short_name" in self.fields:
             self.fields["short_name"].widget.attrs["data-name-rules"] = json.dumps(name_rules())
-            self.fields["short_name"].help_text = "It becomes part of a domain and is the same in the UMP."
+            self.fields[
+                "short_name"
+            ].help_text = "It becomes part of a domain and must match the short name in the UMP."
         if "instance" in self.fields:
-            # Each choice shows its host, which is made of two rows.
+            # Each choice shows its host, which needs the provider's row too.
             field = self.fields["instance"]
             field.queryset = field.queryset.select_related("provider")  # type: ignore[attr-defined]
 
 
 @admin.register(Service)
 class ServiceAdmin(PortalAdmin):
-    """Customer, instance and short name stay once somebody was invited."""
+    """Customer, instance and short name are read only after the first invitation."""
 
     form = ServiceForm
     fields = ("customer", "instance", "service_type", "full_name", "short_name", "ump_customer_guid")
@@ -48,7 +50,7 @@ class ServiceAdmin(PortalAdmin):
     change_form_outer_after_template = "admin/onboarding/service/invitations.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
-        """With the state of the newest invitation, and whether an earlier one was brought to its end."""
+        """Add the state of the newest invitation, and whether any was completed."""
         newest = Invitation.objects.filter(service=OuterRef("pk")).order_by("-created_at")
         rows: QuerySet[Service] = (
             super()
@@ -61,14 +63,14 @@ class ServiceAdmin(PortalAdmin):
         return rows
 
     def get_readonly_fields(self, request: HttpRequest, obj: Service | None = None) -> list[str]:
-        """What an invitation was sent for is not exchanged underneath it."""
+        """Fields that an existing invitation depends on are read only."""
         invited = obj and obj.invitations.exists()
         return ["customer", "instance", "short_name"] if invited else []
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """With the service's invitations below the form."""
+        """Add the service's invitations below the form."""
         extra = dict(extra_context or {})
         service = self.get_object(request, object_id) if object_id else None
         if service:
@@ -81,7 +83,7 @@ class ServiceAdmin(PortalAdmin):
 
     @admin.display(description="Connection")
     def state(self, service: Any) -> SafeString:
-        """Connected, or how far its newest invitation is: another one does not undo what an earlier one achieved."""
+        """Connected if any invitation was completed; otherwise the state of the newest invitation."""
         if service.connected:
             return admin_html.badge("connected")
         status = service.invitation_status
@@ -89,7 +91,7 @@ class ServiceAdmin(PortalAdmin):
 
 
 def state_of(invitation: Invitation) -> str:
-    """The invitation's state for people: one whose time is over is expired, and a new link that nobody has is not sent."""
+    """The invitation's state for display: also "expired", and "unsent" for a new link that was not emailed yet."""
     if invitation.is_expired:
         return "expired"
     unsent = invitation.status in Invitation.UNBEGUN and not invitation.email_sent
@@ -97,13 +99,13 @@ def state_of(invitation: Invitation) -> str:
 
 
 def name_rules() -> list[dict[str, Any]]:
-    """The documented rules as data for the page: the sentence, and what to test."""
+    """The documented rules as data for the page: a sentence, and what to test."""
     tests: list[dict[str, Any]] = [
-        {"min": names.MIN_LENGTH, "max": names.MAX_LENGTH},
-        {"without": names.FORBIDDEN},
-        {"reserved": names.RESERVED},
+        {"min": validators.MIN_LENGTH, "max": validators.MAX_LENGTH},
+        {"without": validators.FORBIDDEN},
+        {"reserved": validators.RESERVED},
     ]
-    sentences = [sentence for sentence, _ in names.rule_results("")]
+    sentences = [sentence for sentence, _ in validators.rule_results("")]
     rules = [{"sentence": sentence, **test} for sentence, test in zip(sentences, tests, strict=True)]
     dns = "letters, digits and hyphens only, with no hyphen at either end"
-    return [*rules, {"sentence": dns, "pattern": names.DNS_SAFE.pattern}]
+    return [*rules, {"sentence": dns, "pattern": validators.DNS_SAFE.pattern}]

@@ -1,4 +1,4 @@
-"""The start page: what needs a person, each count a link to the rows behind it."""
+"""The start page: what needs attention, each count a link to its rows."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from onboarding.admin import needs
+from onboarding.admin.todo import INVITATIONS
 from registrations import admin_html
 from registrations.admin import todo
 from registrations.admin.todo import Todo, TodoSource
@@ -23,7 +23,7 @@ WATCHED = (
     todo.INSTANCES,
     todo.SECRETS,
     todo.TENANTS,
-    needs.INVITATIONS,
+    INVITATIONS,
 )
 SEVERITY = ["late", "failed", "missing", "expired", "waiting", "expiring", "unchecked", "draft"]
 SHOWN = 3
@@ -32,7 +32,7 @@ DAYS = 14
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the list: what, whose, since when, and the way to the rows."""
+    """One line of the list: what, which rows, since when, and a link to them."""
 
     title: str
     count: int
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Day:
-    """The operations that ended on one day; heights in percent of the busiest day."""
+    """The operations that finished on one day; heights in percent of the busiest day."""
 
     date: Any
     succeeded: int
@@ -56,9 +56,9 @@ class Day:
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Unfold's dashboard callback: adds the list, when it was made, and the last days' operations."""
+    """Unfold's dashboard callback: adds the list, its time, and the operations of the last days."""
     now = timezone.now()
-    lines = [line for watch in WATCHED if _may_see(request, watch) for line in _lines(watch, now)]
+    lines = [line for source in WATCHED if _may_see(request, source) for line in _lines(source, now)]
     lines.sort(key=lambda line: SEVERITY.index(line.state))
     days = _days(now) if request.user.has_perm("registrations.view_operation") else []
     first = _first_steps(request) if not lines and not UmpInstance.objects.exists() else []
@@ -78,34 +78,36 @@ def _first_steps(request: HttpRequest) -> list[tuple[str, str]]:
     ]
 
 
-def _may_see(request: HttpRequest, watch: TodoSource) -> bool:
-    opts = watch.model._meta
+def _may_see(request: HttpRequest, source: TodoSource) -> bool:
+    opts = source.model._meta
     return request.user.has_perm(f"{opts.app_label}.view_{opts.model_name}")
 
 
-def _lines(watch: TodoSource, now: datetime) -> list[Line]:
-    rows = watch.model._default_manager.all()
-    counts = rows.aggregate(**{need.key: Count("pk", filter=need.condition(now)) for need in watch.needs})
+def _lines(source: TodoSource, now: datetime) -> list[Line]:
+    rows = source.model._default_manager.all()
+    counts = rows.aggregate(**{each.key: Count("pk", filter=each.condition(now)) for each in source.todos})
     oldest = rows.aggregate(
-        **{need.key: Min(need.since, filter=need.condition(now)) for need in watch.needs if need.since}
+        **{each.key: Min(each.since, filter=each.condition(now)) for each in source.todos if each.since}
     )
-    return [_line(watch, need, counts[need.key], oldest.get(need.key), now) for need in watch.needs if counts[need.key]]
+    return [
+        _line(source, each, counts[each.key], oldest.get(each.key), now) for each in source.todos if counts[each.key]
+    ]
 
 
-def _line(watch: TodoSource, need: Todo, count: int, oldest: datetime | None, now: datetime) -> Line:
-    opts = watch.model._meta
-    rows = watch.model._default_manager.select_related(*watch.related).filter(need.condition(now))
-    names = [watch.named(row) for row in rows.order_by(need.since or "pk")[:SHOWN]]
+def _line(source: TodoSource, each: Todo, count: int, oldest: datetime | None, now: datetime) -> Line:
+    opts = source.model._meta
+    rows = source.model._default_manager.select_related(*source.related).filter(each.condition(now))
+    names = [source.named(row) for row in rows.order_by(each.since or "pk")[:SHOWN]]
     more = f" and {count - len(names)} more" if count > len(names) else ""
     return Line(
-        title=need.title,
+        title=each.title,
         count=count,
-        state=need.state,
-        badge=admin_html.badge(need.state),
+        state=each.state,
+        badge=admin_html.badge(each.state),
         whose=", ".join(names) + more,
         since=_since(oldest, now),
-        button=need.button,
-        address=f"{reverse(f'admin:{opts.app_label}_{opts.model_name}_changelist')}?needs={need.key}",
+        button=each.button,
+        address=f"{reverse(f'admin:{opts.app_label}_{opts.model_name}_changelist')}?needs={each.key}",
     )
 
 

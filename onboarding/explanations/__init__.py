@@ -1,4 +1,4 @@
-"""Microsoft's error codes in plain words: what happened, and what the person can do about it."""
+"""Explanations of Microsoft's error codes: what happened, and what the person can do."""
 
 from onboarding.explanations.aadsts import CODES, GENERIC, Explanation
 from onboarding.explanations.credentials import explain_credential

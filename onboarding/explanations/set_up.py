@@ -1,6 +1,6 @@
-"""Why a set-up stands still, in the customer's words. The operation's own sentences are for the provider's staff.
+"""Why a setup has stopped, for the customer. The operation's own sentences are for the provider's staff.
 
-Chosen by the operation's code, and by the step where the code is not known. Texts may use {provider}, {name} (of the
+The operation's code selects the text; where the code is not known, the text names the step. Texts may use {provider}, {name} (of the
 registration) and {step} (its title).
 """
 
@@ -10,86 +10,86 @@ from onboarding.explanations.aadsts import CODES
 from onboarding.explanations.aadsts import GENERIC as GENERIC_REFUSAL
 from onboarding.explanations.credentials import explain_credential
 
-AGAIN = "Sign in again, and this step is tried once more."
-SEND = "If it stops again, send the details below to your contact at {provider}."
+AGAIN = "Sign in again to retry this step."
+SEND = "If it fails again, send the details below to your contact at {provider}."
 
 
 @dataclass(frozen=True)
-class Standstill:
+class SetupProblem:
     """What happened, and what the customer can do."""
 
     sentence: str
     next_step: str
 
 
-SIGN_IN = Standstill(
-    "Microsoft’s permission for the set-up has ended: it lasts for about an hour.",
-    "Sign in again, and the set-up goes on where it stopped.",
+SIGN_IN = SetupProblem(
+    "Microsoft’s permission for the setup has expired. It lasts about an hour.",
+    "Sign in again to continue the setup where it stopped.",
 )
-CANCELLED = Standstill(
-    "{provider} has cancelled the set-up.", "Ask your contact at {provider}, or sign in again to go on with it."
+CANCELLED = SetupProblem(
+    "{provider} has cancelled the setup.", "Ask your contact at {provider}, or sign in again to continue."
 )
-GENERIC = Standstill("The step “{step}” did not succeed.", f"{AGAIN} {SEND}")
-SECRETS_FORBIDDEN = Standstill(
+GENERIC = SetupProblem("The step “{step}” failed.", f"{AGAIN} {SEND}")
+SECRETS_FORBIDDEN = SetupProblem(
     "A policy of your organisation does not allow the secret that the registration needs.",
     "Ask whoever manages the app management policies in Microsoft Entra for an exception for {name}, then sign in again.",
 )
-REFUSED = Standstill(
+REFUSED = SetupProblem(
     "Microsoft refused the step “{step}”: the account that signed in lacks a role or permission for it.",
     f"Check that the administrator’s role is still active. {AGAIN} {SEND}",
 )
 BY_CODE = {
     "CredentialTypeNotAllowedAsPerAppPolicy": SECRETS_FORBIDDEN,
     "CredentialInvalidLifetimeAsPerAppPolicy": SECRETS_FORBIDDEN,
-    "permission_unknown": Standstill(
-        "Microsoft does not offer every permission that is needed in your organisation. Most often a Teams licence is missing.",
+    "permission_unknown": SetupProblem(
+        "Microsoft does not offer every required permission in your organisation. Usually a Teams licence is missing.",
         "Check with {provider} which licence the phone service needs. Then sign in again.",
     ),
     "Authorization_RequestDenied": REFUSED,
     "accessDenied": REFUSED,
 }
 
-TRIAL_ENDED = Standstill("The trial of the values was ended.", "Enter them again to go on.")
-FORGOTTEN = Standstill("The values are kept for one day only.", "Enter them again.")
-OTHER_ORGANISATION = Standstill(
-    "The values belong to another organisation than the invited one.", "Enter those of the invited one."
+CHECK_CANCELLED = SetupProblem("The check of the values was cancelled.", "Enter them again to continue.")
+VALUES_DELETED = SetupProblem("The values are stored for one day only.", "Enter them again.")
+OTHER_ORGANISATION = SetupProblem(
+    "The values belong to another organisation.", "Enter the values of the invited organisation."
 )
-TRIAL_BROKE = Standstill("The values could not be tried to the end.", f"Enter them again. {SEND}")
-TRIALS = {"values_forgotten": FORGOTTEN, "other_organisation": OTHER_ORGANISATION}
+CHECK_FAILED = SetupProblem("The values could not be checked completely.", f"Enter them again. {SEND}")
+CHECK_PROBLEMS = {"values_forgotten": VALUES_DELETED, "other_organisation": OTHER_ORGANISATION}
 
-COPYING = "Microsoft is still copying this to its data centres. That takes some minutes at times."
-TAKING_OVER = "The phone service is busy with it."
-WAITS = {  # by the step's name; the default fits any step
-    "proof": "Microsoft is still copying the permissions and roles. That can take 15 minutes.",
-    "find_service": TAKING_OVER,
-    "hand_over": TAKING_OVER,
-    "validation": TAKING_OVER,
+REPLICATING = "Microsoft is still replicating this to its data centres. This can take some minutes."
+PROCESSING = "The phone service is processing it."
+WAITING_NOTES = {  # by the step's name; the default fits any step
+    "proof": "Microsoft is still replicating the permissions and roles. This can take 15 minutes.",
+    "find_service": PROCESSING,
+    "hand_over": PROCESSING,
+    "validation": PROCESSING,
 }
 
 
-def failed(code: str, *, cancelled: bool) -> Standstill:
-    """Why it has stopped."""
+def failed(code: str, *, cancelled: bool) -> SetupProblem:
+    """Why the setup of a new registration has stopped."""
     return CANCELLED if cancelled else BY_CODE.get(code, GENERIC)
 
 
-def trial_failed(code: str, *, cancelled: bool) -> Standstill:
+def check_failed(code: str, *, cancelled: bool) -> SetupProblem:
     """Why the values of an existing registration cannot be used."""
     if cancelled:
-        return TRIAL_ENDED
+        return CHECK_CANCELLED
     if code.startswith("AADSTS"):
         known = explain_credential(code)
-        return Standstill(known.sentence, known.next_step)
-    return TRIALS.get(code, TRIAL_BROKE)
+        return SetupProblem(known.sentence, known.next_step)
+    return CHECK_PROBLEMS.get(code, CHECK_FAILED)
 
 
-def token_failed(code: str, *, cancelled: bool) -> Standstill:
+def token_failed(code: str, *, cancelled: bool) -> SetupProblem:
     """Why a delegated token cannot be used."""
     if cancelled or not code.startswith("AADSTS"):
         return failed(code, cancelled=cancelled)
     known = CODES.get(code, GENERIC_REFUSAL)
-    return Standstill(known.sentence, known.next_step)
+    return SetupProblem(known.sentence, known.next_step)
 
 
-def waits(step: str) -> str:
-    """What a step waits for that needs nobody."""
-    return WAITS.get(step, COPYING)
+def waiting_note(step: str) -> str:
+    """What a step waits for that needs no person to act."""
+    return WAITING_NOTES.get(step, REPLICATING)

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.text
-import onboarding.names
+import onboarding.validators
 import registrations.models.fields
 import uuid
 from django.db import migrations, models
@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
                 (
                     "registration_name",
                     models.CharField(
-                        blank=True, max_length=15, validators=[onboarding.names.validate_registration_name]
+                        blank=True, max_length=15, validators=[onboarding.validators.validate_registration_name]
                     ),
                 ),
                 ("customer_part_done_at", models.DateTimeField(blank=True, null=True)),
@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("full_name", models.CharField(max_length=200)),
-                ("short_name", models.CharField(max_length=15, validators=[onboarding.names.validate_short_name])),
+                ("short_name", models.CharField(max_length=15, validators=[onboarding.validators.validate_short_name])),
                 (
                     "ump_customer_guid",
                     registrations.models.fields.GuidField(

@@ -1,4 +1,4 @@
-"""What a connection needs in a customer's tenant, as data: to be confirmed by AudioCodes, and easy to correct in one place.
+"""What a connection needs in a customer's tenant, as data: to be confirmed by AudioCodes, and correctable in one place.
 
 Sources: Microsoft's page on application-based authentication in the Teams PowerShell module (both APIs, the Graph
 permissions, the role on the service principal) and AudioCodes' pages on roles for onboarding and replication.
@@ -23,7 +23,7 @@ SCOPES_IDENTIFY = ["User.Read"]
 
 @dataclass(frozen=True)
 class Scope:
-    """A delegated permission the administrator gives SyncPortal for the set-up alone."""
+    """A delegated permission that the administrator grants SyncPortal."""
 
     value: str
     sentence: str
@@ -32,8 +32,8 @@ class Scope:
 SCOPES = [
     Scope("Application.ReadWrite.All", "Create the registration and its secret."),
     Scope("AppRoleAssignment.ReadWrite.All", "Grant the registration its permissions."),
-    Scope("RoleManagement.ReadWrite.Directory", "Give the registration its administrator roles."),
-    Scope("DelegatedPermissionGrant.ReadWrite.All", "Take this access away again at the end."),
+    Scope("RoleManagement.ReadWrite.Directory", "Assign the registration its administrator roles."),
+    Scope("DelegatedPermissionGrant.ReadWrite.All", "Revoke this temporary access at the end."),
 ]
 SCOPES_AUTHORISE = [scope.value for scope in SCOPES]
 
@@ -55,7 +55,7 @@ PERMISSIONS = [
         "Microsoft Graph",
         "Organization.Read.All",
         "Read the name and domains of your organisation.",
-        "Teams administration by an application needs it.",
+        "Required for Teams administration by an application.",
     ),
     Permission(
         GRAPH_APP_ID,
@@ -69,7 +69,7 @@ PERMISSIONS = [
         "Microsoft Graph",
         "Group.Read.All",
         "Read groups and their members.",
-        "Numbers and policies can be given to groups.",
+        "Numbers and policies can be assigned to groups.",
     ),
     Permission(
         TEAMS_ADMIN_API_APP_ID,
@@ -83,7 +83,7 @@ PERMISSIONS = [
 
 @dataclass(frozen=True)
 class Role:
-    """An Entra role given to the registration's service principal."""
+    """An Entra role of the registration's service principal, or of the account behind a delegated token."""
 
     template_id: str
     name: str
@@ -92,11 +92,11 @@ class Role:
 
 
 ROLES = [
-    Role(TEAMS_ADMINISTRATOR, "Teams Administrator", "Set up calling in Teams and keep it in step.", None),
+    Role(TEAMS_ADMINISTRATOR, "Teams Administrator", "Set up calling in Teams and keep it in sync.", None),
     Role(
         SKYPE_FOR_BUSINESS_ADMINISTRATOR,
         "Skype for Business Administrator",
-        "Some calling settings are still behind the older Skype administration.",
+        "Some calling settings still require the older Skype administration.",
         None,
     ),
 ]
@@ -104,7 +104,7 @@ ROLES = [
 
 @dataclass(frozen=True)
 class AdministratorRole:
-    """A role the person who signs in may give up again once the connection stands."""
+    """A role that the person who signs in no longer needs once the tenant is connected."""
 
     template_id: str
     name: str
@@ -115,10 +115,10 @@ ADMINISTRATOR_ROLES = [
     AdministratorRole(
         GLOBAL_ADMINISTRATOR,
         "Global Administrator",
-        "Needed only for this set-up. Deactivate it if it was activated for today.",
+        "Needed only for this setup. Deactivate it if it was activated for today.",
     ),
-    AdministratorRole(PRIVILEGED_ROLE_ADMINISTRATOR, "Privileged Role Administrator", "Needed only for this set-up."),
-    AdministratorRole(APPLICATION_ADMINISTRATOR, "Application Administrator", "Needed only for this set-up."),
+    AdministratorRole(PRIVILEGED_ROLE_ADMINISTRATOR, "Privileged Role Administrator", "Needed only for this setup."),
+    AdministratorRole(APPLICATION_ADMINISTRATOR, "Application Administrator", "Needed only for this setup."),
 ]
 
 # The delegated token (AudioCodes: "Secure Connection using Delegated Token", "Create Delegated Token", "Upgrading M365
@@ -132,7 +132,7 @@ TOKEN_SCOPES = [
 ]
 TOKEN_SCOPES_ELSEWHERE = [
     Scope("user_impersonation", "Administer Teams and Skype for Business as the person who signs in."),
-    Scope("offline_access", "Keep this access until it is withdrawn or a rule of your organisation ends it."),
+    Scope("offline_access", "Keep this access until it is revoked or a policy of your organisation ends it."),
 ]
 SCOPES_TOKEN = [scope.value for scope in TOKEN_SCOPES]
 
@@ -148,7 +148,7 @@ TOKEN_ROLES = [
     Role(
         TEAMS_COMMUNICATIONS_ADMINISTRATOR,
         "Teams Communications Administrator",
-        "Sets numbers, voice routes and policies, and keeps them in step.",
+        "Sets numbers, voice routes and policies, and keeps them in sync.",
         None,
     ),
 ]
@@ -179,6 +179,6 @@ NEEDED_ROLE_SENTENCE = "Global Administrator, or Privileged Role Administrator t
 
 
 def is_sufficient(role_template_ids: Collection[str]) -> bool:
-    """Whether these active directory roles allow the set-up."""
+    """Whether these active directory roles allow the setup."""
     held = set(role_template_ids)
     return GLOBAL_ADMINISTRATOR in held or {PRIVILEGED_ROLE_ADMINISTRATOR, APPLICATION_ADMINISTRATOR} <= held

@@ -1,4 +1,4 @@
-"""Customers and their services, made or found again by what identifies them."""
+"""Customers and their services, created or reused by what identifies them."""
 
 from onboarding.models import Customer, Service
 from registrations import audit
@@ -16,10 +16,10 @@ def ensure_service(
     service_type: str,
     actor: audit.Actor,
 ) -> Service:
-    """The service with that short name on the instance, made with its customer where it is missing.
+    """The service with this short name on the instance; it and its customer are created where they do not exist.
 
-    An empty customer name takes the customer's, or the full name for a new one. Raises ValidationError for bad values,
-    WrongStateError where customer or service are kept with other values: a command does not change them.
+    An empty customer name means the stored name, or the full name for a new customer. Raises ValidationError for bad
+    values, WrongStateError where customer or service exist with other values: a command does not change them.
     """
     with audit.atomic():
         customer = _ensure_customer(tenant_id, customer_name, full_name, actor)
@@ -36,7 +36,7 @@ def ensure_service(
 def _refuse_difference(kept_as: Customer | Service, what: str, kept: str, given: str) -> None:
     if kept != given:
         raise WrongStateError(
-            f"{kept_as} is kept with the {what} {kept!r}, not {given!r}. Give that one, or change it in the admin first."
+            f"{kept_as} already has the {what} {kept!r}, not {given!r}. Use that one, or change it in the admin first."
         )
 
 

@@ -1,4 +1,4 @@
-"""Invitations: create, send, renew the link, revoke. The link exists in clear only where a person needs it."""
+"""Invitations: create, send, replace the link, revoke. The link is decrypted only where a person needs it."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from onboarding import tokens
-from onboarding.models import Connection, DelegatedToken, Invitation, Service
-from onboarding.services import forgetting, sign_ins
-from onboarding.services.subjects import EXISTING_REGISTRATION
+from onboarding.models import Connection, DelegatedToken, Invitation, Service, SignIn
+from onboarding.services import sign_in_requests, stored_tokens
+from onboarding.services.lookups import EXISTING_REGISTRATION
 from registrations import audit, engine
 from registrations.errors import WrongStateError
 from registrations.models import Operation, UmpInstance
@@ -29,10 +29,10 @@ def create(
     again: bool = False,
     actor: audit.Actor,
 ) -> Invitation:
-    """Make an invitation of a service, with a link of its own; nothing is mailed yet.
+    """Create an invitation for a service, with its own link. No email is sent yet.
 
-    The customer's own tenant is expected unless another one is named. Raises ValidationError, and WrongStateError where
-    an invitation of the service is open, or it is connected and nobody said `again`.
+    `tenant_id` defaults to the customer's tenant. Raises ValidationError, and WrongStateError where the service has an
+    open invitation, or is connected and `again` is not set.
     """
     invitation = Invitation(
         service=service,
@@ -46,54 +46,54 @@ def create(
     _give_link(invitation)
     invitation.full_clean()
     with audit.atomic():
-        # Two people who invite at the same moment must not both find nothing.
+        # Two people who invite at the same moment must not both succeed.
         Service.objects.select_for_update(no_key=True).get(pk=service.pk)
         refuse_second(service)
         if is_connected(service) and not again:
-            raise WrongStateError(f"{service} is connected already: confirm that it is to be invited again.")
+            raise WrongStateError(f"{service} is already connected: confirm that you want to invite it again.")
         invitation.save(force_insert=True)
         audit.record("invitation.created", actor=actor, subject=invitation, after=_facts(invitation))
     return invitation
 
 
-def refuse_second(service: Service, *, besides: Invitation | None = None) -> None:
-    """Raises WrongStateError where a link of the service opens the wizard: two links would be two ways in."""
+def refuse_second(service: Service, *, except_for: Invitation | None = None) -> None:
+    """Raises WrongStateError where another link of the service still opens the wizard."""
     opened = Invitation.objects.usable(timezone.now()).filter(service=service)
-    found = (opened.exclude(pk=besides.pk) if besides else opened).first()
+    found = (opened.exclude(pk=except_for.pk) if except_for else opened).first()
     if found:
         raise WrongStateError(
-            f"{service} has an open invitation already, for {found.it_admin_email}. Send that one again, make a new link for "
-            "it, or revoke it first."
+            f"{service} already has an open invitation, for {found.it_admin_email}. Resend it, create a new link for it, or "
+            "revoke it first."
         )
 
 
 def is_connected(service: Service) -> bool:
-    """Whether an invitation of the service was brought to its end."""
+    """Whether an invitation of the service was completed."""
     return service.invitations.filter(status=Invitation.Status.COMPLETED).exists()
 
 
 def no_credential(instance: UmpInstance) -> str:
-    """The warning before a customer is led into a set-up that would stop at its end."""
+    """The warning that the setup of a customer on this instance would stop at the UMP's part."""
     return (
-        f"{instance.host} has no UMP API credential: the customer's set-up would stop before its end. Give client ID, "
+        f"{instance.host} has no UMP API credential: the customer's setup would stop before it finishes. Enter client ID, "
         "secret and scope at the UMP instance first."
     )
 
 
 def send(invitation: Invitation, *, actor: audit.Actor, user: Any = None) -> Operation:
-    """Queue the mailing of the link, for the first time or again; the link stays the same. The caller rings.
+    """Queue the email with the link, for the first time or again; the link stays the same. The caller enqueues it.
 
-    Raises WrongStateError where the link opens nothing any more, or the wizard behind it is not ready.
+    Raises WrongStateError where the link no longer works, or the instance is not active.
     """
     refuse_unsendable(invitation)
     return engine.request(SEND_KIND, invitation, actor=actor, user=user)
 
 
 def refuse_unsendable(invitation: Invitation) -> None:
-    """Raises WrongStateError with a sentence where mailing the link would send somebody to a refusal."""
+    """Raises WrongStateError where the link does not work, so that emailing it would be useless."""
     invitation = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)
     if invitation.status not in Invitation.OPEN:
-        raise WrongStateError(f"The invitation is {invitation.get_status_display().lower()}: its link opens nothing.")
+        raise WrongStateError(f"The invitation is {invitation.get_status_display().lower()}: its link no longer works.")
     if invitation.is_expired:
         raise WrongStateError("The invitation has expired. Create a new one.")
     instance = invitation.service.instance
@@ -102,34 +102,33 @@ def refuse_unsendable(invitation: Invitation) -> None:
 
 
 def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
-    """Void the link and make another; it has not been mailed then.
+    """Replace the link. The new one is not emailed.
 
-    Sign-ins, sessions and trials of typed values that were begun with the old link end too; a set-up that was proved
-    goes on.
-    Raises WrongStateError where the invitation is used up or revoked, or its mail is being sent at this moment.
+    Sign-ins, sessions and checks of entered values that were started with the old link end. A setup whose values were
+    verified continues. Raises WrongStateError where the invitation is completed or revoked, or its email is being sent.
     """
     _give_link(invitation)
     with audit.atomic():
-        _cancel_mail(invitation, actor)
+        _cancel_email(invitation, actor)
         changed = Invitation.objects.filter(pk=invitation.pk, status__in=Invitation.OPEN).update(
             token_hash=invitation.token_hash, token_envelope=invitation.token_envelope, email_sent=False
         )
         if not changed:
-            raise WrongStateError("The invitation is used up or revoked. Create a new one.")
-        _cancel_trial(invitation, actor)
-        closed = sign_ins.close_open_trips(invitation)
-        audit.record("invitation.link_renewed", actor=actor, subject=invitation, after={"sign_ins_refused": closed})
+            raise WrongStateError("The invitation is completed or revoked. Create a new one.")
+        _cancel_check(invitation, actor)
+        refused = sign_in_requests.invalidate_open(invitation)
+        audit.record("invitation.link_renewed", actor=actor, subject=invitation, after={"sign_ins_refused": refused})
     invitation.refresh_from_db()
 
 
 def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
-    """Void the invitation; whoever stands in the wizard meets a refusal with the next click.
+    """Revoke the invitation; a person in the wizard gets an error page with the next click.
 
-    A connection that waits is cancelled. Raises WrongStateError where a worker is connecting the customer at this
-    moment (half a registration would stay behind), or where the invitation was used up or revoked before.
+    A waiting operation is cancelled. Raises WrongStateError where a worker is running one (half a registration would
+    remain), or where the invitation is already completed or revoked.
     """
     with audit.atomic():
-        _cancel_mail(invitation, actor)
+        _cancel_email(invitation, actor)
         connection = Connection.objects.filter(invitation=invitation).first()
         if connection:
             for operation in Operation.objects.live().filter(subject_id=connection.pk):
@@ -139,8 +138,8 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
             status=Invitation.Status.REVOKED, revoked_at=timezone.now()
         )
         if not changed:
-            raise WrongStateError("The invitation is used up or revoked already.")
-        forgetting.forget(DelegatedToken.objects.filter(connection__invitation=invitation), actor=actor)
+            raise WrongStateError("The invitation is already completed or revoked.")
+        stored_tokens.clear(DelegatedToken.objects.filter(connection__invitation=invitation), actor=actor)
         audit.record(
             "invitation.revoked",
             actor=actor,
@@ -152,22 +151,24 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
 
 
 def copy_link(invitation: Invitation, *, actor: audit.Actor) -> str:
-    """The link, for a person who passes it on; each copy stands in the history.
+    """The link, for a person who passes it on. The history records each copy.
 
-    Raises WrongStateError where the link opens nothing any more.
+    Raises WrongStateError where the link no longer works.
     """
     with audit.atomic():
         current = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)
         if current.status not in Invitation.OPEN:
-            raise WrongStateError(f"The invitation is {current.get_status_display().lower()}: its link opens nothing.")
+            raise WrongStateError(
+                f"The invitation is {current.get_status_display().lower()}: its link no longer works."
+            )
         if current.is_expired:
-            raise WrongStateError("The invitation has expired: its link opens nothing. Create a new one.")
+            raise WrongStateError("The invitation has expired: its link no longer works. Create a new one.")
         audit.record("invitation.link_copied", actor=actor, subject=current)
     return link_of(current)
 
 
 def behind_link(token: str, instance: UmpInstance) -> Invitation | None:
-    """The invitation that the link's token belongs to on this instance's host, whatever its state."""
+    """The invitation with this token on this instance's host, whatever its state, or None."""
     return (
         Invitation.objects.select_related("service__customer", "service__instance__provider__tenant")
         .filter(token_hash__in=tokens.invitation_hashes(token), service__instance=instance)
@@ -176,8 +177,23 @@ def behind_link(token: str, instance: UmpInstance) -> Invitation | None:
 
 
 def link_of(invitation: Invitation) -> str:
-    """The link itself: `<portal URL>/<token>`. For the mail, for `copy_link` and for pages that were reached by it."""
+    """The link: `<portal URL>/<token>`. For the email, for `copy_link` and for pages that were opened with it."""
     return f"{invitation.service.instance.portal_url}/{invitation.unseal('token_envelope')}"
+
+
+def link_for_sign_in(sign_in: SignIn) -> str:
+    """The link for the browser that began this sign-in, or "" if the link was replaced since."""
+    invitation = (
+        Invitation.objects.select_related("service__instance__provider")
+        .filter(pk=sign_in.invitation_id, token_hash=sign_in.token_hash)
+        .first()
+    )
+    return link_of(invitation) if invitation else ""
+
+
+def invitee(invitation: Invitation, ip_address: str | None) -> audit.Actor:
+    """Whoever holds the link, for the history: Microsoft has not confirmed who it is."""
+    return audit.Actor.customer(f"Invited person of {invitation.service.customer}", ip_address=ip_address)
 
 
 def _give_link(invitation: Invitation) -> None:
@@ -186,16 +202,16 @@ def _give_link(invitation: Invitation) -> None:
     invitation.seal("token_envelope", token)
 
 
-def _cancel_mail(invitation: Invitation, actor: audit.Actor) -> None:
-    # A mail that goes out now would carry a link that is void when it arrives.
+def _cancel_email(invitation: Invitation, actor: audit.Actor) -> None:
+    # An email that is sent now would carry a link that no longer works.
     for operation in Operation.objects.live().filter(subject_id=invitation.pk, kind=SEND_KIND):
         engine.cancel(operation, actor=actor)
 
 
-def _cancel_trial(invitation: Invitation, actor: audit.Actor) -> None:
-    # Nobody signed in for a trial: the old link was its only proof. One that runs now ends where it would be kept.
-    unproved = Connection.objects.filter(invitation=invitation, registration=None).values("pk")
-    for operation in Operation.objects.live().filter(subject_id__in=unproved, kind=EXISTING_REGISTRATION):
+def _cancel_check(invitation: Invitation, actor: audit.Actor) -> None:
+    # A check has no sign-in: the old link was its only proof. A running check fails before it stores the secret.
+    unverified = Connection.objects.filter(invitation=invitation, registration=None).values("pk")
+    for operation in Operation.objects.live().filter(subject_id__in=unverified, kind=EXISTING_REGISTRATION):
         with suppress(WrongStateError):
             engine.cancel(operation, actor=actor)
 

@@ -1,1 +1,1 @@
-"""The customer's pages: plain views, one URL a step, no page that needs a script."""
+"""The customer's pages: plain views, one URL for each step. No page needs JavaScript."""

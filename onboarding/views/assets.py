@@ -1,4 +1,4 @@
-"""The wizard's own files: one stylesheet, one small script, one icon. Nothing else can be asked for."""
+"""The wizard's static files: one stylesheet, one small script, one icon, and no other."""
 
 import hashlib
 from functools import lru_cache
@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
-from onboarding.hosts import InstanceRequest
+from onboarding.middleware import InstanceRequest
 
 FOLDER = Path(__file__).resolve().parent.parent / "static" / "onboarding"
 TYPES = {
@@ -23,13 +23,13 @@ A_YEAR = "public, max-age=31536000, immutable"
 
 @lru_cache(maxsize=len(TYPES))
 def content(name: str) -> tuple[bytes, str]:
-    """A file and the hash of its content, which stands in its address: a new version has a new address."""
+    """A file and the hash of its content. The hash is part of the address, so a new version has a new address."""
     body = (FOLDER / name).read_bytes()
     return body, hashlib.sha256(body).hexdigest()[:16]
 
 
 def address(name: str) -> str:
-    """The address of a file, good for a year in any cache."""
+    """The address of a file; caches may keep it for a year."""
     return f"{reverse('asset', settings.INSTANCE_URLCONF, args=[name])}?v={content(name)[1]}"
 
 
@@ -39,7 +39,7 @@ def asset(request: InstanceRequest, name: str) -> HttpResponseBase:
     if name not in TYPES:
         raise Http404
     body, version = content(name)
-    # Without the right hash in the address a cache must ask again, or an old page would keep a new file's name.
+    # Without the right hash in the address, caches must revalidate, or they would keep an old file.
     caching = A_YEAR if request.GET.get("v") == version else "no-cache"
     response = HttpResponse(body, content_type=TYPES[name], headers={"ETag": f'"{version}"', "Cache-Control": caching})
     return get_conditional_response(request, etag=f'"{version}"', response=response) or response

@@ -1,45 +1,45 @@
-"""Where Microsoft sends the browser back to: the one view that takes a form from another site."""
+"""The redirect URI of the sign-in: the only view that accepts a form from another site."""
 
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from onboarding.hosts import InstanceRequest
+from onboarding.middleware import InstanceRequest
 from onboarding.models import SignIn
-from onboarding.services import arrivals, setups, sign_ins
+from onboarding.services import lookups, sign_in_callback, sign_in_requests
 from onboarding.views import pages, sessions
-from onboarding.views.departures import COOKIE
+from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
-from onboarding.views.refusals import refusing
+from onboarding.views.sign_in import COOKIE
 from registrations import audit, tasks
 
 
 @csrf_exempt  # the one-time state and the browser's cookie bind the answer to the sign-in instead
 @require_http_methods(["GET", "HEAD", "POST"])
-@refusing
+@shows_error_pages
 def callback(request: InstanceRequest) -> HttpResponseBase:
-    """Redeem the answer once and go on with a session; a GET only says where to go."""
+    """Process Microsoft's response once and open a session. A GET only explains where to go."""
     if request.method != "POST":
         return pages.page(request, "portal.html", {})
     answer = {name: str(value) for name, value in request.POST.items()}
     address = pages.address_of(request)
-    sign_in = sign_ins.redeem(
+    sign_in = sign_in_requests.claim(
         answer.get("state", ""),
         request.COOKIES.get(COOKIE, ""),
         request.instance,
         actor=audit.Actor.customer("Unknown browser", ip_address=address),
     )
     if sign_in.purpose == SignIn.Purpose.IDENTIFY:
-        arrival = arrivals.identify(sign_in, answer, ip_address=address)
+        result = sign_in_callback.identify(sign_in, answer, ip_address=address)
     else:
-        arrival = arrivals.authorise(sign_in, answer, ip_address=address)
-    if arrival.operation:
-        tasks.enqueue(arrival.operation.pk)
-    sessions.open_for(request, arrival.connection, arrival.person, link=sign_in.token_hash)
-    return _go_on(arrival)
+        result = sign_in_callback.authorise(sign_in, answer, ip_address=address)
+    if result.operation:
+        tasks.enqueue(result.operation.pk)
+    sessions.open_for(request, result.connection, result.person, link=sign_in.token_hash)
+    return _next_page(result)
 
 
-def _go_on(arrival: arrivals.Arrival) -> HttpResponse:
-    under_way = setups.operation_of(arrival.connection) is not None
-    return SeeOther(reverse("progress" if under_way else "registration"))
+def _next_page(result: sign_in_callback.CallbackResult) -> HttpResponse:
+    has_operation = lookups.operation_of(result.connection) is not None
+    return SeeOther(reverse("progress" if has_operation else "registration"))

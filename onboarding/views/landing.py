@@ -1,4 +1,4 @@
-"""Where the link in the mail leads. Opening it changes nothing: mail scanners open links too."""
+"""The pages behind the link in the email. Opening it changes nothing: mail scanners open links too."""
 
 from http import HTTPStatus
 
@@ -8,27 +8,27 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from onboarding import requirements, ways
-from onboarding.hosts import InstanceRequest
-from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
-from onboarding.refusals import RefusedError
-from onboarding.services import arrivals, invitations, sign_ins
+from onboarding import methods, requirements
+from onboarding.errors import RefusedError
+from onboarding.middleware import InstanceRequest
+from onboarding.models import Connection, ConnectionMethod, Invitation, SignIn
+from onboarding.services import invitations, sign_in_requests
 from onboarding.views import pages, sessions
-from onboarding.views.departures import depart
+from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
-from onboarding.views.refusals import refusing
+from onboarding.views.sign_in import begin_sign_in
 
 
 @require_safe
 def portal(request: InstanceRequest) -> HttpResponseBase:
-    """The Customer Authentication Portal URL itself, without a link's token. The UMP validates it: always 200."""
+    """The Customer Authentication Portal URL without a token. The UMP validates it, so it always answers 200."""
     return pages.page(request, "portal.html", {})
 
 
 @require_safe
-@refusing
+@shows_error_pages
 def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """Who invites, for which service, until when, what will be made and which permissions and roles that takes."""
+    """Who invites, for which service, until when, what will be created, and which permissions and roles it needs."""
     invitation = invitation_of(request, token)
     context = {
         "invitation": invitation,
@@ -51,61 +51,58 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
 
 
 @require_safe
-@refusing
+@shows_error_pages
 def choose(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """Which way: the recommended one first and chosen already, each with what it leaves behind."""
+    """Choose the connection method; the recommended one comes first and is preselected."""
     invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
     context = {
         "service": invitation.service,
         "customer_name": invitation.service.customer.name,
         "token": token,
-        "choices": ways.offered(request.instance),
-        "reason": ways.ORDER_REASON,
+        "choices": methods.offered(request.instance),
+        "reason": methods.ORDER_REASON,
     }
     return pages.page(request, "choose.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@refusing
+@shows_error_pages
 def start(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """Go the chosen way: to the form for an existing registration, or to Microsoft's sign-in.
+    """Continue with the chosen method: the form for an existing registration, or Microsoft's sign-in.
 
-    The answer is a page whose button is a link: a form must not lead to another site.
+    The response is a page whose button is a link, because the content policy forbids forms that lead to another site.
     """
     if request.method != "POST":
         return redirect("landing", token=token)
     invitation = invitation_of(request, token)
-    way = _way_of(request, invitation)
-    if way == ConnectionWay.EXISTING:
+    method = _method_of(request, invitation)
+    if method == ConnectionMethod.EXISTING:
         return SeeOther(reverse("existing", args=[token]))
-    actor = arrivals.invited_person(invitation, pages.address_of(request))
-    return depart(request, invitation, SignIn.Purpose.IDENTIFY, actor=actor, way=way)
+    actor = invitations.invitee(invitation, pages.address_of(request))
+    return begin_sign_in(request, invitation, SignIn.Purpose.IDENTIFY, actor=actor, method=method)
 
 
-def _way_of(request: InstanceRequest, invitation: Invitation) -> str:
-    """What was chosen; once the work has begun, the sign-in only leads to its progress or end."""
+def _method_of(request: InstanceRequest, invitation: Invitation) -> str:
+    """The chosen method. Once the setup has started, the sign-in only leads to its progress or result."""
     if invitation.status not in Invitation.UNBEGUN:
-        by_token = Connection.objects.filter(invitation=invitation, way=ConnectionWay.TOKEN).exists()
-        return ConnectionWay.TOKEN if by_token else ConnectionWay.NEW
-    chosen = request.POST.get("way", ConnectionWay.NEW)
-    if chosen not in {choice.way for choice in ways.offered(request.instance)}:
-        raise RefusedError("way_not_offered", facts="a connection made in this way")
+        by_token = Connection.objects.filter(invitation=invitation, way=ConnectionMethod.TOKEN).exists()
+        return ConnectionMethod.TOKEN if by_token else ConnectionMethod.NEW
+    chosen = request.POST.get("way", ConnectionMethod.NEW)
+    if chosen not in {choice.method for choice in methods.offered(request.instance)}:
+        raise RefusedError("way_not_offered", facts="this connection method")
     return chosen
 
 
 def invitation_of(
     request: InstanceRequest, token: str, purpose: SignIn.Purpose = SignIn.Purpose.IDENTIFY
 ) -> Invitation:
-    """The invitation that the link opens on this host for this purpose.
-
-    Raises RefusedError where it opens nothing (any more).
-    """
+    """The invitation behind the link on this host. Raises RefusedError where the link does not work for this purpose."""
     invitation = invitations.behind_link(token, request.instance)
     if invitation is None:
         raise RefusedError("unknown_link")
     try:
-        sign_ins.refuse_unusable(invitation, purpose)
+        sign_in_requests.require_usable(invitation, purpose)
     except RefusedError as refused:
-        refused.at_the_link(invitations.link_of(invitation)).customer = invitation.service.customer.name
+        refused.for_link_holder(invitations.link_of(invitation)).customer = invitation.service.customer.name
         raise
     return invitation

@@ -1,4 +1,4 @@
-"""What all pages of the wizard have in common."""
+"""What all pages of the wizard share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,25 +7,25 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 
 from onboarding import emails
-from onboarding.hosts import InstanceRequest
+from onboarding.middleware import InstanceRequest
 from onboarding.views import assets
 from registrations import audit
 
 
 class SeeOther(HttpResponseRedirect):
-    """303: the browser goes on with a GET, so that a reload sends nothing twice (RFC 9110, section 15.4.4)."""
+    """303: the browser continues with a GET, so that a reload does not send a form twice (RFC 9110, section 15.4.4)."""
 
     status_code = 303
 
 
 def page(request: InstanceRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
-    """A page of the wizard, with the names that the frame shows."""
+    """Render a page of the wizard, with the context of its frame."""
     frame = {**frame_of(request), **context}
     return HttpResponse(render_to_string(f"onboarding/{template}", frame, request), status=status)
 
 
 def frame_of(request: HttpRequest) -> dict[str, Any]:
-    """What the frame of every page shows; it asks the database for nothing that the middleware has not read already."""
+    """The context of every page's frame. It makes no queries: the middleware has read the instance."""
     instance = getattr(request, "instance", None)
     return {
         "instance": instance,
@@ -38,10 +38,10 @@ def frame_of(request: HttpRequest) -> dict[str, Any]:
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """Where the request comes from, as the first middleware found out."""
+    """The client's IP address, as the first middleware resolved it."""
     return request.META.get("REMOTE_ADDR") or None
 
 
 def customer_actor(request: HttpRequest, label: str, object_id: str = "") -> audit.Actor:
-    """A customer's administrator as the history names them."""
+    """A customer's administrator, for the history."""
     return audit.Actor.customer(label, object_id, address_of(request))

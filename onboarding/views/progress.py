@@ -1,4 +1,4 @@
-"""The steps of the set-up while they are done, and the end page. Both need the signed-in session, not just the link."""
+"""The steps of a running setup, and the final page. Both need a session, not only the link."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,22 +8,22 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from onboarding import requirements, ways
+from onboarding import methods, requirements
 from onboarding.explanations import set_up
-from onboarding.hosts import InstanceRequest
-from onboarding.models import Connection, ConnectionWay, SignIn
-from onboarding.services import invitations, setups, using_existing
+from onboarding.middleware import InstanceRequest
+from onboarding.models import Connection, ConnectionMethod, SignIn
+from onboarding.services import existing_registration, invitations, lookups
 from onboarding.views import pages, sessions
-from onboarding.views.departures import depart
-from onboarding.views.refusals import refusing
+from onboarding.views.error_pages import shows_error_pages
+from onboarding.views.sign_in import begin_sign_in
 from registrations.connections import SIGN_IN_AGAIN
 from registrations.models import ClientSecret, Operation
 from registrations.models.steps import StepState
 
-WHY = {ConnectionWay.EXISTING: set_up.trial_failed, ConnectionWay.TOKEN: set_up.token_failed}
+EXPLAIN = {ConnectionMethod.EXISTING: set_up.check_failed, ConnectionMethod.TOKEN: set_up.token_failed}
 WORDS = {"pending": "Not started", "running": "Running", "waiting": "Waiting", "done": "Done", "failed": "Failed"}
 REFRESH_SECONDS = 3
-SLOW_REFRESH_SECONDS = 30  # a person at the provider has to act: no hurry
+SLOW_REFRESH_SECONDS = 30  # staff of the provider must act, which takes longer
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class StepLine:
 
 
 @require_safe
-@refusing
+@shows_error_pages
 def progress(request: InstanceRequest) -> HttpResponseBase:
-    """The steps of the operation; the page looks again by itself while something may still happen."""
+    """The steps of the operation. The page refreshes itself while the operation can still change."""
     connection, operation = sessions.watched(request)
     if operation is None:
         return redirect("registration")
@@ -51,51 +51,51 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
         "customer_name": connection.invitation.service.customer.name,
         "operation": operation,
         "situation": situation,
-        "told": told_of(operation, situation, connection),
+        "problem": problem_of(operation, situation, connection),
         "steps": [line_of(step, situation) for step in operation.steps],
         "refresh": {"working": REFRESH_SECONDS, "provider": SLOW_REFRESH_SECONDS}.get(situation, 0),
         "service": connection.invitation.service,
         "now": timezone.now(),
     }
-    way = setups.way_of(operation)
-    context["stage"] = ways.stage(way, "progress")
-    if way == ConnectionWay.EXISTING:
+    method = lookups.method_of(operation)
+    context["stage"] = methods.stage(method, "progress")
+    if method == ConnectionMethod.EXISTING:
         context |= _existing(connection, operation)
     return pages.page(request, "progress.html", context)
 
 
 def _existing(connection: Connection, operation: Operation) -> dict[str, Any]:
-    """What the customer is told of an existing registration: what it lacks, and the way back to the form."""
+    """What an existing registration lacks, and the address of its form."""
     form = f"{invitations.link_of(connection.invitation)}/existing"
     return {
         "existing": True,
-        "missing": using_existing.missing_of(operation),
+        "missing": existing_registration.missing_grants(operation),
         "consent_page": operation.notes.get("consent_page", ""),
         "form_address": form,
     }
 
 
 @require_POST
-@refusing
+@shows_error_pages
 def sign_in_again(request: InstanceRequest) -> HttpResponseBase:
-    """Begin the second sign-in once more: the permission ran out, or a step failed."""
+    """Start the second sign-in again: the token has expired, or a step failed."""
     connection = sessions.connection_of(request)
-    operation = setups.operation_of(connection)
-    if operation is None or connection.way == ConnectionWay.EXISTING:
+    operation = lookups.operation_of(connection)
+    if operation is None or connection.way == ConnectionMethod.EXISTING:
         return redirect("progress")
     if situation_of(operation, connection) not in {"customer", "failed"}:
         return redirect("progress")
     sessions.refuse_another(request, connection)
     actor = sessions.actor_of(request)
-    return depart(request, connection.invitation, SignIn.Purpose.AUTHORISE, actor=actor, way=connection.way)
+    return begin_sign_in(request, connection.invitation, SignIn.Purpose.AUTHORISE, actor=actor, method=connection.way)
 
 
 @require_safe
-@refusing
+@shows_error_pages
 def done(request: InstanceRequest) -> HttpResponseBase:
-    """What was created, what may be taken away now, when the secret expires and how to withdraw."""
+    """What was created, which roles can be removed now, when the secret expires and how to disconnect."""
     connection, _ = sessions.watched(request)
-    if connection.status == Connection.Status.CONNECTED and connection.way == ConnectionWay.TOKEN:
+    if connection.status == Connection.Status.CONNECTED and connection.way == ConnectionMethod.TOKEN:
         return _done_by_token(request, connection)
     registration = connection.registration
     if connection.status != Connection.Status.CONNECTED or registration is None:
@@ -127,13 +127,13 @@ def _done_by_token(request: InstanceRequest, connection: Connection) -> HttpResp
         "scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,
         "token_roles": requirements.TOKEN_ROLES,
         "roles_page": requirements.ROLES_PAGE,
-        "warning": ways.CONDITIONAL_ACCESS,
+        "warning": methods.CONDITIONAL_ACCESS,
     }
     return pages.page(request, "done_token.html", context)
 
 
 def situation_of(operation: Operation, connection: Connection) -> str:
-    """Who has to do something now: nobody (working), the provider, the customer; or it has failed."""
+    """Who must act: nobody ("working"), the "provider" or the "customer"; or the setup has "failed"."""
     ended = not operation.is_live
     if connection.customer_part_done_at and (ended or operation.waits_for == "staff"):
         return "provider"
@@ -144,15 +144,16 @@ def situation_of(operation: Operation, connection: Connection) -> str:
     return "provider" if operation.waits_for == "staff" else "working"
 
 
-def told_of(operation: Operation, situation: str, connection: Connection) -> set_up.Standstill | None:
-    """Why nothing happens, where the customer can do something about it."""
+def problem_of(operation: Operation, situation: str, connection: Connection) -> set_up.SetupProblem | None:
+    """Why the setup has stopped, where the customer can act; None otherwise."""
     if situation not in {"customer", "failed"}:
         return None
     if situation == "customer":
-        asked = operation.error_code == SIGN_IN_AGAIN or not operation.message
-        return set_up.SIGN_IN if asked else set_up.Standstill(operation.message, "")  # said to the customer by its step
+        if operation.error_code == SIGN_IN_AGAIN or not operation.message:
+            return set_up.SIGN_IN
+        return set_up.SetupProblem(operation.message, "")  # the step wrote this sentence for the customer
     cancelled = operation.status == Operation.Status.CANCELLED
-    told = WHY.get(setups.way_of(operation), set_up.failed)(operation.error_code, cancelled=cancelled)
+    problem = EXPLAIN.get(lookups.method_of(operation), set_up.failed)(operation.error_code, cancelled=cancelled)
     step = operation.current_step
     service = connection.invitation.service
     names = {
@@ -161,13 +162,15 @@ def told_of(operation: Operation, situation: str, connection: Connection) -> set
         "name": connection.registration_name,
         "step": step.title if step else "",
     }
-    return set_up.Standstill(told.sentence.format(**names), told.next_step.format(**names))
+    return set_up.SetupProblem(problem.sentence.format(**names), problem.next_step.format(**names))
 
 
 def line_of(step: StepState, situation: str) -> StepLine:
-    """One step in the customer's words; what is meant for the provider's staff is left out."""
+    """One step for the customer, without the notes for the provider's staff."""
     state = step.status
     if situation == "provider" and state in {"waiting", "failed"}:
         return StepLine(step.title, "waiting", WORDS["waiting"], "")
-    note = set_up.waits(step.name) if state == "waiting" and situation == "working" else ""  # else it stands on top
+    note = (
+        set_up.waiting_note(step.name) if state == "waiting" and situation == "working" else ""
+    )  # otherwise the top of the page says it
     return StepLine(step.title, state, WORDS[state], note)

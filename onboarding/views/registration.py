@@ -1,31 +1,31 @@
-"""After the first sign-in: what the new registration is called. Then the second sign-in."""
+"""A new registration, after the first sign-in: choose its name, then start the second sign-in."""
 
 from django.http import HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from onboarding import names, requirements, ways
+from onboarding import methods, requirements, validators
+from onboarding.errors import RefusedError
 from onboarding.forms import RegistrationForm
-from onboarding.hosts import InstanceRequest
-from onboarding.models import Connection, ConnectionWay, SignIn
-from onboarding.refusals import RefusedError
-from onboarding.services import connecting, naming
+from onboarding.middleware import InstanceRequest
+from onboarding.models import Connection, ConnectionMethod, SignIn
+from onboarding.services import naming, new_registration
 from onboarding.views import pages, sessions
-from onboarding.views.departures import depart
-from onboarding.views.refusals import refusing
+from onboarding.views.error_pages import shows_error_pages
+from onboarding.views.sign_in import begin_sign_in
 from registrations.errors import WrongStateError
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@refusing
+@shows_error_pages
 def registration(request: InstanceRequest) -> HttpResponseBase:
-    """The form; with a good name the answer is the page that leads to Microsoft's permissions."""
+    """The form. A valid name leads to the page with Microsoft's second sign-in."""
     connection = sessions.connection_of(request)
     if connection.status == Connection.Status.CONNECTED:
         return redirect("done")
-    if connection.way != ConnectionWay.NEW:
-        return redirect("allow" if connection.way == ConnectionWay.TOKEN else "progress")
-    operation = connecting.latest_operation(connection)
+    if connection.way != ConnectionMethod.NEW:
+        return redirect("allow" if connection.way == ConnectionMethod.TOKEN else "progress")
+    operation = new_registration.latest_operation(connection)
     if operation and (operation.is_live or connection.registration_id):
         return redirect("progress")
     sessions.refuse_another(request, connection)
@@ -40,22 +40,22 @@ def registration(request: InstanceRequest) -> HttpResponseBase:
         naming.choose(connection, form.cleaned_data["name"], actor=actor)
     except WrongStateError as error:
         raise RefusedError("busy", facts=str(error)) from error
-    return depart(request, connection.invitation, SignIn.Purpose.AUTHORISE, actor=actor)
+    return begin_sign_in(request, connection.invitation, SignIn.Purpose.AUTHORISE, actor=actor)
 
 
 def _page(request: InstanceRequest, connection: Connection, form: RegistrationForm, name: str) -> HttpResponseBase:
     service = connection.invitation.service
     context = {
         "connection": connection,
-        "stage": ways.stage(connection.way, "name"),
+        "stage": methods.stage(connection.way, "name"),
         "customer_name": service.customer.name,
         "form": form,
-        "rules": names.rule_results(name),
+        "rules": validators.rule_results(name),
         "name_rules": {
-            "min": names.MIN_LENGTH,
-            "max": names.MAX_LENGTH,
-            "forbidden": names.FORBIDDEN,
-            "reserved": names.RESERVED,
+            "min": validators.MIN_LENGTH,
+            "max": validators.MAX_LENGTH,
+            "forbidden": validators.FORBIDDEN,
+            "reserved": validators.RESERVED,
         },
         "scopes": requirements.SCOPES,
     }

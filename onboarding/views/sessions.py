@@ -1,18 +1,18 @@
-"""The sessions of customers: a signed-in administrator's, and that of a browser which watches what was typed in it.
+"""The customers' sessions: that of a signed-in administrator, and that of a browser that entered values and may watch.
 
-Both are bound to one connection on one host and to the link they came by, and last two hours. The first one keeps who
-signed in; the second one opens no page that acts.
+Both are bound to one connection on one host and to the link they came from, and last two hours. The first holds the
+identity of the administrator. The second opens no page that changes anything.
 """
 
 import uuid
 from dataclasses import asdict
 from datetime import timedelta
 
-from onboarding.hosts import InstanceRequest
+from onboarding.errors import RefusedError
 from onboarding.identity import Identity
+from onboarding.middleware import InstanceRequest
 from onboarding.models import Connection, Invitation
-from onboarding.refusals import RefusedError
-from onboarding.services import invitations, left_behind, setups
+from onboarding.services import invitations, leftovers, lookups
 from onboarding.views import pages
 from registrations import audit
 from registrations.models import Operation
@@ -25,9 +25,9 @@ VALID_FOR = timedelta(hours=2)
 
 
 def open_for(request: InstanceRequest, connection: Connection, person: Identity, *, link: str) -> None:
-    """Start a new session, under a new key, for an administrator whom Microsoft has just identified.
+    """Start a new session, with a new key, for an administrator whom Microsoft has just identified.
 
-    `link` is the hash of the link they came by: the session ends when that is replaced.
+    `link` is the hash of the link they came from: the session ends when the link is replaced.
     """
     request.session.flush()
     request.session[CONNECTION] = str(connection.pk)
@@ -37,9 +37,9 @@ def open_for(request: InstanceRequest, connection: Connection, person: Identity,
 
 
 def open_to_watch(request: InstanceRequest, operation: Operation, *, link: str) -> None:
-    """Start a new session for a browser in which a registration's values were typed: it sees their trial, no more.
+    """Start a new session for a browser that entered a registration's values: it sees their check and nothing else.
 
-    `link` is the hash of the link it came by: the session ends when that is replaced.
+    `link` is the hash of the link it came from: the session ends when the link is replaced.
     """
     request.session.flush()
     request.session[WATCHED] = str(operation.pk)
@@ -53,30 +53,30 @@ def watched(request: InstanceRequest) -> tuple[Connection, Operation | None]:
     operation = Operation.objects.filter(pk=kept).first() if kept else None
     if operation is None:
         connection = connection_of(request)
-        return connection, setups.operation_of(connection)
+        return connection, lookups.operation_of(connection)
     connection = _usable(request, operation.subject_id)
-    # What others achieved after this browser's own trial had ended is not its to see.
+    # This browser must not see what others did after its own check had ended.
     has_ended = operation.status in (Operation.Status.FAILED, Operation.Status.CANCELLED)
-    goes_on = connection.registration_id is not None or connection.status != Connection.Status.IDENTIFIED
-    if has_ended and goes_on and setups.operation_of(connection) != operation:
+    continues = connection.registration_id is not None or connection.status != Connection.Status.IDENTIFIED
+    if has_ended and continues and lookups.operation_of(connection) != operation:
         raise RefusedError("session_missing")
     return connection, operation
 
 
 def is_open_for(request: InstanceRequest, invitation: Invitation) -> bool:
-    """Whether the administrator who began this invitation's set-up is signed in here, and it is under way."""
+    """Whether the administrator who started this invitation's setup is signed in here, and the setup is running."""
     try:
         connection = connection_of(request)
     except RefusedError:
         return False
     if connection.invitation_id != invitation.pk or person_of(request).object_id != connection.admin_object_id:
         return False
-    operation = setups.operation_of(connection)
+    operation = lookups.operation_of(connection)
     return operation is not None and operation.is_live
 
 
 def invitation_behind(request: InstanceRequest) -> Invitation | None:
-    """The invitation that this browser's session belongs to, whatever has become of both; for the history."""
+    """The invitation of this browser's session, even if either is no longer valid; for the history."""
     watched_id, kept = _kept_id(request, WATCHED), _kept_id(request, CONNECTION)
     if watched_id:
         kept = Operation.objects.filter(pk=watched_id).values_list("subject_id", flat=True).first()
@@ -85,7 +85,7 @@ def invitation_behind(request: InstanceRequest) -> Invitation | None:
 
 
 def connection_of(request: InstanceRequest) -> Connection:
-    """The connection of the signed-in administrator, read afresh with each request.
+    """The connection of the signed-in administrator, read from the database with each request.
 
     Raises RefusedError without a session, with another host's session, and where the invitation was revoked or expired
     or its link replaced.
@@ -107,8 +107,8 @@ def _usable(request: InstanceRequest, kept: uuid.UUID) -> Connection:
         raise RefusedError("session_missing")
     invitation = connection.invitation
     if invitation.status == Invitation.Status.REVOKED:
-        raise left_behind.revoked(invitation)
-    if invitation.token_hash != request.session.get(LINK):  # whoever holds the newest link signs in again with it
+        raise leftovers.revoked_error(invitation)
+    if invitation.token_hash != request.session.get(LINK):  # the holder of the newest link signs in again
         raise RefusedError("replaced_link", customer=invitation.service.customer.name)
     if invitation.is_expired:
         raise RefusedError("expired_link", customer=invitation.service.customer.name)
@@ -116,9 +116,9 @@ def _usable(request: InstanceRequest, kept: uuid.UUID) -> Connection:
 
 
 def refuse_another(request: InstanceRequest, connection: Connection) -> None:
-    """Only the administrator whom the connection names may go on with it: raises RefusedError for another one.
+    """Raises RefusedError unless the signed-in administrator is the connection's.
 
-    Another one has signed in later and taken it over, or looks on while a worker uses the first one's permission.
+    Another administrator may have taken it over since, or may only view it while a worker uses the first one's token.
     """
     person = person_of(request)
     if person.object_id == connection.admin_object_id:
@@ -126,17 +126,17 @@ def refuse_another(request: InstanceRequest, connection: Connection) -> None:
     refused = RefusedError(
         "another_administrator", facts=person.label, customer=connection.invitation.service.customer.name
     )
-    refused.link = invitations.link_of(connection.invitation)  # a session ends with its link, so this is the same one
+    refused.link = invitations.link_of(connection.invitation)  # a session ends with its link, so this is the same link
     raise refused
 
 
 def person_of(request: InstanceRequest) -> Identity:
-    """Who signed in, as Microsoft named them then. Call `connection_of` first."""
+    """The person who signed in, as Microsoft named them. Call `connection_of` first."""
     return Identity(**request.session[PERSON])
 
 
 def actor_of(request: InstanceRequest) -> audit.Actor:
-    """The signed-in administrator as the history names them."""
+    """The signed-in administrator, for the history."""
     person = person_of(request)
     return pages.customer_actor(request, person.label, person.object_id)
 

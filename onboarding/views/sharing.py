@@ -1,4 +1,4 @@
-"""Before anybody signs in: pass the invitation on to a colleague, and the list for the security team."""
+"""Before the sign-in: forward the invitation to a colleague, and a text file for the security team."""
 
 from django.http import HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
@@ -6,19 +6,19 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
-from onboarding import requirements, ways
-from onboarding.hosts import InstanceRequest
+from onboarding import methods, requirements
+from onboarding.middleware import InstanceRequest
 from onboarding.models import SignIn
 from onboarding.services import invitations
 from onboarding.views import pages
+from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.landing import invitation_of
-from onboarding.views.refusals import refusing
 
 
 @require_safe
-@refusing
+@shows_error_pages
 def forward(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """The link to copy, and a mail that is written already: the customer's own mail program sends it."""
+    """The link to copy, and a prepared email that the customer's own email program sends."""
     invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
     context = {
         "invitation": invitation,
@@ -32,7 +32,7 @@ def forward(request: InstanceRequest, token: str) -> HttpResponseBase:
 
 
 @require_safe
-@refusing
+@shows_error_pages
 def for_security(request: InstanceRequest, token: str) -> HttpResponseBase:
     """A text file without the link: what is created, which permissions and roles, why, and how to undo it."""
     invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
@@ -42,8 +42,8 @@ def for_security(request: InstanceRequest, token: str) -> HttpResponseBase:
         "service": service,
         "customer": service.customer,
         "tenant_id": invitation.tenant_id,
-        "choices": ways.offered(request.instance),
-        "reason": ways.ORDER_REASON,
+        "choices": methods.offered(request.instance),
+        "reason": methods.ORDER_REASON,
         "permissions": requirements.PERMISSIONS,
         "roles": requirements.ROLES,
         "scopes": requirements.SCOPES,

@@ -1,4 +1,4 @@
-"""What needs a person, as data: the start page counts it and the lists filter by the same conditions."""
+"""What needs attention, as data: the start page counts it, and the lists filter by the same conditions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ LATE_AFTER = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Todo:
-    """One reason why rows of a model need a person, and since when."""
+    """One reason why rows of a model need attention, and the column that says since when."""
 
     key: str
     title: str
@@ -32,10 +32,10 @@ class Todo:
 
 @dataclass(frozen=True)
 class TodoSource:
-    """A model's needs, with the permission that shows them."""
+    """What needs attention among the rows of one model."""
 
     model: type[models.Model]
-    needs: tuple[Todo, ...]
+    todos: tuple[Todo, ...]
     related: tuple[str, ...] = ()
     named: Callable[[Any], str] = str  # how the start page calls a row
 
@@ -51,14 +51,14 @@ def _failed_last() -> Exists:
     return Exists(failed.filter(~_newer_operation()))
 
 
-def _told_elsewhere() -> Q:
-    """A failure that has a line of its own among the instances or the tenants."""
+def _listed_elsewhere() -> Q:
+    """A failure that is listed with the instances or the tenants already."""
     instances = UmpInstance.objects.filter(pk=OuterRef("subject_id"), status=UmpInstance.Status.FAILED)
     return Q(Exists(instances)) | Q(kind=tenant_check.KIND)
 
 
 def _is_late(now: datetime) -> Q:
-    """Due for minutes: workers or scheduler do not run, or are far behind."""
+    """Due for minutes: the workers or the scheduler do not run, or are far behind."""
     limit = now - LATE_AFTER
     return Q(status__in=["queued", "waiting"], next_attempt_at__lt=limit) | Q(status="running", leased_until__lt=limit)
 
@@ -94,7 +94,7 @@ OPERATIONS = TodoSource(
             "failed",
             "Open",
             "ended_at",
-            lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation()) & ~_told_elsewhere(),
+            lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation()) & ~_listed_elsewhere(),
         ),
         Todo("late", "Operations that no worker runs", "late", "Open", "created_at", _is_late),
         Todo(
@@ -155,25 +155,25 @@ TENANTS = TodoSource(
 )
 
 
-class NeedFilter(admin.SimpleListFilter):
-    """Filters a list by what needs a person; the start page links here."""
+class TodoFilter(admin.SimpleListFilter):
+    """Filters a list by what needs attention; the start page links here."""
 
     title = "needs attention"
     parameter_name = "needs"
-    watch: TodoSource
+    source: TodoSource
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
-        """Each need of the model."""
-        return [(need.key, need.title) for need in self.watch.needs]
+        """Each reason of the model."""
+        return [(each.key, each.title) for each in self.source.todos]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        """The rows of the chosen need; an unknown one changes nothing."""
-        for need in self.watch.needs:
-            if need.key == self.value():
-                return queryset.filter(need.condition(timezone.now()))
+        """The rows with the chosen reason; an unknown one changes nothing."""
+        for each in self.source.todos:
+            if each.key == self.value():
+                return queryset.filter(each.condition(timezone.now()))
         return queryset
 
 
-def todo_filter(watched: TodoSource) -> type[NeedFilter]:
-    """The list filter of one model's needs."""
-    return type(f"{watched.model.__name__}NeedFilter", (NeedFilter,), {"watch": watched})
+def todo_filter(source: TodoSource) -> type[TodoFilter]:
+    """The list filter of one model."""
+    return type(f"{source.model.__name__}TodoFilter", (TodoFilter,), {"source": source})

@@ -13,8 +13,8 @@ from django.urls import reverse
 from playwright.sync_api import Page
 
 from onboarding import emails
+from onboarding.error_catalogue import ERRORS
 from onboarding.models import Customer, Service
-from onboarding.refusals import REFUSALS
 from registrations.models import AuditEvent, EntraTenant, ServiceProvider
 from tests.browser.stage import Stage
 
@@ -62,7 +62,7 @@ def then(before: Open, *, press: str, **fill: str) -> Open:
 def mail(stage: Stage, page: Page) -> None:
     """The invitation's mail, as a mail program shows it."""
     invitation = stage.invitations["sent"]
-    (html, _), *_ = emails.invitation_mail(invitation, stage.link("sent")).alternatives
+    (html, _), *_ = emails.invitation_message(invitation, stage.link("sent")).alternatives
     page.goto("about:blank")
     page.set_content(str(html))
 
@@ -78,7 +78,7 @@ CUSTOMER = [
     PageState("existing", link("sent", "/existing")),
     PageState(
         "existing-refused",
-        then(link("sent", "/existing"), press="Try the values", Tenant="x", Application="x", Client="x"),
+        then(link("sent", "/existing"), press="Check the values", Tenant="x", Application="x", Client="x"),
     ),
     PageState("existing-tried", at("/progress", "existing-tried")),
     PageState("existing-missing", at("/progress", "existing-missing")),
@@ -101,7 +101,7 @@ CUSTOMER = [
     PageState("link-revoked", link("revoked")),
     PageState("link-expired", link("expired")),
     PageState("mail", mail),
-    *(PageState(f"refusal-{key}", at(f"/refusal/{key}")) for key in REFUSALS),
+    *(PageState(f"refusal-{key}", at(f"/refusal/{key}")) for key in ERRORS),
     *(PageState(f"refusal-microsoft-{code}", at(f"/refusal/microsoft_error/{code}")) for code in ("53003", "500021")),
 ]
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from onboarding.models import Connection, Invitation
-from onboarding.services import connecting, invitations
+from onboarding.services import invitations, new_registration
 from registrations import audit
 from registrations.engine import queue, runner
 from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
@@ -18,11 +18,10 @@ from sandbox.catalogue import APPLICATION_ADMINISTRATOR
 from tests import factories
 from tests.browser import bulk_states
 from tests.browser.stage import LONG_CUSTOMER, LONG_EMAIL, LONG_PROVIDER, Stage
-from tests.onboarding import test_delegating as delegating
-from tests.onboarding import test_using_existing as existing
+from tests.onboarding import delegated, existing
 from tests.onboarding.browser import Browser
 
-CARLA, TILDA = "carla@contoso.example", delegating.TILDA
+CARLA, TILDA = "carla@contoso.example", delegated.TILDA
 REPLICATION = "Microsoft is still replicating this to its data centres. That usually takes less than a minute."
 
 
@@ -70,9 +69,7 @@ def _run_due_operations() -> None:
 def _add_customers(stage: Stage, actor: audit.Actor) -> None:
     customer = factories.make_customer(stage.sandbox)
     contoso = stage.sandbox.world.tenant(stage.sandbox.seed.customer.tenant_id)
-    stage.sandbox.world.add_user(
-        contoso, "Tilda", TILDA, [APPLICATION_ADMINISTRATOR, delegating.SKYPE, delegating.TEAMS]
-    )
+    stage.sandbox.world.add_user(contoso, "Tilda", TILDA, [APPLICATION_ADMINISTRATOR, delegated.SKYPE, delegated.TEAMS])
     for number, (state, bring) in enumerate(STATES.items(), start=1):
         service = factories.make_service(
             stage.sandbox, customer=customer, instance=stage.instance, short_name=f"contoso{number}"
@@ -91,7 +88,7 @@ def _connected(stage: Stage, state: str) -> None:
     answer = browser.authorise(browser.open("/authenticate/registration"), name="Contoso-sync")
     assert answer.status_code == 303, answer.content.decode()
     _run_due_operations()
-    operation = Operation.objects.get(kind=connecting.KIND)
+    operation = Operation.objects.get(kind=new_registration.KIND)
     assert operation.status == Operation.Status.SUCCEEDED, operation.message
 
 
@@ -193,7 +190,7 @@ def _at_step(
         connection = Connection.objects.get(invitation=stage.invitations[state])
         notes: Notes = {INSTANCE_NOTE: str(stage.instance.pk)}
         actor = audit.Actor.customer("Carla <carla@contoso.example>")
-        operation = queue.request(connecting.KIND, connection, actor=actor, notes=notes)
+        operation = queue.request(new_registration.KIND, connection, actor=actor, notes=notes)
         began = timezone.now() - timedelta(seconds=40)
         for step in operation.steps:
             here = step.name == reached

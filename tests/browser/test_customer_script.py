@@ -11,7 +11,7 @@ from django.urls import set_urlconf
 from playwright.sync_api import Browser, Page, Route, expect
 
 from onboarding.forms import RegistrationForm
-from onboarding.names import rule_results
+from onboarding.validators import rule_results
 from onboarding.views import assets
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -99,7 +99,7 @@ def test_only_the_changed_step_is_announced(site: Site) -> None:
     site.answers_with(steps("running", "Running"), steps("done", "Done"))
     site.page.goto(PROGRESS)
     expect(site.page.get_by_role("status")).to_have_text("Create the registration: Done")
-    expect(site.page.get_by_role("list", name="Steps of the set-up")).to_contain_text("Done")
+    expect(site.page.get_by_role("list", name="Steps of the setup")).to_contain_text("Done")
 
 
 @pytest.mark.parametrize("failure", [reset_connection, answering("Bad gateway", status=502)])
@@ -111,7 +111,7 @@ def test_a_network_failure_is_announced_and_the_page_recovers(site: Site, failur
     expect(site.page.get_by_role("status")).to_contain_text("cannot reach umptoken.finebak.example")
     expect(site.page.get_by_role("heading", level=1)).to_have_text("Setting up Contoso")
     site.answers_with(steps("done", "Done"))
-    expect(site.page.get_by_role("list", name="Steps of the set-up")).to_contain_text("Done", timeout=15_000)
+    expect(site.page.get_by_role("list", name="Steps of the setup")).to_contain_text("Done", timeout=15_000)
     expect(notice).to_be_hidden()
 
 
@@ -164,7 +164,7 @@ def test_the_naming_rules_are_announced_after_typing_pauses(site: Site, settings
         expect(site.page.locator(f"#{name}")).to_be_visible()
     field.press_sequentially("c")
     expect(site.page.get_by_role("status")).to_have_text(
-        r"Not kept: no blank, no dot and none of \ / : * ? \" < > |".replace(r"\"", '"')
+        r"Not OK: no space, no dot and none of \ / : * ? \" < > |".replace(r"\"", '"')
     )
     field.fill("abc")
-    expect(site.page.get_by_role("status")).to_have_text("The name keeps every rule.")
+    expect(site.page.get_by_role("status")).to_have_text("The name follows every rule.")

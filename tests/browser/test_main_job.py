@@ -122,11 +122,11 @@ def test_a_customer_connects_the_organisation_and_watches_the_steps(carla: Custo
     page.get_by_role("button", name="Continue").click()
     carla.check_accessibility()
     carla.sign_in_with_microsoft()
-    expect(page.get_by_role("list", name="Steps of the set-up")).to_be_visible()
+    expect(page.get_by_role("list", name="Steps of the setup")).to_be_visible()
     carla.check_accessibility()
     expect(page.get_by_role("heading", name="Contoso is connected")).to_be_visible(timeout=OPERATION_TIMEOUT_MS)
     expect(page.get_by_text("contoso-phone").first).to_be_visible()
-    expect(page.get_by_text("The permissions that you lent for the set-up were given back.")).to_be_visible()
+    expect(page.get_by_text("The temporary permissions for the setup were revoked.")).to_be_visible()
     carla.check_accessibility()
     carla.take_screenshot("connected")
     assert carla.errors == []

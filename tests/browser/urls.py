@@ -4,10 +4,11 @@ from django.http import HttpResponse
 from django.urls import path
 
 from onboarding import urls
+from onboarding.error_catalogue import ERRORS, ButtonTarget
+from onboarding.errors import RefusedError
 from onboarding.explanations import explain
-from onboarding.hosts import InstanceRequest
-from onboarding.refusals import REFUSALS, RefusedError, Way
-from onboarding.views import refusals
+from onboarding.middleware import InstanceRequest
+from onboarding.views import error_pages
 
 FACTS = "carla@contoso.example"
 
@@ -22,8 +23,8 @@ def refusal(request: InstanceRequest, key: str, code: str = "") -> HttpResponse:
         correlation_id="7f3f9a52-6f0e-4c43-9d9b-5d0b8c1d2e11",
         customer="Contoso",
     )
-    refused.link = "/authenticate" if REFUSALS[key].way is Way.INVITATION else ""
-    return refusals.answer(request, refused)
+    refused.link = "/authenticate" if ERRORS[key].target is ButtonTarget.INVITATION else ""
+    return error_pages.render_error(request, refused)
 
 
 urlpatterns = [

@@ -4,8 +4,8 @@ from collections import defaultdict
 from typing import Any
 
 from onboarding import requirements
-from onboarding.models import Connection, ConnectionWay, Invitation
-from onboarding.services import delegating, using_existing
+from onboarding.models import Connection, ConnectionMethod, Invitation
+from onboarding.services import delegated_token, existing_registration
 from registrations import audit
 from sandbox.catalogue import APPLICATION_ADMINISTRATOR
 from tests.chaos.fixtures import ConnectFactory, sign_in
@@ -16,7 +16,7 @@ class ExistingRegistrationFactory(ConnectFactory):
 
     def prepare(self) -> None:
         """List the permissions; nobody signs in."""
-        self.entered: list[tuple[Invitation, using_existing.Typed]] = []
+        self.entered: list[tuple[Invitation, existing_registration.EnteredValues]] = []
         self.permissions: dict[str, list[str]] = defaultdict(list)
         for permission in requirements.PERMISSIONS:
             self.permissions[permission.resource_app_id].append(permission.value)
@@ -30,12 +30,12 @@ class ExistingRegistrationFactory(ConnectFactory):
             permissions=self.permissions,
             roles=[role.template_id for role in requirements.ROLES],
         )
-        entered = using_existing.Typed(self.seed["tenant_id"], made["app_id"], made["secret"])
+        entered = existing_registration.EnteredValues(self.seed["tenant_id"], made["app_id"], made["secret"])
         self.entered.append((self.invite(number), entered))
 
     def request(self, number: int) -> Any:
         """Request the check of the entered values, which then connects."""
-        return using_existing.request(*self.entered[number], actor=audit.SYSTEM)
+        return existing_registration.request(*self.entered[number], actor=audit.SYSTEM)
 
 
 class DelegatedTokenFactory(ConnectFactory):
@@ -53,11 +53,11 @@ class DelegatedTokenFactory(ConnectFactory):
     def make(self, number: int) -> None:
         """Create the same with the token method."""
         super().make(number)
-        Connection.objects.filter(pk=self.connections[number].pk).update(way=ConnectionWay.TOKEN)
+        Connection.objects.filter(pk=self.connections[number].pk).update(way=ConnectionMethod.TOKEN)
 
     def request(self, number: int) -> Any:
         """Store the token and request the operation that uses it."""
-        return delegating.set_to_work(self.connections[number], self.redeemed, audit.SYSTEM)
+        return delegated_token.start_or_resume(self.connections[number], self.redeemed, audit.SYSTEM)
 
 
 FACTORIES: dict[str, Any] = {"connect_existing": ExistingRegistrationFactory, "connect_token": DelegatedTokenFactory}

@@ -14,9 +14,9 @@ import requests
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from onboarding.models import Connection, ConnectionWay, Invitation, SignIn
-from onboarding.services import connecting, customers, invitations, sign_ins
-from onboarding.services.subjects import sync_app_of
+from onboarding.models import Connection, ConnectionMethod, Invitation, SignIn
+from onboarding.services import customers, invitations, new_registration, sign_in_exchange
+from onboarding.services.lookups import sync_app_of
 from registrations import audit, connections
 from registrations.applications import client_secrets
 from registrations.clients.entra import SignInAnswer
@@ -122,7 +122,7 @@ class ConnectFactory:
     def request(self, number: int) -> Any:
         """Request the connection."""
         wanted, ends_at = self.connections[number], timezone.now() + timedelta(minutes=55)
-        return connecting.request(wanted, access_token=self.token, token_expires_at=ends_at, actor=audit.SYSTEM)
+        return new_registration.request(wanted, access_token=self.token, token_expires_at=ends_at, actor=audit.SYSTEM)
 
     def answer_questions(self, operations: list[Any]) -> None:
         """These operations wait for nobody."""
@@ -166,15 +166,15 @@ def sign_in(instance: Any, tenant_id: str, person: str, *, keeps: bool = False) 
         "app_id": registration.app_id,
         "client_secret": client_secrets.live_secret(registration).unseal("envelope"),
     }
-    purpose, way = SignIn.Purpose.AUTHORISE, ConnectionWay.TOKEN if keeps else ConnectionWay.NEW
-    scopes = sign_ins.scopes_of(purpose, way)
+    purpose, way = SignIn.Purpose.AUTHORISE, ConnectionMethod.TOKEN if keeps else ConnectionMethod.NEW
+    scopes = sign_in_exchange.scopes_of(purpose, way)
     entra, browser = connections.entra(), Browser()
     flow = entra.begin_sign_in(**asked, scopes=scopes, redirect_uri=instance.redirect_uri, keeps=keeps)
     page = browser.open(flow["auth_uri"])
     for _ in range(4):
         form = page.forms[0]
         if form.action == instance.redirect_uri:
-            of_graph = sign_ins.graph_scopes_of(purpose, way) if keeps else None
+            of_graph = sign_in_exchange.graph_scopes_of(purpose, way) if keeps else None
             return entra.finish_sign_in(**asked, flow=flow, answer=dict(form.fields), scopes=of_graph, keeps=keeps)
         wanted = [button for button, says in form.buttons.items() if says == "Accept" or person in says]
         page = browser.submit(form, wanted[0])

@@ -1,4 +1,4 @@
-"""A customer's browser for tests: forms and links as pages show them, and the way through the sandbox's Microsoft pages."""
+"""A customer's browser for tests: forms and links of our pages, and the sandbox's Microsoft pages."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -15,7 +15,7 @@ SIGN_IN_COOKIE = "__Host-signin"
 
 @dataclass
 class Form:
-    """A form: where it goes, what it carries, and its buttons as (name, value)."""
+    """A form: its action, its fields, and its buttons as (name, value)."""
 
     action: str
     method: str
@@ -52,7 +52,7 @@ def read(html: str) -> _Reader:
 
 @dataclass
 class Browser:
-    """One browser on an instance's host. Microsoft's pages are met over real HTTP, ours through Django's client."""
+    """One browser on an instance's host. It reaches Microsoft's pages over real HTTP, ours through Django's client."""
 
     sandbox: Sandbox
     host: str
@@ -73,18 +73,18 @@ class Browser:
         return self.open(answer.headers["location"]) if leads_to_sign_in else answer
 
     def choose(self, link: str) -> Any:
-        """Open the link and press Start: the page with the ways, or the landing page where the work has begun."""
+        """Open the link and press Start: the page with the methods, or the landing page if the setup has started."""
         page = self.open(urlsplit(link).path)
         forms = read(page.content.decode()).forms
         return self.open(forms[0].action) if forms and forms[0].method == "get" else page
 
     def start(self, link: str, way: str = "new") -> Any:
-        """Open the link, press Start and choose a way: the page that leads to Microsoft, or the refusal."""
+        """Open the link, press Start and choose a method: the page that leads to Microsoft, or the error page."""
         page = self.choose(link)
         return self.press(page, way=way) if read(page.content.decode()).forms else page
 
     def visit_microsoft(self, page: Any, person: str, consent: str = "accept", mfa: str = "finish") -> dict[str, str]:
-        """Follow the button, pick the person and answer what is asked: what Microsoft's page would post back."""
+        """Follow the button, pick the person and answer the questions: what Microsoft's page would post back."""
         way = next(link["href"] for link in read(page.content.decode()).links if link.get("class") == "microsoft")
         session = requests.Session()
         session.trust_env = False
@@ -104,7 +104,7 @@ class Browser:
         raise AssertionError("Microsoft's pages lead nowhere.")
 
     def come_back(self, answer: dict[str, str], **extra: Any) -> Any:
-        """Post Microsoft's answer to the callback, as from another site: Lax cookies stay behind."""
+        """Post Microsoft's answer to the callback, as from another site, so without Lax cookies."""
         kept = self.client.cookies.copy()
         for name in list(self.client.cookies):
             if name != SIGN_IN_COOKIE:
@@ -118,17 +118,17 @@ class Browser:
         return response
 
     def sign_in(self, page: Any, person: str, **answers: str) -> Any:
-        """From the page with Microsoft's button to the callback's answer."""
+        """From the page with Microsoft's button to the callback's response."""
         return self.come_back(self.visit_microsoft(page, person, **answers))
 
     def identify(self, link: str, person: str = "carla@contoso.example") -> Any:
-        """The first sign-in from the link on; the registration page at best."""
+        """The first sign-in, starting at the link; returns the registration page on success."""
         answer = self.sign_in(self.start(link), person)
         assert answer.status_code == 303, answer.content.decode()
         return self.open(answer.headers["location"])
 
     def authorise(self, page: Any, person: str = "carla@contoso.example", name: str = "Contoso-sync") -> Any:
-        """Name the registration and do the second sign-in: the callback's answer."""
+        """Name the registration and do the second sign-in: the callback's response."""
         return self.sign_in(self.press(page, name=name), person)
 
     def _person_id(self, upn: str) -> str:

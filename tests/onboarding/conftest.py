@@ -19,7 +19,7 @@ OLGA = audit.Actor("staff", "Olga Operator", "1", "192.0.2.7")
 
 @pytest.fixture
 def make_active_instance(sandbox: Sandbox) -> Callable[..., UmpInstance]:
-    """Makes instances as they are after provisioning."""
+    """Creates instances as they are after provisioning."""
 
     def make(**values: Any) -> UmpInstance:
         instance = factories.make_instance(sandbox, status=UmpInstance.Status.ACTIVE, **values)
@@ -45,7 +45,7 @@ def instance(make_active_instance: Callable[..., UmpInstance]) -> UmpInstance:
 
 @pytest.fixture
 def invitation(sandbox: Sandbox, instance: UmpInstance) -> Invitation:
-    """Contoso's invitation, not mailed."""
+    """Contoso's invitation, not emailed."""
     return invitations.create(
         factories.make_service(sandbox, instance=instance),
         it_admin_email="it@contoso.example",

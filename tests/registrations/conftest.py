@@ -11,7 +11,7 @@ from registrations.services import provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
 from tests import factories
-from tests.registrations.runs import OLGA, Provision, Work, application_of, provision_once
+from tests.registrations.runs import OLGA, Provision, RunWorker, application_of, provision_once
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ def instance(sandbox: Sandbox) -> UmpInstance:
 
 
 @pytest.fixture
-def provision(instance: UmpInstance, work: Work, portal: None) -> Provision:
+def provision(instance: UmpInstance, run_worker: RunWorker, portal: None) -> Provision:
     """Request a provisioning and let workers run it; the operation as it is then."""
 
     def run(**request: Any) -> Operation:
         operation = provisioning.request(instance, actor=OLGA, **request)
-        work()
+        run_worker()
         operation.refresh_from_db()
         instance.refresh_from_db()
         return operation
@@ -35,9 +35,9 @@ def provision(instance: UmpInstance, work: Work, portal: None) -> Provision:
 
 
 @pytest.fixture
-def provisioned(instance: UmpInstance, sandbox: Sandbox, work: Work, portal: None) -> Application:
+def provisioned(instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker, portal: None) -> Application:
     """The instance's application, a month after it was created."""
-    operation = provision_once(instance, work)
+    operation = provision_once(instance, run_worker)
     assert operation.status == "succeeded", operation.message
     a_month_ago = timezone.now() - timedelta(days=30)
     AppRegistration.objects.update(made_at=a_month_ago)

@@ -10,24 +10,24 @@ from registrations.services import provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
 
-Work = Callable[[], None]
+RunWorker = Callable[[], None]
 Provision = Callable[..., Operation]
 OLGA = audit.Actor("staff", "Olga Operator", "1")
 
 
-def run_again(operation: Operation, work: Work, times: int = 1) -> Operation:
+def run_again(operation: Operation, run_worker: RunWorker, times: int = 1) -> Operation:
     """Make a waiting operation due and let workers run it, this often; the operation as it is then."""
     for _ in range(times):
         Operation.objects.filter(pk=operation.pk, status="waiting").update(next_attempt_at=timezone.now())
-        work()
+        run_worker()
         operation.refresh_from_db()
     return operation
 
 
-def run_until_settled(operation: Operation, work: Work) -> Operation:
+def run_until_settled(operation: Operation, run_worker: RunWorker) -> Operation:
     """Let workers run it until it ends or waits for a person."""
     for _ in range(6):
-        work()
+        run_worker()
         operation.refresh_from_db()
         if not operation.is_live or operation.waits_for:
             break
@@ -35,9 +35,9 @@ def run_until_settled(operation: Operation, work: Work) -> Operation:
     return operation
 
 
-def provision_once(instance: UmpInstance, work: Work) -> Operation:
+def provision_once(instance: UmpInstance, run_worker: RunWorker) -> Operation:
     """Request a provisioning and let workers run it; the operation as it is then."""
-    return run_again(provisioning.request(instance, actor=OLGA), work)
+    return run_again(provisioning.request(instance, actor=OLGA), run_worker)
 
 
 def application_of(sandbox: Sandbox, instance: UmpInstance) -> Application:

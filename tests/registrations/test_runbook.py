@@ -21,7 +21,7 @@ NO_END = {"ValidationError", "RefusedError", "KnownAnswer"}
 # What comes back from a sign-in is judged in the request, and the wizard answers with a page. No operation reads it.
 OF_A_SIGN_IN = {"state_mismatch", "id_token"}
 # Whoever presses a button or gives a command reads these at once, on a page or a terminal, and nothing was done: no operation
-# ends or waits with them. `_settle` says it to its caller alone; `require_usable` to the request that begins or resumes.
+# ends or waits with them. `_settle` says it to its caller alone; `begin_connecting` to the request that begins or resumes.
 OF_AN_ACT = {
     "bulk._move",
     "bulk._settle",
@@ -48,7 +48,7 @@ OF_AN_ACT = {
     "provisioning.adopt",
     "provisioning.new_secret",
     "sign_in.confirm_password",
-    "subjects.require_usable",
+    "lookups.begin_connecting",
     "twins.decide",
 }
 # A kind that this version does not know cannot say what its failing means either: the operation ends as `unknown`, and this
@@ -230,7 +230,7 @@ def test_each_exception_for_a_sentence_still_exists() -> None:
 
 def test_a_row_counts_only_for_its_own_kind_of_error() -> None:
     """The same words in another table would send people to the wrong button."""
-    sentence = "The phone service is taking the registration over."
+    sentence = "The phone service is processing the registration."
     assert has_row(Said("the job in the UMP", NotYetError, sentence))
     assert not has_row(Said("the job in the UMP", PersonNeededError, sentence))
     assert not has_row(Said("its row has a code", PortalError, "The UMP took the token over and shows other values."))

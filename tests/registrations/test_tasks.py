@@ -58,33 +58,33 @@ def test_the_priority_chooses_the_queue(
 
 @pytest.mark.parametrize(("wait", "times"), [(timedelta(seconds=30), 1), (timedelta(minutes=5), 0), (None, 0)])
 def test_a_run_enqueues_only_short_waits(
-    operation: Operation, rung: list[str], monkeypatch: pytest.MonkeyPatch, wait: timedelta | None, times: int
+    operation: Operation, enqueued: list[str], monkeypatch: pytest.MonkeyPatch, wait: timedelta | None, times: int
 ) -> None:
     monkeypatch.setattr(engine, "run", lambda _: True)
     due = None if wait is None else timezone.now() + wait
     Operation.objects.update(status="waiting", next_attempt_at=due)
     tasks.run(str(operation.pk))
-    assert rung == [str(operation.pk)] * times
+    assert enqueued == [str(operation.pk)] * times
 
 
 def test_a_run_of_an_operation_that_another_worker_has_enqueues_nothing(
-    operation: Operation, rung: list[str], monkeypatch: pytest.MonkeyPatch
+    operation: Operation, enqueued: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "run", lambda _: False)
     tasks.run(str(operation.pk))
-    assert rung == []
+    assert enqueued == []
 
 
-def test_the_sweep_enqueues_what_is_due_and_starts_bulk_operations(operation: Operation, rung: list[str]) -> None:
+def test_the_sweep_enqueues_what_is_due_and_starts_bulk_operations(operation: Operation, enqueued: list[str]) -> None:
     bulk_jobs.request([factories.make_instance(app_name="ump1")], actor=audit.SYSTEM)
     tasks.sweep()
     started = Operation.objects.get(priority="bulk")
-    assert rung == [str(operation.pk), str(started.pk)]
+    assert enqueued == [str(operation.pk), str(started.pk)]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_is_enqueued_before_the_commit(operation: Operation, rung: list[str]) -> None:
+def test_nothing_is_enqueued_before_the_commit(operation: Operation, enqueued: list[str]) -> None:
     with transaction.atomic():
         tasks.enqueue_on_commit(operation.pk)
-        assert rung == []
-    assert rung == [str(operation.pk)]
+        assert enqueued == []
+    assert enqueued == [str(operation.pk)]

@@ -1,4 +1,4 @@
-"""`manage.py invite HOST ...`: make an invitation and print its link."""
+"""`manage.py invite HOST ...`: create an invitation and print its link."""
 
 import json
 from argparse import ArgumentParser
@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from onboarding.hosts import instance_of
+from onboarding.middleware import instance_of
 from onboarding.models import Invitation, Service
 from onboarding.services import customers, invitations
 from registrations import audit, tasks
@@ -17,9 +17,9 @@ from registrations.errors import WrongStateError
 
 
 class Command(BaseCommand):
-    """Makes an invitation for a service, with the customer and the service where they are missing."""
+    """Creates an invitation for a service, and the customer and the service if they do not exist."""
 
-    help = "Make an invitation and print its link. Customer and service are created where they are missing."
+    help = "Create an invitation and print its link. Customer and service are created if they do not exist."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
@@ -30,22 +30,23 @@ class Command(BaseCommand):
         parser.add_argument("--full-name", required=True, help="full name of the service")
         parser.add_argument("--service-type", required=True, choices=Service.Type.values)
         parser.add_argument("--tenant-id", required=True, help="the customer's Microsoft 365 tenant ID")
-        parser.add_argument("--email", required=True, help="the customer's IT administrator, who gets the link")
+        parser.add_argument("--email", required=True, help="the customer's IT administrator, who receives the link")
         parser.add_argument("--m365-admin", required=True, help="the Microsoft 365 administrator who will sign in")
         parser.add_argument(
-            "--customer-name", help="name of the organisation; default: the one it is kept with, or the full name"
+            "--customer-name",
+            help="name of the organisation; default: the stored name, or the full name of the service",
         )
         parser.add_argument("--valid-days", type=int, help="days until the link expires")
         parser.add_argument(
-            "--again", action="store_true", help="invite although the service is connected already, to connect it anew"
+            "--again", action="store_true", help="invite although the service is already connected, to reconnect it"
         )
-        parser.add_argument("--send", action="store_true", help="mail the link too; a worker does it")
+        parser.add_argument("--send", action="store_true", help="also email the link; a worker sends it")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError with a sentence; nothing is kept then."""
+        """Create the invitation. Raises CommandError with a sentence; nothing is saved then."""
         try:
-            with audit.atomic():  # a bad address must not leave a customer behind
+            with audit.atomic():  # a bad address must not leave a new customer without an invitation
                 invitation = _invite(options)
             link = invitations.copy_link(invitation, actor=audit.COMMAND_LINE)
             if options["send"]:
@@ -67,7 +68,7 @@ def _invite(options: dict[str, Any]) -> Invitation:
         raise CommandError(f"No UMP instance has the host {options['host']}.")
     days = options["valid_days"]
     if days is not None and not 1 <= days <= 365:
-        raise CommandError("--valid-days takes 1 to 365.")
+        raise CommandError("--valid-days must be 1 to 365.")
     service = customers.ensure_service(
         instance,
         tenant_id=options["tenant_id"],

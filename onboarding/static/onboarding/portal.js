@@ -1,16 +1,16 @@
-// Comforts only: every page works without this file.
+// Conveniences only: every page works without this file.
 "use strict";
 
-const LONGEST_WAIT = 30; // seconds between two looks, while the site cannot be reached
-const PATIENCE = 15000; // milliseconds for one look
+const MAX_WAIT = 30; // seconds between two requests while the site cannot be reached
+const TIMEOUT = 15000; // milliseconds for one request
 
-// One line that nobody sees: a screen reader reads it out when it changes.
+// A hidden line that screen readers read out when it changes.
 function say(text) {
   const line = document.getElementById("said");
   if (line) line.textContent = text;
 }
 
-// Copy buttons show up only where they can work.
+// Copy buttons are shown only where the browser can copy.
 function armCopyButtons(root) {
   if (!navigator.clipboard) return;
   for (const button of root.querySelectorAll("button.copy")) {
@@ -24,8 +24,8 @@ function armCopyButtons(root) {
         button.textContent = "Copied";
         say("Copied.");
       } catch {
-        button.textContent = "Select it by hand";
-        say("It could not be copied. Select it by hand.");
+        button.textContent = "Copy manually";
+        say("Copying failed. Copy the text manually.");
       }
       setTimeout(() => { button.textContent = label; say(""); }, 2000);
     });
@@ -49,35 +49,35 @@ function armNameRules() {
     ];
     Array.from(list.children).forEach((line, index) => {
       line.className = kept[index] ? "" : "broken";
-      line.querySelector(".verdict").textContent = kept[index] ? "Kept:" : "Not kept:";
+      line.querySelector(".verdict").textContent = kept[index] ? "OK:" : "Not OK:";
     });
     input.setAttribute("aria-invalid", String(kept.includes(false)));
-    // Said once the typing rests: a sentence for each letter would drown the letters.
+    // Announced after a pause: an announcement for each letter would hide the letters.
     clearTimeout(pause);
     pause = setTimeout(() => {
       const broken = Array.from(list.querySelectorAll(".broken"), (line) => line.textContent.trim());
-      say(broken.length ? broken.join(". ") : "The name keeps every rule.");
+      say(broken.length ? broken.join(". ") : "The name follows every rule.");
     }, 1000);
   };
   input.addEventListener("input", check);
 }
 
-// The progress page: look again without losing the reader's place, also when the network fails now and then.
+// The progress page: refresh without losing the reader's place, and keep trying when the network fails.
 function armRefresh() {
   const seconds = () => Number(document.getElementById("live")?.dataset.refresh || 0);
   let failures = 0;
   const again = () => {
-    const wait = Math.max(seconds(), Math.min(seconds() * 2 ** failures, LONGEST_WAIT));
+    const wait = Math.max(seconds(), Math.min(seconds() * 2 ** failures, MAX_WAIT));
     if (wait) setTimeout(look, wait * 1000);
   };
   const look = async () => {
     try {
-      const signal = AbortSignal.timeout?.(PATIENCE);
+      const signal = AbortSignal.timeout?.(TIMEOUT);
       const answer = await fetch(location.pathname, { credentials: "same-origin", cache: "no-store", signal });
-      if (answer.status >= 500) throw new Error("The site has trouble.");
+      if (answer.status >= 500) throw new Error("The site is having problems.");
       if (answer.redirected) { location.assign(answer.url); return; }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (!fresh.getElementById("live")) { location.reload(); return; } // a refusal: its page says what to do
+      if (!fresh.getElementById("live")) { location.reload(); return; } // an error page says what to do
       showReachable(true);
       show(fresh);
       failures = 0;
@@ -109,14 +109,14 @@ function show(fresh) {
   const focused = here.contains(document.activeElement);
   here.replaceWith(document.adoptNode(found));
   armCopyButtons(found);
-  if (focused) { // what had the focus is gone: go on reading at the top, not at the start of the document
+  if (focused) { // the focused element is gone: continue at the heading, not at the start of the document
     heading.tabIndex = -1;
     heading.focus();
   }
   say(`${heading.textContent}. ${found.querySelector(".lead")?.textContent.trim() ?? ""}`);
 }
 
-// Only lines that changed are replaced and said.
+// Only changed lines are replaced and announced.
 function updateSteps(here, found) {
   const fresh = found.querySelectorAll(".steps > li");
   const said = [];

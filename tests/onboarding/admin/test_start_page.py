@@ -1,4 +1,4 @@
-"""The start page counts what needs a person, and each count leads to exactly those rows."""
+"""The start page counts what needs attention, and each count leads to exactly those rows."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def lines(client: Client) -> dict[str, int]:
 
 @pytest.fixture
 def quiet(db: None) -> UmpInstance:
-    """An active instance that needs nobody."""
+    """An active instance that needs no attention."""
     tenant = factories.make_tenant(checked_at=timezone.now())
     instance = factories.make_instance(
         provider=factories.make_provider(tenant=tenant), status="active", delivered_at=timezone.now()
@@ -32,13 +32,13 @@ def quiet(db: None) -> UmpInstance:
     return instance
 
 
-def test_nothing_needs_you(operator_client: Client, quiet: UmpInstance) -> None:
+def test_nothing_needs_attention(operator_client: Client, quiet: UmpInstance) -> None:
     page = operator_client.get("/admin/").content.decode()
     assert "Nothing needs attention." in page
     assert "Checked" in page
 
 
-def test_an_empty_portal_says_what_to_do_first(operator_client: Client, auditor_client: Client) -> None:
+def test_an_empty_portal_lists_the_first_steps(operator_client: Client, auditor_client: Client) -> None:
     assert "Add an Entra tenant" in operator_client.get("/admin/").content.decode()
     assert "Add an Entra tenant" not in auditor_client.get("/admin/").content.decode()
 
@@ -71,7 +71,7 @@ def test_each_need_is_counted_and_leads_to_its_rows(operator_client: Client, qui
         assert shown == line.count, line.title
 
 
-def test_a_failure_that_was_repeated_with_success_needs_nobody(operator_client: Client, quiet: UmpInstance) -> None:
+def test_a_failure_that_a_retry_resolved_needs_no_attention(operator_client: Client, quiet: UmpInstance) -> None:
     for status in ("failed", "succeeded"):
         operation = provisioning.request(quiet, actor=OLGA)
         Operation.objects.filter(pk=operation.pk).update(status=status, ended_at=timezone.now())
@@ -103,7 +103,7 @@ def test_an_expired_secret_is_not_merely_expiring(operator_client: Client, quiet
     assert lines(operator_client) == {"Client secrets that have expired": 1}
 
 
-def test_the_bars_have_their_table(operator_client: Client, quiet: UmpInstance) -> None:
+def test_the_chart_has_its_table(operator_client: Client, quiet: UmpInstance) -> None:
     operation = provisioning.request(quiet, actor=OLGA)
     Operation.objects.filter(pk=operation.pk).update(status="succeeded", ended_at=timezone.now())
     days = operator_client.get("/admin/").context["days"]

@@ -52,11 +52,11 @@ def instance(sandbox: Sandbox) -> UmpInstance:
 
 
 @pytest.fixture
-def waiting(sandbox: Sandbox, work: Callable[[], None], portal: None) -> Operation:
+def waiting(sandbox: Sandbox, run_worker: Callable[[], None], portal: None) -> Operation:
     """A provisioning that waits for the hand-over sheet."""
     by_hand = factories.make_instance(sandbox, delivery=UmpInstance.Delivery.HANDOVER)
     operation = provisioning.request(by_hand, actor=OLGA)
-    work()
+    run_worker()
     operation.refresh_from_db()
     assert operation.error_code.startswith("handover"), operation.message
     return operation

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from onboarding.models import Connection
-from onboarding.services import connecting, invitations
+from onboarding.services import invitations, new_registration
 from registrations import audit
 from registrations.admin.addresses import AddressAdmin
 from registrations.engine import queue
@@ -135,7 +135,7 @@ def start_connecting(instance: UmpInstance) -> None:
         actor=OLGA,
     )
     row = Connection.objects.create(invitation=invitation, admin_object_id=str(invitation.pk), admin_name="Carla")
-    queue.request(connecting.KIND, row, actor=OLGA, notes={INSTANCE_NOTE: str(instance.pk)})
+    queue.request(new_registration.KIND, row, actor=OLGA, notes={INSTANCE_NOTE: str(instance.pk)})
 
 
 @pytest.mark.parametrize("begin", [start_first_provisioning, start_connecting])

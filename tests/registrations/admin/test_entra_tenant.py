@@ -47,16 +47,16 @@ def test_a_refused_form_does_not_show_the_secret(operator_client: Client, sandbo
 def test_a_new_credential_is_sealed_checked_and_never_shown(
     operator_client: Client,
     sandbox: Sandbox,
-    work: Callable[[], None],
-    rung: list[str],
+    run_worker: Callable[[], None],
+    enqueued: list[str],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         operator_client.post(reverse(ADD_TENANT), tenant_values(sandbox))
     tenant = EntraTenant.objects.get()
     assert tenant.unseal("client_secret_envelope") == sandbox.seed.provider.client_secret
-    assert rung == [str(Operation.objects.get().pk)]
-    work()
+    assert enqueued == [str(Operation.objects.get().pk)]
+    run_worker()
     page = operator_client.get(page_of(tenant)).content.decode()
     assert "Check the credential" in page
     assert "Succeeded" in page

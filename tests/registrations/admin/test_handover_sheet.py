@@ -13,11 +13,11 @@ from tests import factories
 from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db
-Work = Callable[[], None]
+RunWorker = Callable[[], None]
 
 
 def test_the_sheet_is_filled_by_hand_from_end_to_end(
-    operator_client: Client, waiting: Operation, work: Work, sandbox: Sandbox
+    operator_client: Client, waiting: Operation, run_worker: RunWorker, sandbox: Sandbox
 ) -> None:
     sheet = operator_client.get(page_of(waiting, "hand_over")).content.decode()
     labels = ["Client Id", "Client Secret Value", "Redirect URI", "Customer Authentication Portal URL"]
@@ -30,9 +30,9 @@ def test_the_sheet_is_filled_by_hand_from_end_to_end(
     assert "no-store" in shown["Cache-Control"]
     assert secret not in operator_client.get(page_of(waiting, "hand_over")).content.decode()
     operator_client.post(page_of(waiting, "tick"), {"group": "sync_app"})
-    work()
+    run_worker()
     operator_client.post(page_of(waiting, "tick"), {"group": "authentication_portal"})
-    work()
+    run_worker()
     waiting.refresh_from_db()
     assert waiting.status == "succeeded", waiting.message
     actions = set(AuditEvent.objects.values_list("action", flat=True))
@@ -70,14 +70,14 @@ def test_opening_the_reveal_page_reveals_nothing(operator_client: Client, waitin
     assert ClientSecret.objects.get().revealed_at is None
 
 
-def test_a_lost_secret_is_replaced(operator_client: Client, waiting: Operation, work: Work) -> None:
+def test_a_lost_secret_is_replaced(operator_client: Client, waiting: Operation, run_worker: RunWorker) -> None:
     operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD})
     lost = ClientSecret.objects.get()
     assert "Create a new secret" in operator_client.get(page_of(waiting, "hand_over")).content.decode()
     operator_client.post(page_of(waiting, "new_secret"))
     for _ in range(5):
         queue.wake(Operation.objects.filter(pk=waiting.pk))
-        work()
+        run_worker()
     shown = operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD}).content.decode()
     assert ClientSecret.objects.exclude(pk=lost.pk).get(status__in=ClientSecret.LIVE).unseal("envelope") in shown
 
@@ -89,15 +89,15 @@ def test_a_confirmation_of_another_operation_is_refused(operator_client: Client,
 
 
 def test_the_message_after_the_last_confirmation_is_true(
-    operator_client: Client, waiting: Operation, work: Callable[[], None]
+    operator_client: Client, waiting: Operation, run_worker: Callable[[], None]
 ) -> None:
     operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD})
     first = operator_client.post(page_of(waiting, "tick"), {"group": "sync_app"}, follow=True).content.decode()
     assert "goes on when both groups are" in first
-    work()
+    run_worker()
     last = operator_client.post(page_of(waiting, "tick"), {"group": "authentication_portal"}, follow=True)
     assert "goes on when both groups are" not in last.content.decode()
-    work()
+    run_worker()
     page = operator_client.get(page_of(waiting)).content.decode()
     assert "Succeeded" in page
     assert "<dt>Code</dt>" not in page

@@ -13,11 +13,11 @@ from sandbox.app import Sandbox
 from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db
-Work = Callable[[], None]
+RunWorker = Callable[[], None]
 
 
 def test_a_failed_operation_is_resumed(
-    operator_client: Client, instance: UmpInstance, rung: list[str], django_capture_on_commit_callbacks: Any
+    operator_client: Client, instance: UmpInstance, enqueued: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:
     operation = provisioning.request(instance, actor=OLGA)
     Operation.objects.update(status="failed", message="It is down.", steps=operation.steps)
@@ -26,7 +26,7 @@ def test_a_failed_operation_is_resumed(
         operator_client.post(page_of(operation, "resume"))
     operation.refresh_from_db()
     assert operation.status == "queued"
-    assert rung == [str(operation.pk)]
+    assert enqueued == [str(operation.pk)]
     event = AuditEvent.objects.first()
     assert event
     assert (event.action, event.actor_label) == ("provision.resumed", "Olga Operator")
@@ -40,12 +40,12 @@ def test_a_queued_operation_is_cancelled_once(operator_client: Client, instance:
 
 
 def test_an_existing_application_is_adopted_after_confirmation(
-    operator_client: Client, instance: UmpInstance, sandbox: Sandbox, work: Work, portal: None
+    operator_client: Client, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker, portal: None
 ) -> None:
     tenant = sandbox.world.tenant(instance.provider.tenant.tenant_id)
     sandbox.world.add_application(tenant, "umptoken", uniqueName=f"syncportal-{instance.host}")
     operation = provisioning.request(instance, actor=OLGA)
-    work()
+    run_worker()
     page = operator_client.get(page_of(operation)).content.decode()
     assert ">Take over<" in page
     operator_client.post(page_of(operation, "take_over"))
@@ -56,7 +56,7 @@ def test_opening_a_bulk_operation_raises_its_priority(
     unstarted_part: BulkPart,
     operator_client: Client,
     auditor_client: Client,
-    rung: list[str],
+    enqueued: list[str],
     django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
     operation = Operation.objects.get(pk=bulk_jobs.start_next()[0])
@@ -71,5 +71,5 @@ def test_opening_a_bulk_operation_raises_its_priority(
     with django_capture_on_commit_callbacks(execute=True):
         answer = operator_client.post(address, headers={"X-Asked-By-Script": "1"})
     operation.refresh_from_db()
-    assert (answer.status_code, operation.priority, rung) == (204, "interactive", [str(operation.pk)])
+    assert (answer.status_code, operation.priority, enqueued) == (204, "interactive", [str(operation.pk)])
     assert address not in operator_client.get(page).content.decode()

@@ -17,19 +17,19 @@ from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db
 CONFIRMED = "admin:registrations_umpinstance_provision_confirmed"
-Work = Callable[[], None]
+RunWorker = Callable[[], None]
 ASKED = "Restore it, or delete it for good and let another be made."
 
 
 def test_the_instances_page_shows_the_steps_until_the_end(
-    operator_client: Client, instance: UmpInstance, work: Work, portal: None
+    operator_client: Client, instance: UmpInstance, run_worker: RunWorker, portal: None
 ) -> None:
     operator_client.post(reverse(CONFIRMED), {"instance": [instance.pk]})
     operation = Operation.objects.get()
     fragment = reverse("admin:registrations_operation_steps", args=[operation.pk])
     assert 'data-is-live="true"' in operator_client.get(fragment).content.decode()
     assert fragment in operator_client.get(page_of(instance)).content.decode()
-    work()
+    run_worker()
     ended = operator_client.get(fragment).content.decode()
     assert 'data-is-live="false"' in ended
     assert "8 of 8 steps are done" in ended
@@ -186,11 +186,11 @@ def test_the_page_asks_no_more_once_a_person_has_decided(
 
 
 def test_the_steps_are_above_the_form_during_and_after_a_run(
-    operator_client: Client, instance: UmpInstance, work: Callable[[], None], portal: None
+    operator_client: Client, instance: UmpInstance, run_worker: Callable[[], None], portal: None
 ) -> None:
     provisioning.request(instance, actor=OLGA)
     for _ in range(2):
         page = operator_client.get(page_of(instance)).content.decode()
         assert page.index("data-live-steps") < page.index('id="umpinstance_form"')
         assert page.count("data-live-steps") == 1
-        work()
+        run_worker()

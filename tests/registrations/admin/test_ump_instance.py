@@ -21,7 +21,7 @@ def test_provisioning_several_instances_is_confirmed_by_name_and_number(
     operator_client: Client,
     instance: UmpInstance,
     sandbox: Sandbox,
-    rung: list[str],
+    enqueued: list[str],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     other = factories.make_instance(sandbox, app_name="second")
@@ -34,7 +34,7 @@ def test_provisioning_several_instances_is_confirmed_by_name_and_number(
     with django_capture_on_commit_callbacks(execute=True):
         answer = operator_client.post(reverse(CONFIRMED), {"instance": [instance.pk, other.pk]}, follow=True)
     assert answer.content.decode().count("provisioning has begun") == 2
-    assert set(rung) == {str(operation.pk) for operation in Operation.objects.all()}
+    assert set(enqueued) == {str(operation.pk) for operation in Operation.objects.all()}
 
 
 def test_a_second_provisioning_is_a_message_not_a_duplicate(operator_client: Client, instance: UmpInstance) -> None:

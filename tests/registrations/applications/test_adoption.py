@@ -22,7 +22,7 @@ from tests import factories
 from tests.registrations.runs import (
     OLGA,
     Provision,
-    Work,
+    RunWorker,
     run_again,
     run_until_settled,
 )
@@ -33,7 +33,7 @@ ADOPTION_NEEDED = provisioning.ADOPTION_NEEDED
 
 
 def test_an_application_without_our_row_needs_confirmation(
-    provision: Provision, instance: UmpInstance, work: Work
+    provision: Provision, instance: UmpInstance, run_worker: RunWorker
 ) -> None:
     provision()
     Operation.objects.all().delete()
@@ -43,7 +43,7 @@ def test_an_application_without_our_row_needs_confirmation(
     assert (operation.status, operation.error_code, operation.waits_for) == ("waiting", "adoption_needed", "staff")
     assert AppRegistration.objects.count() == 0
     provisioning.adopt(operation, actor=OLGA)
-    assert run_again(operation, work).status == "succeeded"
+    assert run_again(operation, run_worker).status == "succeeded"
     assert AppRegistration.objects.get().adopted is True
 
 
@@ -53,9 +53,9 @@ def tenant(sandbox: Sandbox, instance: UmpInstance) -> Tenant:
 
 
 @pytest.fixture
-def provision(instance: UmpInstance, work: Work, portal: None) -> Provision:
+def provision(instance: UmpInstance, run_worker: RunWorker, portal: None) -> Provision:
     def run(**request: Any) -> Operation:
-        return run_until_settled(provisioning.request(instance, actor=OLGA, **request), work)
+        return run_until_settled(provisioning.request(instance, actor=OLGA, **request), run_worker)
 
     return run
 
@@ -75,14 +75,14 @@ def make(sandbox: Sandbox, tenant: Tenant, instance: UmpInstance) -> Make:
     return by_hand
 
 
-def resume(operation: Operation, work: Work) -> Operation:
+def resume(operation: Operation, run_worker: RunWorker) -> Operation:
     queue.resume(operation, actor=OLGA)
-    return run_until_settled(operation, work)
+    return run_until_settled(operation, run_worker)
 
 
-def adopt(operation: Operation, work: Work) -> Operation:
+def adopt(operation: Operation, run_worker: RunWorker) -> Operation:
     provisioning.adopt(operation, actor=OLGA)
-    return run_until_settled(operation, work)
+    return run_until_settled(operation, run_worker)
 
 
 def applications_named(tenant: Tenant, name: str = "umptoken") -> list[Application]:
@@ -118,10 +118,10 @@ def test_no_second_application_is_created_before_a_person_decides(
 
 
 def test_an_adopted_application_is_kept_and_corrected(
-    make: Make, provision: Provision, tenant: Tenant, instance: UmpInstance, sandbox: Sandbox, work: Work
+    make: Make, provision: Provision, tenant: Tenant, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     by_hand = make(isFallbackPublicClient=False)
-    operation = adopt(provision(), work)
+    operation = adopt(provision(), run_worker)
     assert operation.status == "succeeded", operation.message
     assert applications_named(tenant) == [by_hand]
     registration = AppRegistration.objects.get()
@@ -133,9 +133,9 @@ def test_an_adopted_application_is_kept_and_corrected(
     assert sandbox.world.ump("finebak").client_id == by_hand.app_id
 
 
-def test_the_history_names_who_confirmed_the_adoption(make: Make, provision: Provision, work: Work) -> None:
+def test_the_history_names_who_confirmed_the_adoption(make: Make, provision: Provision, run_worker: RunWorker) -> None:
     by_hand = make()
-    adopt(provision(), work)
+    adopt(provision(), run_worker)
     event = AuditEvent.objects.get(action="application.adopted")
     assert (event.after["confirmed_by"], event.after["app_id"]) == ("Olga Operator", by_hand.app_id)
     assert not AuditEvent.objects.filter(action__in=["application.created", "application.intended"]).exists()
@@ -158,7 +158,7 @@ def test_redirect_uris_that_adoption_removes_are_named_first(
 
 @pytest.mark.parametrize("fix", ["deleted", "without its redirect URI", "renamed"])
 def test_resume_creates_another_once_the_conflict_is_gone(
-    make: Make, provision: Provision, tenant: Tenant, work: Work, fix: str
+    make: Make, provision: Provision, tenant: Tenant, run_worker: RunWorker, fix: str
 ) -> None:
     by_hand = make()
     operation = provision()
@@ -168,37 +168,37 @@ def test_resume_creates_another_once_the_conflict_is_gone(
         by_hand.properties["displayName"] = "old umptoken"
     else:
         by_hand.properties["web"] = {"redirectUris": []}
-    operation = resume(operation, work)
+    operation = resume(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     assert AppRegistration.objects.get().app_id not in ("", by_hand.app_id)
     assert AppRegistration.objects.get().adopted is False
 
 
 def test_of_several_applications_the_named_one_is_adopted(
-    make: Make, provision: Provision, tenant: Tenant, work: Work
+    make: Make, provision: Provision, tenant: Tenant, run_worker: RunWorker
 ) -> None:
     first, second = sorted((make(), make()), key=lambda app: app.app_id)
     operation = provision()
     assert f"{first.app_id}), the first of 2." in operation.message
-    assert resume(operation, work).notes["found_app_id"] == first.app_id
+    assert resume(operation, run_worker).notes["found_app_id"] == first.app_id
     later = make(app_id="00000000-0000-4000-8000-000000000001")  # comes before both
-    operation = adopt(operation, work)
+    operation = adopt(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     assert AppRegistration.objects.get().app_id == first.app_id
     assert all([secret.display_name for secret in app.passwords] == ["by hand"] for app in (second, later))
 
 
 def test_a_confirmation_counts_only_for_the_named_application(
-    make: Make, provision: Provision, tenant: Tenant, work: Work
+    make: Make, provision: Provision, tenant: Tenant, run_worker: RunWorker
 ) -> None:
     first, second = sorted((make(), make()), key=lambda app: app.app_id)
     operation = provision()
     provisioning.adopt(operation, actor=OLGA)
     delete_application(tenant, first)
-    operation = run_until_settled(operation, work)
+    operation = run_until_settled(operation, run_worker)
     assert (operation.error_code, operation.notes["found_app_id"]) == (ADOPTION_NEEDED, second.app_id)
     assert "first of" not in operation.message
-    assert adopt(operation, work).status == "succeeded"
+    assert adopt(operation, run_worker).status == "succeeded"
     assert AppRegistration.objects.get().app_id == second.app_id
 
 
@@ -239,42 +239,46 @@ def test_applications_are_found_across_pages_and_with_any_name(
     assert {application.app_id for application in found} == made
 
 
-def test_adoption_without_ownership_says_so(make: Make, provision: Provision, work: Work) -> None:
+def test_adoption_without_ownership_says_so(make: Make, provision: Provision, run_worker: RunWorker) -> None:
     by_hand = make(owned=False)
-    operation = adopt(provision(), work)
+    operation = adopt(provision(), run_worker)
     assert f"to the owners of {by_hand.app_id}" in operation.message
     assert [secret.display_name for secret in by_hand.passwords] == ["by hand"]
 
 
 def test_an_adopted_application_that_was_deleted_is_found_by_object_id(
-    make: Make, provision: Provision, tenant: Tenant, work: Work
+    make: Make, provision: Provision, tenant: Tenant, run_worker: RunWorker
 ) -> None:
     by_hand = make()
     principal = tenant.service_principal_of(by_hand.app_id)
     assert principal is not None
     principal.owners = by_hand.owners
-    adopt(provision(), work)
+    adopt(provision(), run_worker)
     delete_application(tenant, by_hand)
     AppRegistration.objects.update(made_at=timezone.now() - timedelta(hours=1))
     operation = provision()
     assert (operation.error_code, operation.notes["twin_app_id"]) == (conflicts.DELETED_APPLICATION, by_hand.app_id)
     conflicts.decide(operation, conflicts.RESTORE, actor=OLGA)
-    operation = run_until_settled(operation, work)
+    operation = run_until_settled(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     assert applications_named(tenant) == [by_hand]
 
 
 def test_an_adopted_application_deleted_for_good_is_replaced(
-    make: Make, provision: Provision, tenant: Tenant, work: Work, a_minute_of_looks: Callable[[Operation], None]
+    make: Make,
+    provision: Provision,
+    tenant: Tenant,
+    run_worker: RunWorker,
+    run_worker_a_minute_later: Callable[[Operation], None],
 ) -> None:
     by_hand = make()
-    adopt(provision(), work)
+    adopt(provision(), run_worker)
     delete_application(tenant, by_hand)
     AppRegistration.objects.update(made_at=timezone.now() - timedelta(hours=1))
     tenant.deleted_applications.clear()
     operation = provision()
-    a_minute_of_looks(operation)
-    operation = run_until_settled(operation, work)
+    run_worker_a_minute_later(operation)
+    operation = run_until_settled(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     registration = AppRegistration.objects.get()
     assert registration.app_id != by_hand.app_id
@@ -282,7 +286,7 @@ def test_an_adopted_application_deleted_for_good_is_replaced(
 
 
 def test_a_new_application_hidden_by_a_replica_is_not_treated_as_deleted(
-    make: Make, provision: Provision, tenant: Tenant, sandbox: Sandbox, work: Work
+    make: Make, provision: Provision, tenant: Tenant, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     by_hand = make()
     operation = provision()
@@ -290,18 +294,18 @@ def test_a_new_application_hidden_by_a_replica_is_not_treated_as_deleted(
     sandbox.faults.add(
         service="graph", kind="status", status=404, body=missing, method="GET", path=f"/applications/{by_hand.id}"
     )
-    operation = adopt(operation, work)
+    operation = adopt(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     assert applications_named(tenant) == [by_hand]
 
 
 @pytest.mark.parametrize("created", ["2019-05-01T08:00:00Z", None])
 def test_an_old_adopted_application_counts_as_replicated(
-    make: Make, provision: Provision, tenant: Tenant, work: Work, created: str | None
+    make: Make, provision: Provision, tenant: Tenant, run_worker: RunWorker, created: str | None
 ) -> None:
     by_hand = make()
     by_hand.created = created  # type: ignore[assignment]  # Graph shows null for the oldest
-    operation = adopt(provision(), work)
+    operation = adopt(provision(), run_worker)
     assert operation.status == "succeeded", operation.message
     made_at = AppRegistration.objects.get().made_at
     assert made_at is not None
@@ -309,22 +313,22 @@ def test_an_old_adopted_application_counts_as_replicated(
 
 
 def test_the_command_with_adopt_asks_if_there_are_several(
-    make: Make, instance: UmpInstance, work: Work, portal: None
+    make: Make, instance: UmpInstance, run_worker: RunWorker, portal: None
 ) -> None:
     made = [make(), make()]
     call_command("provision", instance.host, "--adopt")
-    operation = run_until_settled(Operation.objects.get(), work)
+    operation = run_until_settled(Operation.objects.get(), run_worker)
     assert operation.error_code == ADOPTION_NEEDED
     assert "first of 2" in operation.message
     call_command("provision", instance.host, "--adopt")  # now it is told which
-    assert run_until_settled(operation, work).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
     assert AppRegistration.objects.get().app_id == min(app.app_id for app in made)
 
 
 def test_the_command_with_adopt_adopts_the_only_one(
-    make: Make, instance: UmpInstance, work: Work, portal: None
+    make: Make, instance: UmpInstance, run_worker: RunWorker, portal: None
 ) -> None:
     by_hand = make()
     call_command("provision", instance.host, "--adopt")
-    assert run_until_settled(Operation.objects.get(), work).status == "succeeded"
+    assert run_until_settled(Operation.objects.get(), run_worker).status == "succeeded"
     assert AppRegistration.objects.get().app_id == by_hand.app_id

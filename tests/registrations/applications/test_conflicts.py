@@ -16,7 +16,7 @@ from sandbox.model import Application
 from tests.registrations.runs import (
     OLGA,
     Provision,
-    Work,
+    RunWorker,
     run_until_settled,
 )
 
@@ -25,9 +25,9 @@ REFUSED = {"error": {"code": "Authorization_RequestDenied", "message": "Insuffic
 
 
 @pytest.fixture
-def provision(instance: UmpInstance, work: Work, portal: None) -> Provision:
+def provision(instance: UmpInstance, run_worker: RunWorker, portal: None) -> Provision:
     def run() -> Operation:
-        return run_until_settled(provisioning.request(instance, actor=OLGA), work)
+        return run_until_settled(provisioning.request(instance, actor=OLGA), run_worker)
 
     return run
 
@@ -63,13 +63,13 @@ def test_a_deleted_application_is_left_alone_until_a_person_decides(
 
 
 def test_restore_brings_back_application_and_service_principal(
-    deleted: Application, provision: Provision, sandbox: Sandbox, work: Work, operator_client: Client
+    deleted: Application, provision: Provision, sandbox: Sandbox, run_worker: RunWorker, operator_client: Client
 ) -> None:
     operation = provision()
     address = reverse("admin:registrations_operation_restore", args=[operation.pk])
     assert b"comes back with its IDs" in operator_client.get(address).content
     operator_client.post(address)
-    operation = run_until_settled(operation, work)
+    operation = run_until_settled(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     assert [app.app_id for app in live_applications(sandbox, deleted)] == [deleted.app_id]
     assert sandbox.world.tenant(deleted.tenant_id).service_principal_of(deleted.app_id) is not None
@@ -78,11 +78,11 @@ def test_restore_brings_back_application_and_service_principal(
 
 
 def test_delete_for_good_makes_room_for_a_new_application(
-    deleted: Application, provision: Provision, sandbox: Sandbox, work: Work, operator_client: Client
+    deleted: Application, provision: Provision, sandbox: Sandbox, run_worker: RunWorker, operator_client: Client
 ) -> None:
     operation = provision()
     operator_client.post(reverse("admin:registrations_operation_purge", args=[operation.pk]))
-    operation = run_until_settled(operation, work)
+    operation = run_until_settled(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     (made,) = live_applications(sandbox, deleted)
     assert made.app_id != deleted.app_id
@@ -97,18 +97,18 @@ def test_an_auditor_cannot_decide(deleted: Application, provision: Provision, au
 
 
 def test_a_refused_restore_continues_once_done_in_entra(
-    deleted: Application, provision: Provision, sandbox: Sandbox, work: Work
+    deleted: Application, provision: Provision, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     operation = provision()
     sandbox.faults.add(service="graph", kind="status", status=403, body=REFUSED, path="/restore")
     conflicts.decide(operation, conflicts.RESTORE, actor=OLGA)
-    operation = run_until_settled(operation, work)
+    operation = run_until_settled(operation, run_worker)
     assert (operation.status, operation.waits_for) == ("waiting", "staff")
     assert "Deleted applications" in operation.message
     tenant = sandbox.world.tenant(deleted.tenant_id)
     tenant.applications[deleted.id] = tenant.deleted_applications.pop(deleted.id)
     Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
-    assert run_until_settled(operation, work).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
 
 
 def test_a_decision_that_is_not_waited_for_is_refused(provision: Provision) -> None:
@@ -127,7 +127,7 @@ def test_a_deleted_application_of_others_with_our_name_needs_a_decision(
 
 
 def test_an_application_created_by_hand_after_our_intent_needs_confirmation(
-    instance: UmpInstance, provision: Provision, sandbox: Sandbox, work: Work
+    instance: UmpInstance, provision: Provision, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     AppRegistration.objects.create(
         instance=instance,
@@ -142,6 +142,6 @@ def test_an_application_created_by_hand_after_our_intent_needs_confirmation(
     assert (operation.status, operation.error_code) == ("waiting", "adoption_needed")
     assert by_hand.passwords == []
     provisioning.adopt(operation, actor=OLGA)
-    operation = run_until_settled(operation, work)
+    operation = run_until_settled(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     assert AppRegistration.objects.get().adopted is True

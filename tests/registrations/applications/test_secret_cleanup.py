@@ -6,7 +6,7 @@ from registrations.models import ClientSecret, UmpInstance
 from sandbox.app import Sandbox
 from tests.registrations.runs import (
     Provision,
-    Work,
+    RunWorker,
     application_of,
 )
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_secrets_of_others_are_never_touched(
-    provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
+    provision: Provision, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     provision()
     sandbox.world.add_secret(application_of(sandbox, instance), "by hand")

@@ -11,7 +11,7 @@ from registrations.models import ClientSecret, Operation, UmpInstance
 from registrations.services import provisioning
 from sandbox.app import Sandbox
 from tests import factories
-from tests.registrations.runs import Provision, Work, count_calls
+from tests.registrations.runs import Provision, RunWorker, count_calls
 
 pytestmark = pytest.mark.django_db
 BULK = Operation.Priority.BULK
@@ -46,7 +46,7 @@ def test_a_cached_policy_is_read_again_after_a_refusal(provision: Provision, san
 
 
 def test_a_policy_tightened_during_a_bulk_job_is_read_again(
-    provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
+    provision: Provision, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     connections.forget_cached()
     provision(priority=BULK)
@@ -55,12 +55,12 @@ def test_a_policy_tightened_during_a_bulk_job_is_read_again(
         tenant.secret_policy.max_lifetime_days = 90
     another = factories.make_instance(sandbox, app_name="umptoken2")
     operation = provisioning.request(another, actor=audit.SYSTEM, priority=BULK)
-    work()
+    run_worker()
     operation.refresh_from_db()
     assert (operation.status, operation.steps[3].name) == ("waiting", "secret")
     assert "changed its policy" in operation.message
     for _ in range(3):
         queue.wake([operation])
-        work()
+        run_worker()
     operation.refresh_from_db()
     assert operation.steps[3].status == "done", operation.message

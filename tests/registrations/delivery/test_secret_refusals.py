@@ -15,7 +15,7 @@ from sandbox.model import Application
 from tests.registrations.runs import (
     OLGA,
     Provision,
-    Work,
+    RunWorker,
     application_of,
     provision_once,
     run_again,
@@ -24,13 +24,15 @@ from tests.registrations.runs import (
 pytestmark = pytest.mark.django_db
 
 
-def test_a_secret_in_the_umps_words_reaches_no_message(provision: Provision, sandbox: Sandbox, work: Work) -> None:
+def test_a_secret_in_the_umps_words_reaches_no_message(
+    provision: Provision, sandbox: Sandbox, run_worker: RunWorker
+) -> None:
     sandbox.faults.add(service="ump", kind="status", status=503, method="POST", path="sync-app/validate")
     operation = provision()
     value = ClientSecret.objects.get().unseal("envelope")
     body = {"valid": False, "checkedAt": timezone.now().isoformat(), "error": f"Login failed for {value}"}
     sandbox.faults.add(service="ump", kind="status", status=200, body=body, method="POST", path="sync-app/validate")
-    operation = run_again(operation, work)
+    operation = run_again(operation, run_worker)
     assert operation.status == "failed"
     assert "[secret]" in operation.message
     assert value not in str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values()))
@@ -41,80 +43,80 @@ def test_a_secret_in_the_umps_words_reaches_no_message(provision: Provision, san
     [(timedelta(), "waiting", "AADSTS7000215"), (timedelta(minutes=11), "failed", "ump_validation")],
 )
 def test_a_refused_secret_waits_while_it_may_be_replicating(
-    provision: Provision, sandbox: Sandbox, work: Work, age: timedelta, status: str, code: str
+    provision: Provision, sandbox: Sandbox, run_worker: RunWorker, age: timedelta, status: str, code: str
 ) -> None:
     sandbox.faults.add(service="ump", kind="status", status=503, method="POST", path="sync-app/validate")
     operation = provision()
     ClientSecret.objects.update(stored_at=timezone.now() - age)
     body = {"valid": False, "checkedAt": timezone.now().isoformat(), "error": "AADSTS7000215: Invalid client secret."}
     sandbox.faults.add(service="ump", kind="status", status=200, body=body, method="POST", path="sync-app/validate")
-    operation = run_again(operation, work)
+    operation = run_again(operation, run_worker)
     assert (operation.status, operation.error_code) == (status, code)
     if status == "failed":
         queue.resume(operation, actor=OLGA)
-    assert run_again(operation, work).status == "succeeded"
+    assert run_again(operation, run_worker).status == "succeeded"
 
 
 def test_resume_replaces_a_secret_that_is_gone_at_validation(
     provision: Provision,
     instance: UmpInstance,
     sandbox: Sandbox,
-    work: Work,
+    run_worker: RunWorker,
     time_machine: TimeMachineFixture,
-    a_minute_of_looks: Callable[[Operation], None],
+    run_worker_a_minute_later: Callable[[Operation], None],
 ) -> None:
     sandbox.faults.add(service="ump", kind="status", status=503, method="POST", path="sync-app/validate")
     operation = provision()
     (gone,) = application_of(sandbox, instance).passwords
     application_of(sandbox, instance).passwords.clear()
     time_machine.move_to(timezone.now() + timedelta(minutes=11), tick=True)
-    operation = run_again(operation, work)
+    operation = run_again(operation, run_worker)
     assert (operation.status, operation.error_code) == ("failed", "ump_validation")
     queue.resume(operation, actor=OLGA)
-    work()
-    a_minute_of_looks(operation)
-    assert run_again(operation, work).status == "succeeded", operation.message
+    run_worker()
+    run_worker_a_minute_later(operation)
+    assert run_again(operation, run_worker).status == "succeeded", operation.message
     (made,) = application_of(sandbox, instance).passwords
     assert made.key_id != gone.key_id
     assert sandbox.world.ump("finebak").client_secret == made.secret
 
 
 def test_a_secret_the_ump_cannot_use_is_delivered_again(
-    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
+    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     ump = sandbox.world.ump("finebak")
     right = str(ump.client_secret)
     ump.client_secret = right[:3] + "cut off"
-    operation = provision_once(instance, work)
+    operation = provision_once(instance, run_worker)
     assert (operation.status, operation.error_code) == ("failed", "ump_validation")
     queue.resume(operation, actor=OLGA)
-    assert run_again(operation, work).status == "succeeded", operation.message
+    assert run_again(operation, run_worker).status == "succeeded", operation.message
     assert ump.client_secret == right
 
 
 def test_a_refused_validation_request_keeps_the_secret_delivered(
-    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
+    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     sandbox.faults.add(service="ump", kind="status", status=400, method="POST", path="sync-app/validate", times=1)
-    operation = provision_once(instance, work)
+    operation = provision_once(instance, run_worker)
     assert operation.status == "failed"
     queue.resume(operation, actor=OLGA)
-    assert run_again(operation, work).status == "succeeded", operation.message
+    assert run_again(operation, run_worker).status == "succeeded", operation.message
     assert ClientSecret.objects.get().status == "delivered"
     assert not AuditEvent.objects.filter(action="secret.doubted").exists()
 
 
 def test_an_undelivered_mark_is_undone_by_a_successful_validation(
-    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, work: Work
+    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     body = {"valid": False, "checkedAt": timezone.now().isoformat(), "error": "The proxy is down."}
     sandbox.faults.add(
         service="ump", kind="status", status=200, body=body, method="POST", path="sync-app/validate", times=1
     )
-    operation = provision_once(instance, work)
+    operation = provision_once(instance, run_worker)
     assert (operation.status, ClientSecret.objects.get().status) == ("failed", "proven")
     steps = [replace(step, status="waiting") if step.status == "failed" else step for step in operation.steps]
     # As after a worker that died before it could fail the operation.
     Operation.objects.filter(pk=operation.pk).update(status="waiting", next_attempt_at=timezone.now(), steps=steps)
-    assert run_again(operation, work).status == "succeeded", operation.message
+    assert run_again(operation, run_worker).status == "succeeded", operation.message
     assert ClientSecret.objects.get().status == "delivered"

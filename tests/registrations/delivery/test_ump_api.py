@@ -8,7 +8,7 @@ from registrations.models import AuditEvent, Operation, UmpInstance
 from registrations.services import provisioning
 from sandbox.app import Sandbox
 from tests import factories
-from tests.registrations.runs import OLGA, Provision, Work, application_of, run_again
+from tests.registrations.runs import OLGA, Provision, RunWorker, application_of, run_again
 
 pytestmark = pytest.mark.django_db
 
@@ -20,23 +20,23 @@ def test_a_ump_without_the_api_points_to_the_hand_over_sheet(provision: Provisio
     assert "hand-over sheet" in operation.message
 
 
-def test_a_ump_that_is_down_is_retried(provision: Provision, sandbox: Sandbox, work: Work) -> None:
+def test_a_ump_that_is_down_is_retried(provision: Provision, sandbox: Sandbox, run_worker: RunWorker) -> None:
     sandbox.world.ump("finebak").offline = "503"
     operation = provision()
     assert operation.status == "waiting"
     sandbox.world.ump("finebak").offline = None
-    assert run_again(operation, work).status == "succeeded"
+    assert run_again(operation, run_worker).status == "succeeded"
 
 
 def test_a_ump_that_serves_another_instance_is_not_overwritten(
-    sandbox: Sandbox, instance: UmpInstance, provision: Provision, work: Work
+    sandbox: Sandbox, instance: UmpInstance, provision: Provision, run_worker: RunWorker
 ) -> None:
     """A UMP may have two names: its own settings tell whose it is."""
     provision()
     held = sandbox.world.ump("finebak").client_id
     UmpInstance.objects.filter(pk=instance.pk).update(ump_url="https://localhost/another/name/of/it")
     operation = provisioning.request(factories.make_instance(sandbox, app_name="second"), actor=OLGA)
-    work()
+    run_worker()
     operation.refresh_from_db()
     assert (operation.status, operation.error_code) == ("failed", "ump_of_another")
     assert instance.host in operation.message
@@ -63,7 +63,7 @@ def test_resume_restores_values_changed_in_the_ump(
     provision: Provision,
     instance: UmpInstance,
     sandbox: Sandbox,
-    work: Work,
+    run_worker: RunWorker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     change_ump_before_validation(sandbox, monkeypatch, **values)
@@ -71,7 +71,7 @@ def test_resume_restores_values_changed_in_the_ump(
     assert (operation.status, operation.error_code) == ("failed", "ump_changed")
     assert "Resume to put them back" in operation.message
     queue.resume(operation, actor=OLGA)
-    operation = run_again(operation, work)
+    operation = run_again(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     ump = sandbox.world.ump("finebak")
     (secret,) = application_of(sandbox, instance).passwords
@@ -81,13 +81,13 @@ def test_resume_restores_values_changed_in_the_ump(
 
 
 def test_restoring_the_umps_values_calls_no_graph(
-    provision: Provision, sandbox: Sandbox, work: Work, monkeypatch: pytest.MonkeyPatch
+    provision: Provision, sandbox: Sandbox, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_ump_before_validation(sandbox, monkeypatch, client_id="")
     operation = provision()
     before = len(sandbox.calls)
     queue.resume(operation, actor=OLGA)
-    run_again(operation, work)
+    run_again(operation, run_worker)
     assert [call.path for call in sandbox.calls[before:] if call.service == "graph"] == []
 
 
@@ -97,7 +97,9 @@ def test_the_second_save_uses_the_etag_of_the_first(provision: Provision, sandbo
     assert len(reads) == 2  # before the first save, and to read back
 
 
-def test_a_ump_changed_between_two_saves_is_read_again(provision: Provision, sandbox: Sandbox, work: Work) -> None:
+def test_a_ump_changed_between_two_saves_is_read_again(
+    provision: Provision, sandbox: Sandbox, run_worker: RunWorker
+) -> None:
     sandbox.faults.add(
         service="ump",
         method="PUT",
@@ -109,7 +111,7 @@ def test_a_ump_changed_between_two_saves_is_read_again(provision: Provision, san
     operation = provision()
     assert operation.status == "waiting"
     queue.wake([operation])
-    work()
+    run_worker()
     operation.refresh_from_db()
     assert operation.status == "succeeded", operation.message
     reads = [call for call in sandbox.calls if call.service == "ump" and call.method == "GET"]

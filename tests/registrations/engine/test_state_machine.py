@@ -56,7 +56,7 @@ class Engine(RuleBasedStateMachine):
         self.steps = [step.name for step in steps]
 
     @rule(fates=st.lists(st.sampled_from(FATES), max_size=8))
-    def work(self, fates: list[str]) -> None:
+    def run_worker(self, fates: list[str]) -> None:
         """A worker takes its turn, if it gets one, and its calls end like this."""
         self.entra.fates = list(fates)
         self._turn()
@@ -65,7 +65,7 @@ class Engine(RuleBasedStateMachine):
     @rule(at=st.integers(0, 6), survives=st.integers(0, 8))
     def work_is_overtaken_by_one_who_dies(self, at: int, survives: int) -> None:
         """A slow worker's lease runs out in a call; the next one gets further and dies there; then the slow one goes on."""
-        self.work([*["fine"] * at, "overtaken after", *["fine"] * survives, "killed before"])
+        self.run_worker([*["fine"] * at, "overtaken after", *["fine"] * survives, "killed before"])
 
     @rule()
     def time_passes(self) -> None:
@@ -179,6 +179,6 @@ def test_the_invariants_hold_for_each_outcome_of_each_call(fate: str) -> None:
     for at in range(7):
         engine = Engine()
         engine.begin()
-        engine.work([*["fine"] * at, fate])
+        engine.run_worker([*["fine"] * at, fate])
         engine.there_is_one_application_at_most()
         engine.teardown()

@@ -174,7 +174,7 @@ def test_cancel_ends_pending_and_waiting_but_not_running_operations(part: BulkPa
     ("then", "ends"), [("waiting", "cancelled"), ("queued", "cancelled"), ("succeeded", "succeeded")]
 )
 def test_an_operation_running_at_the_cancel_is_cancelled_after_its_run(
-    part: BulkPart, rung: list[str], then: str, ends: str
+    part: BulkPart, enqueued: list[str], then: str, ends: str
 ) -> None:
     running = bulk_jobs.start_next()[0]
     Operation.objects.filter(pk=running).update(status="running", lease="x", leased_until=timezone.now())
@@ -190,7 +190,7 @@ def test_an_operation_running_at_the_cancel_is_cancelled_after_its_run(
     assert (progress.total, progress.ended, progress.cancelled) == (12, 12, 12 if ends == "cancelled" else 11)
 
 
-def test_an_operation_resumed_after_the_cancel_continues(part: BulkPart, rung: list[str]) -> None:
+def test_an_operation_resumed_after_the_cancel_continues(part: BulkPart, enqueued: list[str]) -> None:
     running = bulk_jobs.start_next()[0]
     Operation.objects.filter(pk=running).update(status="running", lease="x", leased_until=timezone.now())
     bulk_jobs.cancel(part, actor=OLGA)
@@ -201,7 +201,7 @@ def test_an_operation_resumed_after_the_cancel_continues(part: BulkPart, rung: l
     assert Operation.objects.get(pk=running).status == "queued"
 
 
-def test_an_operation_resumed_before_the_next_sweep_continues(part: BulkPart, rung: list[str]) -> None:
+def test_an_operation_resumed_before_the_next_sweep_continues(part: BulkPart, enqueued: list[str]) -> None:
     running = bulk_jobs.start_next()[0]
     Operation.objects.filter(pk=running).update(status="running", lease="x", leased_until=timezone.now())
     bulk_jobs.cancel(part, actor=OLGA)
@@ -212,7 +212,7 @@ def test_an_operation_resumed_before_the_next_sweep_continues(part: BulkPart, ru
 
 
 def test_an_operation_that_cannot_be_cancelled_stops_no_other_job(
-    part: BulkPart, rung: list[str], monkeypatch: pytest.MonkeyPatch
+    part: BulkPart, enqueued: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = bulk_jobs.start_next()[0]
     Operation.objects.filter(pk=running).update(status="running", lease="x", leased_until=timezone.now())
@@ -235,17 +235,17 @@ def test_an_operation_that_cannot_be_cancelled_stops_no_other_job(
 
 
 def test_a_part_that_cannot_start_anything_does_not_stop_the_sweep(
-    part: BulkPart, instances: list[UmpInstance], rung: list[str], monkeypatch: pytest.MonkeyPatch
+    part: BulkPart, instances: list[UmpInstance], enqueued: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = bulk_jobs.start_next()
-    rung.clear()
+    enqueued.clear()
 
     def broken(*_: object) -> None:
         raise RuntimeError("a row that no code of ours writes")
 
     monkeypatch.setattr(bulk_jobs, "_start_in_part", broken)
     tasks.sweep()
-    assert set(started) <= {UUID(each) for each in rung}
+    assert set(started) <= {UUID(each) for each in enqueued}
 
 
 def test_each_tenant_is_a_part_of_its_own(instances: list[UmpInstance]) -> None:
@@ -309,19 +309,19 @@ def test_no_end_is_estimated_while_only_people_are_waited_for(part: BulkPart) ->
     assert found.ends_at is None
 
 
-def test_the_sweep_starts_what_was_missed(part: BulkPart, rung: list[str]) -> None:
+def test_the_sweep_starts_what_was_missed(part: BulkPart, enqueued: list[str]) -> None:
     tasks.sweep()
-    assert len(rung) == 5
+    assert len(enqueued) == 5
 
 
-def test_a_whole_job_succeeds(sandbox: Sandbox, portal: None, work: Callable[[], None]) -> None:
+def test_a_whole_job_succeeds(sandbox: Sandbox, portal: None, run_worker: Callable[[], None]) -> None:
     chosen = [factories.make_instance(sandbox, app_name=f"ump{number}") for number in range(2)]
     for instance in chosen:  # each its own UMP
         sandbox.world.add_ump(instance.app_name, sandbox.seed.ump.tenant_id)
         UmpInstance.objects.filter(pk=instance.pk).update(ump_url=sandbox.ump_url(instance.app_name))
     part = bulk_jobs.request(chosen, actor=OLGA).parts.get()
     bulk_jobs.start_next()
-    work()
+    run_worker()
     bulk_jobs.start_next()
     part.refresh_from_db()
     assert (part.status, bulk_jobs.progress(part).succeeded) == ("completed", 2), list(

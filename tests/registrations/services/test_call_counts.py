@@ -15,7 +15,7 @@ from registrations.models import Operation, UmpInstance
 from registrations.services import provisioning
 from sandbox.app import Sandbox
 from tests import factories
-from tests.registrations.runs import Provision, Work, count_calls
+from tests.registrations.runs import Provision, RunWorker, count_calls
 
 pytestmark = pytest.mark.django_db
 BULK = Operation.Priority.BULK
@@ -23,7 +23,7 @@ LOCKS_THE_CHAIN = "SELECT digest FROM registrations_auditevent"
 
 
 def test_a_first_provisioning_reads_seven_times_and_a_bulk_one_twice(
-    provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
+    provision: Provision, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     provision()
     reads = [call for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
@@ -32,7 +32,7 @@ def test_a_first_provisioning_reads_seven_times_and_a_bulk_one_twice(
     reads = [call for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
     another = factories.make_instance(sandbox, app_name="umptoken2")
     operation = provisioning.request(another, actor=audit.SYSTEM, priority=BULK)
-    work()
+    run_worker()
     operation.refresh_from_db()
     assert operation.steps[1].status == "done", operation.message
     again = [call for call in sandbox.calls if call.service == "graph" and call.method == "GET"]
@@ -44,7 +44,7 @@ def test_a_first_provisioning_reads_seven_times_and_a_bulk_one_twice(
 
 
 def test_a_bulk_run_prepays_its_writes_before_any_call(
-    provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
+    provision: Provision, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     rate_limit = connections.rate_limit_of(instance.provider.tenant)
     rate_limit.throttled("POST", timedelta(seconds=1))
@@ -58,7 +58,7 @@ def test_a_bulk_run_prepays_its_writes_before_any_call(
     connections.rate_limiter.cache_clear()
     Operation.objects.update(next_attempt_at=timezone.now())
     left = connections.rate_limit_of(instance.provider.tenant).remaining().writes
-    work()
+    run_worker()
     operation.refresh_from_db()
     assert operation.status == "succeeded", operation.message
     used = left - connections.rate_limit_of(instance.provider.tenant).remaining().writes

@@ -15,7 +15,7 @@ from registrations.services import addresses, credentials, provisioning
 from sandbox.app import Sandbox
 from sandbox.seed import plant_provider
 from tests import factories
-from tests.registrations.runs import OLGA, Provision, Work, application_of, run_again
+from tests.registrations.runs import OLGA, Provision, RunWorker, application_of, run_again
 
 pytestmark = pytest.mark.django_db
 
@@ -85,11 +85,11 @@ def test_cancel_makes_no_draft_of_a_delivered_instance(instance: UmpInstance, be
     assert instance.status == after
 
 
-def test_an_outage_of_microsoft_is_retried(provision: Provision, sandbox: Sandbox, work: Work) -> None:
+def test_an_outage_of_microsoft_is_retried(provision: Provision, sandbox: Sandbox, run_worker: RunWorker) -> None:
     sandbox.faults.add(service="graph", method="PATCH", path=r"/applications.*", kind="status", status=503)
     operation = provision()
     assert operation.status == "waiting"
-    assert run_again(operation, work).status == "succeeded"
+    assert run_again(operation, run_worker).status == "succeeded"
 
 
 def test_a_429_waits_for_its_retry_after(provision: Provision, sandbox: Sandbox) -> None:
@@ -108,7 +108,7 @@ def test_a_429_waits_for_its_retry_after(provision: Provision, sandbox: Sandbox)
 
 
 def test_a_spent_quota_costs_one_429_and_then_waits(
-    provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
+    provision: Provision, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     tenant = instance.provider.tenant
     sandbox.quotas.set_left(tenant.client_id, tenant.tenant_id, writes=-4000)
@@ -116,12 +116,12 @@ def test_a_spent_quota_costs_one_429_and_then_waits(
     assert (operation.status, operation.error_code) == ("waiting", "429")
     assert connections.rate_limit_of(tenant).remaining().blocked > timedelta()
     before = len(sandbox.calls)
-    operation = run_again(operation, work)
+    operation = run_again(operation, run_worker)
     assert (operation.status, operation.error_code) == ("waiting", "quota_spent")
     assert [call for call in sandbox.calls[before:] if call.service == "graph"] == []
     sandbox.quotas.set_left(tenant.client_id, tenant.tenant_id, writes=100)
     connections.rate_limiter.cache_clear()  # the pause is over
-    assert run_again(operation, work).status == "succeeded"
+    assert run_again(operation, run_worker).status == "succeeded"
     assert [call.status for call in sandbox.calls].count(429) == 1
 
 
@@ -149,13 +149,13 @@ def test_the_history_of_a_provisioning_is_complete(provision: Provision) -> None
 
 
 def test_a_name_held_by_another_instance_is_named(
-    provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
+    provision: Provision, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     provision()
     UmpInstance.objects.filter(pk=instance.pk).update(app_name="renamed")
     newcomer = factories.make_instance(sandbox)
     operation = provisioning.request(newcomer, actor=OLGA)
-    work()
+    run_worker()
     operation.refresh_from_db()
     assert (operation.status, operation.error_code) == ("failed", "name_taken")
     assert "renamed.finebak.localhost" in operation.message
@@ -171,7 +171,7 @@ def test_a_ump_url_that_is_no_longer_allowed_stops_before_any_creation(
 
 
 def test_a_provider_that_moved_is_provisioned_in_its_new_tenant(
-    provision: Provision, instance: UmpInstance, sandbox: Sandbox, work: Work
+    provision: Provision, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     sandbox.world.ump("finebak").lacks_contract_api = True
     operation = provision()
@@ -184,7 +184,7 @@ def test_a_provider_that_moved_is_provisioned_in_its_new_tenant(
     provider = instance.provider
     addresses.change_provider_address(provider, domain=provider.domain, tenant=moved_to, reason="Moved.", actor=OLGA)
     queue.resume(operation, actor=OLGA)
-    operation = run_again(operation, work)
+    operation = run_again(operation, run_worker)
     assert operation.status == "failed"
     assert operation.message == "The provider's tenant was changed meanwhile. Provision the instance again."
     UmpInstance.objects.filter(pk=instance.pk).update(
@@ -195,7 +195,7 @@ def test_a_provider_that_moved_is_provisioned_in_its_new_tenant(
     )
     moved = UmpInstance.objects.get(pk=instance.pk)
     credentials.store_ump_secret(moved, elsewhere["ump_secret"], actor=OLGA)
-    newer = run_again(provisioning.request(moved, actor=OLGA), work)
+    newer = run_again(provisioning.request(moved, actor=OLGA), run_worker)
     assert newer.status == "succeeded", newer.message
     assert instance.registrations.filter(tenant_id=elsewhere["tenant_id"]).exists()
 

@@ -1,0 +1,42 @@
+"""What the confirmation pages of invitations say."""
+
+from collections.abc import Iterable
+
+from onboarding.models import Invitation
+from onboarding.services import invitations, leftovers
+
+REMAINS = "Remains in the customer's tenant"
+SEND = [
+    "The email with the link is sent at once. A link that was sent before stays the same.",
+    "Only an administrator of the expected tenant can use it.",
+]
+COPY = [
+    "The link is shown once, on the next page. The history records that you saw it.",
+    "Anyone with the link can open the wizard. Only an administrator of the expected tenant can sign in.",
+]
+NEW_LINK = [
+    "The current link stops working at once. The new link is not emailed until you send the invitation.",
+    "People who signed in with the current link need the new one to continue. A setup that is running continues.",
+]
+REVOKE_LEAVES = (
+    "What was created in the customer's tenant remains there, and SyncPortal can no longer remove it. An administrator of the "
+    "customer can: the page behind the link explains how."
+)
+REVOKE = ["The link stops working at once. A person in the wizard gets an error page with the next click."]
+
+
+def send_intro(chosen: Iterable[Invitation]) -> list[str]:
+    """What sending does, and which instances lack the UMP API credential."""
+    instances = {invitation.service.instance for invitation in chosen}
+    lacking = sorted((each for each in instances if not each.has_ump_credential), key=str)
+    return [*(invitations.no_credential(instance) for instance in lacking), *SEND]
+
+
+def revoke_intro(remains: str) -> list[str]:
+    """What revoking does, and who can remove what remains in the customer's tenant."""
+    return [*REVOKE, REVOKE_LEAVES] if remains else REVOKE
+
+
+def recipient(invitation: Invitation, revoking: bool) -> str:
+    remains = leftovers.of(invitation).label if revoking else ""
+    return f"{invitation.it_admin_email}. {REMAINS}: {remains}" if remains else invitation.it_admin_email

@@ -1,0 +1,73 @@
+"""The three methods to connect, as data: recommended order, who each is for, and what it leaves in the tenant."""
+
+from dataclasses import dataclass
+
+from onboarding.models import ConnectionMethod
+from registrations.models import UmpInstance
+
+# AudioCodes' newer pages ("Application Registration", "Upgrading M365 Connection to Application Registration") prefer a
+# registration to a token, and a registration that the wizard creates to one created by hand.
+ORDER_REASON = (
+    "The recommended option comes first. A registration belongs to your organisation: it has only the listed permissions "
+    "and works without anyone's sign-in. A new one is created with exactly these permissions; an existing one you maintain "
+    "yourself. A token acts for one person, can do what that person can do, and ends with that person's sign-in."
+)
+CONDITIONAL_ACCESS = (
+    "Before you choose a token: Conditional Access can invalidate it. A policy for sign-in frequency, non-persistent "
+    "browser sessions, devices or locations ends the token. The phone service then no longer syncs with Microsoft 365 until "
+    "someone signs in again. Ask your security team to exclude the account from such policies first, or create a "
+    "registration."
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One card of the page where the customer chooses."""
+
+    method: ConnectionMethod
+    title: str
+    suits: str
+    leaves: str
+    warning: str = ""
+
+
+CHOICES = (
+    Choice(
+        ConnectionMethod.NEW,
+        "Create a new app registration",
+        "Recommended for most organisations. It is created for you now.",
+        "Result: one registration in your Microsoft Entra, with the permissions and roles that the invitation lists.",
+    ),
+    Choice(
+        ConnectionMethod.EXISTING,
+        "Use an existing app registration",
+        "For organisations that create every registration themselves. You enter its values; no sign-in is needed.",
+        "Result: nothing new. You keep the registration and renew its secret yourself.",
+    ),
+    Choice(
+        ConnectionMethod.TOKEN,
+        "Use a delegated token",
+        "For organisations that cannot use a registration. A service account that no person uses is best.",
+        "Result: an enterprise application with broad permissions that acts as one account.",
+        CONDITIONAL_ACCESS,
+    ),
+)
+
+# The pages of each method, for "Step 2 of 5".
+STAGES: dict[str, tuple[str, ...]] = {
+    ConnectionMethod.NEW: ("choose", "identify", "name", "authorise", "progress"),
+    ConnectionMethod.EXISTING: ("choose", "enter", "progress"),
+    ConnectionMethod.TOKEN: ("choose", "identify", "authorise", "progress"),
+}
+
+
+def offered(instance: UmpInstance) -> list[Choice]:
+    """The methods that this instance's phone service supports: a hand-over sheet has no field for a token."""
+    sheet = instance.delivery == UmpInstance.Delivery.HANDOVER
+    return [choice for choice in CHOICES if not (sheet and choice.method == ConnectionMethod.TOKEN)]
+
+
+def stage(method: str, page: str) -> str:
+    """A page's position in its method: "Step 2 of 5"."""
+    pages = STAGES[method]
+    return f"Step {pages.index(page) + 1} of {len(pages)}"

@@ -1,0 +1,76 @@
+"""The rows that a connection's operations work on, and the operation that belongs to a method."""
+
+from uuid import UUID
+
+from django.utils import timezone
+
+from onboarding.models import Connection, ConnectionMethod, Invitation
+from registrations.errors import WrongStateError
+from registrations.models import AppRegistration, Operation, UmpInstance
+
+NEW_REGISTRATION = "connect"  # the kind that works with an administrator's temporary access
+DELEGATED_TOKEN = "connect_token"  # noqa: S105  a kind, not a password: it works with a stored delegated token
+EXISTING_REGISTRATION = "connect_existing"  # the kind that checks entered values, without a sign-in
+SIGN_IN_KINDS = (NEW_REGISTRATION, DELEGATED_TOKEN)
+KINDS = {
+    ConnectionMethod.NEW: NEW_REGISTRATION,
+    ConnectionMethod.EXISTING: EXISTING_REGISTRATION,
+    ConnectionMethod.TOKEN: DELEGATED_TOKEN,
+}
+
+
+def connection_of(operation: Operation) -> Connection:
+    """The operation's connection. Raises WrongStateError where it no longer exists."""
+    found = (
+        Connection.objects.select_related("invitation__service__instance__provider__tenant", "registration")
+        .filter(pk=operation.subject_id)
+        .first()
+    )
+    if found is None:
+        raise WrongStateError(f"{operation.subject_label} does not exist any more.")
+    return found
+
+
+def open_connection(operation: Operation) -> Connection:
+    """The operation's connection, for a step. Raises WrongStateError where the invitation was revoked."""
+    found = connection_of(operation)
+    if found.invitation.status == Invitation.Status.REVOKED:
+        raise WrongStateError("The invitation was revoked, so its setup stops. Create a new one.")
+    return found
+
+
+def begin_connecting(invitation_id: UUID) -> None:
+    """Mark the invitation as connecting, in the transaction that starts or resumes an operation.
+
+    Raises WrongStateError where it was completed, revoked or expired while the network was used.
+    """
+    usable = Invitation.objects.usable(timezone.now()).filter(pk=invitation_id)
+    if not usable.update(status=Invitation.Status.CONNECTING):
+        raise WrongStateError("The invitation can no longer be used.")
+
+
+def made_registration(operation: Operation) -> AppRegistration:
+    """The registration that an earlier step created. Raises WrongStateError where there is none."""
+    registration = open_connection(operation).registration
+    if registration is None:
+        raise WrongStateError("The registration's row is missing. Revoke the invitation and create a new one.")
+    return registration
+
+
+def sync_app_of(instance: UmpInstance) -> AppRegistration:
+    """The instance's sync app. Raises WrongStateError where its tenant has none, for example after a change of tenant."""
+    found = AppRegistration.objects.sync_app_of(instance)
+    if found is None:
+        raise WrongStateError(f"{instance.host} has no sync app in its tenant. Provision it first.")
+    return found
+
+
+def operation_of(connection: Connection) -> Operation | None:
+    """The newest operation that connects by the connection's present method, or None."""
+    kind = KINDS[ConnectionMethod(connection.way)]
+    return Operation.objects.filter(kind=kind, subject_id=connection.pk).order_by("-created_at").first()
+
+
+def method_of(operation: Operation) -> ConnectionMethod:
+    """The method by which the operation connects."""
+    return next(method for method, kind in KINDS.items() if kind == operation.kind)

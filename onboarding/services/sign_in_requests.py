@@ -1,0 +1,217 @@
+"""Sign-in requests to Microsoft: started by a button, bound to one browser, used once within 15 minutes."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils import timezone
+
+from onboarding import tokens
+from onboarding.error_catalogue import GrantOutcome
+from onboarding.errors import RefusedError
+from onboarding.models import ConnectionMethod, Invitation, SignIn
+from onboarding.services import leftovers, sign_in_exchange
+from registrations import audit
+from registrations.models import AuditEvent, UmpInstance
+
+VALID_FOR = timedelta(minutes=15)
+ENTRY_INTERVAL = timedelta(minutes=15)
+REPLACED_LINK = "replaced_link"
+
+
+@dataclass(frozen=True)
+class StartedSignIn:
+    """A sign-in request, and the cookie value that identifies the browser when it returns."""
+
+    sign_in: SignIn
+    browser: str
+
+
+def start(
+    invitation: Invitation,
+    purpose: SignIn.Purpose,
+    *,
+    browser: str,
+    actor: audit.Actor,
+    method: str = ConnectionMethod.NEW,
+) -> StartedSignIn:
+    """Prepare a sign-in. `browser` is the current cookie value; a valid one is kept, so that several tabs work.
+
+    Raises RefusedError where the link no longer works, the instance is not ready, or Microsoft does not respond.
+    """
+    require_usable(invitation, purpose)
+    flow = sign_in_exchange.begin(invitation, purpose, method)
+    browser = browser if re.fullmatch(tokens.LINK_PATTERN, browser) else tokens.new_token()
+    sign_in = SignIn(invitation=invitation, purpose=purpose, way=method)
+    if purpose == SignIn.Purpose.AUTHORISE and method == ConnectionMethod.NEW:
+        sign_in.registration_name = invitation.connection.registration_name
+    _save(sign_in, json.dumps(flow), str(flow["state"]), browser, actor)
+    return StartedSignIn(sign_in, browser)
+
+
+def find_for_browser(browser: str, sign_in_id: UUID, instance: UmpInstance) -> SignIn:
+    """The sign-in that this browser started on this host. Raises RefusedError("state_lost") where there is none."""
+    sign_in = (
+        SignIn.objects.select_related(
+            "invitation__service__customer", "invitation__service__instance__provider__tenant"
+        )
+        .filter(pk=sign_in_id, browser_hash=tokens.browser_hash(browser), invitation__service__instance=instance)
+        .first()
+    )
+    if sign_in is None:
+        raise RefusedError("state_lost")
+    return sign_in
+
+
+def auth_uri_of(sign_in: SignIn) -> str:
+    """Microsoft's page for this sign-in. Raises RefusedError("state_lost") once it is completed or expired."""
+    is_open = sign_in.outcome == SignIn.Outcome.STARTED and not sign_in.redeemed_at and bool(sign_in.flow_envelope)
+    if not is_open or sign_in.expires_at <= timezone.now():
+        raise RefusedError("state_lost")
+    return str(sign_in_exchange.flow_of(sign_in)["auth_uri"])
+
+
+def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor) -> SignIn:
+    """Claim the sign-in that this state belongs to; it can be claimed once.
+
+    Raises RefusedError("state_lost") where no current sign-in of this host and browser has this state, and
+    RefusedError("replaced_link") where it was started with a link that was replaced since.
+    """
+    now = timezone.now()
+    known = SignIn.objects.filter(state_hash=tokens.state_hash(state), invitation__service__instance=instance)
+    with audit.atomic():
+        taken = known.filter(
+            browser_hash=tokens.browser_hash(browser),
+            redeemed_at=None,
+            expires_at__gt=now,
+            outcome=SignIn.Outcome.STARTED,
+        ).update(redeemed_at=now)
+    sign_in = known.select_related(
+        "invitation__service__customer", "invitation__service__instance__provider__tenant"
+    ).first()
+    if sign_in is None or not taken:
+        refusal = RefusedError(REPLACED_LINK if sign_in and sign_in.refusal == REPLACED_LINK else "state_lost")
+        if sign_in:
+            if sign_in.purpose == SignIn.Purpose.AUTHORISE:
+                refusal.grant = GrantOutcome.UNKNOWN  # without redeeming the code, nobody can tell
+            with audit.atomic():
+                _record_refusal(sign_in, refusal, actor)
+        raise refusal
+    return sign_in
+
+
+def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> None:
+    """Record the refusal in the sign-in's row and in the history."""
+    with audit.atomic():
+        _close(
+            sign_in,
+            SignIn.Outcome.REFUSED,
+            refusal=refusal.page.key,
+            microsoft_code=refusal.code,
+            correlation_id=refusal.correlation_id,
+        )
+        _record_refusal(sign_in, refusal, actor)
+
+
+def record_refused_form(invitation: Invitation, refusal: RefusedError, *, actor: audit.Actor) -> None:
+    """Record in the history that a form behind the link was refused before any sign-in."""
+    with audit.atomic():
+        after = {"refusal": refusal.page.key, "code": refusal.code}
+        audit.record(
+            "invitation.refused",
+            actor=actor,
+            subject=invitation,
+            after={name: value for name, value in after.items() if value},
+        )
+    refusal.recorded = True
+
+
+def record_form_without_session(instance: UmpInstance, *, actor: audit.Actor) -> None:
+    """Record that a form came without a session. The invitation is unknown, so the instance is the entry's subject.
+
+    Each IP address gets one entry per ENTRY_INTERVAL: anyone can send forms, and nobody may flood the history.
+    """
+    since = timezone.now() - ENTRY_INTERVAL
+    recent = AuditEvent.objects.filter(action="instance.form_refused", subject_id=str(instance.pk), at__gt=since)
+    if recent.filter(ip_address=actor.ip_address).exists():
+        return
+    with audit.atomic():
+        audit.record("instance.form_refused", actor=actor, subject=instance, after={"refusal": "session_missing"})
+
+
+def succeed(sign_in: SignIn) -> None:
+    """Close the sign-in, in the transaction that stores its result."""
+    _close(sign_in, SignIn.Outcome.SUCCEEDED)
+
+
+def delete_expired_flows() -> int:
+    """Delete the sealed flows of expired sign-ins. Returns their number."""
+    return SignIn.objects.filter(expires_at__lt=timezone.now()).exclude(flow_envelope="").update(flow_envelope="")
+
+
+def invalidate_open(invitation: Invitation) -> int:
+    """Refuse all open sign-ins, in the transaction that replaces the link. Returns their number."""
+    return SignIn.objects.filter(invitation=invitation, outcome=SignIn.Outcome.STARTED, redeemed_at=None).update(
+        outcome=SignIn.Outcome.REFUSED, refusal=REPLACED_LINK, flow_envelope=""
+    )
+
+
+def require_current_link(sign_in: SignIn) -> None:
+    """Raises RefusedError where the sign-in's link was replaced or no longer works."""
+    sign_in.invitation.refresh_from_db(fields=["status", "expires_at", "token_hash"])
+    if sign_in.token_hash != sign_in.invitation.token_hash:
+        raise RefusedError(REPLACED_LINK)
+    require_usable(sign_in.invitation, sign_in.purpose)
+
+
+def require_usable(invitation: Invitation, purpose: str) -> None:
+    """Raises RefusedError where the invitation's link does not work for this purpose.
+
+    A completed invitation still lets administrators identify themselves, to see the final page again.
+    """
+    if invitation.status == Invitation.Status.REVOKED:
+        raise leftovers.revoked_error(invitation)
+    if invitation.status == Invitation.Status.COMPLETED and purpose != SignIn.Purpose.IDENTIFY:
+        raise RefusedError("used_link")
+    if invitation.is_expired:
+        raise RefusedError("expired_link")
+    if invitation.service.instance.status != UmpInstance.Status.ACTIVE:
+        raise RefusedError("instance_not_active")
+
+
+def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Actor) -> None:
+    now = timezone.now()
+    invitation = sign_in.invitation
+    sign_in.token_hash = invitation.token_hash
+    sign_in.state_hash, sign_in.browser_hash = tokens.state_hash(state), tokens.browser_hash(browser)
+    sign_in.expires_at = now + VALID_FOR
+    sign_in.seal("flow_envelope", flow)
+    with audit.atomic():
+        sign_in.save(force_insert=True)
+        if sign_in.purpose == SignIn.Purpose.IDENTIFY:
+            Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=now)
+            audit.record("invitation.started", actor=actor, subject=invitation, after={"way": str(sign_in.way)})
+        else:
+            audit.record("invitation.consent_begun", actor=actor, subject=invitation, after={"way": str(sign_in.way)})
+
+
+def _close(sign_in: SignIn, outcome: SignIn.Outcome, **values: str) -> None:
+    SignIn.objects.filter(pk=sign_in.pk).update(outcome=outcome, flow_envelope="", **values)
+
+
+def _record_refusal(sign_in: SignIn, refusal: RefusedError, actor: audit.Actor) -> None:
+    refusal.recorded = True
+    facts = {
+        "refusal": refusal.page.key,
+        "step": sign_in.purpose,
+        "code": refusal.code,
+        "correlation_id": refusal.correlation_id,
+    }
+    audit.record(
+        "invitation.sign_in_refused",
+        actor=actor,
+        subject=sign_in.invitation,
+        after={name: value for name, value in {**facts, **refusal.details}.items() if value},
+    )

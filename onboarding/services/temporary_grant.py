@@ -1,0 +1,144 @@
+"""The temporary access that an administrator grants for the setup: a token and delegated permissions, and their end."""
+
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from onboarding import requirements
+from onboarding.error_catalogue import GrantOutcome
+from onboarding.models import Connection, ConnectionMethod, DelegatedToken
+from onboarding.services.lookups import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
+from registrations import audit, connections, engine
+from registrations.clients.graph.client import GraphClient
+from registrations.errors import NotPermittedError, PersonNeededError, PortalError
+from registrations.models import Operation
+
+TOKEN_MARGIN = timedelta(minutes=2)  # a step must not start with a token that expires while it runs
+SIGN_IN_SCOPES = ("openid", "profile", "User.Read")
+REVOKED = "The temporary permissions for the setup were revoked."
+NOT_REVOKED = (
+    "The temporary permissions for the setup could not be revoked: an administrator can remove them under Enterprise "
+    "applications."
+)
+
+
+def graph_client(operation: Operation) -> GraphClient:
+    """A Graph client with the administrator's token. Raises PersonNeededError where it has expired."""
+    stored = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
+    expires_at = stored.credential_expires_at
+    if not stored.credential_envelope or (expires_at and expires_at - TOKEN_MARGIN <= timezone.now()):
+        raise PersonNeededError(connections.SIGN_IN_AGAIN_SENTENCE, who="customer", code=connections.SIGN_IN_AGAIN)
+    return connections.graph_as_person(stored.unseal("credential_envelope"))
+
+
+def revoke(operation: Operation) -> str:
+    """Revoke the temporary access once the work in the tenant is done, before the UMP's part starts."""
+    connection = open_connection(operation)
+    if connection.customer_part_done_at:  # a worker died after this step's commit, before the step was marked done
+        return REVOKED if connection.grant_removed else NOT_REVOKED
+    removed = _remove_grants(graph_client(operation), connection)
+    with audit.atomic(durable=True):
+        engine.delete_credential(operation)
+        _record_outcome(connection, removed, operation)
+        Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())
+    return REVOKED if removed else NOT_REVOKED
+
+
+def revoke_before_failing(operation: Operation) -> str:
+    """Revoke the temporary access while the token still exists, before the operation fails. Returns a sentence for staff."""
+    connection = connection_of(operation)
+    if connection.grant_removed is not None:
+        return ""
+    try:
+        removed = _remove_grants(graph_client(operation), connection)
+    except PortalError:
+        removed = False
+    with audit.atomic(durable=True):
+        _record_outcome(connection, removed, operation)
+    return REVOKED if removed else NOT_REVOKED
+
+
+def revoke_unused(connection: Connection, access_token: str, *, method: str) -> GrantOutcome:
+    """Revoke at once, with its own token, what was accepted in a second sign-in that started nothing.
+
+    The grant stays while an operation uses it: that operation revokes it at its end. It also stays where a stored
+    delegated token of the organisation depends on it.
+    """
+    if method == ConnectionMethod.TOKEN and _stored_tokens(connection).exists():
+        return GrantOutcome.KEPT
+    if _is_in_use(connection):
+        return GrantOutcome.IN_USE
+    try:
+        removed = _remove_grants(connections.graph_as_person(access_token), connection)
+    except PortalError:
+        removed = False
+    with audit.atomic(durable=True):
+        audit.record("grant.removed" if removed else "grant.left", actor=audit.SYSTEM, subject=connection)
+        if not _is_in_use(connection):  # an operation that started meanwhile records its own result
+            Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
+    return GrantOutcome.REVOKED if removed else GrantOutcome.NOT_REVOKED
+
+
+def _is_in_use(connection: Connection) -> bool:
+    # All services of one organisation on one instance share the sync app and its grant in the organisation.
+    invitation = connection.invitation
+    before_clean_up = Connection.objects.filter(
+        customer_part_done_at=None,
+        invitation__tenant_id=invitation.tenant_id,
+        invitation__service__instance_id=invitation.service.instance_id,
+    )
+    live = Operation.objects.live().filter(kind=NEW_REGISTRATION, subject_id__in=before_clean_up.values("pk"))
+    return live.exclude(
+        waits_for="customer"
+    ).exists()  # an operation that waits for a new sign-in gets a new grant with it
+
+
+def report_unrevoked(operation: Operation) -> None:
+    """In the closing transaction: say that the grant is still in place, where cancelling could not revoke it."""
+    connection = connection_of(operation)
+    if connection.grant_removed is None:
+        _record_outcome(connection, False, operation)
+        Operation.objects.filter(pk=operation.pk).update(message=f"{operation.message} {NOT_REVOKED}".strip())
+
+
+def _record_outcome(connection: Connection, removed: bool, operation: Operation) -> None:
+    Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
+    audit.record(
+        "grant.removed" if removed else "grant.left", actor=audit.WORKER, subject=connection, operation_id=operation.pk
+    )
+
+
+def _remove_grants(graph: GraphClient, connection: Connection) -> bool:
+    """Remove the sync app's delegated grants in the customer's tenant; False where Microsoft does not allow it.
+
+    Scopes that a stored delegated token of the organisation depends on stay.
+    """
+    needed = {scope.lower() for scope in _scopes_of_tokens(connection)}
+    try:
+        principal = graph.find_service_principal(sync_app_of(connection.invitation.service.instance).app_id)
+        for grant in graph.delegated_grants(principal) if principal else []:
+            remaining = [scope for scope in grant.scopes if scope.lower() in needed]
+            if not remaining:
+                graph.remove_delegated_grant(grant.id)
+            elif len(remaining) < len(grant.scopes):
+                graph.narrow_delegated_grant(grant.id, remaining)
+    except NotPermittedError:
+        return False
+    return True
+
+
+def _scopes_of_tokens(connection: Connection) -> list[str]:
+    if not _stored_tokens(connection).exists():
+        return []
+    elsewhere = [scope.value for scope in requirements.TOKEN_SCOPES_ELSEWHERE]
+    return [*requirements.SCOPES_TOKEN, *elsewhere, *SIGN_IN_SCOPES]
+
+
+def _stored_tokens(connection: Connection) -> QuerySet[DelegatedToken]:
+    """The stored tokens that depend on the sync app's grant in this organisation."""
+    invitation = connection.invitation
+    return DelegatedToken.objects.exclude(cache_envelope="").filter(
+        connection__invitation__tenant_id=invitation.tenant_id,
+        connection__invitation__service__instance_id=invitation.service.instance_id,
+    )

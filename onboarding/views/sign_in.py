@@ -1,0 +1,89 @@
+"""The page whose button leads to Microsoft, and the cookie that identifies the browser when it returns."""
+
+import uuid
+from http import HTTPStatus
+
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from onboarding import methods, requirements
+from onboarding.errors import RefusedError
+from onboarding.middleware import InstanceRequest
+from onboarding.models import ConnectionMethod, Invitation, SignIn
+from onboarding.services import invitations, sign_in_requests
+from onboarding.views import pages
+from onboarding.views.error_pages import shows_error_pages
+from onboarding.views.pages import SeeOther
+from registrations import audit
+
+COOKIE = "__Host-signin"
+
+
+def begin_sign_in(
+    request: InstanceRequest,
+    invitation: Invitation,
+    purpose: SignIn.Purpose,
+    *,
+    actor: audit.Actor,
+    method: str = ConnectionMethod.NEW,
+) -> HttpResponse:
+    """Prepare a sign-in and redirect to its page, so that the browser's Back button works. Raises RefusedError."""
+    try:
+        started = sign_in_requests.start(
+            invitation, purpose, browser=request.COOKIES.get(COOKIE, ""), actor=actor, method=method
+        )
+    except RefusedError as refused:
+        refused.customer = invitation.service.customer.name
+        if purpose == SignIn.Purpose.AUTHORISE:
+            refused.in_second_step()
+        elif refused.page.status != HTTPStatus.GONE:
+            refused.link = invitations.link_of(invitation)  # this browser came from the link
+        raise
+    response = SeeOther(reverse("sign_in", args=[started.sign_in.pk]))
+    response.set_cookie(
+        COOKIE,
+        started.browser,
+        max_age=sign_in_requests.VALID_FOR,
+        secure=True,
+        httponly=True,
+        samesite="None",  # Microsoft's page posts from another site; the session cookie stays Lax
+    )
+    return response
+
+
+@require_safe
+@shows_error_pages
+def sign_in(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase:
+    """What Microsoft will ask, and the button that leads there. Only the browser that started the sign-in sees it."""
+    current = sign_in_requests.find_for_browser(request.COOKIES.get(COOKIE, ""), sign_in_id, request.instance)
+    if current.outcome == SignIn.Outcome.SUCCEEDED:
+        return redirect("progress")
+    try:
+        sign_in_requests.require_current_link(current)
+        auth_uri = sign_in_requests.auth_uri_of(current)
+    except RefusedError as refused:
+        refused.customer = current.invitation.service.customer.name
+        refused.link = invitations.link_for_sign_in(current)
+        raise
+    return pages.page(request, "sign_in.html", {"auth_uri": auth_uri, **_context(current)})
+
+
+def _context(current: SignIn) -> dict[str, object]:
+    invitation, service = current.invitation, current.invitation.service
+    is_second = current.purpose == SignIn.Purpose.AUTHORISE
+    by_token = current.way == ConnectionMethod.TOKEN
+    return {
+        "second": is_second,
+        "used": invitation.status == Invitation.Status.COMPLETED,
+        "stage": methods.stage(current.way, "authorise" if is_second else "identify"),
+        "account": invitation.connection.admin_username if is_second else invitation.m365_admin_email,
+        "registration_name": current.registration_name,
+        "may_rename": bool(current.registration_name) and not invitation.connection.registration_id,
+        "customer": service.customer,
+        "customer_name": service.customer.name,
+        "scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE if by_token else requirements.SCOPES,
+        "by_token": by_token,
+        "minutes": int(sign_in_requests.VALID_FOR.total_seconds() // 60),
+    }

@@ -1,0 +1,224 @@
+"""Connect with a delegated token: both APIs, the roles, the cache, the UMP's own check."""
+
+import pytest
+from django.utils import timezone
+
+from onboarding.models import Connection, DelegatedToken, Invitation, Service
+from onboarding.services import delegated_token, invitations, new_registration
+from registrations.clients.entra import refresh_token_in
+from registrations.engine.lease import LeaseLostError
+from registrations.models import AuditEvent, Operation, UmpInstance
+from registrations.models.steps import reset_steps
+from sandbox.app import Sandbox
+from sandbox.model import Tenant
+from tests.onboarding.browser import Browser
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.delegated import (
+    SKYPE,
+    TEAMS,
+    TILDA,
+    RunWorker,
+    authorise,
+    contoso,
+    held,
+    identify,
+    provisioned,
+    worked,
+)
+from tests.onboarding.wizard import last_refusal, refused, text
+
+pytestmark = pytest.mark.django_db
+
+
+__all__ = ["contoso", "provisioned"]  # fixtures
+
+
+def test_a_customer_connects_with_a_delegated_token(
+    customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
+) -> None:
+    operation = worked(authorise(customer, link), run_worker)
+    assert operation.status == "succeeded", operation.message
+    connection = Connection.objects.get()
+    assert (connection.status, connection.way, connection.registration) == ("connected", "token", None)
+    assert Invitation.objects.get().status == "completed"
+    token = DelegatedToken.objects.get()
+    assert (held(sandbox).method, held(sandbox).username) == ("delegated_token", TILDA)
+    assert held(sandbox).refresh_token == refresh_token_in(token.unseal("cache_envelope"))
+    assert held(sandbox).last_status == "Successful"
+    page = text(customer.open("/authenticate/progress", follow=True))
+    assert "Contoso is connected" in page
+    assert TILDA in page
+    assert "Conditional Access can invalidate it" in page
+
+
+def test_the_second_apis_token_comes_from_the_refresh_token(
+    customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
+) -> None:
+    page = customer.press(identify(customer, link))
+    sandbox.log.clear()
+    customer.sign_in(page, TILDA)
+    worked(Operation.objects.get(kind=delegated_token.KIND), run_worker)
+    bodies = [str(call.body) for call in sandbox.calls if call.path.endswith("/oauth2/v2.0/token")]
+    by_code = [body for body in bodies if "authorization_code" in body]
+    by_refresh = [body for body in bodies if "grant_type=refresh_token" in body or "'refresh_token'" in body]
+    assert len(by_code) == 1
+    assert "user_impersonation" not in by_code[0]
+    assert any("user_impersonation" in body for body in by_refresh)
+
+
+def test_exactly_the_documented_permissions_are_requested(
+    customer: Browser, link: str, instance: UmpInstance, contoso: Tenant
+) -> None:
+    authorise(customer, link)
+    client = contoso.service_principal_of(instance.registrations.get().app_id)
+    assert client is not None
+    granted = {s for grant in contoso.permission_grants if grant.client_id == client.id for s in grant.scope.split()}
+    assert granted - {"openid", "profile", "User.Read"} == {
+        "Group.ReadWrite.All",
+        "Directory.AccessAsUser.All",
+        "User.Read.All",
+        "AppCatalog.ReadWrite.All",
+        "offline_access",
+        "user_impersonation",
+    }
+
+
+def test_the_token_cache_is_nowhere_in_clear(
+    customer: Browser, link: str, run_worker: RunWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    operation = authorise(customer, link)
+    cache = DelegatedToken.objects.get().unseal("cache_envelope")
+    secret = refresh_token_in(cache)
+    assert secret
+    worked(operation, run_worker)
+    told = str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values())) + caplog.text
+    told += str(list(DelegatedToken.objects.values()))
+    assert secret not in told
+    assert refresh_token_in(DelegatedToken.objects.get().unseal("cache_envelope")) not in told
+
+
+def test_conditional_access_is_mentioned_before_choice_and_consent(customer: Browser, link: str) -> None:
+    choice = text(customer.choose(link))
+    assert "Conditional Access can invalidate it" in choice
+    assert choice.index("Use an existing app registration") < choice.index("Use a delegated token")
+    page = text(identify(customer, link))
+    assert "Conditional Access can invalidate it" in page
+    assert "Directory.AccessAsUser.All" in page
+
+
+def test_a_phone_service_without_token_support_does_not_offer_it(customer: Browser, link: str) -> None:
+    page = customer.choose(link)
+    UmpInstance.objects.update(delivery=UmpInstance.Delivery.HANDOVER)
+    assert "Use a delegated token" not in text(customer.choose(link))
+    refused(customer.press(page, way="token"), "way_not_offered")
+
+
+def test_a_global_administrator_reads_which_token_roles_are_missing(customer: Browser, link: str) -> None:
+    page = refused(customer.sign_in(customer.start(link, way="token"), "carla@contoso.example"), "roles_missing")
+    assert "requires the active role Skype for Business Administrator and Teams Communications Administrator" in page
+    assert last_refusal()["missing"].startswith("Skype for Business Administrator")
+    assert not Connection.objects.exists()
+
+
+def test_a_role_removed_meanwhile_waits_for_the_customer(
+    customer: Browser, link: str, run_worker: RunWorker, contoso: Tenant
+) -> None:
+    operation = authorise(customer, link)
+    contoso.role_assignments[:] = [a for a in contoso.role_assignments if a.role_id != SKYPE]
+    operation = worked(operation, run_worker)
+    assert (operation.waits_for, operation.error_code) == ("customer", "roles_missing")
+    assert "lacks: Skype for Business Administrator." in operation.message
+    assert DelegatedToken.objects.get().delivered_at is None
+
+
+def test_an_account_that_cannot_consent_is_told_to_forward_the_link(
+    customer: Browser, link: str, contoso: Tenant, sandbox: Sandbox
+) -> None:
+    sandbox.world.add_user(contoso, "Sven", "sven@contoso.example", [SKYPE, TEAMS])
+    page = customer.press(identify(customer, link, "sven@contoso.example"))
+    answer = customer.sign_in(page, "sven@contoso.example", consent="decline")
+    assert "AADSTS90094" in refused(answer, "approval_needed")
+    assert not Operation.objects.exists()
+
+
+def test_a_delegated_token_that_microsoft_revoked_asks_for_a_sign_in(
+    customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
+) -> None:
+    operation = authorise(customer, link)
+    sandbox.world.state.refresh_tokens.clear()
+    operation = worked(operation, run_worker)
+    assert (operation.waits_for, operation.error_code) == ("customer", "AADSTS70000")
+    page = customer.open("/authenticate/progress")
+    assert "Sign in again" in text(page)
+    customer.sign_in(customer.press(page), TILDA)
+    assert worked(operation, run_worker).status == "succeeded"
+
+
+def test_a_ump_that_cannot_use_the_token_is_not_connected(
+    customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
+) -> None:
+    sandbox.world.ump("finebak").client_secret = "another-secret-than-the-sync-apps"
+    operation = worked(authorise(customer, link), run_worker)
+    assert (operation.status, operation.error_code) == ("failed", "ump_validation")
+    assert Connection.objects.get().status == "failed"
+    assert "Your part is done" in text(customer.open("/authenticate/progress"))
+
+
+def test_a_ump_without_the_contract_says_so_to_staff(
+    customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
+) -> None:
+    sandbox.world.ump("finebak").lacks_contract_api = True
+    operation = worked(authorise(customer, link), run_worker)
+    assert (operation.status, operation.error_code) == ("failed", "no_contract")
+
+
+def test_a_worker_that_lost_its_lease_writes_no_cache(
+    customer: Browser, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = authorise(customer, link)
+    before = DelegatedToken.objects.get().cache_envelope
+    Operation.objects.filter(pk=operation.pk).update(status="running", lease="another worker's")
+    operation.lease = "ours"
+    with pytest.raises(LeaseLostError):
+        delegated_token._teams_token(operation)
+    assert DelegatedToken.objects.get().cache_envelope == before
+
+
+def test_revoking_an_invitation_deletes_its_token(
+    customer: Browser, link: str, invitation: Invitation, run_worker: RunWorker, contoso: Tenant
+) -> None:
+    operation = authorise(customer, link)
+    contoso.role_assignments[:] = [a for a in contoso.role_assignments if a.role_id != SKYPE]
+    worked(operation, run_worker)
+    invitations.revoke(invitation, actor=OLGA)
+    assert DelegatedToken.objects.get().cache_envelope == ""
+
+
+def test_revoking_the_grant_keeps_the_scopes_of_a_stored_token(
+    customer: Browser, link: str, run_worker: RunWorker, instance: UmpInstance, sandbox: Sandbox, contoso: Tenant
+) -> None:
+    worked(authorise(customer, link), run_worker)
+    sandbox.world.add_ump_customer("finebak", "contoso2", "Contoso Two", contoso.id)
+    service = Service.objects.get()
+    second = Service.objects.create(
+        customer=service.customer,
+        instance=instance,
+        service_type=service.service_type,
+        full_name="Contoso Two",
+        short_name="contoso2",
+    )
+    made = invitations.create(second, it_admin_email="it@contoso.example", m365_admin_email=TILDA, actor=OLGA)
+    other = Browser(sandbox, instance.host)
+    answer = other.authorise(other.identify(invitations.link_of(made)))
+    assert answer.status_code == 303, text(answer)
+    operation = worked(Operation.objects.get(kind=new_registration.KIND), run_worker)
+    assert operation.status == "succeeded", operation.message
+    client = contoso.service_principal_of(instance.registrations.get().app_id)
+    assert client is not None
+    granted = {s for grant in contoso.permission_grants if grant.client_id == client.id for s in grant.scope.split()}
+    assert "Application.ReadWrite.All" not in granted
+    assert {"Group.ReadWrite.All", "user_impersonation", "offline_access"} <= granted
+    first = Operation.objects.get(kind=delegated_token.KIND)
+    steps = reset_steps(first.steps, "validation")
+    Operation.objects.filter(pk=first.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
+    assert worked(first, run_worker).status == "succeeded"

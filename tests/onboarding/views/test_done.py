@@ -1,0 +1,109 @@
+"""From the running setup to the final page."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from onboarding.models import Connection, Invitation
+from registrations.models import Operation
+from sandbox.app import Sandbox
+from tests.onboarding.browser import Browser, read
+from tests.onboarding.wizard import CARLA, finish, text
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_final_page_summarises_the_connection(
+    customer: Browser, invitation: Invitation, link: str, run_worker: Callable[[], None], enqueued: list[str]
+) -> None:
+    answer = customer.authorise(customer.identify(link), name="Finebak-sync")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/authenticate/progress")
+    operation = Operation.objects.get(kind="connect")
+    assert enqueued == [str(operation.pk)]
+    assert "Create the registration" in text(customer.open("/authenticate/progress"))
+    finish(run_worker)
+    operation.refresh_from_db()
+    assert operation.status == "succeeded", operation.message
+    assert customer.open("/authenticate/progress").headers["location"] == "/authenticate/done"
+    page = text(customer.open("/authenticate/done"))
+    registration = Connection.objects.get().registration
+    assert registration is not None
+    for expected in (
+        "Contoso is connected",
+        "Finebak-sync",
+        registration.app_id,
+        registration.object_id,
+        registration.service_principal_id,
+        "were revoked",
+        "Global Administrator",
+        "Print this page",
+    ):
+        assert expected in page, expected
+    invitation.refresh_from_db()
+    assert invitation.status == Invitation.Status.COMPLETED
+
+
+def test_a_used_link_says_so_but_the_session_sees_the_result(
+    customer: Browser, link: str, run_worker: Callable[[], None]
+) -> None:
+    customer.authorise(customer.identify(link))
+    finish(run_worker)
+    assert "This invitation has been used" in text(customer.open(urlsplit(link).path))
+    assert customer.open("/authenticate/done").status_code == 200
+    assert customer.open("/authenticate/registration").headers["location"] == "/authenticate/done"
+
+
+def test_the_progress_page_refreshes_itself_without_a_script(customer: Browser, link: str) -> None:
+    customer.authorise(customer.identify(link))
+    page = customer.open("/authenticate/progress")
+    assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in page.content.decode()
+    assert 'id="said" role="status"' in page.content.decode()
+    assert "You can close this page" in text(page)
+
+
+def test_a_new_sign_in_continues_after_the_permission_expired(
+    customer: Browser, link: str, run_worker: Callable[[], None]
+) -> None:
+    customer.authorise(customer.identify(link))
+    Operation.objects.update(credential_envelope="")
+    run_worker()
+    page = customer.open("/authenticate/progress")
+    assert "Sign in again to continue" in text(page)
+    assert "refresh" not in {values.get("http-equiv") for _, values in read(page.content.decode()).tags}
+    answer = customer.sign_in(customer.press(page), CARLA)
+    assert answer.headers["location"] == "/authenticate/progress"
+    finish(run_worker)
+    assert Operation.objects.get(kind="connect").status == "succeeded"
+
+
+def test_a_failed_step_is_explained_and_can_be_retried(
+    customer: Browser, link: str, run_worker: Callable[[], None]
+) -> None:
+    customer.sandbox.faults.add(
+        "graph",
+        "status",
+        method="PATCH",
+        path="/applications",
+        status=400,
+        body={"error": {"code": "Request_BadRequest", "message": "Made up."}},
+    )
+    customer.authorise(customer.identify(link))
+    run_worker()
+    page = customer.open("/authenticate/progress")
+    assert "The setup has stopped" in text(page)
+    assert "Made up" not in text(page)
+    customer.sign_in(customer.press(page), CARLA)
+    finish(run_worker)
+    assert Operation.objects.get(kind="connect").status == "succeeded"
+
+
+def test_without_a_ump_service_the_customers_part_is_done(
+    customer: Browser, link: str, run_worker: Callable[[], None], sandbox: Sandbox
+) -> None:
+    sandbox.world.ump("finebak").customers.clear()
+    customer.authorise(customer.identify(link))
+    finish(run_worker)
+    page = text(customer.open("/authenticate/progress"))
+    assert "Your part is done" in page
+    assert "Create the service in the UMP" not in page

@@ -1,0 +1,125 @@
+"""The page behind the link: what it says, and which links it refuses."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from onboarding.models import Connection, Invitation, SignIn
+from onboarding.services import invitations
+from registrations.models import AuditEvent, ClientSecret, UmpInstance
+from tests.onboarding.browser import Browser
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.wizard import CARLA, history, refused, text
+
+pytestmark = pytest.mark.django_db
+
+
+def test_opening_the_link_changes_nothing(customer: Browser, invitation: Invitation, link: str) -> None:
+    before = (history(), Invitation.objects.values().get())
+    for method in (customer.client.get, customer.client.head, customer.client.options):
+        method(urlsplit(link).path)
+    assert (history(), Invitation.objects.values().get()) == before
+    assert not SignIn.objects.exists()
+    assert not Session.objects.exists()
+    assert not customer.sandbox.calls
+
+
+def test_the_landing_page_names_sender_service_expiry_and_permissions(customer: Browser, link: str) -> None:
+    page = text(customer.open(urlsplit(link).path))
+    assert "Finebak asks to connect Contoso’s Microsoft 365 to its phone service" in page
+    for expected in (
+        "Contoso Ltd",
+        "contoso1",
+        "Direct Routing: Hosted Pro",
+        "valid until",
+        "Organization.Read.All",
+        "application_access",
+        "Teams Administrator",
+        "Global Administrator",
+        "How to undo it",
+        "RoleManagement.ReadWrite.Directory",
+    ):
+        assert expected in page, expected
+
+
+def test_a_get_on_start_leads_back_to_the_invitation(customer: Browser, link: str) -> None:
+    path = urlsplit(link).path
+    answer = customer.open(path + "/start")
+    assert (answer.status_code, answer.headers["location"]) == (302, path)
+    assert not SignIn.objects.exists()
+
+
+def test_two_instances_of_one_provider_do_not_know_each_others_links(
+    customer: Browser, link: str, make_active_instance: Callable[..., UmpInstance]
+) -> None:
+    other = Browser(customer.sandbox, make_active_instance(app_name="other").host)
+    assert other.open(urlsplit(link).path).status_code == 404
+
+
+def test_the_link_leads_back_to_the_progress_page(customer: Browser, link: str) -> None:
+    customer.authorise(customer.identify(link))
+    other = Browser(customer.sandbox, customer.host)
+    assert "Sign in to see the progress" in text(other.open(urlsplit(link).path))
+    answer = other.sign_in(other.start(link), "paul@contoso.example")
+    assert answer.headers["location"] == "/authenticate/progress"
+    assert Connection.objects.get().admin_username == CARLA  # a worker uses Carla's permission at this moment
+
+
+@pytest.mark.parametrize("path", ["A" * 43, "A" * 42, "A" * 44, "nonsense", "OAuth2Callback/x", "A" * 43 + "/start"])
+def test_an_unknown_link_says_to_copy_the_whole_link(customer: Browser, path: str) -> None:
+    assert "Copy the whole link" in refused(customer.open(f"/authenticate/{path}", follow=True), "unknown_link")
+
+
+def test_an_expired_link_is_refused_on_opening_and_on_start(
+    customer: Browser, invitation: Invitation, link: str
+) -> None:
+    page = customer.choose(link)
+    Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    refused(customer.open(urlsplit(link).path), "expired_link")
+    refused(customer.press(page), "expired_link")
+    assert not SignIn.objects.exists()
+
+
+def test_a_revoked_link_is_refused_on_opening_and_on_start(
+    customer: Browser, invitation: Invitation, link: str
+) -> None:
+    page = customer.choose(link)
+    invitations.revoke(invitation, actor=OLGA)
+    refused(customer.open(urlsplit(link).path), "revoked_link")
+    refused(customer.press(page), "revoked_link")
+
+
+def test_a_link_that_was_replaced_is_unknown(customer: Browser, invitation: Invitation, link: str) -> None:
+    invitations.new_link(invitation, actor=OLGA)
+    refused(customer.open(urlsplit(link).path), "unknown_link")
+    assert customer.open(urlsplit(invitations.link_of(invitation)).path).status_code == 200
+
+
+@pytest.mark.parametrize("status", ["draft", "provisioning", "failed", "retired"])
+def test_an_instance_that_is_not_active_says_not_ready(customer: Browser, link: str, status: str) -> None:
+    UmpInstance.objects.update(status=status)
+    refused(customer.open(urlsplit(link).path), "instance_not_active")
+    assert customer.open("/authenticate").status_code == 200
+
+
+def test_an_instance_without_a_secret_says_not_ready_on_start(customer: Browser, link: str) -> None:
+    ClientSecret.objects.all().delete()
+    refused(customer.start(link), "instance_not_active")
+
+
+def test_the_methods_are_in_the_documented_order_with_the_reason(customer: Browser, link: str) -> None:
+    page = text(customer.choose(link))
+    assert page.index("Create a new app registration") < page.index("Use an existing app registration")
+    assert "The recommended option comes first" in page
+    assert page.count("checked") == 1
+    assert 'value="new" checked' in page
+
+
+def test_choosing_changes_nothing_until_it_is_sent(customer: Browser, link: str) -> None:
+    before = AuditEvent.objects.count()
+    customer.choose(link)
+    assert AuditEvent.objects.count() == before
