@@ -1,4 +1,4 @@
-"""The runbook says what to look at and what to press for each code and sentence that an operation can end or wait with."""
+"""The runbook says what to check and what to press for each error code and sentence of an operation."""
 
 import ast
 import importlib
@@ -15,47 +15,47 @@ from registrations.encryption import EnvelopeError
 from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError
 
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
-# Neither ends an operation. A form shows Django's ValidationError; RefusedError is a page of the customer's wizard, whose
-# sentence says what to do, and KnownAnswer is a row of Graph's table, which has a test of its own below.
+# None of these ends an operation. A form shows Django's ValidationError. RefusedError is a page of the customer's wizard.
+# KnownAnswer is a row of Graph's table, which has its own test below.
 NO_END = {"ValidationError", "RefusedError", "KnownAnswer"}
-# What comes back from a sign-in is judged in the request, and the wizard answers with a page. No operation reads it.
+# A sign-in is checked in the request, and the wizard answers with a page. No operation shows these codes.
 OF_A_SIGN_IN = {"state_mismatch", "id_token"}
-# Whoever presses a button or gives a command reads these at once, on a page or a terminal, and nothing was done: no operation
-# ends or waits with them. `_settle` says it to its caller alone; `require_usable` to the request that begins or resumes.
+# Shown at once on a page or a terminal to the person who pressed a button or gave a command. Nothing was done, so no
+# operation ends or waits with them. `_finish` says it to its caller alone, `require_usable` to the request that starts or
+# resumes an operation.
 OF_AN_ACT = {
-    "bulk._move",
-    "bulk._settle",
-    "bulk.request",
-    "bulk.try_again",
+    "addresses._readdress",
+    "addresses._require_reason",
+    "addresses.change_provider_address",
+    "addresses.lock_for_edit",
+    "bulk_jobs._finish",
+    "bulk_jobs._move",
+    "bulk_jobs.request",
+    "bulk_jobs.retry_failed",
     "client_secrets.replace",
-    "custody._need_reason",
-    "custody._readdress",
-    "custody.change_provider_address",
-    "custody.hold_address",
+    "conflicts.decide",
     "customers._refuse_difference",
     "customers.ensure_service",
-    "delivery._require_waiting",
-    "delivery.reveal_secret",
-    "delivery.tick",
+    "handover_sheet._require_waiting",
+    "handover_sheet.confirm",
+    "handover_sheet.reveal_secret",
     "invitations.copy_link",
     "invitations.create",
     "invitations.new_link",
     "invitations.refuse_second",
     "invitations.revoke",
     "naming.choose",
-    "operations.cancel",
-    "operations.resume",
     "provisioning.adopt",
     "provisioning.new_secret",
-    "sign_in.confirm_password",
+    "queue.cancel",
+    "queue.resume",
     "subjects.require_usable",
-    "twins.decide",
+    "throttle.confirm_password",
 }
-# A kind that this version does not know cannot say what its failing means either: the operation ends as `unknown`, and this
-# sentence stands in the log alone.
-OF_THE_LOG = {"kinds.kind_of"}
-OF_MICROSOFT = {"EntraRefusedError"}  # it takes Microsoft's answer, and makes sentence and code of it by itself
-# Where the tables tell of an error, by its class; what is no other ends the operation, or keeps a bulk job from beginning it.
+# An operation of an unknown kind ends with the code `unknown`: this sentence is in the log alone.
+OF_THE_LOG = {"registry.kind_of"}
+OF_MICROSOFT = {"EntraRefusedError"}  # derives sentence and code from Microsoft's answer
+# The tables that describe an error, by its class. Any other error ends the operation, or stops a bulk job from starting it.
 TABLES = {
     NotYetError: ("It waits for time",),
     PersonNeededError: ("It waits for a person",),
@@ -63,7 +63,7 @@ TABLES = {
     PortalError: ("It has failed", "A bulk job did not begin it"),
 }
 GIVEN_LATER = {EnvelopeError: "`key_missing`", QuotaSpentError: f"`{QuotaSpentError.CODE}`"}
-ANY = "..."  # in a sentence or code: what stands there is known at run time only
+ANY = "..."  # in a sentence or code: a part that is known only at run time
 
 
 @cache
@@ -140,10 +140,20 @@ def said_without_a_code() -> list[Said]:
         last_name = module.__name__.rpartition(".")[2]
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef):
+                names = vars(module) | local_texts(function, module)
                 for error, call in refusals_in(function, module):
-                    texts = [text_of(choice, vars(module)) for choice in choices(call.args[0])]
+                    texts = [text_of(choice, names) for choice in choices(call.args[0])]
                     found += [Said(f"{last_name}.{function.name}", error, text) for text in texts]
     return found
+
+
+def local_texts(function: ast.FunctionDef, module: ModuleType) -> dict[str, str]:
+    """The function's own variables that hold a text, with ANY for what is filled in."""
+    assigned = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
+    named_texts = [
+        (node.targets[0], node.value) for node in assigned if isinstance(node.value, ast.JoinedStr | ast.Constant)
+    ]
+    return {name.id: text_of(value, vars(module)) for name, value in named_texts if isinstance(name, ast.Name)}
 
 
 def refusals_in(function: ast.FunctionDef, module: ModuleType) -> Iterator[tuple[type[Exception], ast.Call]]:
@@ -157,11 +167,11 @@ def refusals_in(function: ast.FunctionDef, module: ModuleType) -> Iterator[tuple
 
 
 def has_row(said: Said) -> bool:
-    """A row of the table for such an error quotes the sentence, or a part of it, and tells that it has no code."""
+    """A row of the table for such an error quotes the sentence, or a part of it, and says that it has no code."""
     tables = next(tables for error, tables in TABLES.items() if issubclass(said.error, error))
     code = GIVEN_LATER.get(said.error, "none|Refused")
-    told = [row for table in tables for row in rows(table) if re.search(code, row[0])]
-    return any(is_said(quote, {said.sentence}) for row in told for quote in quotes(row))
+    matching = [row for table in tables for row in rows(table) if re.search(code, row[0])]
+    return any(is_said(quote, {said.sentence}) for row in matching for quote in quotes(row))
 
 
 def buttons() -> set[str]:
@@ -220,7 +230,7 @@ def test_the_collected_codes_include_every_form_and_each_exception() -> None:
 def test_every_sentence_without_a_code_has_a_row() -> None:
     read = [said for said in said_without_a_code() if said.place not in OF_AN_ACT | OF_THE_LOG]
     assert len(read) > 35
-    assert [said for said in read if not without_gaps(said.sentence)] == []  # nobody finds a row for it
+    assert [said for said in read if not without_gaps(said.sentence)] == []  # no row could be found for it
     assert [said for said in read if not has_row(said)] == []
 
 
@@ -229,7 +239,7 @@ def test_each_exception_for_a_sentence_still_exists() -> None:
 
 
 def test_a_row_counts_only_for_its_own_kind_of_error() -> None:
-    """The same words in another table would send people to the wrong button."""
+    """The same words in another table would lead people to the wrong button."""
     sentence = "The phone service is taking the registration over."
     assert has_row(Said("the job in the UMP", NotYetError, sentence))
     assert not has_row(Said("the job in the UMP", PersonNeededError, sentence))

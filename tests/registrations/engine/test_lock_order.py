@@ -26,7 +26,7 @@ CHAIN_HELD = (
 
 
 class OtherSession(threading.Thread):
-    """Somebody else, with a connection of their own."""
+    """Another session, in a thread with its own connection."""
 
     def __init__(self, act: Callable[[], object]) -> None:
         super().__init__(daemon=True)
@@ -42,12 +42,12 @@ class OtherSession(threading.Thread):
 
 
 def start_and_wait_for_lock(act: Callable[[], object]) -> OtherSession:
-    """Somebody else begins, and has to wait for a row of ours."""
+    """Start another session, and return once it waits for a lock."""
     other = OtherSession(act)
     other.start()
     deadline = time.monotonic() + 10
     while not count(WAITING):
-        assert time.monotonic() < deadline, "Nobody waits."
+        assert time.monotonic() < deadline, "No session waits."
         time.sleep(0.02)
     return other
 
@@ -99,7 +99,7 @@ def test_a_bulk_job_locks_instances_in_the_order_of_address_changes() -> None:
     with transaction.atomic():
         UmpInstance.objects.select_for_update(no_key=True).get(pk=low)
         other = start_and_wait_for_lock(bulk_jobs.start_next)
-        UmpInstance.objects.select_for_update(no_key=True).get(pk=high)  # whoever has it would wait for ours
+        UmpInstance.objects.select_for_update(no_key=True).get(pk=high)  # a session that had it would wait for ours
     other.join(10)
     assert part.items.live().count() == 2
 
@@ -121,13 +121,13 @@ def test_nothing_starts_after_pause_has_returned() -> None:
     part = bulk_jobs.request(instances, actor=audit.SYSTEM).parts.get()
     with transaction.atomic():
         UmpInstance.objects.select_for_update(no_key=True).get(pk=instances[0].pk)
-        feeding = start_and_wait_for_lock(bulk_jobs.start_next)  # it has the part, and waits for the instance
-        pausing = OtherSession(lambda: bulk_jobs.pause(part, actor=audit.SYSTEM))
-        pausing.start()
-        pausing.join(0.5)
-        assert pausing.is_alive()
-    feeding.join(10)
-    pausing.join(10)
+        starting = start_and_wait_for_lock(bulk_jobs.start_next)  # it has locked the part, and waits for the instance
+        pause = OtherSession(lambda: bulk_jobs.pause(part, actor=audit.SYSTEM))
+        pause.start()
+        pause.join(0.5)
+        assert pause.is_alive()
+    starting.join(10)
+    pause.join(10)
     part.refresh_from_db()
     assert (part.status, part.items.live().count(), bulk_jobs.start_next()) == ("paused", 3, [])
 
@@ -138,8 +138,8 @@ def test_a_part_is_not_completed_during_a_retry_of_failed_instances() -> None:
     with audit.atomic():
         bulk_jobs.retry_failed(part, actor=audit.SYSTEM)
         # It sees nothing to do yet, and wants to complete the part.
-        closing = start_and_wait_for_lock(bulk_jobs.start_next)
-    closing.join(10)
+        completing = start_and_wait_for_lock(bulk_jobs.start_next)
+    completing.join(10)
     part.refresh_from_db()
     assert part.status == "running"
     assert len(bulk_jobs.start_next()) == 1
