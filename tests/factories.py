@@ -1,4 +1,4 @@
-"""Rows for tests: plain functions with obvious defaults. Give only what the test is about."""
+"""Rows for tests: plain functions with obvious defaults. Pass only what the test is about."""
 
 from datetime import timedelta
 from typing import Any

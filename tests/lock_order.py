@@ -1,10 +1,9 @@
-"""Checks the order of locks: a transaction that has locked the history must not wait for a row that another may hold.
+"""Watches a test's statements: a transaction that holds the history's chain must not wait for another's row.
 
-If the other one then waits for the history, PostgreSQL detects a deadlock and ends one of the two. SQLite, on which most
-tests run, has one lock and never shows this.
+If the row's holder waits for the chain, that is a deadlock, and PostgreSQL cancels one of the two. SQLite, on which most
+tests run, has one lock and would never show it.
 """
 
-import os
 import re
 import traceback
 from pathlib import Path
@@ -14,21 +13,18 @@ from django.db import connection
 
 LOCKS_THE_CHAIN = re.compile(r"SELECT digest FROM registrations_auditevent")
 WAITS_FOR_A_ROW = re.compile(r'^(UPDATE|DELETE FROM|INSERT INTO) "registrations_operation"|^(UPDATE|DELETE)|FOR UPDATE')
+PRODUCT = tuple(str(Path(__file__).parents[1] / app) for app in ("registrations", "onboarding"))
 OF_NOBODY_ELSE = re.compile(r'^(UPDATE|DELETE FROM) "django_session"')
 
 
 def _where() -> str:
-    """The line of the product that asked for it."""
-    ours = [
-        frame
-        for frame in traceback.extract_stack()
-        if f"{os.sep}services{os.sep}" in frame.filename or "admin" in frame.filename
-    ]
+    """The lines of the product that executed it."""
+    ours = [frame for frame in traceback.extract_stack() if frame.filename.startswith(PRODUCT)]
     return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(ours[-4:]))
 
 
 class Watch:
-    """For one test that runs within a transaction: the product's own transactions are its savepoints."""
+    """Watches one test that runs in a transaction: the product's own transactions are its savepoints."""
 
     def __init__(self) -> None:
         self.base = len(connection.savepoint_ids)

@@ -79,13 +79,13 @@ def test_the_database_refuses_to_change_the_history(act: str) -> None:
 
 
 def test_entries_of_a_block_that_raised_are_not_written() -> None:
-    def breaks() -> None:
+    def fails() -> None:
         with audit.atomic():
             audit.record("tenant.renamed", actor=audit.SYSTEM)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        breaks()
+        fails()
     assert not AuditEvent.objects.exists()
     with audit.atomic():
         audit.record("tenant.renamed", actor=audit.SYSTEM)
@@ -93,7 +93,7 @@ def test_entries_of_a_block_that_raised_are_not_written() -> None:
 
 
 def test_only_entries_of_a_rolled_back_savepoint_are_dropped() -> None:
-    def breaks() -> None:
+    def fails() -> None:
         with audit.atomic():
             audit.record("tenant.two", actor=audit.SYSTEM)
             raise ZeroDivisionError
@@ -101,7 +101,7 @@ def test_only_entries_of_a_rolled_back_savepoint_are_dropped() -> None:
     with audit.atomic():
         audit.record("tenant.one", actor=audit.SYSTEM)
         with contextlib.suppress(ZeroDivisionError):
-            breaks()
+            fails()
         with audit.atomic():
             audit.record("tenant.three", actor=audit.SYSTEM)
         assert not AuditEvent.objects.exists()

@@ -33,7 +33,7 @@ def superuser_client(db: None) -> Client:
 
 @pytest.fixture
 def stranger_client(stranger: User) -> Client:
-    """The browser of somebody who is no member of staff."""
+    """The browser of a user who is not staff."""
     client = Client(headers={"host": "localhost"})
     client.force_login(stranger)
     return client

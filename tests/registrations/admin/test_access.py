@@ -153,13 +153,13 @@ def test_not_even_superusers_write_what_services_write(model: Any, world: None, 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_list_needs_no_more_queries_for_more_rows(model: Any, world: None, operator_client: Client) -> None:
     operator_client.get(listing(model))
-    asked = questions_of(operator_client, listing(model))
+    queries = count_queries(operator_client, listing(model))
     for number in range(2, 7):
         make_row(number)
-    assert questions_of(operator_client, listing(model)) == asked
+    assert count_queries(operator_client, listing(model)) == queries
 
 
-def questions_of(client: Client, address: str) -> int:
+def count_queries(client: Client, address: str) -> int:
     with CaptureQueriesContext(connection) as captured:
         assert client.get(address).status_code == 200
     return len(captured)
@@ -167,10 +167,10 @@ def questions_of(client: Client, address: str) -> int:
 
 def test_the_start_page_needs_no_more_queries_for_more_rows(world: None, operator_client: Client) -> None:
     operator_client.get("/admin/")
-    asked = questions_of(operator_client, "/admin/")
+    queries = count_queries(operator_client, "/admin/")
     for number in range(2, 7):
         make_row(number)
-    assert questions_of(operator_client, "/admin/") == asked
+    assert count_queries(operator_client, "/admin/") == queries
 
 
 def test_an_unknown_object_is_not_found(operator_client: Client) -> None:

@@ -170,7 +170,7 @@ def test_an_operation_that_started_after_the_form_opened_refuses_the_edit(
     before = AuditEvent.objects.count()
     values = {**form_values(page), **edit, "name": "Renamed as well"}
     answer = operator_client.post(page_of(row), values, follow=True)
-    assert "Nothing is saved" in answer.content.decode()
+    assert "Nothing was saved" in answer.content.decode()
     assert AuditEvent.objects.count() == before
     stored: Any = type(row)._default_manager.get(pk=row.pk)
     assert getattr(stored, "name", "") != "Renamed as well"

@@ -16,14 +16,14 @@ pytestmark = pytest.mark.django_db
 
 
 def claim(part: BulkPart, count: int) -> list[BulkItem]:
-    """Let workers have some of the part's operations."""
+    """Let workers claim some of the part's operations."""
     items = list(part.items.live().select_related("operation", "instance__provider")[:count])
     Operation.objects.filter(bulk_item__in=items).update(status="running", lease="a worker's")
     return items
 
 
 def shown(client: Client, part: BulkPart) -> str:
-    """The part of the page that brings itself up to date."""
+    """The live part of the page."""
     address = reverse("admin:registrations_bulkjob_parts", args=[part.job_id])
     return " ".join(client.get(address).content.decode().split())
 
@@ -67,7 +67,7 @@ def test_an_operation_that_waits_for_a_person_is_listed_once(operator_client: Cl
 def test_the_page_needs_no_more_queries_for_more_operations(operator_client: Client, part: BulkPart) -> None:
     claim(part, 8)
     bulk_jobs.cancel(part, actor=OLGA)
-    shown(operator_client, part)  # what is read once and kept is read now
+    shown(operator_client, part)  # fills the caches
     with CaptureQueriesContext(connection) as many:
         assert shown(operator_client, part).count("step-running") == 8
     seven = list(part.items.live()[:7])

@@ -1,4 +1,4 @@
-"""An operation's progress on its pages: what it waits for, what it says meanwhile, and how it ended."""
+"""An operation's progress on its pages: what it waits for, its message, and how it ended."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -64,13 +64,13 @@ def operation(instance: UmpInstance) -> Operation:
 
 
 def set_state(operation: Operation, **values: Any) -> None:
-    """Let the operation stand like this."""
+    """Set columns of the operation."""
     Operation.objects.filter(pk=operation.pk).update(**values)
     operation.refresh_from_db()
 
 
 def live_part(client: Client, operation: Operation) -> str:
-    """The part of the page that brings itself up to date, as plain as it can be compared."""
+    """The live part of the page, with its white space collapsed."""
     return shown(client, reverse("admin:registrations_operation_steps", args=[operation.pk]))
 
 

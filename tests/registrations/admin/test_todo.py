@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from registrations import audit
 from registrations.engine import queue
-from registrations.models import Operation
+from registrations.models import ClientSecret, EntraTenant, Operation
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -19,3 +20,30 @@ def test_the_start_page_names_operations_that_no_worker_claims(operator_client: 
     assert b"no worker takes up" not in operator_client.get("/admin/").content
     Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now() - timedelta(minutes=11))
     assert b"no worker takes up" in operator_client.get("/admin/").content
+
+
+def test_a_failed_operation_needs_attention_until_a_newer_one_exists(operator_client: Client) -> None:
+    failed = queue.request("check_tenant", factories.make_tenant(), actor=audit.SYSTEM)
+    Operation.objects.update(kind="try", status="failed", ended_at=timezone.now())
+    address = reverse("admin:registrations_operation_changelist") + "?needs=failed"
+    assert [row.pk for row in operator_client.get(address).context["cl"].result_list] == [failed.pk]
+    queue.request("check_tenant", EntraTenant.objects.get(), actor=audit.SYSTEM)
+    assert not operator_client.get(address).context["cl"].result_list
+
+
+@pytest.mark.parametrize(
+    ("status", "days", "shown"),
+    [
+        ("delivered", -1, "expired"),
+        ("delivered", 59, "expiring"),
+        ("delivered", 61, ""),
+        ("superseded", -1, ""),  # its successor is in use
+    ],
+)
+def test_a_live_secret_is_listed_by_its_expiry(operator_client: Client, status: str, days: int, shown: str) -> None:
+    factories.make_registration(factories.make_instance(), secret="abc-secret")
+    ClientSecret.objects.update(status=status, expires_at=timezone.now() + timedelta(days=days))
+    address = reverse("admin:registrations_clientsecret_changelist")
+    for need in ("expired", "expiring"):
+        found = operator_client.get(f"{address}?needs={need}").context["cl"].result_list
+        assert len(found) == (need == shown)

@@ -62,7 +62,7 @@ def provision(instance: UmpInstance, run_worker: RunWorker, portal: None) -> Pro
 
 @pytest.fixture
 def make(sandbox: Sandbox, tenant: Tenant, instance: UmpInstance) -> Make:
-    """Follow the manual procedure in Entra; somebody made SyncPortal's application an owner of what came of it."""
+    """Follow the manual procedure in Entra. SyncPortal's application is an owner of the result."""
 
     def by_hand(name: str = "umptoken", *uris: str, owned: bool = True, **properties: Any) -> Application:
         web = {"redirectUris": list(uris) or [instance.redirect_uri]}
@@ -181,11 +181,11 @@ def test_of_several_applications_the_named_one_is_adopted(
     operation = provision()
     assert f"{first.app_id}), the first of 2." in operation.message
     assert resume(operation, run_worker).notes["found_app_id"] == first.app_id
-    later = make(app_id="00000000-0000-4000-8000-000000000001")  # comes before both
+    another = make(app_id="00000000-0000-4000-8000-000000000001")  # comes before both
     operation = adopt(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     assert AppRegistration.objects.get().app_id == first.app_id
-    assert all([secret.display_name for secret in app.passwords] == ["by hand"] for app in (second, later))
+    assert all([secret.display_name for secret in app.passwords] == ["by hand"] for app in (second, another))
 
 
 def test_a_confirmation_counts_only_for_the_named_application(
@@ -320,7 +320,7 @@ def test_the_command_with_adopt_asks_if_there_are_several(
     operation = run_until_settled(Operation.objects.get(), run_worker)
     assert operation.error_code == ADOPTION_NEEDED
     assert "first of 2" in operation.message
-    call_command("provision", instance.host, "--adopt")  # now it is told which
+    call_command("provision", instance.host, "--adopt")  # now it knows which one
     assert run_until_settled(operation, run_worker).status == "succeeded"
     assert AppRegistration.objects.get().app_id == min(app.app_id for app in made)
 

@@ -57,22 +57,22 @@ def test_a_worker_that_lost_its_intent_stores_no_secret(
 ) -> None:
     """The slow worker's answer arrives after another one has swept the secret: staged, because it is a race."""
     add = GraphClient.add_secret
-    overtaken: list[str] = []
+    lost: list[str] = []
 
-    def slow_add(self: GraphClient, object_id: str, display_name: str, ends_at: Any) -> Any:
+    def add_slowly(self: GraphClient, object_id: str, display_name: str, ends_at: Any) -> Any:
         made = add(self, object_id, display_name, ends_at)
-        if not overtaken:
-            overtaken.append(made.key_id)
+        if not lost:
+            lost.append(made.key_id)
             ClientSecret.objects.filter(status="intended").update(status="discarded", key_id=made.key_id)
         return made
 
-    monkeypatch.setattr(GraphClient, "add_secret", slow_add)
+    monkeypatch.setattr(GraphClient, "add_secret", add_slowly)
     operation = provision()
     for _ in range(3):
         operation = run_again(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     (secret,) = application_of(sandbox, instance).passwords
-    assert secret.key_id not in overtaken
+    assert secret.key_id not in lost
     assert secret.secret == ClientSecret.objects.get(status="delivered").unseal("envelope")
 
 

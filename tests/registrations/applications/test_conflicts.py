@@ -34,7 +34,7 @@ def provision(instance: UmpInstance, run_worker: RunWorker, portal: None) -> Pro
 
 @pytest.fixture
 def deleted(provision: Provision, instance: UmpInstance, sandbox: Sandbox) -> Application:
-    """The instance was provisioned an hour ago; then somebody deleted its application in Entra."""
+    """The application of an instance that was provisioned an hour ago, deleted in Entra since."""
     assert provision().status == "succeeded"
     made = sandbox.world.find_application(unique_name=f"syncportal-{instance.host}")
     assert made is not None

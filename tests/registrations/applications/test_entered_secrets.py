@@ -33,7 +33,7 @@ def test_an_entered_secret_is_proven_and_encrypted(operation: Operation) -> None
     entered(operation, managed=False)
     secret = ClientSecret.objects.get()
     assert (secret.status, secret.hint, secret.unseal("envelope")) == ("proven", "A8Q", VALUE)
-    assert (secret.key_id, secret.expires_at) == ("", None)  # nobody told us
+    assert (secret.key_id, secret.expires_at) == ("", None)  # unknown to SyncPortal
     assert VALUE not in secret.envelope + str(AuditEvent.objects.filter(action="secret.entered").values().get())
 
 

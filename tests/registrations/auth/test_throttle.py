@@ -79,14 +79,14 @@ def test_concurrent_guesses_are_counted_before_they_are_checked(
 ) -> None:
     seen: list[bool] = []
 
-    def look(user: User, password: str) -> bool:
+    def check_password_slowly(user: User, password: str) -> bool:
         """While this password is being compared, the next request comes in."""
         if len(seen) < 20:
             seen.append(True)
             sign_in("olga", "wrong")
         return False
 
-    monkeypatch.setattr(User, "check_password", look)
+    monkeypatch.setattr(User, "check_password", check_password_slowly)
     sign_in("olga", "wrong")
     assert len(seen) == throttle.MAX_FOR_NAME_AND_ADDRESS
 

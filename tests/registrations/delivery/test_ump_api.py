@@ -31,7 +31,7 @@ def test_a_ump_that_is_down_is_retried(provision: Provision, sandbox: Sandbox, r
 def test_a_ump_that_serves_another_instance_is_not_overwritten(
     sandbox: Sandbox, instance: UmpInstance, provision: Provision, run_worker: RunWorker
 ) -> None:
-    """A UMP may have two names: its own settings tell whose it is."""
+    """A UMP may have two names: its own settings show which instance it serves."""
     provision()
     held = sandbox.world.ump("finebak").client_id
     UmpInstance.objects.filter(pk=instance.pk).update(ump_url="https://localhost/another/name/of/it")
@@ -69,7 +69,7 @@ def test_resume_restores_values_changed_in_the_ump(
     change_ump_before_validation(sandbox, monkeypatch, **values)
     operation = provision()
     assert (operation.status, operation.error_code) == ("failed", "ump_changed")
-    assert "Resume to put them back" in operation.message
+    assert "Resume to restore them" in operation.message
     queue.resume(operation, actor=OLGA)
     operation = run_again(operation, run_worker)
     assert operation.status == "succeeded", operation.message

@@ -37,6 +37,6 @@ def make_operation(ends: list[str]) -> Iterator[MakeOperation]:
 
 @pytest.fixture
 def stop_this_process() -> Iterator[Callable[[], None]]:
-    """Tell this process to stop, as SIGTERM does. After the test it may run again."""
+    """Stop this process as SIGTERM does. After the test it may run again."""
     yield shutdown.stop_process
     shutdown._process_stops.clear()

@@ -1,4 +1,4 @@
-"""A model of Entra for the engine's property tests: objects in memory, and every way in which a call can end."""
+"""A model of Entra for the engine's property tests: objects in memory, and every outcome that a call can have."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -17,20 +17,22 @@ class KilledError(BaseException):
 
 
 class ModelOfEntra:
-    """What `GraphClient` is to the steps. `fate` decides each call: see `FATES`."""
+    """Stands in for `GraphClient` in the steps. Each call has the next outcome of `outcomes`: see `OUTCOMES`."""
 
     def __init__(self) -> None:
         self.applications: dict[str, dict[str, Any]] = {}
         self.principals: dict[str, str] = {}
-        self.fates: list[str] = []
-        self.meanwhile: Callable[[], None] | None = None
-        self.broken: list[str] = []  # promises; an assertion within a step would be taken for the step's own error
-        self.was_stale = False  # a read that lagged behind may hide a secret from the look before another is added
+        self.outcomes: list[str] = []
+        self.during_a_call: Callable[[], None] | None = None
+        self.violations: list[
+            str
+        ] = []  # broken invariants; an assertion within a step would count as the step's own error
+        self.was_stale = False  # a read that lags may hide a secret just before another is added
 
     # The calls that the steps make
 
     def find_application(self, unique_name: str) -> Application | None:
-        """By its unique name; a replica that lags behind knows none."""
+        """By its unique name; a replica that lags knows none."""
         found = next((app for app in self.applications.values() if app["uniqueName"] == unique_name), None)
         return self._call(lambda: _shown(found), stale=None)
 
@@ -39,11 +41,11 @@ class ModelOfEntra:
         return self._call(lambda: _shown(self.applications.get(object_id)), stale=None)
 
     def find_deleted(self, unique_name: str, object_id: str = "") -> DeletedApplication | None:
-        """Nobody deletes anything here."""
+        """This model has no deleted applications."""
         return self._call(lambda: None, stale=None)
 
     def create_application(self, unique_name: str, properties: Mapping[str, Any]) -> Application | None:
-        """The upsert: None where it was there."""
+        """The upsert: None if the application existed."""
 
         def upsert() -> Application | None:
             if any(app["uniqueName"] == unique_name for app in self.applications.values()):
@@ -64,23 +66,23 @@ class ModelOfEntra:
         self._call(lambda: self.applications[object_id].update(changes))
 
     def ensure_service_principal(self, app_id: str, *, is_new: bool = False) -> str:
-        """Look, then make; one that is new is not looked for."""
+        """Look, then create; a new application's is not looked for."""
         if is_new and app_id in self.principals:
-            self.broken.append("a service principal was there that was said to be new")
+            self.violations.append("a service principal was there of an application that counted as new")
         return self._call(lambda: self.principals.setdefault(app_id, str(uuid4())))
 
     def credentials(self, object_id: str) -> list[Credential]:
-        """The secrets, as everybody may see them; a replica that lags behind has none."""
+        """The secrets without their values; a replica that lags has none."""
         entries = self.applications[object_id]["passwordCredentials"]
         return self._call(lambda: [Credential(entry["keyId"], entry["displayName"]) for entry in entries], stale=[])
 
     def add_secret(self, object_id: str, display_name: str, ends_at: datetime) -> NewSecret:
-        """Each call adds one: this is what cannot be repeated."""
+        """Each call adds one, so it cannot be repeated."""
 
         def add() -> NewSecret:
             held = [entry["displayName"] for entry in self.applications[object_id]["passwordCredentials"]]
             if display_name in held and not self.was_stale:
-                self.broken.append("a lost secret was there when another was added")
+                self.violations.append("a lost secret was there when another was added")
             made = NewSecret(str(uuid4()), f"{uuid4()}", "abc", ends_at)
             entry = {"keyId": made.key_id, "displayName": display_name, "secretText": made.secret_text}
             self.applications[object_id]["passwordCredentials"].append(entry)
@@ -89,7 +91,7 @@ class ModelOfEntra:
         return self._call(add)
 
     def remove_secret(self, object_id: str, key_id: str) -> None:
-        """Gone before counts as done."""
+        """One that is missing counts as removed."""
 
         def remove() -> None:
             application = self.applications[object_id]
@@ -99,31 +101,31 @@ class ModelOfEntra:
         self._call(remove)
 
     def _call(self, act: Callable[[], T], **stale: T) -> T:
-        fate = self.fates.pop(0) if self.fates else "fine"
-        if fate == "killed before":
+        outcome = self.outcomes.pop(0) if self.outcomes else "fine"
+        if outcome == "killed before":
             raise KilledError
-        if fate == "refused":
+        if outcome == "refused":
             raise GraphRefusedError("A policy.", status=400, meaning=Meaning.POLICY, code="x", request_id="")
-        if fate == "busy":
+        if outcome == "busy":
             raise RemoteUnavailableError("Busy.", retry_after=timedelta(seconds=1))
-        if fate == "replicating":
+        if outcome == "replicating":
             raise NotYetError("Copying.")
-        if fate == "stale" and "stale" in stale:
+        if outcome == "stale" and "stale" in stale:
             self.was_stale = True
             return stale["stale"]
-        if fate == "overtaken" and self.meanwhile:
-            self.meanwhile()
+        if outcome == "overtaken" and self.during_a_call:
+            self.during_a_call()
         answer = act()
-        if fate == "killed after":
+        if outcome == "killed after":
             raise KilledError
-        if fate == "answer lost":
+        if outcome == "answer lost":
             raise RemoteUnavailableError("The answer broke off.")
-        if fate == "overtaken after" and self.meanwhile:
-            self.meanwhile()
+        if outcome == "overtaken after" and self.during_a_call:
+            self.during_a_call()
         return answer
 
 
-FATES = [
+OUTCOMES = [
     "fine",
     "busy",
     "refused",

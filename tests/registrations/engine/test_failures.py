@@ -27,8 +27,8 @@ def test_an_unknown_error_fails_without_showing_its_text(make_operation: MakeOpe
     assert f"The log has it under {operation.pk}. Resume once it is fixed." in operation.message
 
 
-def breaks_where_an_end_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake of ours that meets even the commit of a failure."""
+def break_every_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake of ours that breaks even the commit of a failure."""
 
     def broken(*args: Any) -> None:
         raise KeyError("secret=abc")
@@ -39,13 +39,13 @@ def breaks_where_an_end_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_last_resort_fails_the_row_and_informs_history_and_kind(
     make_operation: MakeOperation, ends: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    breaks_where_an_end_is_written(monkeypatch)
+    break_every_close(monkeypatch)
     operation = run_once(make_operation(raises(RemoteRejectedError("No."))))
     assert (operation.status, operation.error_code, operation.lease) == ("failed", "unknown", "")
     assert f"The log has it under {operation.pk}" in operation.message
-    told = AuditEvent.objects.get(action="try.failed")
-    assert told.operation_id == operation.pk
-    assert told.after == {"message": operation.message, "code": "unknown"}
+    event = AuditEvent.objects.get(action="try.failed")
+    assert event.operation_id == operation.pk
+    assert event.after == {"message": operation.message, "code": "unknown"}
     assert ends == ["failed"]
 
 
@@ -111,14 +111,14 @@ def test_a_step_is_not_repeated_if_the_history_cannot_be_written(
 
 
 @pytest.mark.parametrize(
-    "trouble", [OperationalError("gone"), InternalError("broken off"), ProgrammingError("a trigger said no")]
+    "error", [OperationalError("gone"), InternalError("broken off"), ProgrammingError("a trigger said no")]
 )
-def test_a_write_that_the_database_refuses_once_is_retried(make_operation: MakeOperation, trouble: Exception) -> None:
-    troubles = [trouble]
+def test_a_write_that_the_database_refuses_once_is_retried(make_operation: MakeOperation, error: Exception) -> None:
+    errors = [error]
 
     def step(operation: Operation) -> str:
-        if troubles:
-            raise troubles.pop()
+        if errors:
+            raise errors.pop()
         return "written"
 
     operation = run_once(make_operation(step))

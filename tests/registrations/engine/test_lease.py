@@ -19,14 +19,14 @@ from tests.registrations.engine.operations import MakeOperation, run_once, succe
 pytestmark = pytest.mark.django_db
 
 
-def taken_over(operation: Operation) -> None:
+def take_lease_away(operation: Operation) -> None:
     Operation.objects.filter(pk=operation.pk).update(lease="somebody else's")
 
 
 def test_a_renewal_extends_the_lease(make_operation: MakeOperation) -> None:
     operation = make_operation(succeeds)
-    began = timezone.now() - timedelta(seconds=50)
-    assert Operation.objects.claim(operation.pk, "mine", began + timedelta(seconds=50), timedelta(seconds=1))
+    started = timezone.now() - timedelta(seconds=50)
+    assert Operation.objects.claim(operation.pk, "mine", started + timedelta(seconds=50), timedelta(seconds=1))
     leases.Lease(operation.pk, "mine").renew()
     operation.refresh_from_db()
     assert operation.leased_until is not None
@@ -37,7 +37,7 @@ def test_no_call_starts_after_a_renewal_finds_another_holder(make_operation: Mak
     operation = make_operation(succeeds)
     lease = leases.Lease(operation.pk, "mine")
     lease.require()
-    taken_over(operation)
+    take_lease_away(operation)
     lease.renew()
     with pytest.raises(leases.LeaseLostError):
         lease.require()
@@ -57,15 +57,15 @@ def test_the_lease_of_a_step_that_hangs_is_not_renewed(
 
 
 def test_a_worker_without_its_lease_makes_no_remote_call(make_operation: MakeOperation, sandbox: Sandbox) -> None:
-    def overtaken_before_its_call(operation: Operation) -> str:
+    def loses_its_lease_before_its_call(operation: Operation) -> str:
         [thread] = [thread for thread in threading.enumerate() if thread.name == f"lease of {operation.pk}"]
         lease: leases.Lease = thread._target.__self__  # type: ignore[attr-defined]
-        taken_over(operation)
+        take_lease_away(operation)
         lease.renew()
         connections.entra().discovery("organizations")
         return "called all the same"
 
-    operation = run_once(make_operation(overtaken_before_its_call))
+    operation = run_once(make_operation(loses_its_lease_before_its_call))
     assert [call for call in sandbox.calls if call.service == "entra"] == []
     assert operation.lease == "somebody else's"
 
@@ -73,11 +73,11 @@ def test_a_worker_without_its_lease_makes_no_remote_call(make_operation: MakeOpe
 def test_a_worker_writes_nothing_after_it_handed_its_step_back(
     make_operation: MakeOperation,
 ) -> None:
-    def given_back(operation: Operation) -> str:
+    def hands_back(operation: Operation) -> str:
         leases.Lease(operation.pk, operation.lease).hand_back()
         return "came too late"
 
-    operation = run_once(make_operation(given_back))
+    operation = run_once(make_operation(hands_back))
     assert operation.status == "queued"
     assert operation.steps[0].status == "running"
 

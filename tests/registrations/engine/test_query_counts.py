@@ -18,7 +18,7 @@ NOT_COUNTED = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT", "SELECT pg_advisory")
 
 @pytest.fixture
 def queries_of() -> Iterator[Callable[[int], int]]:
-    """How many queries a worker's turn with an operation of so many steps needs."""
+    """How many queries the run of an operation with so many steps needs."""
 
     def count(steps: int) -> int:
         made = tuple(registry.Step(f"step{number}", "Step", lambda _: "") for number in range(steps))

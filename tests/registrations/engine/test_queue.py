@@ -30,13 +30,13 @@ def test_a_second_request_for_the_same_subject_is_refused(make_operation: MakeOp
 
 
 def test_bulk_operations_are_due_last(make_operation: MakeOperation) -> None:
-    of_many = make_operation(succeeds, priority=Operation.Priority.BULK)
-    Operation.objects.filter(pk=of_many.pk).update(next_attempt_at=timezone.now() - timedelta(hours=1))
-    awaited = make_operation(
+    bulk = make_operation(succeeds, priority=Operation.Priority.BULK)
+    Operation.objects.filter(pk=bulk.pk).update(next_attempt_at=timezone.now() - timedelta(hours=1))
+    interactive = make_operation(
         succeeds, subject=factories.make_tenant(name="Other", tenant_id="f1eba000-0000-4000-8000-0000000000fe")
     )
-    assert queue.due() == [awaited.pk, of_many.pk]
-    assert queue.due(limit=1) == [awaited.pk]
+    assert queue.due() == [interactive.pk, bulk.pk]
+    assert queue.due(limit=1) == [interactive.pk]
 
 
 def waits_for_quota(operation: Operation) -> str:
@@ -65,11 +65,11 @@ def test_raising_the_priority_does_not_shorten_a_wait_for_replication(make_opera
 def test_a_priority_raised_during_a_run_spares_the_wait_for_quota(
     make_operation: MakeOperation,
 ) -> None:
-    def meanwhile_seen(operation: Operation) -> str:
+    def is_opened_by_a_person(operation: Operation) -> str:
         queue.prioritise(operation)
         return waits_for_quota(operation)
 
-    operation = run_once(make_operation(meanwhile_seen, priority=Operation.Priority.BULK))
+    operation = run_once(make_operation(is_opened_by_a_person, priority=Operation.Priority.BULK))
     assert operation.next_attempt_at is not None
     assert operation.next_attempt_at <= timezone.now()
 

@@ -37,23 +37,23 @@ def test_pauses_double_up_to_one_minute(make_operation: MakeOperation) -> None:
 
 def test_a_step_that_never_succeeds_fails_after_two_hours(make_operation: MakeOperation, time_machine: Any) -> None:
     operation = make_operation(raises(NotYetError("Copying.")))
-    began = timezone.now()
+    started = timezone.now()
     while run_once(operation).status == "waiting":
-        assert timezone.now() - began < timedelta(hours=3)
+        assert timezone.now() - started < timedelta(hours=3)
         time_machine.move_to(operation.next_attempt_at)
     assert operation.status == "failed"
-    assert timedelta(hours=2) < timezone.now() - began < timedelta(hours=2, minutes=2)
+    assert timedelta(hours=2) < timezone.now() - started < timedelta(hours=2, minutes=2)
     assert "then resume" in operation.message
 
 
 def test_an_outage_without_workers_does_not_count_as_time_tried(
     make_operation: MakeOperation, time_machine: Any
 ) -> None:
-    tries: list[int] = []
+    attempts_made: list[int] = []
 
     def later(operation: Operation) -> str:
-        tries.append(1)
-        if len(tries) < 15:
+        attempts_made.append(1)
+        if len(attempts_made) < 15:
             raise NotYetError("Copying.")
         return "copied"
 
@@ -76,36 +76,36 @@ def test_a_step_is_retried_if_its_worker_died_before_an_outage(make_operation: M
     assert run_once(operation).status == "succeeded"
 
 
-def power_cut(operation: Operation) -> str:
-    raise PowerCutError
+def kills_its_worker(operation: Operation) -> str:
+    raise WorkerKilledError
 
 
-def given_back(operation: Operation) -> str:
+def hands_back(operation: Operation) -> str:
     lease.Lease(operation.pk, operation.lease).hand_back()
     raise lease.LeaseLostError
 
 
-class PowerCutError(BaseException):
+class WorkerKilledError(BaseException):
     """Nothing that catches errors may catch it."""
 
 
-@pytest.mark.parametrize("ends_by", [power_cut, given_back])
+@pytest.mark.parametrize("interruption", [kills_its_worker, hands_back])
 def test_a_step_that_ran_when_an_outage_began_is_retried(
-    make_operation: MakeOperation, time_machine: Any, ends_by: Behaviour
+    make_operation: MakeOperation, time_machine: Any, interruption: Behaviour
 ) -> None:
-    tries: list[int] = []
+    attempts_made: list[int] = []
 
     def step(operation: Operation) -> str | None:
-        tries.append(1)
-        if len(tries) <= 12:
+        attempts_made.append(1)
+        if len(attempts_made) <= 12:
             raise NotYetError("Copying.", retry_after=timedelta(seconds=6))
-        return ends_by(operation) if len(tries) == 13 else "copied"
+        return interruption(operation) if len(attempts_made) == 13 else "copied"
 
     operation = make_operation(step)
     for _ in range(12):
         run_once(operation)
         time_machine.move_to(operation.next_attempt_at)
-    with contextlib.suppress(PowerCutError):
+    with contextlib.suppress(WorkerKilledError):
         runner.run(operation.pk)
     time_machine.move_to(timezone.now() + timedelta(hours=9))
     assert run_once(operation).status == "succeeded", operation.message
@@ -114,26 +114,26 @@ def test_a_step_that_ran_when_an_outage_began_is_retried(
 def test_an_outage_that_ends_with_a_wait_for_quota_does_not_count(
     make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch, time_machine: Any
 ) -> None:
-    tries: list[int] = []
-    short: list[Exception] = []
+    attempts_made: list[int] = []
+    missing_quota: list[Exception] = []
 
     def later(operation: Operation) -> str:
-        tries.append(1)
-        if len(tries) <= 13:
+        attempts_made.append(1)
+        if len(attempts_made) <= 13:
             raise NotYetError("Copying.")
         return "copied"
 
-    def pays(operation: Operation) -> None:
-        if short:
-            raise short.pop()
+    def prepay(operation: Operation) -> None:
+        if missing_quota:
+            raise missing_quota.pop()
 
     operation = make_operation(later, priority=Operation.Priority.BULK)
-    monkeypatch.setitem(registry.kinds, "try", replace(registry.kinds["try"], before_bulk_run=pays))
+    monkeypatch.setitem(registry.kinds, "try", replace(registry.kinds["try"], before_bulk_run=prepay))
     for _ in range(12):
         run_once(operation)
         time_machine.move_to(operation.next_attempt_at)
     time_machine.move_to(timezone.now() + timedelta(hours=12))
-    short.append(QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=30)))
+    missing_quota.append(QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=30)))
     for _ in range(3):
         assert run_once(operation).status != "failed"
         time_machine.move_to(operation.next_attempt_at or timezone.now())
@@ -141,21 +141,21 @@ def test_an_outage_that_ends_with_a_wait_for_quota_does_not_count(
 
 
 def test_a_step_that_kills_each_worker_fails_in_the_end(make_operation: MakeOperation, time_machine: Any) -> None:
-    operation = make_operation(power_cut)
-    deaths = 0
-    while worked_on_until_death(operation):
-        deaths += 1
-        assert deaths < 200
+    operation = make_operation(kills_its_worker)
+    kills = 0
+    while run_kills_its_worker(operation):
+        kills += 1
+        assert kills < 200
         time_machine.move_to(timezone.now() + lease.DURATION + timedelta(seconds=20))
     assert operation.status == "failed"
-    assert deaths > 100
+    assert kills > 100
 
 
-def worked_on_until_death(operation: Operation) -> bool:
+def run_kills_its_worker(operation: Operation) -> bool:
     """Whether its worker died."""
     try:
         run_once(operation)
-    except PowerCutError:
+    except WorkerKilledError:
         return True
     return False
 
@@ -190,10 +190,10 @@ def test_long_pauses_that_microsoft_asked_for_do_not_fail_a_step(
 
 
 def test_waiting_for_quota_is_no_attempt(make_operation: MakeOperation, time_machine: Any) -> None:
-    def no_turn_yet(operation: Operation) -> str:
+    def waits_for_quota(operation: Operation) -> str:
         raise QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=3))
 
-    operation = run_once(make_operation(no_turn_yet))
+    operation = run_once(make_operation(waits_for_quota))
     for _ in range(3):
         time_machine.move_to(timezone.now() + timedelta(hours=1))
         run_once(operation)

@@ -25,9 +25,9 @@ def tenant() -> EntraTenant:
 
 @pytest.fixture
 def run(tenant: EntraTenant) -> Iterator[Callable[..., Operation]]:
-    """One turn with an operation whose steps behave as given, and the operation as it is then."""
+    """Run an operation whose steps behave as given once; the operation as its row is then."""
 
-    def turn(*behaviours: Behaviour, before_failing: Any = None) -> Operation:
+    def run_once(*behaviours: Behaviour, before_failing: Any = None) -> Operation:
         steps = tuple(registry.Step(f"step{n}", f"Step {n}", each) for n, each in enumerate(behaviours))
         kind = registry.Kind(
             "try", "Try", steps, EntraTenant, lambda _: None, lambda _: None, before_failing=before_failing
@@ -38,7 +38,7 @@ def run(tenant: EntraTenant) -> Iterator[Callable[..., Operation]]:
         operation.refresh_from_db()
         return operation
 
-    yield turn
+    yield run_once
     registry.kinds.pop("try", None)
 
 
@@ -64,7 +64,7 @@ def actions_of(operation: Operation) -> list[str]:
     return list(entries.values_list("action", flat=True))
 
 
-def then_raises(error: Exception) -> Behaviour:
+def rename_then_raise(error: Exception) -> Behaviour:
     def step(operation: Operation) -> str:
         rename(operation)
         raise error
@@ -72,19 +72,19 @@ def then_raises(error: Exception) -> Behaviour:
     return step
 
 
-def whose_write_breaks(error: Exception) -> Behaviour:
-    def breaks() -> None:
+def defer_a_broken_write(error: Exception) -> Behaviour:
+    def fails() -> None:
         raise error
 
     def step(operation: Operation) -> str:
         rename(operation)
-        run_context.on_step_commit(breaks)
+        run_context.on_step_commit(fails)
         return ""
 
     return step
 
 
-def notes_what_is_left(operation: Operation) -> str:
+def save_a_note(operation: Operation) -> str:
     checkpoints.save_notes(operation, job="nothing")
     return ""
 
@@ -113,18 +113,18 @@ def test_the_history_has_a_steps_writes_before_its_end(run: Callable[..., Operat
 def test_deferred_writes_are_kept_when_a_step_is_refused(
     run: Callable[..., Operation], error: Exception, status: str
 ) -> None:
-    operation = run(then_raises(error))
+    operation = run(rename_then_raise(error))
     assert (operation.status, tenant_name()) == (status, "Renamed")
     assert actions_of(operation)[:2] == ["try.requested", "tenant.renamed"]
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(run: Callable[..., Operation]) -> None:
-    def overtaken(operation: Operation) -> str:
+    def loses_its_lease(operation: Operation) -> str:
         rename(operation)
         Operation.objects.filter(pk=operation.pk).update(lease="another worker's")
         raise RemoteRejectedError("Never.")
 
-    operation = run(overtaken)
+    operation = run(loses_its_lease)
     assert (operation.status, operation.lease, tenant_name()) == ("running", "another worker's", "Finebak")
     assert actions_of(operation) == ["try.requested"]
 
@@ -132,17 +132,17 @@ def test_a_worker_that_lost_its_lease_writes_nothing(run: Callable[..., Operatio
 def test_a_worker_does_not_extend_a_lease_that_has_expired(run: Callable[..., Operation]) -> None:
     past = timezone.now() - timedelta(seconds=1)
 
-    def late(operation: Operation) -> str:
+    def lets_its_lease_expire(operation: Operation) -> str:
         rename(operation)
         Operation.objects.filter(pk=operation.pk).update(leased_until=past)
         raise lease.LeaseLostError
 
-    operation = run(late)
+    operation = run(lets_its_lease_expire)
     assert (operation.status, operation.leased_until, tenant_name()) == ("running", past, "Finebak")
 
 
 def test_before_failing_sees_what_the_step_wrote(run: Callable[..., Operation]) -> None:
-    operation = run(then_raises(RemoteRejectedError("Never.")), before_failing=lambda _: f"Now {tenant_name()}.")
+    operation = run(rename_then_raise(RemoteRejectedError("Never.")), before_failing=lambda _: f"Now {tenant_name()}.")
     assert operation.message == "Never. Now Renamed."
 
 
@@ -152,9 +152,9 @@ def test_a_broken_deferred_write_fails_the_step_and_writes_nothing(
 ) -> None:
     # The last word before the failure writes under the lease, so the lease must still be the row's.
     operation = run(
-        whose_write_breaks(IntegrityError("twice")),
+        defer_a_broken_write(IntegrityError("twice")),
         *after,
-        before_failing=notes_what_is_left,
+        before_failing=save_a_note,
     )
     assert (operation.status, operation.steps[0].status, tenant_name()) == ("failed", "failed", "Finebak")
     assert str(operation.pk) in operation.message
@@ -163,7 +163,7 @@ def test_a_broken_deferred_write_fails_the_step_and_writes_nothing(
 
 
 def test_a_deferred_write_that_the_database_refuses_is_retried(run: Callable[..., Operation]) -> None:
-    operation = run(whose_write_breaks(OperationalError("gone")))
+    operation = run(defer_a_broken_write(OperationalError("gone")))
     assert (operation.status, operation.error_code, tenant_name()) == ("waiting", "database", "Finebak")
     assert operation.steps[0].status == "running"
 

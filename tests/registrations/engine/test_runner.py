@@ -18,12 +18,14 @@ pytestmark = pytest.mark.django_db
 def test_calls_of_bulk_operations_leave_a_reserve(make_operation: MakeOperation) -> None:
     seen: list[bool] = []
 
-    def look(operation: Operation) -> str:
+    def note_the_flag(operation: Operation) -> str:
         seen.append(limiter.is_bulk.get())
         return ""
 
-    run_once(make_operation(look, priority=Operation.Priority.BULK))
-    run_once(make_operation(look, subject=factories.make_tenant(tenant_id="f1eba000-0000-4000-8000-00000000000b")))
+    run_once(make_operation(note_the_flag, priority=Operation.Priority.BULK))
+    run_once(
+        make_operation(note_the_flag, subject=factories.make_tenant(tenant_id="f1eba000-0000-4000-8000-00000000000b"))
+    )
     assert seen == [True, False]
     assert limiter.is_bulk.get() is False
 
@@ -31,8 +33,8 @@ def test_calls_of_bulk_operations_leave_a_reserve(make_operation: MakeOperation)
 def test_a_stop_between_two_steps_leaves_the_next_one_pending(
     make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = iter([False, False, False, True])
-    monkeypatch.setattr(shutdown, "is_stopping", lambda: next(told, True))
+    answers = iter([False, False, False, True])
+    monkeypatch.setattr(shutdown, "is_stopping", lambda: next(answers, True))
     operation = make_operation(lambda _: "", lambda _: "")
     runner.run(operation.pk)
     operation.refresh_from_db()

@@ -24,11 +24,11 @@ def test_a_stopping_worker_claims_nothing(make_operation: MakeOperation, stop_th
 def test_a_stop_finishes_the_current_step_and_queues_the_rest(
     make_operation: MakeOperation, stop_this_process: Callable[[], None]
 ) -> None:
-    def told_to_stop(operation: Operation) -> str:
+    def stops_its_process(operation: Operation) -> str:
         stop_this_process()
         return "finished"
 
-    operation = run_once(make_operation(told_to_stop, succeeds))
+    operation = run_once(make_operation(stops_its_process, succeeds))
     assert (operation.status, operation.lease) == ("queued", "")
     assert [step.status for step in operation.steps] == ["done", "pending"]
     assert queue.due() == [operation.pk]

@@ -17,7 +17,7 @@ from registrations.clients.graph.client import GraphClient
 from registrations.engine import queue, registry, runner
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, EntraTenant, Operation
 from tests import factories
-from tests.registrations.engine.entra_model import FATES, KilledError, ModelOfEntra
+from tests.registrations.engine.entra_model import OUTCOMES, KilledError, ModelOfEntra
 
 NAME = "syncportal-model.example"
 WANTED = {"displayName": "model", "tags": ["syncportal", "syncportal-model"]}
@@ -25,14 +25,14 @@ FOREIGN = {"keyId": "f0000000-0000-4000-8000-000000000000", "displayName": "by h
 
 
 @pytest.fixture(autouse=True)
-def forget_the_kind() -> Iterator[None]:
+def unregister_the_kind() -> Iterator[None]:
     """Other tests ask which kinds there are."""
     yield
     registry.kinds.pop("model", None)
 
 
 class Engine(RuleBasedStateMachine):
-    """One operation of three steps: application, service principal, secret; workers take turns with it and die."""
+    """One operation of three steps: application, service principal, secret; several workers run it and are killed."""
 
     @initialize()
     def begin(self) -> None:
@@ -40,7 +40,7 @@ class Engine(RuleBasedStateMachine):
         for model in (Operation, ClientSecret, AppRegistration, EntraTenant, AuditEvent):
             cast(Any, model).objects.all().delete()  # of the example before
         self.entra, self.by_hand = ModelOfEntra(), False
-        self.entra.meanwhile = self._another_worker
+        self.entra.during_a_call = self._another_worker
         tenant = factories.make_tenant()
         self.registration = AppRegistration.objects.create(
             tenant_id=tenant.tenant_id, unique_name=NAME, display_name="model"
@@ -49,34 +49,34 @@ class Engine(RuleBasedStateMachine):
             registry.Step("application", "Application", self._application),
             registry.Step("principal", "Principal", self._principal),
             registry.Step("secret", "Secret", self._secret),
-            registry.Step("strays", "Strays", self._strays),
+            registry.Step("orphans", "Orphans", self._orphans),
         )
         registry.register(registry.Kind("model", "Model", steps, EntraTenant, lambda _: None, lambda _: None))
         self.operation = queue.request("model", tenant, actor=audit.SYSTEM)
         self.steps = [step.name for step in steps]
 
-    @rule(fates=st.lists(st.sampled_from(FATES), max_size=8))
-    def run_worker(self, fates: list[str]) -> None:
-        """A worker takes its turn, if it gets one, and its calls end like this."""
-        self.entra.fates = list(fates)
-        self._turn()
-        self.entra.fates = []
+    @rule(outcomes=st.lists(st.sampled_from(OUTCOMES), max_size=8))
+    def run_worker(self, outcomes: list[str]) -> None:
+        """A worker runs the operation if it can claim it, and its calls have these outcomes."""
+        self.entra.outcomes = list(outcomes)
+        self._run()
+        self.entra.outcomes = []
 
     @rule(at=st.integers(0, 6), survives=st.integers(0, 8))
     def work_is_overtaken_by_one_who_dies(self, at: int, survives: int) -> None:
-        """A slow worker's lease runs out in a call; the next one gets further and dies there; then the slow one goes on."""
+        """A slow worker's lease expires during a call. The next worker gets further and is killed; then the slow one continues."""
         self.run_worker([*["fine"] * at, "overtaken after", *["fine"] * survives, "killed before"])
 
     @rule()
     def time_passes(self) -> None:
-        """What waited is due, and a dead worker's lease has run out."""
+        """Waiting operations are due, and a dead worker's lease has expired."""
         past = timezone.now() - timedelta(seconds=1)
         Operation.objects.filter(status="waiting", waits_for="").update(next_attempt_at=past)
         Operation.objects.filter(status="running").update(leased_until=past)
 
     @rule()
     def somebody_adds_a_secret_by_hand(self) -> None:
-        """It is not ours, whatever happens."""
+        """It is never ours."""
         for application in self.entra.applications.values():
             if FOREIGN not in application["passwordCredentials"]:
                 application["passwordCredentials"].append(FOREIGN)
@@ -84,7 +84,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule()
     def a_person_resumes(self) -> None:
-        """A failed operation goes on where it stopped."""
+        """A failed operation continues where it stopped."""
         self.operation.refresh_from_db()
         if self.operation.status == "failed":
             queue.resume(self.operation, actor=audit.SYSTEM)
@@ -102,17 +102,17 @@ class Engine(RuleBasedStateMachine):
             assert status != "failed" or message
 
     def teardown(self) -> None:
-        """From any state the work comes to its end, and leaves exactly what we keep and what is not ours."""
+        """From any state the operation can be finished, and leaves exactly the stored secret and those of others."""
         if not hasattr(self, "operation"):
             return
         for _ in range(12):
             self.time_passes()
             self.a_person_resumes()
-            self._turn()
+            self._run()
         self.operation.refresh_from_db()
         assert self.operation.status == "succeeded", self.operation.message
-        assert self.entra.broken == []
-        self._each_end_is_told_once()
+        assert self.entra.violations == []
+        self._each_end_is_recorded_once()
         (application,) = self.entra.applications.values()
         ours = [entry for entry in application["passwordCredentials"] if entry is not FOREIGN]
         assert (FOREIGN in application["passwordCredentials"]) == self.by_hand
@@ -120,22 +120,22 @@ class Engine(RuleBasedStateMachine):
         assert [entry["keyId"] for entry in ours] == [secret.key_id]
         assert [entry["secretText"] for entry in ours] == [secret.unseal("envelope")]
 
-    def _each_end_is_told_once(self) -> None:
-        """Who was overtaken writes nothing any more: one worker ends a step, and one the operation."""
+    def _each_end_is_recorded_once(self) -> None:
+        """A worker that lost its lease writes nothing: each step and the operation end once."""
         actions = AuditEvent.objects.filter(operation_id=self.operation.pk).values_list("action", flat=True)
-        told = Counter(action for action in actions if action.endswith((".done", ".succeeded")))
-        assert told == {f"model.{name}.done": 1 for name in self.steps} | {"model.succeeded": 1}
+        recorded = Counter(action for action in actions if action.endswith((".done", ".succeeded")))
+        assert recorded == {f"model.{name}.done": 1 for name in self.steps} | {"model.succeeded": 1}
 
-    def _turn(self) -> None:
+    def _run(self) -> None:
         try:
             runner.run(self.operation.pk)
         except KilledError:
             return
 
     def _another_worker(self) -> None:
-        """In the middle of a call the lease runs out, and another worker does all that is to do."""
+        """During a call the lease expires, and another worker does the rest."""
         self.time_passes()
-        self._turn()
+        self._run()
 
     def _graph(self) -> GraphClient:
         return cast(GraphClient, self.entra)
@@ -152,7 +152,7 @@ class Engine(RuleBasedStateMachine):
     def _secret(self, operation: Operation) -> str:
         return client_secrets.ensure_secret(self._graph(), self._row(), operation)
 
-    def _strays(self, operation: Operation) -> None:
+    def _orphans(self, operation: Operation) -> None:
         secret_cleanup.remove_orphans(self._graph(), self._row(), operation)
 
 
@@ -173,12 +173,12 @@ def test_the_invariants_hold_whatever_happens() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("fate", FATES)
-def test_the_invariants_hold_for_each_outcome_of_each_call(fate: str) -> None:
-    """What chance may not reach: whatever a turn has kept in mind must end with it."""
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_the_invariants_hold_for_each_outcome_of_each_call(outcome: str) -> None:
+    """Cases that random runs may miss: nothing that a run has cached may outlast it."""
     for at in range(7):
         engine = Engine()
         engine.begin()
-        engine.run_worker([*["fine"] * at, fate])
+        engine.run_worker([*["fine"] * at, outcome])
         engine.there_is_one_application_at_most()
         engine.teardown()

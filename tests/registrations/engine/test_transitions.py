@@ -47,11 +47,11 @@ def test_an_operation_that_waits_for_a_person_is_not_due(make_operation: MakeOpe
 
 
 def test_a_worker_that_lost_its_lease_ends_nothing(make_operation: MakeOperation, ends: list[str]) -> None:
-    def overtaken(operation: Operation) -> str:
+    def loses_its_lease(operation: Operation) -> str:
         Operation.objects.filter(pk=operation.pk).update(lease="somebody else's")
         return "done by the slow one"
 
-    operation = run_once(make_operation(overtaken))
+    operation = run_once(make_operation(loses_its_lease))
     assert (operation.status, operation.lease) == ("running", "somebody else's")
     assert ends == []
 
@@ -66,8 +66,8 @@ def test_the_administrators_token_is_deleted_when_the_operation_ends(make_operat
 
 def test_the_history_has_request_steps_and_end_in_order(make_operation: MakeOperation) -> None:
     run_once(make_operation(succeeds, succeeds))
-    told = list(AuditEvent.objects.order_by("id").values_list("action", flat=True))
-    assert told == ["try.requested", "try.step0.done", "try.step1.done", "try.succeeded"]
+    actions = list(AuditEvent.objects.order_by("id").values_list("action", flat=True))
+    assert actions == ["try.requested", "try.step0.done", "try.step1.done", "try.succeeded"]
 
 
 def test_long_remote_messages_are_cut_to_the_column(make_operation: MakeOperation) -> None:

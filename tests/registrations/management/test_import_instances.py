@@ -31,10 +31,10 @@ def test_the_same_file_again_changes_nothing(run: Run, sandbox: Sandbox, tmp_pat
     factories.make_tenant(sandbox)
     file = csv_file(tmp_path, row(sandbox))
     run("import_instances", file)
-    told = AuditEvent.objects.count()
+    events = AuditEvent.objects.count()
     (line,) = run("import_instances", file)
     assert line["outcome"] == "unchanged"
-    assert AuditEvent.objects.count() == told
+    assert AuditEvent.objects.count() == events
 
 
 def test_semicolons_separate_columns_too(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -84,10 +84,15 @@ def before(transactional_db: None) -> Iterator[Apps]:
         call_command("migrate", verbosity=0)
 
 
+def model_of(apps: Apps, name: str) -> Any:
+    """A model of the version before."""
+    return apps.get_model("registrations", name)
+
+
 def insert_operations(before: Apps) -> dict[str, Any]:
     """One operation in each state, and a bulk item for the bulk one; the IDs by name."""
     tenants = {name: make_tenant(before, number) for number, name in enumerate(ROWS)}
-    model: Any = before.get_model("registrations", "Operation")
+    model = model_of(before, "Operation")
     common = {"kind": "try", "subject_type": "entratenant", "requested_by_label": "Olga Operator"}
     made = {
         name: model.objects.create(id=uuid4(), subject_id=tenants[name].pk, subject_label="Finebak", **common, **values)
@@ -97,30 +102,28 @@ def insert_operations(before: Apps) -> dict[str, Any]:
 
 
 def make_tenant(before: Apps, number: int) -> Any:
-    model: Any = before.get_model("registrations", "EntraTenant")
+    model = model_of(before, "EntraTenant")
     tenant_id = f"f1eba000-0000-4000-8000-{number:012d}"
     return model.objects.create(id=uuid4(), name=f"T{number}", tenant_id=tenant_id, client_id=tenant_id)
 
 
 def insert_bulk_item(before: Apps, operation_id: Any) -> Any:
     """The bulk job's row that leads to this operation."""
-    model: dict[str, Any] = {
-        name: before.get_model("registrations", name)
-        for name in ("BulkJob", "BulkPart", "BulkItem", "ServiceProvider", "UmpInstance", "EntraTenant")
-    }
-    tenant = model["EntraTenant"].objects.order_by("name").first()
-    provider = model["ServiceProvider"].objects.create(id=uuid4(), name="F", domain="f.example", tenant=tenant)
-    instance = model["UmpInstance"].objects.create(id=uuid4(), provider=provider, app_name="a")
-    job = model["BulkJob"].objects.create(id=uuid4(), requested_by_label="Olga Operator")
-    part = model["BulkPart"].objects.create(id=uuid4(), job=job, tenant=tenant)
+    tenant = model_of(before, "EntraTenant").objects.order_by("name").first()
+    provider = model_of(before, "ServiceProvider").objects.create(
+        id=uuid4(), name="F", domain="f.example", tenant=tenant
+    )
+    instance = model_of(before, "UmpInstance").objects.create(id=uuid4(), provider=provider, app_name="a")
+    job = model_of(before, "BulkJob").objects.create(id=uuid4(), requested_by_label="Olga Operator")
+    part = model_of(before, "BulkPart").objects.create(id=uuid4(), job=job, tenant=tenant)
     item = {"instance": instance, "operation_id": operation_id, "status": "begun", "place": 0}
-    return model["BulkItem"].objects.create(id=uuid4(), part=part, **item).pk
+    return model_of(before, "BulkItem").objects.create(id=uuid4(), part=part, **item).pk
 
 
 def insert_typed_passwords(before: Apps, name: str, address: str, number: int) -> None:
     """Wrong passwords, counted under the purpose that the version before used."""
     ring = encryption.ring_of(settings.PORTAL_KEYS)
-    model: Any = before.get_model("registrations", "PasswordTry")
+    model = model_of(before, "PasswordTry")
     for _ in range(number):
         key = "name:" + encryption.keyed_hash(ring, "sign-in", name)
         model.objects.create(at=timezone.now(), name_key=key, network=address)
@@ -176,7 +179,7 @@ def test_steps_are_read_as_typed_objects(before: Apps) -> None:
     assert (done.is_done, done.attempts, done.started_at, done.ended_at, done.note) == (True, 1, NOW, NOW, "Made.")
     assert (done.uncounted, done.refused_at, done.waits_since) == (0, None, None)
     assert (waiting.status, waiting.uncounted, waiting.refused_at, waiting.waits_since) == ("waiting", 7, NOW, NOW)
-    notes = Operation.objects.get(pk=ids["waiting"]).notes
+    notes: Any = Operation.objects.get(pk=ids["waiting"]).notes
     assert (notes["twin_id"], notes["missing"]) == ("a", {"b": [NOW.isoformat(), NOW.isoformat(), 2]})
 
 
@@ -226,7 +229,7 @@ def test_the_version_before_can_read_what_a_run_writes(calls: list[str]) -> None
     """During an update workers of both versions run."""
     operation = queue.request("try", factories.make_tenant(), actor=audit.SYSTEM)
     runner.run(operation.pk)
-    model: Any = apps_before().get_model("registrations", "Operation")
+    model = model_of(apps_before(), "Operation")
     kept = model.objects.get(pk=operation.pk)
     assert kept.lane == "interactive"
     for number, step in enumerate(kept.steps):
@@ -238,7 +241,7 @@ def test_the_version_before_can_read_what_a_run_writes(calls: list[str]) -> None
 
 @pytest.mark.django_db
 def test_steps_and_notes_of_the_version_before_are_written_back_unchanged() -> None:
-    model: Any = apps_before().get_model("registrations", "Operation")
+    model = model_of(apps_before(), "Operation")
     values = {**ROWS["waiting"], "subject_id": uuid4(), "kind": "try"}
     made = model.objects.create(id=uuid4(), **values)
     operation = Operation.objects.get(pk=made.pk)

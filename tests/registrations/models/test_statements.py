@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def operation() -> Operation:
-    """At work, under a lease."""
+    """A running operation under the lease "mine"."""
     made = queue.request("check_tenant", factories.make_tenant(), actor=audit.SYSTEM)
     Operation.objects.filter(pk=made.pk).update(status="running", lease="mine")
     made.refresh_from_db()

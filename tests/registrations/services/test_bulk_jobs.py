@@ -28,7 +28,7 @@ def instances() -> list[UmpInstance]:
 
 @pytest.fixture
 def part(instances: list[UmpInstance], monkeypatch: pytest.MonkeyPatch) -> BulkPart:
-    """A job of twelve instances in one tenant, of which five may be at work."""
+    """A job of twelve instances in one tenant, of which five may be live."""
     monkeypatch.setattr(bulk_jobs, "MAX_LIVE", 5)
     monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 1)
     return bulk_jobs.request(instances, actor=OLGA).parts.get()
@@ -63,9 +63,9 @@ def test_a_batch_starts_once_there_is_room_for_it(part: BulkPart, monkeypatch: p
     monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 3)
     assert len(bulk_jobs.start_next()) == 3  # there is no room for three more
     end(part, 1)
-    assert len(bulk_jobs.start_next()) == 3  # two are at work
+    assert len(bulk_jobs.start_next()) == 3  # two are live
     end(part, 2)
-    assert len(bulk_jobs.start_next()) == 0  # three are at work
+    assert len(bulk_jobs.start_next()) == 0  # three are live
     end(part, 1)
     assert len(bulk_jobs.start_next()) == 3
     end(part, 4)
@@ -137,15 +137,15 @@ def test_a_job_is_completed_when_all_have_ended(part: BulkPart) -> None:
 def test_an_instance_with_a_live_operation_is_refused_with_the_reason(
     part: BulkPart, instances: list[UmpInstance]
 ) -> None:
-    factories_operation = bulk_jobs.start_next()
-    assert factories_operation
-    again = bulk_jobs.request(instances[:1], actor=OLGA).parts.get()
-    bulk_jobs.start_next([again])
-    item = again.items.get()
+    live = bulk_jobs.start_next()
+    assert live
+    second = bulk_jobs.request(instances[:1], actor=OLGA).parts.get()
+    bulk_jobs.start_next([second])
+    item = second.items.get()
     assert item.status == "refused"
     assert "has not ended" in item.message
-    again.refresh_from_db()
-    assert again.status == "completed"
+    second.refresh_from_db()
+    assert second.status == "completed"
 
 
 def test_a_paused_part_starts_nothing_until_it_is_resumed(part: BulkPart) -> None:
@@ -263,10 +263,10 @@ def test_each_tenant_is_a_part_of_its_own(instances: list[UmpInstance]) -> None:
 def test_failed_and_refused_instances_are_retried_at_the_jobs_pace(
     part: BulkPart, instances: list[UmpInstance]
 ) -> None:
-    by_a_person = provisioning.request(instances[0], actor=OLGA)
+    interactive = provisioning.request(instances[0], actor=OLGA)
     while started := bulk_jobs.start_next():
         Operation.objects.filter(pk__in=started).update(status="failed", ended_at=timezone.now(), next_attempt_at=None)
-    Operation.objects.filter(pk=by_a_person.pk).update(status="succeeded", next_attempt_at=None)
+    Operation.objects.filter(pk=interactive.pk).update(status="succeeded", next_attempt_at=None)
     part.refresh_from_db()
     assert (part.status, bulk_jobs.progress(part).failed, bulk_jobs.progress(part).refused) == ("completed", 11, 1)
     bulk_jobs.retry_failed(part, actor=OLGA)
@@ -283,7 +283,7 @@ def test_retry_needs_a_failure_and_a_part_that_was_not_cancelled(part: BulkPart)
         bulk_jobs.retry_failed(part, actor=OLGA)
     end(part, 2, "failed")
     bulk_jobs.cancel(part, actor=OLGA)
-    with pytest.raises(WrongStateError, match="Choose the instances anew"):
+    with pytest.raises(WrongStateError, match="Start a new job"):
         bulk_jobs.retry_failed(part, actor=OLGA)
 
 

@@ -62,7 +62,7 @@ def test_a_bulk_run_prepays_its_writes_before_any_call(
     operation.refresh_from_db()
     assert operation.status == "succeeded", operation.message
     used = left - connections.rate_limit_of(instance.provider.tenant).remaining().writes
-    assert used <= 3  # what was paid first is not paid again; the bucket fills meanwhile
+    assert used <= 3  # what was prepaid is not paid again; the bucket refills during the run
 
 
 def test_a_bulk_job_requests_its_own_token_once_until_a_refusal(provision: Provision, sandbox: Sandbox) -> None:

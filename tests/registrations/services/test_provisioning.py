@@ -128,8 +128,8 @@ def test_a_spent_quota_costs_one_429_and_then_waits(
 def test_no_secret_stands_in_operations_or_history(provision: Provision) -> None:
     operation = provision()
     value = ClientSecret.objects.get().unseal("envelope")
-    told = str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values()))
-    assert value not in told
+    stored = str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values()))
+    assert value not in stored
     assert operation.status == "succeeded"
 
 

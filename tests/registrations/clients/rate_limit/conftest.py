@@ -30,7 +30,7 @@ def make_limiter(server: str) -> Iterator[Callable[[], RateLimiter]]:
 
         first = make()._client
         first.flushall()
-        first.set(COUNTING_KEY, 0)  # Redis has been counting for long
+        first.set(COUNTING_KEY, 0)  # Redis has counted for a long time
         yield make
 
 

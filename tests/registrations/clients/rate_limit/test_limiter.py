@@ -27,18 +27,18 @@ DEAD = "redis://127.0.0.1:9/0"
 
 @pytest.fixture(params=["redis", "alone"])
 def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
-    """The same rules, wherever they are counted."""
+    """Counts in Redis and in one process alone: the rules are the same."""
     address = request.getfixturevalue("server") if request.param == "redis" else DEAD
     with contextlib.closing(redis.Redis.from_url(address)) as client:
         if request.param == "redis":
             client.flushall()
-            client.set(COUNTING_KEY, 0)  # Redis has been counting for long
+            client.set(COUNTING_KEY, 0)  # Redis has counted for a long time
         yield RateLimiter(client, shares=1)
 
 
 @pytest.fixture
 def shared(server: str) -> Iterator[RateLimiter]:
-    """Counted in Redis, where the line is."""
+    """Counts in Redis, which also keeps the reservations."""
     with contextlib.closing(redis.Redis.from_url(server)) as client:
         client.flushall()
         client.set(COUNTING_KEY, 0)
@@ -85,10 +85,10 @@ def test_the_usage_that_microsoft_reports_lowers_the_count(limiter: RateLimiter)
 def test_a_call_that_comes_too_early_gets_its_wait(limiter: RateLimiter) -> None:
     ours = RateLimit(limiter, "app", "tenant")
     ours.throttled("PATCH", timedelta(seconds=17))
-    with pytest.raises(QuotaSpentError) as told:
+    with pytest.raises(QuotaSpentError) as reported:
         ours.acquire("POST", "/servicePrincipals")
-    assert told.value.retry_after is not None
-    assert timedelta(seconds=16) < told.value.retry_after <= timedelta(seconds=17)
+    assert reported.value.retry_after is not None
+    assert timedelta(seconds=16) < reported.value.retry_after <= timedelta(seconds=17)
 
 
 def test_a_429_without_retry_after_pauses_too(limiter: RateLimiter) -> None:
@@ -155,7 +155,7 @@ def test_a_stopped_run_reserves_what_it_had_prepaid(shared: RateLimiter) -> None
     place = stopped.value.retry_after - promised
     assert (
         timedelta(milliseconds=80) < place < timedelta(milliseconds=120)
-    )  # behind the other, for the two that are left
+    )  # behind the other one, for the two writes that are left
 
 
 def test_without_redis_there_are_no_reservations() -> None:
@@ -177,7 +177,7 @@ def test_without_redis_each_process_keeps_to_its_share() -> None:
     with contextlib.closing(redis.Redis.from_url(DEAD)) as client:
         alone = RateLimiter(client, shares=8)
         given = sum(wait == timedelta() for wait in spend(alone, 100))
-    assert 30 <= given <= 45  # a tenth of an eighth of 3,000 to begin with
+    assert 30 <= given <= 45  # it starts with a tenth of an eighth of 3,000
     assert alone.remaining("app:tenant").shared is False
 
 
@@ -213,25 +213,25 @@ def test_an_emptied_redis_starts_with_a_tenth(shared: RateLimiter) -> None:
 
 
 def test_only_new_limits_are_written_to_redis(shared: RateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[float, float]] = []
+    reported: list[tuple[float, float]] = []
     run = shared._run
 
     def watched(script: Any, key: str, *arguments: float) -> Any:
         if script is shared._apply:
-            told.append((arguments[0], arguments[1]))
+            reported.append((arguments[0], arguments[1]))
         return run(script, key, *arguments)
 
     monkeypatch.setattr(shared, "_run", watched)
     limiter = RateLimit(shared, "app", "tenant")
     shared.apply_server_limit("app:tenant", writes=0.05)
-    told.clear()
+    reported.clear()
     limiter.acquire("POST", "/applications")
     limiter.apply_usage("POST", "0.9")  # a tenth is left, says Microsoft; Redis counts a twentieth
-    assert told == []
+    assert reported == []
     limiter.apply_usage("POST", "0.99")
-    ((writes, units),) = told
+    ((writes, units),) = reported
     assert (round(writes, 3), units) == (0.01, 1.0)
     shared._client.flushall()
     limiter.acquire("POST", "/applications")  # a tenth again
     limiter.apply_usage("POST", "0.95")
-    assert len(told) == 2
+    assert len(reported) == 2

@@ -44,12 +44,12 @@ def test_only_a_pause_that_still_lasts_is_reported_to_redis(
 
 
 def test_a_pause_outlasts_an_emptied_or_missing_redis(make_limiter: Callable[[], RateLimiter]) -> None:
-    heard, told, third = make_limiter(), make_limiter(), make_limiter()
-    heard.apply_server_limit("app:tenant", writes=0.0, pause=timedelta(seconds=60))
-    assert spend(told, 1)[0] > timedelta(seconds=59)
+    throttled, refused, third = make_limiter(), make_limiter(), make_limiter()
+    throttled.apply_server_limit("app:tenant", writes=0.0, pause=timedelta(seconds=60))
+    assert spend(refused, 1)[0] > timedelta(seconds=59)
     third._client.flushall()
-    assert spend(third, 1) == [timedelta()]  # it never heard of the pause
-    assert spend(told, 1)[0] > timedelta(seconds=58)
+    assert spend(third, 1) == [timedelta()]  # it does not know of the pause
+    assert spend(refused, 1)[0] > timedelta(seconds=58)
     assert spend(third, 1)[0] > timedelta(seconds=58)
     with without_redis(third):
         assert spend(third, 1)[0] > timedelta(seconds=58)
