@@ -91,7 +91,7 @@ def _connected(stage: Stage, state: str) -> None:
 
 
 def _connected_with_rest(stage: Stage, state: str) -> None:
-    """Connected, but what was lent could not be given back: the row says so, as the step would have written it."""
+    """Connected, but the temporary permissions could not be revoked: the row says so, as the step would have written it."""
     _signed_in(stage, state)
     whole = Connection.objects.get(invitation=stage.invitations["connected"]).registration
     assert whole
