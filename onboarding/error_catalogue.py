@@ -182,7 +182,7 @@ ERRORS = {
             "roles_missing",
             403,
             "A role is missing",
-            "A delegated token requires the active role {facts}.",
+            "For a delegated token, this account also needs {facts}.",
             "Have the role assigned to this account, or activate it if your organisation uses Privileged Identity "
             "Management. Then sign in again, or choose another method.",
             "Back to the invitation",

@@ -9,14 +9,13 @@ from registrations.models import UmpInstance
 # registration to a token, and a registration that the wizard creates to one created by hand.
 ORDER_REASON = (
     "The recommended option comes first. A registration belongs to your organisation: it has only the listed permissions "
-    "and works without anyone's sign-in. A new one is created with exactly these permissions; an existing one you maintain "
+    "and works without anyone's sign-in. A new one is created with exactly these permissions; you maintain an existing one "
     "yourself. A token acts for one person, can do what that person can do, and ends with that person's sign-in."
 )
 CONDITIONAL_ACCESS = (
-    "Before you choose a token: Conditional Access can invalidate it. A policy for sign-in frequency, non-persistent "
-    "browser sessions, devices or locations ends the token. The phone service then no longer syncs with Microsoft 365 until "
-    "someone signs in again. Ask your security team to exclude the account from such policies first, or create a "
-    "registration."
+    "Conditional Access can invalidate the token: policies for sign-in frequency, non-persistent browser sessions, devices or "
+    "locations can end it. The phone service then no longer syncs with Microsoft 365 until someone signs in again. Ask your "
+    "security team to exclude the account from such policies, or create a registration instead."
 )
 
 

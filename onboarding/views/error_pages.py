@@ -136,7 +136,7 @@ def _url(page: ErrorPage, refused: RefusedError, names: dict[str, str]) -> str:
 
 def _details(refused: RefusedError) -> list[tuple[str, str]]:
     found = [
-        ("Refusal", refused.page.key),
+        ("Error", refused.page.key),
         ("Code", refused.code),
         ("Correlation ID", refused.correlation_id),
         ("Time", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC"),

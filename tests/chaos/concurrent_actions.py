@@ -102,7 +102,10 @@ def main() -> int:
 def _answer(together: threading.Barrier, host: str, operation_id: str, action: str) -> str:
     from django.db import connection  # noqa: PLC0415  as above
 
-    from registrations import audit, tasks  # noqa: PLC0415
+    from registrations import (  # noqa: PLC0415
+        audit,
+        tasks,
+    )
     from registrations.engine import queue  # noqa: PLC0415
     from registrations.errors import WrongStateError  # noqa: PLC0415  as above
     from registrations.models import Operation, UmpInstance  # noqa: PLC0415  as above

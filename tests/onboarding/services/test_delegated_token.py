@@ -48,7 +48,7 @@ def test_a_customer_connects_with_a_delegated_token(
     page = text(customer.open("/authenticate/progress", follow=True))
     assert "Contoso is connected" in page
     assert TILDA in page
-    assert "Conditional Access can invalidate it" in page
+    assert "Conditional Access can invalidate the token" in page
 
 
 def test_the_second_apis_token_comes_from_the_refresh_token(
@@ -99,10 +99,10 @@ def test_the_token_cache_is_nowhere_in_clear(
 
 def test_conditional_access_is_mentioned_before_choice_and_consent(customer: Browser, link: str) -> None:
     choice = text(customer.choose(link))
-    assert "Conditional Access can invalidate it" in choice
+    assert "Conditional Access can invalidate the token" in choice
     assert choice.index("Use an existing app registration") < choice.index("Use a delegated token")
     page = text(identify(customer, link))
-    assert "Conditional Access can invalidate it" in page
+    assert "Conditional Access can invalidate the token" in page
     assert "Directory.AccessAsUser.All" in page
 
 
@@ -115,7 +115,7 @@ def test_a_phone_service_without_token_support_does_not_offer_it(customer: Brows
 
 def test_a_global_administrator_reads_which_token_roles_are_missing(customer: Browser, link: str) -> None:
     page = refused(customer.sign_in(customer.start(link, way="token"), "carla@contoso.example"), "roles_missing")
-    assert "requires the active role Skype for Business Administrator and Teams Communications Administrator" in page
+    assert "also needs Skype for Business Administrator and Teams Communications Administrator" in page
     assert last_refusal()["missing"].startswith("Skype for Business Administrator")
     assert not Connection.objects.exists()
 

@@ -1,14 +1,11 @@
 """Connect with a new registration: what is created, what is revoked again, and what can fail."""
 
-from collections.abc import Callable
-from datetime import timedelta
-
 import pytest
 from django.utils import timezone
 
 from onboarding import requirements
 from onboarding.models import Connection, Invitation, Service
-from onboarding.services import invitations, new_registration
+from onboarding.services import invitations
 from registrations import audit
 from registrations.clients.graph.client import TEAMS_ADMIN_API_APP_ID
 from registrations.engine import queue
@@ -17,42 +14,14 @@ from registrations.models import AppRegistration, AuditEvent, ClientSecret, Oper
 from registrations.models.steps import reset_steps
 from registrations.services import addresses
 from sandbox.app import Sandbox
-from sandbox.model import Application, Tenant
+from sandbox.model import Tenant
+from tests.onboarding.authorised import CARLA, RunWorker, authorised, contoso, made_in, worked
 from tests.onboarding.browser import Browser
 
 pytestmark = pytest.mark.django_db
-RunWorker = Callable[[], None]
-CARLA = "carla@contoso.example"
 
 
-@pytest.fixture
-def contoso(sandbox: Sandbox) -> Tenant:
-    """The customer's tenant at Microsoft."""
-    return sandbox.world.tenant(sandbox.seed.customer.tenant_id)
-
-
-@pytest.fixture
-def authorised(customer: Browser, link: str) -> Operation:
-    """The administrator has done both sign-ins; nothing is created yet."""
-    answer = customer.authorise(customer.identify(link), name="Contoso-sync")
-    assert answer.status_code == 303
-    return Operation.objects.get(kind=new_registration.KIND)
-
-
-def worked(operation: Operation, run_worker: RunWorker) -> Operation:
-    """Run workers until the operation ends or waits for a person."""
-    for _ in range(12):
-        run_worker()
-        operation.refresh_from_db()
-        if not operation.is_live or operation.waits_for:
-            break
-        Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
-    return operation
-
-
-def made_in(contoso: Tenant) -> Application:
-    (application,) = [app for app in contoso.applications.values() if app.display_name == "Contoso-sync"]
-    return application
+__all__ = ["authorised", "contoso"]  # fixtures
 
 
 def test_a_customer_becomes_connected(
@@ -111,33 +80,6 @@ def test_a_grant_that_could_not_be_revoked_is_reported(
     assert AuditEvent.objects.filter(action="grant.left").exists()
 
 
-def test_a_service_missing_in_the_ump_waits_for_staff(
-    authorised: Operation, sandbox: Sandbox, run_worker: RunWorker
-) -> None:
-    customers = sandbox.world.ump("finebak").customers
-    kept = dict(customers)
-    customers.clear()
-    operation = worked(authorised, run_worker)
-    assert (operation.status, operation.waits_for, operation.error_code) == ("waiting", "staff", "service_missing")
-    assert "Create the service in the UMP" in operation.message
-    assert Connection.objects.get().customer_part_done_at is not None
-    assert operation.credential_envelope == ""
-    customers.update(kept)
-    Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now(), waits_for="")
-    assert worked(operation, run_worker).status == "succeeded"
-
-
-def test_a_service_of_another_organisation_is_refused(
-    authorised: Operation, sandbox: Sandbox, run_worker: RunWorker
-) -> None:
-    for ump_service in sandbox.world.ump("finebak").customers.values():
-        ump_service.tenant_id = sandbox.world.tenant("Fabrikam").id
-    operation = worked(authorised, run_worker)
-    assert (operation.status, operation.error_code) == ("failed", "service_tenant")
-    assert Connection.objects.get().status == "failed"
-    assert Invitation.objects.get().status == "connecting"
-
-
 def test_an_expired_token_asks_the_customer_to_sign_in_again(
     authorised: Operation, customer: Browser, run_worker: RunWorker
 ) -> None:
@@ -146,42 +88,6 @@ def test_an_expired_token_asks_the_customer_to_sign_in_again(
     assert (operation.waits_for, operation.error_code) == ("customer", "sign_in_again")
     customer.sign_in(customer.press(customer.open("/authenticate/progress")), CARLA)
     assert worked(operation, run_worker).status == "succeeded"
-
-
-def test_a_ump_job_that_fails_can_be_resumed(authorised: Operation, sandbox: Sandbox, run_worker: RunWorker) -> None:
-    sandbox.faults.add(
-        service="ump",
-        kind="status",
-        method="GET",
-        path="/api/v2/task/",
-        status=200,
-        body={"id": "wst_1", "status": "Failed", "executionMessages": [{"level": "error", "message": "No licence."}]},
-    )
-    operation = worked(authorised, run_worker)
-    assert operation.status == "failed"
-    assert "No licence." in operation.message
-    queue.resume(operation, actor=audit.SYSTEM)
-    assert worked(operation, run_worker).status == "succeeded"
-
-
-def test_a_ump_that_hit_a_stale_server_gets_the_secret_again(
-    authorised: Operation, sandbox: Sandbox, run_worker: RunWorker
-) -> None:
-    message = {"level": "error", "message": "AADSTS7000215: Invalid client secret provided."}
-    sandbox.faults.add(
-        service="ump",
-        kind="status",
-        method="GET",
-        path="/api/v2/task/",
-        status=200,
-        body={"id": "wst_1", "status": "Failed", "executionMessages": [message]},
-    )
-    operation = worked(authorised, run_worker)
-    assert operation.status == "succeeded", operation.message
-    assert (
-        sum(call.service == "ump" and call.method == "PATCH" and "/customer/" in call.path for call in sandbox.calls)
-        == 2
-    )
 
 
 @pytest.mark.parametrize(
@@ -271,25 +177,6 @@ def test_a_crash_after_the_revocation_does_not_ask_the_customer_again(
     operation = worked(authorised, run_worker)
     steps = reset_steps(operation.steps, "clean_up", "find_service", "hand_over", "validation")
     Operation.objects.filter(pk=operation.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
-    assert worked(operation, run_worker).status == "succeeded"
-
-
-def test_resume_restarts_a_ump_job_that_took_over_an_hour(
-    authorised: Operation, sandbox: Sandbox, run_worker: RunWorker
-) -> None:
-    sandbox.world.ump("finebak").polls_before_done = 1000
-    for _ in range(6):
-        run_worker()
-        Operation.objects.filter(pk=authorised.pk).update(next_attempt_at=timezone.now())
-    authorised.refresh_from_db()
-    first = authorised.notes["job"]
-    long_ago = (timezone.now() - timedelta(hours=2)).isoformat()
-    Operation.objects.filter(pk=authorised.pk).update(notes={**authorised.notes, "job_started_at": long_ago})
-    operation = worked(authorised, run_worker)
-    assert operation.status == "failed"
-    assert first in operation.message
-    sandbox.world.ump("finebak").polls_before_done = 1
-    queue.resume(operation, actor=audit.SYSTEM)
     assert worked(operation, run_worker).status == "succeeded"
 
 
