@@ -129,8 +129,8 @@ def _attempt(operation: Operation, step: Step, lease: Lease) -> bool:
     state = operation.step(step.name)
     if lease.started_step != step.name:
         if state.status == StepStatus.RUNNING and retry_schedule.is_overdue(state):  # it kills its worker each time
-            sentence = f'The step "{step.title}" {transitions.TOO_LONG}'
-            transitions.fail(operation, lease.token, PortalError(sentence))
+            too_long = PortalError(f'The step "{step.title}" {transitions.TOO_LONG}')
+            transitions.fail(operation, lease.token, too_long)
             return False
         transitions.begin_step(operation, state, lease)
     try:

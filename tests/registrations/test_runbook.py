@@ -18,49 +18,49 @@ RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 # Neither ends an operation. A form shows Django's ValidationError; RefusedError is a page of the customer's wizard, whose
 # sentence says what to do, and KnownAnswer is a row of Graph's table, which has a test of its own below.
 NO_END = {"ValidationError", "RefusedError", "KnownAnswer"}
-# What comes back from a sign-in is judged in the request, and the wizard answers with a page. No operation reads it.
+# The answer of a sign-in is checked in the request, and the wizard answers with a page. No operation reads it.
 OF_A_SIGN_IN = {"state_mismatch", "id_token"}
-# Whoever presses a button or gives a command reads these at once, on a page or a terminal, and nothing was done: no operation
-# ends or waits with them. `_settle` says it to its caller alone; `begin_connecting` to the request that begins or resumes.
+# A person who presses a button or runs a command reads these at once, on a page or a terminal, and nothing was done: no
+# operation ends or waits with them. `_finish` raises for its caller only, `begin_connecting` for the request.
 OF_AN_ACT = {
-    "bulk._move",
-    "bulk._settle",
-    "bulk.request",
-    "bulk.try_again",
+    "addresses._readdress",
+    "addresses._require_reason",
+    "addresses.change_provider_address",
+    "addresses.lock_for_edit",
+    "bulk_jobs._finish",
+    "bulk_jobs._move",
+    "bulk_jobs.request",
+    "bulk_jobs.retry_failed",
     "client_secrets.replace",
-    "custody._need_reason",
-    "custody._readdress",
-    "custody.change_provider_address",
-    "custody.hold_address",
+    "conflicts.decide",
     "customers._refuse_difference",
     "customers.ensure_service",
-    "delivery._require_waiting",
-    "delivery.reveal_secret",
-    "delivery.tick",
+    "handover_sheet._require_waiting",
+    "handover_sheet.confirm",
+    "handover_sheet.reveal_secret",
     "invitations.copy_link",
     "invitations.create",
     "invitations.new_link",
     "invitations.refuse_second",
     "invitations.revoke",
     "naming.choose",
-    "operations.cancel",
-    "operations.resume",
     "provisioning.adopt",
     "provisioning.new_secret",
-    "sign_in.confirm_password",
+    "queue.cancel",
+    "queue.resume",
+    "throttle.confirm_password",
     "lookups.begin_connecting",
-    "twins.decide",
 }
 # A kind that this version does not know cannot say what its failing means either: the operation ends as `unknown`, and this
 # sentence stands in the log alone.
-OF_THE_LOG = {"kinds.kind_of"}
+OF_THE_LOG = {"registry.kind_of"}
 OF_MICROSOFT = {"EntraRefusedError"}  # it takes Microsoft's answer, and makes sentence and code of it by itself
 # Where the tables tell of an error, by its class; what is no other ends the operation, or keeps a bulk job from beginning it.
 TABLES = {
     NotYetError: ("It waits for time",),
     PersonNeededError: ("It waits for a person",),
     EnvelopeError: ("It waits for a person",),
-    PortalError: ("It has failed", "A bulk job did not begin it"),
+    PortalError: ("It has failed", "A bulk job did not start it"),
 }
 GIVEN_LATER = {EnvelopeError: "`key_missing`", QuotaSpentError: f"`{QuotaSpentError.CODE}`"}
 ANY = "..."  # in a sentence or code: what stands there is known at run time only
