@@ -1,4 +1,4 @@
-"""Forms of rows whose values decide where secrets go: those values are fixed once something was delivered there."""
+"""Forms of rows whose values decide where secrets are sent: these are read only once something was delivered there."""
 
 from typing import Any
 
@@ -11,21 +11,21 @@ from registrations.services import addresses
 
 
 class AddressAdmin(PortalAdmin):
-    """Its `address_fields` are read only after the first delivery and while an operation is at work below the row."""
+    """Its `address_fields` are read only after the first delivery, and while one of its instances has a live operation."""
 
     address_fields: tuple[str, ...] = ()
 
     def instances_of(self, obj: Any) -> models.QuerySet[UmpInstance]:
-        """The UMP instances whose address follows from the row."""
+        """The UMP instances whose address is generated from the row."""
         raise NotImplementedError
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """With the address, where it is fixed."""
+        """With the address, if it cannot be edited."""
         fixed = self.address_fields if obj and self.is_fixed(obj) else ()
         return [*fixed, *super().get_readonly_fields(request, obj)]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Look again under the lock: an operation may have begun since the form was made."""
+        """Check again under the lock: an operation may have started since the form was opened."""
         if change and set(self.address_fields) & set(form.changed_data):
             addresses.lock_for_edit(self.instances_of(obj))
         super().save_model(request, obj, form, change)
@@ -35,5 +35,5 @@ class AddressAdmin(PortalAdmin):
         return addresses.is_fixed(self.instances_of(obj))
 
     def was_delivered(self, obj: Any) -> bool:
-        """Whether a sync app was delivered below the row: from then on Change address is the way."""
+        """Whether a sync app was delivered to one of its instances: then only Change address works."""
         return addresses.was_delivered(self.instances_of(obj))

@@ -1,4 +1,4 @@
-"""Registrations and their client secrets, to look at: names, ids and dates, never a secret."""
+"""Registrations and their client secrets, read only: names, IDs and dates, never a secret."""
 
 from django.contrib import admin
 from django.utils import timezone
@@ -12,7 +12,7 @@ from registrations.models import AppRegistration, ClientSecret
 
 @admin.register(AppRegistration)
 class AppRegistrationAdmin(ReadOnlyAdmin):
-    """Applications that SyncPortal made, took over, or was given the values of."""
+    """Applications that SyncPortal created, took over, or stores the entered values of."""
 
     list_display = ("display_name", "instance", "unique_name", "origin", "made", "app_id")
     list_select_related = ("instance__provider",)
@@ -34,7 +34,7 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Origin", ordering="adopted")
     def origin(self, registration: AppRegistration) -> str:
-        """Who made it."""
+        """Who created it."""
         if not registration.managed:
             return "The customer's own"
         return "Taken over" if registration.adopted else "Created by SyncPortal"
@@ -57,7 +57,7 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
 
 @admin.register(ClientSecret)
 class ClientSecretAdmin(ReadOnlyAdmin):
-    """When secrets expire, and how they stand."""
+    """When secrets expire, and their state."""
 
     list_display = ("registration", "state", "expires", "revealed", "made", "hint", "key_id")
     list_select_related = ("registration",)
@@ -70,7 +70,7 @@ class ClientSecretAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State", ordering="status")
     def state(self, secret: ClientSecret) -> SafeString:
-        """Its state, and whether its time is nearly over."""
+        """Its state, and whether it expires soon."""
         if secret.status in ClientSecret.LIVE and secret.expires_at:
             now = timezone.now()
             if secret.expires_at <= now:

@@ -1,10 +1,10 @@
-"""The history in sentences, as data: what an action's name means, to be read between who and whom."""
+"""The history in sentences, as data: the words between the actor and the subject of each action."""
 
 import re
 
 from registrations import engine
 
-# "{subject}" stands where the subject's name goes; without it the name follows at the end.
+# "{subject}" is replaced by the subject's name; without it the name follows at the end.
 PHRASES = {
     "staff.signed_in": "signed in",
     "staff.sign_in_refused": "was refused: wrong user name or password",
@@ -15,14 +15,14 @@ PHRASES = {
     "group.changed": "changed the group",
     "tenant.added": "added the Entra tenant",
     "tenant.changed": "changed the Entra tenant",
-    "tenant.secret_kept": "gave a new secret for the Entra tenant",
+    "tenant.secret_kept": "stored a new secret for the Entra tenant",
     "tenant.checked": "checked the credential of",
     "provider.added": "added the service provider",
     "provider.changed": "changed the service provider",
     "provider.address_changed": "changed the address of the service provider",
     "instance.added": "added the UMP instance",
     "instance.changed": "changed the UMP instance",
-    "instance.secret_kept": "gave a new UMP API secret for",
+    "instance.secret_kept": "stored a new UMP API secret for",
     "instance.address_changed": "changed the address of",
     "customer.added": "added the customer",
     "customer.changed": "changed the customer",
@@ -30,51 +30,51 @@ PHRASES = {
     "service.changed": "changed the service",
     "invitation.created": "created the {subject}",
     "invitation.changed": "changed the {subject}",
-    "invitation.sent": "mailed the {subject}",
+    "invitation.sent": "sent the {subject}",
     "invitation.link_copied": "copied the link of the {subject}",
-    "invitation.link_renewed": "made a new link for the {subject}",
+    "invitation.link_renewed": "created a new link for the {subject}",
     "invitation.revoked": "revoked the {subject}",
     "invitation.started": "started the {subject}",
     "invitation.authenticated": "signed in for the {subject}",
-    "invitation.consent_begun": "went on to Microsoft's consent for the {subject}",
+    "invitation.consent_begun": "continued to Microsoft's consent for the {subject}",
     "invitation.refused": "was refused at the {subject}",
-    "invitation.sign_in_refused": "was refused at the sign-in for the {subject}",
+    "invitation.sign_in_refused": "was refused at sign-in for the {subject}",
     "invitation.completed": "completed the {subject}",
     "instance.form_refused": "sent a form to {subject} without a signed-in session",
-    "application.intended": "is about to create the application",
-    "application.created": "made, or found, the application",
-    "application.entered": "took note of the customer's own application",
-    "application.found_gone": "found deleted for good the application",
-    "application.restored": "brought back the deleted application",
-    "application.restore_confirmed": "decided to bring back the deleted application of",
-    "application.purged": "deleted for good the application",
-    "application.purge_confirmed": "decided to delete for good the application of",
+    "application.intended": "is creating the application",
+    "application.created": "created or reused the application",
+    "application.entered": "registered the customer's own application",
+    "application.found_gone": "found that the application was deleted for good:",
+    "application.restored": "restored the deleted application",
+    "application.restore_confirmed": "decided to restore the deleted application of",
+    "application.purged": "permanently deleted the application",
+    "application.purge_confirmed": "decided to permanently delete the application of",
     "application.adopted": "took over the application",
     "application.adoption_confirmed": "confirmed taking over the application of",
-    "bulk.requested": "began the bulk job: {subject}",
+    "bulk.requested": "requested the bulk job: {subject}",
     "bulk.paused": "paused the bulk job: {subject}",
     "bulk.resumed": "resumed the bulk job: {subject}",
     "bulk.cancelled": "cancelled the bulk job: {subject}",
-    "bulk.tried_again": "let what failed be tried again in the bulk job: {subject}",
+    "bulk.tried_again": "retried what failed in the bulk job: {subject}",
     "bulk.completed": "completed the bulk job: {subject}",
     "secret.added": "added a client secret to",
-    "secret.entered": "keeps the secret that the customer entered for",
-    "secret.forgotten": "forgot the secret that the customer entered for",
+    "secret.entered": "stored the secret that the customer entered for",
+    "secret.forgotten": "deleted the stored secret that the customer entered for",
     "secret.delivered": "delivered the client secret of",
     "secret.doubted": "found that the UMP cannot use the client secret of",
-    "secret.found_gone": "found ended or gone the client secret of",
+    "secret.found_gone": "found expired or removed the client secret of",
     "secret.proven": "proved the client secret of",
-    "secret.revealed": "saw the client secret of",
+    "secret.revealed": "revealed the client secret of",
     "secret.discarded": "discarded the client secret of",
     "secret.removed": "removed a client secret from",
     "handover.sync_app_confirmed": "confirmed Client Id, secret and Redirect URI in the UMP of",
     "handover.authentication_portal_confirmed": "confirmed the portal URL in the UMP of",
     "connection.named": "named the registration of the {subject}",
-    "token.kept": "lets SyncPortal keep a token for the {subject}",
-    "token.forgotten": "forgot the token of the {subject}",
-    "token.delivered": "handed the token over for the {subject}",
-    "grant.removed": "gave back the permissions lent for the {subject}",
-    "grant.left": "could not give back the permissions lent for the {subject}",
+    "token.kept": "allowed SyncPortal to store a token for the {subject}",
+    "token.forgotten": "deleted the stored token of the {subject}",
+    "token.delivered": "delivered the token for the {subject}",
+    "grant.removed": "revoked the temporary permissions of the {subject}",
+    "grant.left": "could not revoke the temporary permissions of the {subject}",
 }
 ALONE = {"staff.signed_in", "staff.sign_in_refused"}  # the actor is the subject
 WORK = {
@@ -93,7 +93,12 @@ MOVES = {
     "succeeded": "completed",
     "failed": "could not complete",
 }
-OF_WHAT = ("Invitation of", "Connection of", "Provisioning asked for")  # how a subject begins that is no name
+OF_WHAT = (
+    "Invitation of",
+    "Connection of",
+    "Provisioning requested",
+    "Provisioning asked for",
+)  # how a subject's label begins if it is no name
 STEP = re.compile(r"^(?P<kind>\w+)\.(?P<step>\w+)\.done$")
 
 
@@ -125,7 +130,7 @@ def _title(kind: str, name: str) -> str:
 
 def _with_subject(template: str, subject: str) -> str:
     if "{subject}" in template:
-        # Names from outside may hold braces: replace, never format.
+        # Names from outside may contain braces: replace, never format.
         return template.replace("{subject}", _lower_first(subject))
     return f"{template} {subject}".strip()
 

@@ -1,4 +1,4 @@
-"""What all of the staff's pages share: the history of edits, acts with a confirmation page, and who is acting."""
+"""What all staff pages share: the history of edits, actions with a confirmation page, and who acts."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -69,12 +69,12 @@ def page(
 
 
 class PortalAdmin(StyledAdmin):
-    """Lists and forms of one model. Edits are in the history; nothing is deleted; acts go through services."""
+    """Lists and forms of one model. Edits are in the history; nothing is deleted; actions go through services."""
 
     list_per_page = 50
     compressed_fields = True
     empty_value_display = "–"
-    subject_word = ""  # the first word of the history's actions, where it is not the model's name
+    subject_word = ""  # the first word of its actions in the history, if it is not the model's name
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         """Rows are evidence, or others refer to them: they are retired or revoked, never deleted."""
@@ -98,7 +98,7 @@ class PortalAdmin(StyledAdmin):
             audit.record(f"{word}.added", actor=actor_of(request), subject=obj, after=after)
         elif names:
             stored = self.model._default_manager.get(pk=obj.pk)
-            # A worker may have written other columns since the form was opened: those are not ours.
+            # A worker may have written other columns since the form was opened: do not overwrite them.
             obj.save(update_fields=names)
             audit.record(
                 f"{word}.changed",
@@ -111,7 +111,7 @@ class PortalAdmin(StyledAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """A service may refuse what the form allowed a moment ago: nothing is kept, and the page says why."""
+        """A service may refuse what the form allowed a moment ago: nothing is saved, and the page says why."""
         try:
             if request.method != "POST":
                 return super().changeform_view(request, object_id, form_url, extra_context)
@@ -122,7 +122,7 @@ class PortalAdmin(StyledAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Without buttons that save where nothing can be edited."""
+        """Without save buttons if nothing can be edited."""
         if not context["adminform"].form.fields:
             context.update(show_save=False, show_save_and_continue=False, show_save_and_add_another=False)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -132,7 +132,7 @@ class PortalAdmin(StyledAdmin):
         return super().get_actions_detail(request, object_id)  # type: ignore[misc]
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Django's second history is not kept: there is one, and it is chained."""
+        """Django's own history is not used: there is one history, and it is chained."""
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """As `log_addition`."""
@@ -145,14 +145,14 @@ class PortalAdmin(StyledAdmin):
         return HttpResponseRedirect(f"{address}?subject_id__exact={unquote(object_id)}")
 
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **kwargs: Any) -> None:
-        """Django's own messages, in our words; they are escaped already, and stay marked so."""
+        """Django's own messages in our words. They are escaped already, and stay marked as safe."""
         if isinstance(message, SafeString):
             message = mark_safe(message.replace("was added successfully", "is added"))  # noqa: S308
             message = mark_safe(message.replace("was changed successfully", "is saved"))  # noqa: S308
         super().message_user(request, message, *args, **kwargs)
 
     def attempt(self, request: HttpRequest, act: Callable[[], Any], done: str) -> bool:
-        """Carry out an act of a service and tell the person how it ended; False where it was refused."""
+        """Call a service and show the person the outcome; False if it was refused."""
         try:
             act()
         except PortalError as refusal:
@@ -210,14 +210,14 @@ class ReadOnlyAdmin(PortalAdmin):
 
 
 class SecretForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A form with a secret that can be written but not read: a refused form does not give it back, and says so."""
+    """A form with a secret that can be written but not read. If the form is refused, the secret must be entered again."""
 
-    asked_again = ""
+    reenter_field = ""
 
     def full_clean(self) -> None:
-        """Ask for the secret again where something else was refused."""
+        """Ask for the secret again if another field was refused."""
         super().full_clean()
-        name = self.asked_again
+        name = self.reenter_field
         if self.errors and name in self.fields and name not in self.errors and self.data.get(self.add_prefix(name)):
             self.add_error(name, "Enter the secret again: it was not saved.")
 

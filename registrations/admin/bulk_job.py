@@ -1,4 +1,4 @@
-"""Bulk jobs: how far they are, how fast, and what is left of Microsoft's quota; paused and cancelled tenant by tenant."""
+"""Bulk jobs: progress, rate, and what is left of Microsoft's quota; paused and cancelled tenant by tenant."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from registrations.admin.base import ReadOnlyAdmin, actor_of
 from registrations.models import BulkItem, BulkJob, BulkPart, Operation
 from registrations.services import bulk_jobs
 
-SHOWN = 50  # items that need a person, and as many that are still at work, on the job's page
+SHOWN = 50  # items that need attention, and as many that still run, on the job's page
 Status = BulkPart.Status
 
 
 @dataclass(frozen=True)
 class Act:
-    """What may be done with a part: its service, the states that allow it, and what the page says before."""
+    """An action on a part: its service, the states that allow it, and the sentences of its pages."""
 
     title: str
     heading: str
@@ -161,7 +161,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
         rows = [self._row(request, part) for part in job.parts.all()]
         trouble = bulk_jobs.RETRYABLE | Q(operation__waits_for="staff")
         items = BulkItem.objects.filter(part__job=job).select_related("instance__provider", "operation")
-        # Of a part that has ended: what a worker had when it was cancelled, or a person has resumed since.
+        # Of parts that have ended: what was running when it was cancelled, or was resumed since.
         left = items.live().filter(part__status__in=(Status.CANCELLED, Status.COMPLETED)).exclude(trouble)
         ended = sum(row.progress.ended for row in rows)
         total = sum(row.progress.total for row in rows)
@@ -193,7 +193,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State")
     def state(self, job: BulkJob) -> SafeString:
-        """The state that says most."""
+        """The most important state of its parts."""
         states = {part.status for part in job.parts.all()}
         order = (Status.RUNNING, Status.PAUSED, Status.CANCELLED, Status.COMPLETED)
         return admin_html.badge(next((state for state in order if state in states), Status.COMPLETED))
@@ -205,10 +205,10 @@ class BulkJobAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Requested by", ordering="requested_by_label")
     def requester(self, job: BulkJob) -> str:
-        """Who asked for it."""
+        """Who requested it."""
         return job.requested_by_label
 
     @admin.display(description="Requested", ordering="created_at")
     def created(self, job: BulkJob) -> SafeString:
-        """When it was asked for."""
+        """When it was requested."""
         return admin_html.moment(job.created_at)

@@ -18,8 +18,8 @@ from registrations.errors import WrongStateError
 from registrations.models import EntraTenant, UmpInstance
 from registrations.services import credentials, tenant_check
 
-KEPT = "A secret is stored, encrypted. It is never shown again. Enter a new one to replace it."
-NONE_KEPT = "The secret's value, not its ID. It is stored encrypted and never shown again."
+STORED = "A secret is stored, encrypted. It is never shown again. Enter a new one to replace it."
+NOT_STORED = "The secret's value, not its ID. It is stored encrypted and never shown again."
 QUOTA = ("Microsoft's quota", {"fields": ["quota"]})
 CHECKED_AGAIN = {"tenant_id", "client_id", "client_secret"}
 
@@ -27,7 +27,7 @@ CHECKED_AGAIN = {"tenant_id", "client_id", "client_secret"}
 class EntraTenantForm(SecretForm):
     """The tenant, and a secret that can be written but not read."""
 
-    asked_again = "client_secret"
+    reenter_field = "client_secret"
 
     client_secret = forms.CharField(
         required=False,
@@ -42,12 +42,12 @@ class EntraTenantForm(SecretForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "client_secret" in self.fields:
-            self.fields["client_secret"].help_text = KEPT if self.instance.client_secret_envelope else NONE_KEPT
+            self.fields["client_secret"].help_text = STORED if self.instance.client_secret_envelope else NOT_STORED
 
 
 @admin.register(EntraTenant)
 class EntraTenantAdmin(AddressAdmin):
-    """Saving a credential asks for a check of it; the check's outcome is shown here."""
+    """Saving a credential requests a check; its outcome is shown here."""
 
     form = EntraTenantForm
     subject_word = "tenant"
@@ -61,7 +61,7 @@ class EntraTenantAdmin(AddressAdmin):
     change_form_outer_before_template = "admin/registrations/newest_operation.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: EntraTenant | None = None) -> Any:
-        """Who the tenant is, the credential, and what the last check found."""
+        """The tenant, the credential, and the last check."""
         found = [("Last check", {"fields": ["checked", "missing", "excess"]}), QUOTA] if obj else []
         own = ["client_id", "client_secret"] if self.may_write(request, obj) else ["client_id", "secret_kept"]
         return [
@@ -79,7 +79,7 @@ class EntraTenantAdmin(AddressAdmin):
         return UmpInstance.objects.filter(provider__tenant=obj)
 
     def may_write(self, request: HttpRequest, obj: EntraTenant | None) -> bool:
-        """Whether the person sees a form and not the mere values."""
+        """Whether the person sees a form rather than the values."""
         return self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EntraTenant]:
@@ -87,11 +87,11 @@ class EntraTenantAdmin(AddressAdmin):
         return super().get_queryset(request).prefetch_related("service_providers")
 
     def has_check_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever may edit the credential may have it checked."""
+        """Those who may edit the credential may have it checked."""
         return self.has_change_permission(request)
 
     def save_model(self, request: HttpRequest, obj: EntraTenant, form: Any, change: bool) -> None:
-        """Keep the edits and the secret, and ask for a check."""
+        """Save the edits and the secret, and request a check."""
         super().save_model(request, obj, form, change)
         secret = form.cleaned_data.get("client_secret")
         if secret:
@@ -102,7 +102,7 @@ class EntraTenantAdmin(AddressAdmin):
             self.ask_for_check(request, obj)
 
     def ask_for_check(self, request: HttpRequest, tenant: EntraTenant) -> bool:
-        """Queue a check and ring for it; tell the person where that is refused."""
+        """Queue a check and enqueue it; a message says if that is refused."""
         if not tenant.client_secret_envelope:
             self.message_user(request, f"{tenant} has no secret yet. Enter it, then check.", messages.ERROR)
             return False
@@ -136,9 +136,9 @@ class EntraTenantAdmin(AddressAdmin):
     @admin.action(description="Check credential", permissions=["check"])
     def check_selected(self, request: HttpRequest, queryset: QuerySet[EntraTenant]) -> None:
         """Ask for a check of each chosen tenant."""
-        begun = [tenant.name for tenant in queryset if self.ask_for_check(request, tenant)]
-        if begun:
-            self.message_user(request, f"The check started: {', '.join(begun)}.", messages.SUCCESS)
+        started = [tenant.name for tenant in queryset if self.ask_for_check(request, tenant)]
+        if started:
+            self.message_user(request, f"The check started: {', '.join(started)}.", messages.SUCCESS)
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
@@ -174,12 +174,12 @@ class EntraTenantAdmin(AddressAdmin):
 
     @admin.display(description="Missing permissions")
     def missing(self, tenant: EntraTenant) -> SafeString:
-        """What it needs and has not."""
+        """What it needs and does not have."""
         return outcome("missing", tenant.missing_permissions, tenant)
 
     @admin.display(description="Unneeded permissions")
     def excess(self, tenant: EntraTenant) -> SafeString:
-        """What it has and should not."""
+        """What it has and does not need."""
         return outcome("excess", tenant.excess_permissions, tenant)
 
     @admin.display(description="Client secret")

@@ -1,4 +1,4 @@
-"""The hand-over sheet: four values for UMP System Settings, the secret shown once, each group ticked by a person."""
+"""The hand-over sheet: four values for the UMP's System Settings, the secret shown once, each group confirmed by a person."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ class HandOverPages(Pages):
         return self.may(request, "view_umpinstance") and self.may(request, "view_operation")
 
     def has_tick_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Ticking is part of provisioning."""
+        """Confirming a group is part of provisioning."""
         return self.may(request, "provision_umpinstance")
 
     def has_reveal_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -54,7 +54,7 @@ class HandOverPages(Pages):
         return self.may(request, "reveal_secret_umpinstance")
 
     def get_urls(self) -> list[URLPattern]:
-        """The sheet and its acts."""
+        """The sheet and its actions."""
         own = {
             "hand-over/reveal": "reveal",
             "hand-over/tick": "tick",
@@ -100,9 +100,9 @@ class HandOverPages(Pages):
             form.add_error(None, str(refusal))
             return ""
 
-    @page("Tick", permission="tick", icon="done")
+    @page("Mark as done", permission="tick", icon="done")
     def tick(self, request: HttpRequest, operation: Operation) -> HttpResponse:
-        """A person says that one save group stands in the UMP."""
+        """A person confirms that one save group was saved in the UMP."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         group = request.POST.get("group", "")
@@ -124,7 +124,7 @@ class HandOverPages(Pages):
 
     @page("Create a new secret", permission="tick", icon="refresh")
     def new_secret(self, request: HttpRequest, operation: Operation) -> HttpResponse:
-        """Discard a secret that was revealed and lost, and make another."""
+        """Replace a secret that was revealed and lost."""
         if request.method == "POST":
             done = "A new secret is being created."
             act = provisioning.new_secret
@@ -142,7 +142,7 @@ class HandOverPages(Pages):
         )
 
     def sheet_page(self, request: HttpRequest, operation: Operation, secret: str = "") -> HttpResponse:
-        """The sheet; `secret` stands in this one answer and nowhere else."""
+        """The sheet; `secret` is in this one answer and nowhere else."""
         try:
             sheet = handover_sheet.sheet(operation)
         except WrongStateError as refusal:

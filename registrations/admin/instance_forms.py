@@ -17,8 +17,8 @@ from registrations.models import ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label
 from registrations.models.tenants import PORTAL_PATH, REDIRECT_PATH
 
-KEPT = "A secret is stored, encrypted. It is never shown again. Enter a new one to replace it."
-NONE_KEPT = "The secret's value, not its ID. It is stored encrypted and never shown again."
+STORED = "A secret is stored, encrypted. It is never shown again. Enter a new one to replace it."
+NOT_STORED = "The secret's value, not its ID. It is stored encrypted and never shown again."
 API_FIELDS = {
     "ump_tenant_id": "UMP API tenant ID",
     "ump_client_id": "UMP API client ID",
@@ -30,7 +30,7 @@ API_FIELDS = {
 class UmpInstanceForm(SecretForm):
     """The instance, and a UMP secret that can be written but not read."""
 
-    asked_again = "ump_client_secret"
+    reenter_field = "ump_client_secret"
 
     ump_client_secret = forms.CharField(
         label="UMP API client secret",
@@ -48,7 +48,7 @@ class UmpInstanceForm(SecretForm):
         super().__init__(*args, **kwargs)
         if "ump_client_secret" in self.fields:
             kept = self.instance.ump_client_secret_envelope
-            self.fields["ump_client_secret"].help_text = KEPT if kept else NONE_KEPT
+            self.fields["ump_client_secret"].help_text = STORED if kept else NOT_STORED
         if "ump_url" in self.fields:
             # The admin's own widget shows the value as a link: a refused address must not be one to click on.
             self.fields["ump_url"].widget = UnfoldAdminTextInputWidget(attrs={"type": "url"})
@@ -56,7 +56,7 @@ class UmpInstanceForm(SecretForm):
             inner_widget(self.fields["provider"]).attrs["data-derivation"] = derivation()
 
     def clean(self) -> dict[str, Any]:
-        """Delivery by API needs the API's credential; by hand-over sheet it is given whole or not yet."""
+        """Delivery by API needs the API's credential; with the hand-over sheet it is complete or absent."""
         values = super().clean() or self.cleaned_data
         given = {name: values.get(name, getattr(self.instance, name, "")) for name in API_FIELDS}
         given["ump_client_secret"] = values.get("ump_client_secret") or self.instance.ump_client_secret_envelope

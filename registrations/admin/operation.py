@@ -1,4 +1,4 @@
-"""Operations: their steps, live, and what a person may do about them."""
+"""Operations: their steps, live, and the actions on them."""
 
 from functools import partial
 from typing import Any
@@ -43,7 +43,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         return self.may(request, "provision_umpinstance")
 
     def get_urls(self) -> list[URLPattern]:
-        """With the acts, and the fragment that live pages ask for."""
+        """With the actions, and the fragment that live pages request."""
         view = self.admin_site.admin_view(self.steps_fragment)
         own = self.object_paths(
             {
@@ -81,7 +81,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     def resume(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Queue it again at the step where it stopped."""
         if request.method == "POST":
-            self._go_on(request, operation, engine.resume, "Queued again.")
+            self._queue_after(request, operation, engine.resume, "Queued again.")
             return self.back_to(operation)
         return self._ask(request, operation, "Resume", RESUME)
 
@@ -97,9 +97,9 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
 
     @page("Take over", permission="take_over", icon="move_to_inbox")
     def take_over(self, request: HttpRequest, operation: Operation) -> HttpResponse:
-        """Confirm that an application that was there already becomes ours."""
+        """Confirm that SyncPortal takes an existing application over."""
         if request.method == "POST":
-            self._go_on(
+            self._queue_after(
                 request, operation, provisioning.adopt, "The application is taken over. Provisioning continues."
             )
             return self.back_to(operation)
@@ -107,12 +107,12 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
 
     @page("Restore", permission="take_over", icon="restore_from_trash")
     def restore(self, request: HttpRequest, operation: Operation) -> HttpResponse:
-        """Bring the deleted application back."""
+        """Restore the deleted application."""
         return self._decide(request, operation, conflicts.RESTORE, "Restore", RESTORE)
 
     @page("Delete for good", permission="take_over", icon="delete_forever")
     def purge(self, request: HttpRequest, operation: Operation) -> HttpResponse:
-        """Give the deleted application up and let another be made."""
+        """Delete the application for good, so that a new one is created."""
         return self._decide(request, operation, conflicts.PURGE, "Delete for good", PURGE, danger=True)
 
     @page("Put first", permission="act")
@@ -127,7 +127,9 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
     ) -> HttpResponse:
         if request.method != "POST":
             return self._ask(request, operation, verb, [operation.message, *intro], **more)
-        self._go_on(request, operation, partial(conflicts.decide, choice=choice), "Decided. The operation continues.")
+        self._queue_after(
+            request, operation, partial(conflicts.decide, choice=choice), "Decided. The operation continues."
+        )
         return self.back_to(operation)
 
     def _ask(
@@ -136,7 +138,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         title = f"{verb}: {operation_progress.title_of(operation)}, {operation.subject_label}"
         return self.confirmation(request, subject=operation, title=title, button=verb, intro=intro, **more)
 
-    def _go_on(self, request: HttpRequest, operation: Operation, act: Any, done: str) -> None:
+    def _queue_after(self, request: HttpRequest, operation: Operation, act: Any, done: str) -> None:
         if self.attempt(request, lambda: act(operation, actor=actor_of(request)), done):
             tasks.enqueue_on_commit(operation.pk)
 
@@ -157,7 +159,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
 
     @admin.display(description="Steps")
     def progress(self, operation: Operation) -> str:
-        """How many steps are done, and the one it stands at."""
+        """How many steps are done, and the current one."""
         done = sum(step.status == "done" for step in operation.steps)
         current = operation.current_step
         where = f": {current.title}" if current and operation.status != Operation.Status.SUCCEEDED else ""
@@ -172,12 +174,12 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
 
     @admin.display(description="Requested by", ordering="requested_by_label")
     def requester(self, operation: Operation) -> str:
-        """Who asked for it."""
+        """Who requested it."""
         return operation.requested_by_label
 
     @admin.display(description="Requested", ordering="created_at")
     def began(self, operation: Operation) -> SafeString:
-        """When it was asked for."""
+        """When it was requested."""
         return admin_html.moment(operation.created_at)
 
     @admin.display(description="Took")

@@ -1,4 +1,4 @@
-"""An operation's steps as people read them, and the acts that its state allows."""
+"""An operation's steps for people, and the buttons that its state allows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ Person = AbstractBaseUser | AnonymousUser
 
 @dataclass(frozen=True)
 class StepRow:
-    """One step: what, how it stands, how long it took, what was answered."""
+    """One step: title, state, duration, and what was answered."""
 
     title: str
     state: str
@@ -48,7 +48,7 @@ class Button:
 
 def describe(operation: Operation, user: Any) -> dict[str, Any]:
     """What the steps' fragment shows of an operation, for this person."""
-    # While it is queued or at work, these are what an earlier wait left behind.
+    # While it is queued or running, these are left over from an earlier wait.
     says = operation.status not in (Operation.Status.QUEUED, Operation.Status.RUNNING)
     message, code = (operation.message, operation.error_code) if says else ("", "")
     rows = [_row(step, operation, message) for step in operation.steps]
@@ -66,7 +66,7 @@ def describe(operation: Operation, user: Any) -> dict[str, Any]:
         "progress": f"{done} of {len(rows)} steps are done",
         "taken": admin_html.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",
         "buttons": buttons(operation, user),
-        "put_first_address": address(operation, "put_first") if _may_go_first(operation, user) else "",
+        "put_first_address": address(operation, "put_first") if _may_be_prioritised(operation, user) else "",
     }
 
 
@@ -101,8 +101,8 @@ def buttons(operation: Operation, user: Any) -> list[Button]:
     if not user.has_perm("registrations.change_operation"):
         return found
     if operation.status in (Operation.Status.FAILED, Operation.Status.WAITING):
-        goes_on_by_itself = waits and not operation.waits_for
-        variant = "default" if found or goes_on_by_itself else "primary"
+        continues_by_itself = waits and not operation.waits_for
+        variant = "default" if found or continues_by_itself else "primary"
         found.append(Button("Resume", address(operation, "resume"), variant))
     if operation.status in (Operation.Status.QUEUED, Operation.Status.WAITING):
         found.append(Button("Cancel", address(operation, "cancel")))
@@ -110,9 +110,9 @@ def buttons(operation: Operation, user: Any) -> list[Button]:
 
 
 def is_decided(operation: Operation) -> bool:
-    """Whether a person has said what becomes of the application, and a worker has yet to carry it out."""
+    """Whether a person has decided about the application, and a worker has not carried it out yet."""
     if operation.status != Operation.Status.WAITING or operation.next_attempt_at is None:
-        return False  # while it asks, it waits for nothing but a person
+        return False  # it still waits for the decision
     note = {conflicts.ADOPTION_NEEDED: "adoption_confirmed_by", conflicts.DELETED_APPLICATION: "twin_choice"}.get(
         operation.error_code
     )
@@ -124,18 +124,18 @@ def address(operation: Operation, name: str) -> str:
     return reverse(f"admin:registrations_operation_{name}", args=[operation.pk])
 
 
-def _may_go_first(operation: Operation, user: Any) -> bool:
+def _may_be_prioritised(operation: Operation, user: Any) -> bool:
     waits = operation.status == Operation.Status.QUEUED or operation.error_code == QuotaSpentError.CODE
-    in_line = waits and operation.is_live and operation.priority == Operation.Priority.BULK
-    return in_line and bool(user.has_perm("registrations.change_operation"))
+    waits_in_bulk = waits and operation.is_live and operation.priority == Operation.Priority.BULK
+    return waits_in_bulk and bool(user.has_perm("registrations.change_operation"))
 
 
 def _row(step: StepState, operation: Operation, message: str) -> StepRow:
     state, note = str(step.status), step.note
     if state in ("running", "waiting") and not operation.is_live:
-        state, note = "cancelled", ""  # what it waited for is no longer asked of anybody
+        state, note = "cancelled", ""  # nobody has to act on it any more
     elif state != "done" and message.startswith(note):
-        note = ""  # it stands above the steps already
+        note = ""  # it is shown above the steps already
     return StepRow(
         title=step.title,
         state=state,

@@ -33,7 +33,7 @@ class ChangeDomainForm(forms.Form):
 
 @admin.register(ServiceProvider)
 class ServiceProviderAdmin(AddressAdmin):
-    """Domain and tenant decide where applications are made and which hosts are ours."""
+    """Domain and tenant decide where applications are created, and which hosts SyncPortal serves."""
 
     subject_word = "provider"
     list_display = ("name", "domain", "tenant", "instance_count")
@@ -59,7 +59,7 @@ class ServiceProviderAdmin(AddressAdmin):
         return UmpInstance.objects.filter(provider=obj)
 
     def get_fieldsets(self, request: HttpRequest, obj: ServiceProvider | None = None) -> Any:
-        """Why the address is read only, where it is."""
+        """With the reason if the address is read only."""
         fixed = bool(obj and self.is_fixed(obj))
         return [(None, {"fields": ["name", "domain", "tenant"], "description": FIXED if fixed else ""})]
 
@@ -68,7 +68,7 @@ class ServiceProviderAdmin(AddressAdmin):
         return self.may(request, "change_address_umpinstance")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """The act is offered only where the form cannot do it."""
+        """Offered only if the form cannot do it."""
         provider = self.get_object(request, str(object_id))
         return super().get_actions_detail(request, object_id) if provider and self.was_delivered(provider) else []
 

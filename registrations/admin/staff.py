@@ -32,9 +32,9 @@ SECRET = {"password", "password1", "password2", "usable_password", "last_login"}
 
 
 class SuperuserOnly(PortalAdmin):
-    """Nobody else sees these pages, whatever permissions a group has."""
+    """Only superusers see these pages, whatever permissions a group has."""
 
-    filter_horizontal = ()  # Django's two boxes with arrows: no keyboard's friend, and named against ARIA's rules
+    filter_horizontal = ()  # Django's two boxes with arrows are hard to use by keyboard, and break ARIA's naming rules
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Superusers only."""
@@ -53,7 +53,7 @@ class SuperuserOnly(PortalAdmin):
         return self._is_superuser(request)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
-        """Boxes to tick: groups and permissions are few."""
+        """Check boxes: groups and permissions are few."""
         kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
         return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[arg-type]
 
@@ -69,7 +69,7 @@ class SuperuserOnly(PortalAdmin):
         audit.record(f"{self.subject_word}.added", actor=actor_of(request), subject=obj, after=facts(obj))
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """The history of a change: which fields, and how the row stands now."""
+        """The history of a change: which fields, and the row's values now."""
         changed = (
             [field for part in message for field in part.get("changed", {}).get("fields", [])]
             if isinstance(message, list)
@@ -140,7 +140,7 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]
         self.actor = actor
 
     def clean_old_password(self) -> str:
-        """Before any transaction: the entry of a wrong one stays, and parallel guesses see each other."""
+        """Before any transaction: the entry of a wrong password is kept, and parallel guesses see each other."""
         typed: str = self.cleaned_data["old_password"]
         try:
             if throttle.confirm_password(self.user, typed, self.actor.ip_address, "password change"):
@@ -176,7 +176,7 @@ change_own_password = admin.site.admin_view(OwnPasswordView.as_view())
 
 
 def facts(obj: models.Model) -> dict[str, Any]:
-    """How a person or group stands, without anything about passwords."""
+    """The values of a person or group, without anything about passwords."""
     values: dict[str, Any] = {
         f.name: str(getattr(obj, f.name)) for f in obj._meta.concrete_fields if f.editable and f.name not in SECRET
     }

@@ -1,4 +1,4 @@
-"""UMP instances: what is derived from them, what was made for them, and the acts on them."""
+"""UMP instances: their generated values, what was created for them, and the actions on them."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ CREDENTIAL = ["ump_tenant_id", "ump_client_id"]
 
 @admin.register(UmpInstance)
 class UmpInstanceAdmin(AddressAdmin):
-    """Staff give app name, provider and the UMP's address; everything else is derived or done by operations."""
+    """Staff enter app name, provider and the UMP's address; everything else is generated or done by operations."""
 
     form = UmpInstanceForm
     subject_word = "instance"
@@ -67,7 +67,7 @@ class UmpInstanceAdmin(AddressAdmin):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: UmpInstance | None = None) -> list[str]:
-        """What follows from the address is never typed."""
+        """Generated values are never typed."""
         return [*super().get_readonly_fields(request, obj), *DERIVED, "secret_kept"]
 
     def instances_of(self, obj: UmpInstance) -> QuerySet[UmpInstance]:
@@ -75,15 +75,15 @@ class UmpInstanceAdmin(AddressAdmin):
         return UmpInstance.objects.filter(pk=obj.pk)
 
     def has_provision_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may have an app registration made."""
+        """Who may provision."""
         return self.may(request, "provision_umpinstance")
 
     def has_change_address_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may send the next secrets elsewhere."""
+        """Who may change the address to which secrets are sent."""
         return self.may(request, "change_address_umpinstance")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """None while an operation is at work; Change address only where the form cannot do it."""
+        """None while an operation is live; Change address only if the form cannot do it."""
         if Operation.objects.live().filter(subject_id=object_id).exists():
             return []
         found = super().get_actions_detail(request, object_id)
@@ -91,7 +91,7 @@ class UmpInstanceAdmin(AddressAdmin):
         return [act for act in found if delivered or not act.action_name.endswith("change_address")]
 
     def save_model(self, request: HttpRequest, obj: UmpInstance, form: Any, change: bool) -> None:
-        """Keep the edits and the UMP's secret."""
+        """Save the edits and the UMP's secret."""
         super().save_model(request, obj, form, change)
         secret = form.cleaned_data.get("ump_client_secret")
         if secret:
@@ -113,7 +113,7 @@ class UmpInstanceAdmin(AddressAdmin):
         return self.provision_page(request, list(queryset), back=self.list_address())
 
     def provision_page(self, request: HttpRequest, instances: list[UmpInstance], *, back: str) -> HttpResponse:
-        """Hosts and what will be made, before anything is."""
+        """Hosts, and what will be created for each."""
         return self.plain_page(
             request,
             "admin/registrations/umpinstance/provision.html",
@@ -124,7 +124,7 @@ class UmpInstanceAdmin(AddressAdmin):
         )
 
     def provision_confirmed(self, request: HttpRequest) -> HttpResponse:
-        """Ask for one operation an instance; each outcome is told."""
+        """Request one operation for each instance; a message reports each outcome."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_provision_permission(request):
@@ -141,7 +141,7 @@ class UmpInstanceAdmin(AddressAdmin):
         return self.back_to(begun[0]) if len(chosen) == 1 and begun else HttpResponseRedirect(self.list_address())
 
     def _provision_in_bulk(self, request: HttpRequest, chosen: list[UmpInstance]) -> HttpResponse:
-        """Many instances become a bulk job, whose page shows how far it is."""
+        """Many instances become a bulk job, whose page shows its progress."""
         job = bulk_jobs.request(chosen, actor=actor_of(request), user=request.user)
         tasks.start_bulk_operations_on_commit()
         self.message_user(request, f"{counted(chosen)} are being provisioned, a few at a time.", messages.SUCCESS)
@@ -190,7 +190,7 @@ class UmpInstanceAdmin(AddressAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """With the newest operation, live, and what was made for the instance."""
+        """With the newest operation, live, and what was created for the instance."""
         extra = made_for(object_id) if object_id else {}
         newest = operation_progress.newest_of(object_id) if object_id else None
         if newest:

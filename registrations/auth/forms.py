@@ -1,4 +1,4 @@
-"""The sign-in form. It stands outside the admin package: the admin's site needs it before any page registers."""
+"""The login form. It is outside the admin package: the admin site needs it before any page is registered."""
 
 from typing import Any, ClassVar
 
@@ -8,7 +8,7 @@ from registrations.auth import throttle
 
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc]
-    """Says what to do after a refusal, also when it came from too many of them."""
+    """Says what to do after a refusal, also after too many of them."""
 
     error_messages: ClassVar[dict[str, Any]] = {
         "invalid_login": "User name and password do not match an active member of staff. Check both and try again.",
@@ -16,7 +16,7 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]
     }
 
     def get_invalid_login_error(self) -> Any:
-        """The pause is named, so that nobody keeps trying."""
+        """Name the pause, so that nobody keeps trying."""
         error = super().get_invalid_login_error()
         if throttle.is_throttled(self.cleaned_data.get("username") or "", throttle.address_of(self.request)):
             error.message = throttle.TOO_MANY

@@ -22,7 +22,7 @@ class BulkJob(EncryptedModel):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return f"Provisioning asked for by {self.requested_by_label}"
+        return f"Provisioning requested by {self.requested_by_label}"
 
 
 class BulkPart(EncryptedModel):

@@ -1,7 +1,9 @@
-"""Two statements, written out: those that the engine sends again and again, ten times and more for each registration.
+"""Two hand-written statements, which the engine sends about ten times for each registration.
 
-Django builds each anew from a queryset, and that took longer than the database needs to carry it out. Columns and values still
-come from the models. For plain values only: whoever needs an expression uses a queryset.
+Django compiles each from a queryset every time. Measured on 2026-11-30 with `python -m tests.bench two-tenants --count 300`, three
+runs each in turns on a busy machine: plain Django took 7.1 % more processor seconds a registration in the median (0.1264 s
+against 0.1180 s; the runs spread by 9 to 15 %), and about 0.4 ms more for each UPDATE when timed alone. Columns and values
+still come from the models. For plain values only: use a queryset for expressions.
 """
 
 from collections.abc import Mapping, Sequence

@@ -28,7 +28,7 @@ OPTIONAL = ("ump_tenant_id", "delivery")
 SURPLUS = "(surplus)"
 MAY_BE_EMPTY = {"ump_client_id", "ump_client_secret", "ump_scope", *OPTIONAL}  # a UMP without an API has no credential
 COLUMN_OF = {"name": "service_provider", "provider": "service_provider", "tenant": "tenant_id"}
-CHECKED_ALONE: dict[str, Callable[[str], None]] = {  # cells that can be judged without their row
+CHECKED_ALONE: dict[str, Callable[[str], None]] = {  # cells that can be checked without their row
     "tenant_id": validate_guid,
     "app_name": validate_dns_label,
     "ump_tenant_id": validate_guid,
@@ -129,7 +129,7 @@ def _cell_problems(line: int, row: Mapping[str, Any]) -> list[Problem]:
 
 
 def _values_problems(line: int, row: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with a value whatever the other cells say, so that a person mends all of them at once."""
+    """Errors of single values, whatever the other cells contain, so that a person can fix all of them at once."""
     problems = []
     for column, validate in CHECKED_ALONE.items():
         value = (row.get(column) or "").strip().strip("{}").lower()
@@ -148,7 +148,7 @@ def _values_problems(line: int, row: Mapping[str, Any]) -> list[Problem]:
 
 
 def _repeated(line: int, row: Mapping[str, Any], hosts: dict[str, int]) -> list[Problem]:
-    """Two rows of one file that speak of the same instance would overwrite each other."""
+    """Two rows of one file about the same instance would overwrite each other."""
     host = ".".join((row.get(column) or "").strip().lower() for column in ("app_name", "domain"))
     first = hosts.setdefault(host, line)
     return [] if first == line else [Problem(line, "app_name", f"line {first} has {host} already.")]

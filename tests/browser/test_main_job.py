@@ -149,7 +149,7 @@ def test_staff_see_the_invitation_complete_and_the_history_in_order(olga: StaffM
         r"Olga Operator .*umptoken",
         r"Worker .*umptoken",
         r"Olga Operator .*[Ii]nvitation of Contoso",
-        r"Worker mailed the invitation",
+        r"Worker sent the invitation",
         r"Carla .*",
         r"Worker .*[Ii]nvitation of Contoso",
     ]
