@@ -8,8 +8,8 @@ from types import TracebackType
 
 from werkzeug import Request, Response
 
-from sandbox import control, front, mailbox, seed, tls
-from sandbox.calls import Call, CallLog
+from sandbox import control, index_page, mailbox, seed, tls
+from sandbox.call_log import Call, CallLog
 from sandbox.entra.keys import SigningKeys
 from sandbox.entra.service import Entra
 from sandbox.entra.token import TokenEndpoint
@@ -147,7 +147,7 @@ class Sandbox:
 
     def _page(self, request: Request) -> Response:
         if request.path == "/":
-            return front.answer(self.world, self._urls, request)
+            return index_page.answer(self.world, self._urls, request)
         return self._entra().people(request)
 
     # What a test asks for

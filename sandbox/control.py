@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from werkzeug import Request, Response
 
 from sandbox import directory
-from sandbox.calls import Call, CallLog
+from sandbox.call_log import Call, CallLog
 from sandbox.directory import LAG_KINDS
 from sandbox.faults import Faults
 from sandbox.graph.quota import Quotas

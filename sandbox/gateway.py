@@ -15,7 +15,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, NotFound
 
 from sandbox import pages
-from sandbox.calls import CallLog
+from sandbox.call_log import CallLog
 from sandbox.faults import Fault, Faults
 
 Service = Callable[[Request], Response]

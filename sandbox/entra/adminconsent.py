@@ -14,7 +14,7 @@ from sandbox.catalogue import GRAPH_APP_ID
 from sandbox.entra import clients, scopes
 from sandbox.entra.authorize import go_to, permission_list
 from sandbox.entra.errors import EntraError
-from sandbox.entra.visit import CONSENTERS, FULL_CONSENTERS, Visit, is_one_of
+from sandbox.entra.sign_in import CONSENTERS, FULL_CONSENTERS, Visit, is_one_of
 from sandbox.model import Tenant, User
 from sandbox.world import World
 

@@ -17,8 +17,8 @@ from sandbox import directory, pages
 from sandbox.catalogue import GRAPH
 from sandbox.entra import clients, scopes
 from sandbox.entra.errors import EntraError
+from sandbox.entra.sign_in import CONSENTERS, Visit, is_one_of
 from sandbox.entra.token import Code, TokenEndpoint, refuse_scripted
-from sandbox.entra.visit import CONSENTERS, Visit, is_one_of
 from sandbox.model import Tenant, User
 from sandbox.world import World
 

@@ -12,8 +12,8 @@ from werkzeug.routing import Map, Rule
 from sandbox.entra import adminconsent, clients, discovery
 from sandbox.entra.authorize import authorize
 from sandbox.entra.errors import EntraError
+from sandbox.entra.sign_in import error_page
 from sandbox.entra.token import TokenEndpoint
-from sandbox.entra.visit import error_page
 from sandbox.model import JsonObject
 from sandbox.urls import Urls
 from sandbox.world import World

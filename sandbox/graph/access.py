@@ -15,8 +15,8 @@ from sandbox.catalogue import (
     PRIVILEGED_ROLE_ADMINISTRATOR,
 )
 from sandbox.entra.keys import SigningKeys
-from sandbox.graph.calls import Caller, GraphCall, Needs
 from sandbox.graph.errors import GraphError, denied, unauthorized
+from sandbox.graph.routing import Caller, GraphCall, Needs
 from sandbox.model import Application, Tenant
 from sandbox.world import World
 

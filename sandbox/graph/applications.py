@@ -10,10 +10,10 @@ from uuid import uuid4
 from sandbox import directory
 from sandbox.graph import credentials, odata, validation, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, check_owner
-from sandbox.graph.calls import Answer, GraphCall, Router, key_of
 from sandbox.graph.errors import bad_request, not_found, unique_name_taken
 from sandbox.graph.lookup import every, find, get, get_own
 from sandbox.graph.properties import TYPES
+from sandbox.graph.routing import Answer, GraphCall, Router, key_of
 from sandbox.model import Application, JsonObject
 
 router = Router()

@@ -9,9 +9,9 @@ from sandbox.clock import as_seconds, as_text
 from sandbox.directory import new_password
 from sandbox.graph import validation, views
 from sandbox.graph.access import WRITE_APPLICATIONS
-from sandbox.graph.calls import Answer, GraphCall, Router
 from sandbox.graph.errors import GraphError, bad_request, invalid_property
 from sandbox.graph.lookup import get_own
+from sandbox.graph.routing import Answer, GraphCall, Router
 from sandbox.model import Application, JsonObject
 
 router = Router()

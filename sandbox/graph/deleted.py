@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sandbox.graph import odata, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, check_owner, only_owned
-from sandbox.graph.calls import Answer, GraphCall, Router
 from sandbox.graph.errors import denied, not_found
+from sandbox.graph.routing import Answer, GraphCall, Router
 from sandbox.model import JsonObject
 
 router = Router()

@@ -16,7 +16,6 @@ from sandbox.graph.access import (
     WRITE_GRANTS,
     has_role,
 )
-from sandbox.graph.calls import Answer, GraphCall, Router
 from sandbox.graph.errors import (
     GraphError,
     bad_request,
@@ -24,6 +23,7 @@ from sandbox.graph.errors import (
     invalid_reference,
     not_found,
 )
+from sandbox.graph.routing import Answer, GraphCall, Router
 from sandbox.graph.service_principals import find, get
 from sandbox.model import AppRoleAssignment, JsonObject, PermissionGrant
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sandbox.graph.access import check_owner
-from sandbox.graph.calls import GraphCall, key_of
 from sandbox.graph.errors import bad_request, not_found
+from sandbox.graph.routing import GraphCall, key_of
 from sandbox.model import Application
 
 

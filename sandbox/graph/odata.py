@@ -9,9 +9,9 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from sandbox.graph.calls import Answer, GraphCall
 from sandbox.graph.errors import GraphError
 from sandbox.graph.properties import TYPES
+from sandbox.graph.routing import Answer, GraphCall
 from sandbox.model import JsonObject
 
 PAGE, LARGEST_PAGE = 100, 999

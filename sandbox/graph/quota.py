@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandbox.graph.calls import Answer
+from sandbox.graph.routing import Answer
 from sandbox.model import JsonObject
 
 WRITES, WRITES_SECONDS = 3000.0, 150.0

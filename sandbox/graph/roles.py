@@ -9,8 +9,8 @@ from sandbox import directory
 from sandbox.catalogue import DIRECTORY_ROLES
 from sandbox.graph import odata, validation, views
 from sandbox.graph.access import READ_ROLES, WRITE_ROLES
-from sandbox.graph.calls import Answer, GraphCall, Router, key_of
 from sandbox.graph.errors import bad_request, conflicting_object, invalid_reference, not_found
+from sandbox.graph.routing import Answer, GraphCall, Router, key_of
 from sandbox.graph.service_principals import every
 from sandbox.model import RoleAssignment
 

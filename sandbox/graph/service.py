@@ -13,9 +13,9 @@ from werkzeug.http import http_date
 from sandbox.entra.keys import SigningKeys
 from sandbox.graph import applications, credentials, deleted, grants, roles, service_principals, tenant
 from sandbox.graph.access import caller_of, check
-from sandbox.graph.calls import Answer, Caller, GraphCall, Route, canonical
 from sandbox.graph.errors import GraphError, bad_request, wrong_segment
 from sandbox.graph.quota import Quotas
+from sandbox.graph.routing import Answer, Caller, GraphCall, Route, canonical
 from sandbox.model import JsonObject, Tenant
 from sandbox.urls import Urls
 from sandbox.world import World

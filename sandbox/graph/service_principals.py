@@ -9,8 +9,8 @@ from sandbox import directory
 from sandbox.catalogue import MICROSOFT_RESOURCES
 from sandbox.graph import odata, validation, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, only_owned
-from sandbox.graph.calls import Answer, GraphCall, Router, key_of
 from sandbox.graph.errors import GraphError, bad_request, denied, no_backing_application, not_found
+from sandbox.graph.routing import Answer, GraphCall, Router, key_of
 from sandbox.model import JsonObject, ServicePrincipal
 
 router = Router()

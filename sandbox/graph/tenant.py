@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sandbox.graph import odata, views
 from sandbox.graph.access import SIGNED_IN
-from sandbox.graph.calls import Answer, GraphCall, Needs, Router
 from sandbox.graph.errors import bad_request, not_found
+from sandbox.graph.routing import Answer, GraphCall, Needs, Router
 from sandbox.model import JsonObject, User
 
 router = Router()

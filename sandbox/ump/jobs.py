@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from sandbox.entra.token import TokenEndpoint
 from sandbox.model import JsonObject, Ump, UmpCustomer, UmpJob
-from sandbox.ump.reach import token_problem
+from sandbox.ump.connection_checks import token_problem
 
 
 def start(endpoint: TokenEndpoint, ump: Ump, customer: UmpCustomer, change: JsonObject) -> UmpJob:

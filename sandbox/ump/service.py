@@ -14,7 +14,7 @@ from werkzeug.routing import Map, Rule
 
 from sandbox.entra.token import TokenEndpoint
 from sandbox.model import JsonObject, Ump, UmpCustomer
-from sandbox.ump import contract, jobs, reach
+from sandbox.ump import connection_checks, contract, jobs
 from sandbox.ump.contract import UmpError
 from sandbox.world import World
 
@@ -92,7 +92,7 @@ class UmpCall:
 
     def validate_sync_app(self) -> Response:
         ump = self.ump
-        problem = reach.token_problem(self.endpoint, ump.tenant_id, ump.client_id, ump.client_secret)
+        problem = connection_checks.token_problem(self.endpoint, ump.tenant_id, ump.client_id, ump.client_secret)
         return self.validation(problem)
 
     def apply_portal(self) -> Response:
@@ -103,7 +103,7 @@ class UmpCall:
 
     def validate_portal(self) -> Response:
         # The world stays unlocked: the visit is a call over the network, perhaps to one who is calling us.
-        return self.validation(reach.portal_problem(self.ump.portal_url, self.ca_bundle))
+        return self.validation(connection_checks.portal_problem(self.ump.portal_url, self.ca_bundle))
 
     # Services and their connections
 
@@ -115,7 +115,7 @@ class UmpCall:
                 "tenantId": customer.tenant_id,
                 "username": connection.username,
                 "applicationClientId": connection.client_id if connection.method == "app_registration" else None,
-                "clientSecretDaysUntilExpire": reach.days_until_expiry(self.endpoint, connection),
+                "clientSecretDaysUntilExpire": connection_checks.days_until_expiry(self.endpoint, connection),
                 "lastAuthenticationStatus": connection.last_status,
             }
         )
@@ -146,10 +146,10 @@ class UmpCall:
             return "The service is not connected."
         if connection.refresh_token:
             ump = self.ump
-            return reach.refresh_problem(
+            return connection_checks.refresh_problem(
                 self.endpoint, tenant_id, ump.client_id, ump.client_secret, connection.refresh_token
             )
-        return reach.token_problem(self.endpoint, tenant_id, connection.client_id, connection.client_secret)
+        return connection_checks.token_problem(self.endpoint, tenant_id, connection.client_id, connection.client_secret)
 
     def list_customers(self) -> Response:
         return _json([_customer(customer) for customer in self.ump.customers.values()])

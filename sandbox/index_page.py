@@ -8,7 +8,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import NotFound
 
 from sandbox import pages
-from sandbox.entra.visit import describe
+from sandbox.entra.sign_in import describe
 from sandbox.urls import Urls
 from sandbox.world import World
 
