@@ -73,16 +73,16 @@ class Sandbox:
         # Who waits for this file must not read the addresses of an earlier run.
         (self.directory / "seed.json").unlink(missing_ok=True)
         try:
-            programs = self._add(Listener(https_port, self._programs(), tls.server_context(self._ca)))
-            people = self._add(Listener(http_port, self._people()))
+            api = self._add(Listener(https_port, self._api(), tls.server_context(self._ca)))
+            pages = self._add(Listener(http_port, self._pages()))
             smtp = self._add(SmtpServer(smtp_port, self.world))
         except OSError:
             self.stop()
             raise
-        self._urls.entra = f"https://localhost:{programs}"
-        self._urls.people = f"http://localhost:{people}"
+        self._urls.entra = f"https://localhost:{api}"
+        self._urls.people = f"http://localhost:{pages}"
         self.smtp_port = smtp
-        self._plant()
+        self._seed_or_restore()
         for server in self._servers:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
             thread.start()
@@ -93,11 +93,11 @@ class Sandbox:
         self._servers.append(server)
         return int(server.server_address[1])
 
-    def _plant(self) -> None:
+    def _seed_or_restore(self) -> None:
         memory = self.world.restore()
         if memory is None:
-            memory = seed.plant(self.world)
-            self.world.remember_as_seeded(memory)
+            memory = seed.populate(self.world)
+            self.world.save_as_seed(memory)
             self.world.flush()
         urls = {
             "entra": self.entra_url,
@@ -124,17 +124,17 @@ class Sandbox:
 
     # What listens where
 
-    def _programs(self) -> Gateway:
+    def _api(self) -> Gateway:
         graph = Graph(self.world, self.keys, self._urls, self._allow_localhost_redirects, self.quotas)
         umps = Umps(self.world, self._endpoint, self.ca_bundle)
         mounts = [
             Mount("/v1.0/", "graph", graph.answer),
             Mount("/ump/", "ump", umps.answer),
-            Mount("/", "entra", self._entra().programs),
+            Mount("/", "entra", self._entra().api),
         ]
         return Gateway(mounts, self.faults, self.log, latency=self.latency)
 
-    def _people(self) -> Gateway:
+    def _pages(self) -> Gateway:
         mounts = [
             Mount("/_sandbox/", None, lambda request: control.answer(self, request)),
             Mount("/mailbox", None, lambda request: mailbox.answer(self.world, request)),
@@ -148,7 +148,7 @@ class Sandbox:
     def _page(self, request: Request) -> Response:
         if request.path == "/":
             return index_page.answer(self.world, self._urls, request)
-        return self._entra().people(request)
+        return self._entra().pages(request)
 
     # What a test asks for
 

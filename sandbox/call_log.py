@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug import Request
 
 # A demo that runs for weeks must not fill the memory.
-MOST_CALLS = 5000
+MAX_CALLS = 5000
 
 
 @dataclass
@@ -36,7 +36,7 @@ class CallLog:
         default_factory=Counter
     )  # "graph PATCH 201": for runs that make too many calls to keep
 
-    def note(self, service: str, request: Request) -> Call:
+    def record(self, service: str, request: Request) -> Call:
         """Write down a request as it comes in; its status follows."""
         call = Call(
             service=service,
@@ -48,10 +48,10 @@ class CallLog:
         )
         with self._lock:
             self._calls.append(call)
-            del self._calls[:-MOST_CALLS]
+            del self._calls[:-MAX_CALLS]
         return call
 
-    def ended(self, call: Call, status: int) -> None:
+    def finish(self, call: Call, status: int) -> None:
         """The call was answered."""
         call.status = status
         with self._lock:

@@ -19,7 +19,7 @@ from sandbox.directory import LAG_KINDS
 from sandbox.faults import Faults
 from sandbox.graph.quota import Quotas
 from sandbox.model import JsonObject
-from sandbox.seed import plant_provider
+from sandbox.seed import seed_provider
 from sandbox.world import World
 
 
@@ -41,7 +41,7 @@ def answer(sandbox: Controlled, request: Request) -> Response:
     """Answer one control call."""
     name = request.path.removeprefix("/_sandbox").strip("/")
     if request.method in ("GET", "HEAD"):
-        return _look(sandbox, name)
+        return _read(sandbox, name)
     # A page can send a plain POST across origins, but never a DELETE without asking first.
     if "Origin" in request.headers or (request.method == "POST" and not request.is_json):
         return _json({"error": "Send JSON, and not from a web page."}, 403)
@@ -54,7 +54,7 @@ def answer(sandbox: Controlled, request: Request) -> Response:
         return _json({"error": str(problem)}, 400)
 
 
-def _look(sandbox: Controlled, name: str) -> Response:
+def _read(sandbox: Controlled, name: str) -> Response:
     if name == "calls":
         return _json([_call(call) for call in sandbox.log.copy()])
     if name == "counts":
@@ -236,7 +236,7 @@ OPERATIONS: dict[str, Callable[..., JsonObject]] = {
     "set_application": _set_application,
     "expire_secret": _expire_secret,
     "add_tenant": _add_tenant,
-    "add_provider": plant_provider,
+    "add_provider": seed_provider,
     "add_granted_application": _add_granted_application,
     "add_user": _add_user,
     "add_ump": _add_ump,

@@ -16,7 +16,7 @@ KINDS = {
     "drip": "does it and sends the headers at once, then the body byte by byte with `seconds` between two",
     "truncated": "does it, and sends the first half of the body",
 }
-PACED = ("slow", "drip")  # those that need `seconds`
+KINDS_WITH_SECONDS = ("slow", "drip")  # those that need `seconds`
 SERVICES = ("entra", "graph", "ump", "people")
 
 
@@ -63,7 +63,7 @@ class Faults:
             raise ValueError(f"path is no regular expression: {problem}") from None
         if not all(isinstance(number, int) for number in (fault.times, fault.skip, fault.status)):
             raise ValueError("times, skip and status must be whole numbers")
-        if kind in PACED and not (isinstance(fault.seconds, (int, float)) and fault.seconds > 0):
+        if kind in KINDS_WITH_SECONDS and not (isinstance(fault.seconds, (int, float)) and fault.seconds > 0):
             raise ValueError(f"{kind} needs seconds, more than 0")
         with self._lock:
             self._queue.append(fault)

@@ -19,12 +19,12 @@ from sandbox.call_log import CallLog
 from sandbox.faults import Fault, Faults
 
 Service = Callable[[Request], Response]
-MANNER = "sandbox.manner"  # where a request's environment holds it
-LARGEST_BODY = 4 * 1024 * 1024
+RESPONSE_PACING = "sandbox.manner"  # where a request's environment holds it
+MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
 @dataclass
-class Manner:
+class ResponsePacing:
     """How the listener is to send the answer: with so many seconds between two bytes of the body."""
 
     pause: float = 0.0
@@ -56,7 +56,7 @@ class Gateway:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
-        request.max_content_length = LARGEST_BODY
+        request.max_content_length = MAX_BODY_BYTES
         try:
             response = self._answer(request)
         except HTTPException as wrong:
@@ -75,13 +75,13 @@ class Gateway:
     def _serve(self, mount: Mount, request: Request) -> Response:
         if mount.name is None:
             return _guarded(mount.service, request)
-        call = self._log.note(mount.name, request)
+        call = self._log.record(mount.name, request)
         time.sleep(self._latency.get(mount.name, 0.0))
         fault = self._faults.take(mount.name, request.method, request.path)
         try:
             response = _failing(fault, mount.service, request) if fault else _guarded(mount.service, request)
-        except _LostAnswerError as lost:
-            self._log.ended(call, lost.status)
+        except _LostResponseError as lost:
+            self._log.finish(call, lost.status)
             cut(request)
             raise ConnectionAbortedError("scripted") from None
         except ConnectionResetError:
@@ -90,11 +90,11 @@ class Gateway:
         except ConnectionAbortedError:
             cut(request)
             raise
-        self._log.ended(call, response.status_code)
+        self._log.finish(call, response.status_code)
         return response
 
 
-class _LostAnswerError(Exception):
+class _LostResponseError(Exception):
     """The request was carried out and its answer must not arrive."""
 
     def __init__(self, status: int) -> None:
@@ -120,12 +120,12 @@ def _failing(fault: Fault, service: Service, request: Request) -> Response:
         time.sleep(fault.seconds)
     response = _guarded(service, request)
     if fault.kind == "lost_answer":
-        raise _LostAnswerError(response.status_code)
+        raise _LostResponseError(response.status_code)
     if fault.kind == "truncated":
         whole = response.get_data()
         response.set_data(whole[: len(whole) // 2])
     if fault.kind == "drip":
-        request.environ.get(MANNER, Manner()).pause = fault.seconds
+        request.environ.get(RESPONSE_PACING, ResponsePacing()).pause = fault.seconds
     return response
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
-from sandbox.gateway import LARGEST_BODY, MANNER, Gateway, Manner
+from sandbox.gateway import MAX_BODY_BYTES, RESPONSE_PACING, Gateway, ResponsePacing
 
 IDLE_SECONDS = 30
 
@@ -32,20 +32,20 @@ class _Handler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         """Answer one request; the whole body is read first, so that the next request begins where this one ends."""
         length = int(self.headers.get("Content-Length") or 0)
-        if "Transfer-Encoding" in self.headers or length > LARGEST_BODY:
+        if "Transfer-Encoding" in self.headers or length > MAX_BODY_BYTES:
             self.close_connection = True
-            self._say(f"{HTTPStatus.REQUEST_ENTITY_TOO_LARGE} Content Too Large", [], b"")
+            self._send(f"{HTTPStatus.REQUEST_ENTITY_TOO_LARGE} Content Too Large", [], b"")
             return
-        manner = Manner()
-        environ = self.make_environ() | {"wsgi.input": io.BytesIO(self.rfile.read(length)), MANNER: manner}
+        manner = ResponsePacing()
+        environ = self.make_environ() | {"wsgi.input": io.BytesIO(self.rfile.read(length)), RESPONSE_PACING: manner}
         try:
             parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
         except ConnectionAbortedError:  # scripted: the socket is shut down or closed already
             self.close_connection = True
             return
-        self._say(status, list(headers), b"".join(parts), manner.pause)
+        self._send(status, list(headers), b"".join(parts), manner.pause)
 
-    def _say(self, status: str, headers: list[tuple[str, str]], body: bytes, pause: float = 0.0) -> None:
+    def _send(self, status: str, headers: list[tuple[str, str]], body: bytes, pause: float = 0.0) -> None:
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         for name, value in headers:

@@ -46,7 +46,7 @@ dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 label{display:flex;gap:8px;align-items:flex-start;margin:16px 0}input[type=checkbox]{margin-top:5px;flex:none}
 iframe{width:100%;height:480px;border:1px solid var(--line);border-radius:4px;background:#fff;color-scheme:light}
 """
-BAND = "Sandbox: not Microsoft. Nothing here reaches a real organisation."
+BANNER = "Sandbox: not Microsoft. Nothing here reaches a real organisation."
 
 
 def page(
@@ -59,7 +59,7 @@ def page(
     html = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} · sandbox</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,">'
-        f'<style nonce="{nonce}">{STYLE}</style></head><body><header class="band">{escape(BAND)}</header>'
+        f'<style nonce="{nonce}">{STYLE}</style></head><body><header class="band">{escape(BANNER)}</header>'
         f"<main{kind}><h1>{escape(title)}</h1>{body}</main>{code}</body></html>"
     )
     response = Response(html, status=status, mimetype="text/html")

@@ -79,9 +79,9 @@ class Seed:
         return asdict(self)
 
 
-def plant(world: World) -> JsonObject:
+def populate(world: World) -> JsonObject:
     """Fill an empty world. Returns what `read` needs to tell of it later: ids and secrets."""
-    memory = plant_provider(world, "Finebak", "finebak.localhost")
+    memory = seed_provider(world, "Finebak", "finebak.localhost")
     contoso = _contoso(world)
     fabrikam = world.add_tenant("Fabrikam", seeded_id("Fabrikam"), "fabrikam.example")
     world.add_user(fabrikam, "Fred", "fred@fabrikam.example", [GLOBAL_ADMINISTRATOR])
@@ -89,7 +89,7 @@ def plant(world: World) -> JsonObject:
     return memory
 
 
-def plant_provider(world: World, name: str, domain: str) -> JsonObject:
+def seed_provider(world: World, name: str, domain: str) -> JsonObject:
     """A service provider's tenant with the portal's application, and a UMP of the provider's name. Returns ids and secrets."""
     tenant = world.add_tenant(name, seeded_id(name), domain)
     return {"tenant_id": tenant.id, **_portal(world, tenant), **_ump(world, tenant)}

@@ -46,7 +46,9 @@ class World:
         self.alternating_seconds = 0.0  # for so long every other read comes from a replica that lags behind
         self.held_back: Counter[str] = Counter()  # by kind: how often something young was hidden or refused
         self._old_replica = False
-        self._answers_old: bool | None = None  # which replica answers the call in hand; None where nothing asked yet
+        self._answered_by_old_replica: bool | None = (
+            None  # which replica answers the call in hand; None where nothing asked yet
+        )
         self._seeded = State()
         self._path = path
         self._timer: threading.Timer | None = None
@@ -66,7 +68,7 @@ class World:
             self.clock.skew = self.state.clock_skew
         return self.memory
 
-    def remember_as_seeded(self, memory: JsonObject) -> None:
+    def save_as_seed(self, memory: JsonObject) -> None:
         """What `reset` goes back to is what there is now."""
         with self.lock:
             self.memory = memory
@@ -114,27 +116,27 @@ class World:
         """Seconds until a new thing is seen, by kind: see `directory.LAG_KINDS`."""
         return self.state.lag
 
-    def begin_call(self) -> None:
+    def start_request(self) -> None:
         """Another call is answered: by one replica from its beginning to its end."""
-        self._answers_old = None
+        self._answered_by_old_replica = None
 
-    def settled(self, kind: str, created_at: float) -> bool:
+    def is_replicated(self, kind: str, created_at: float) -> bool:
         """Whether a thing made at that time has reached the replica that answers, and works there."""
-        if not self.shown(kind, created_at):
+        if not self.is_visible(kind, created_at):
             return False
         seen = self.clock.now() >= created_at + self.state.lag.get(kind, 0.0)
         self.held_back[kind] += not seen
         return seen
 
-    def shown(self, kind: str, created_at: float) -> bool:
+    def is_visible(self, kind: str, created_at: float) -> bool:
         """Whether the replica that answers lists it: a lag of its kind may still keep it from working."""
         if self.clock.now() >= created_at + self.alternating_seconds:
             return True
-        if self._answers_old is None:
+        if self._answered_by_old_replica is None:
             self._old_replica = not self._old_replica
-            self._answers_old = self._old_replica
-        self.held_back[kind] += self._answers_old
-        return not self._answers_old
+            self._answered_by_old_replica = self._old_replica
+        self.held_back[kind] += self._answered_by_old_replica
+        return not self._answered_by_old_replica
 
     # Looking
 

@@ -17,8 +17,8 @@ from sandbox import directory, pages
 from sandbox.catalogue import GRAPH
 from sandbox.entra import clients, scopes
 from sandbox.entra.errors import EntraError
-from sandbox.entra.sign_in import CONSENTERS, Visit, is_one_of
-from sandbox.entra.token import Code, TokenEndpoint, refuse_scripted
+from sandbox.entra.sign_in import CONSENT_ROLES, SignInRequest, has_any_role
+from sandbox.entra.token import Code, TokenEndpoint, raise_simulated_error
 from sandbox.model import Tenant, User
 from sandbox.world import World
 
@@ -26,7 +26,7 @@ CODE_LIFETIME_SECONDS = 600
 
 
 @dataclass
-class Authorization(Visit):
+class Authorization(SignInRequest):
     """One authorization request whose client and return address are known to be good."""
 
     endpoint: TokenEndpoint
@@ -40,18 +40,18 @@ class Authorization(Visit):
             return self.refuse(error)
         if args.get("prompt") == "none":
             return self.refuse(EntraError(50058))
-        who = self.person(self.refuse)
+        who = self.signed_in_user(self.refuse)
         if isinstance(who, Response):
             return who
         tenant, user = who
         try:
-            refuse_scripted(user, self.application, "sign_in")
+            raise_simulated_error(user, self.application, "sign_in")
         except EntraError as error:
             return self.refuse(error)
         try:
             clients.check_enabled(self.application, tenant)
         except EntraError as error:
-            return self.stopped(error, "This application is switched off", user)
+            return self.blocked_page(error, "This application is switched off", user)
         missing = self._missing(tenant, user, wanted)
         if missing:
             answered = self._consent(tenant, user, missing)
@@ -70,7 +70,7 @@ class Authorization(Visit):
         if args.get("code_challenge_method", "S256") not in ("S256", "plain"):
             raise EntraError(90023, parameter="code_challenge_method")
 
-    def _missing(self, tenant: Tenant, user: User, wanted: scopes.Request) -> list[tuple[str, list[str]]]:
+    def _missing(self, tenant: Tenant, user: User, wanted: scopes.ScopeRequest) -> list[tuple[str, list[str]]]:
         """What nobody consented to yet, as (resource id, scopes)."""
         needed = {asked.resource.app_id: scopes.expand(self.application, asked) for asked in wanted.asked}
         needed[GRAPH.app_id] = [*wanted.openid, *needed.get(GRAPH.app_id, [])]
@@ -85,7 +85,7 @@ class Authorization(Visit):
 
     def _consent(self, tenant: Tenant, user: User, missing: list[tuple[str, list[str]]]) -> Response | None:
         """Ask for consent, or write down the answer. None: consent was given."""
-        is_admin = is_one_of(tenant, user, CONSENTERS)
+        is_admin = has_any_role(tenant, user, CONSENT_ROLES)
         answer = self.request.form.get("consent")
         if not is_admin and self._restricted(missing):
             error = EntraError(90094, name=self.application.display_name)
@@ -116,7 +116,7 @@ class Authorization(Visit):
 
     def _need_admin(self, user: User, error: EntraError) -> Response:
         body = pages.paragraph(error.text)
-        return self.question(
+        return self.form_page(
             "Need admin approval", user, body, [("consent", "decline", "Return to the application without consent")]
         )
 
@@ -133,7 +133,7 @@ class Authorization(Visit):
                 "<span>Consent on behalf of your organization</span></label>"
             )
         buttons = [("consent", "decline", "Cancel"), ("consent", "accept", "Accept")]
-        return self.question("Permissions requested", user, body, buttons)
+        return self.form_page("Permissions requested", user, body, buttons)
 
     def _finish(self, tenant: Tenant, user: User) -> Response:
         args = self.request.args
@@ -154,7 +154,7 @@ class Authorization(Visit):
 
     def refuse(self, error: EntraError, subcode: str | None = None) -> Response:
         """Back to the client with an error."""
-        values = {"error": error.known.error, "error_description": error.description(self.world.clock)}
+        values = {"error": error.definition.error, "error_description": error.description(self.world.clock)}
         if subcode:
             values["error_subcode"] = subcode
         return self.go_back(values)
@@ -175,7 +175,7 @@ def permission_list(world: World, wanted: list[tuple[str, list[str]]]) -> str:
         api = directory.resource(world.state, resource_id)
         for value in values:
             permission = next((p for p in api.permissions if p.value == value), None) if api else None
-            words = permission.words if permission and permission.words else value
+            words = permission.description if permission and permission.description else value
             rows += f'<li class="row"><b>{escape(words)}</b><span>{escape(value)}</span></li>'
     return f'<ul class="plain">{rows}</ul>'
 

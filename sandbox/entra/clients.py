@@ -30,7 +30,7 @@ def application_of(world: World, app_id: str, tenant: Tenant | None) -> Applicat
     """The application, if that tenant may see it. None stands for `organizations`: any tenant."""
     where = tenant.name if tenant else "organizations"
     application = live_application(world.state, app_id.lower())
-    if application is None or not world.settled("application", application.created_at):
+    if application is None or not world.is_replicated("application", application.created_at):
         raise EntraError(700016, app_id=app_id, tenant=where)
     if tenant is not None and application.tenant_id != tenant.id and not application.is_multitenant:
         raise EntraError(700016, app_id=app_id, tenant=where)
@@ -45,7 +45,7 @@ def principal_of(world: World, application: Application, tenant: Tenant) -> Serv
     https://learn.microsoft.com/entra/identity-platform/service-principal-less-authentication
     """
     principal = tenant.service_principal_of(application.app_id)
-    if principal is None or not world.settled("service_principal", principal.created_at):
+    if principal is None or not world.is_replicated("service_principal", principal.created_at):
         raise EntraError(7000229, app_id=application.app_id, tenant=tenant.id)
     check_enabled(application, tenant)
     return principal
@@ -80,7 +80,7 @@ def check_secret(world: World, application: Application, secret: str | None) -> 
     for password in application.passwords:
         if not hmac.compare_digest(password.secret.encode(), secret.encode()):
             continue
-        if not world.settled("secret", password.created_at):
+        if not world.is_replicated("secret", password.created_at):
             break
         if as_seconds(password.end) <= world.clock.now():
             raise EntraError(7000222, app_id=application.app_id)

@@ -16,7 +16,7 @@ DEFAULT = ".default"
 
 
 @dataclass
-class Asked:
+class ResourceScopes:
     """The scopes asked of one resource; `.default` stands for what the registration requires."""
 
     resource: Resource
@@ -28,23 +28,23 @@ class Asked:
 
 
 @dataclass
-class Request:
+class ScopeRequest:
     """A parsed scope parameter."""
 
     openid: list[str] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ResourceScopes] = field(default_factory=list)
 
-    def of(self, resource: Resource) -> Asked:
+    def of(self, resource: Resource) -> ResourceScopes:
         for asked in self.asked:
             if asked.resource.app_id == resource.app_id:
                 return asked
-        self.asked.append(Asked(resource))
+        self.asked.append(ResourceScopes(resource))
         return self.asked[-1]
 
 
-def parse(state: State, application: Application, scope: str) -> Request:
+def parse(state: State, application: Application, scope: str) -> ScopeRequest:
     """Read a scope parameter; refuses resources and scopes that do not exist, as Entra does."""
-    request = Request()
+    request = ScopeRequest()
     for word in scope.split():
         if word in OPENID_SCOPES:
             request.openid.append(word)
@@ -87,7 +87,7 @@ def required_access(application: Application, resource_app_id: str) -> list[Json
     return found
 
 
-def expand(application: Application, asked: Asked) -> list[str]:
+def expand(application: Application, asked: ResourceScopes) -> list[str]:
     """The delegated scopes behind what was asked."""
     if not asked.is_default:
         return asked.values

@@ -97,7 +97,7 @@ class TokenEndpoint:
         _check_verifier(code, form.get("code_verifier", ""))
         code.used = True
         home = self.issuer.world.state.tenants[code.tenant_id]
-        refuse_scripted(home.users[code.user_id], application, "token")
+        raise_simulated_error(home.users[code.user_id], application, "token")
         return self._person(
             home,
             home.users[code.user_id],
@@ -148,7 +148,7 @@ class TokenEndpoint:
         return answer
 
     def _granted(
-        self, tenant: Tenant, user: User, application: Application, resource: Resource, request: scopes.Request
+        self, tenant: Tenant, user: User, application: Application, resource: Resource, request: scopes.ScopeRequest
     ) -> list[str]:
         """All that was consented on the resource, as Entra issues it; refused where something asked for is missing."""
         consented = consented_scopes(tenant, application.app_id, resource.app_id, user.id)
@@ -167,7 +167,7 @@ class TokenEndpoint:
         return token
 
 
-def refuse_scripted(user: User, application: Application, where: str) -> None:
+def raise_simulated_error(user: User, application: Application, where: str) -> None:
     """The refusal that a script has put in this person's way, such as a Conditional Access policy."""
     if user.refused_with and user.refused_where == where:
         raise EntraError(user.refused_with, app_id=application.app_id, name=application.display_name)

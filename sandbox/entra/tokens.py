@@ -10,7 +10,7 @@ import json
 import secrets
 from dataclasses import dataclass
 
-from sandbox.catalogue import ORDINARY_USER, Resource
+from sandbox.catalogue import DEFAULT_USER_ROLE, Resource
 from sandbox.directory import live_application
 from sandbox.entra.keys import SigningKeys
 from sandbox.model import Application, JsonObject, ServicePrincipal, Tenant, User
@@ -62,7 +62,7 @@ class Issuer:
         return extra
 
     def wids(self, tenant: Tenant, user: User) -> list[str]:
-        return tenant.roles_of(user.id) + ([] if user.is_guest else [ORDINARY_USER])
+        return tenant.roles_of(user.id) + ([] if user.is_guest else [DEFAULT_USER_ROLE])
 
     def _common(self, tenant: Tenant, audience: str) -> JsonObject:
         now = int(self.world.clock.now())
@@ -100,7 +100,7 @@ class Issuer:
             "wids": [
                 a.role_id
                 for a in tenant.role_assignments
-                if a.principal_id == principal.id and self.world.settled("consent", a.created_at)
+                if a.principal_id == principal.id and self.world.is_replicated("consent", a.created_at)
             ],
         }
         return self.keys.sign(claims)
@@ -126,7 +126,7 @@ class Issuer:
             if assignment.principal_id != principal.id or target is None or assignment.resource_id != target.id:
                 continue
             permission = resource.by_role_id(assignment.app_role_id)
-            if permission and self.world.settled("consent", assignment.created_at):
+            if permission and self.world.is_replicated("consent", assignment.created_at):
                 values.append(permission.value)
         return values
 

@@ -24,7 +24,7 @@ def shown(call: GraphCall, application: Application) -> JsonObject:
     # Graph gives the public keys only to those who select them.
     with_keys = "keyCredentials" in call.query.get("$select", "")
     # A replica that lags behind lists a new secret no sooner than a new application.
-    known = [p for p in application.passwords if call.world.shown("password", p.created_at)]
+    known = [p for p in application.passwords if call.world.is_visible("password", p.created_at)]
     return views.application(application, call.tenant, with_keys=with_keys, passwords=known)
 
 

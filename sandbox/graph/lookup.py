@@ -11,7 +11,7 @@ from sandbox.model import Application
 def every(call: GraphCall) -> list[Application]:
     """The applications that this replica has seen."""
     world = call.world
-    return [a for a in call.tenant.applications.values() if world.settled("application", a.created_at)]
+    return [a for a in call.tenant.applications.values() if world.is_replicated("application", a.created_at)]
 
 
 def find(call: GraphCall, segment: str) -> Application | None:
@@ -26,7 +26,7 @@ def find(call: GraphCall, segment: str) -> Application | None:
         named = (a for a in call.tenant.applications.values() if a.app_id == wanted)
     else:
         named = (a for a in call.tenant.applications.values() if a.id == wanted)
-    return next((a for a in named if world.settled("application", a.created_at)), None)
+    return next((a for a in named if world.is_replicated("application", a.created_at)), None)
 
 
 def get(call: GraphCall) -> Application:

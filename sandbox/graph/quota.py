@@ -15,7 +15,7 @@ from sandbox.model import JsonObject
 
 WRITES, WRITES_SECONDS = 3000.0, 150.0
 UNITS, UNITS_SECONDS = 3500.0, 10.0  # a small tenant
-TELLS_FROM = 0.8  # x-ms-throttle-limit-percentage is sent from here on
+REPORTED_FROM = 0.8  # x-ms-throttle-limit-percentage is sent from here on
 MESSAGE = "Too many requests from Identity:{app} under window {seconds:.0f}s. Please try again later."
 
 
@@ -67,7 +67,7 @@ class Quotas:
         """How much of the quota is used, once it is much."""
         bucket = self.bucket(app_id, tenant_id, writes=method != "GET")
         used = 1 - bucket.level(self.clock()) / bucket.size
-        return {"x-ms-throttle-limit-percentage": f"{used:.2f}"} if used >= TELLS_FROM else {}
+        return {"x-ms-throttle-limit-percentage": f"{used:.2f}"} if used >= REPORTED_FROM else {}
 
     def set_left(
         self, app_id: str, tenant_id: str, *, writes: float | None = None, units: float | None = None

@@ -24,7 +24,7 @@ def list_assignments(call: GraphCall) -> Answer:
     found = [
         views.role_assignment(call.tenant, a)
         for a in call.tenant.role_assignments
-        if call.world.settled("role", a.created_at)
+        if call.world.is_replicated("role", a.created_at)
     ]
     return odata.many(call, "unifiedRoleAssignment", ASSIGNMENTS, found)
 

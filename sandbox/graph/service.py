@@ -43,7 +43,7 @@ class Graph:
         client_request_id = request.headers.get("client-request-id") or request_id
         try:
             with self.world.lock:
-                self.world.begin_call()
+                self.world.start_request()
                 answer = self._answer(request)
         except GraphError as error:
             body = error.body(request_id, client_request_id, self.world.clock.instant())

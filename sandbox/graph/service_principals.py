@@ -18,7 +18,9 @@ router = Router()
 
 def every(call: GraphCall) -> list[ServicePrincipal]:
     world = call.world
-    return [p for p in call.tenant.service_principals.values() if world.settled("service_principal", p.created_at)]
+    return [
+        p for p in call.tenant.service_principals.values() if world.is_replicated("service_principal", p.created_at)
+    ]
 
 
 def find(call: GraphCall, segment: str) -> ServicePrincipal | None:
@@ -28,7 +30,7 @@ def find(call: GraphCall, segment: str) -> ServicePrincipal | None:
     wanted, world = value.lower(), call.world
     principals = call.tenant.service_principals.values()
     named = (p for p in principals if (p.app_id if name == "appId" else p.id) == wanted)
-    return next((p for p in named if world.settled("service_principal", p.created_at)), None)
+    return next((p for p in named if world.is_replicated("service_principal", p.created_at)), None)
 
 
 def get(call: GraphCall) -> ServicePrincipal:
@@ -123,7 +125,7 @@ def _check_application(call: GraphCall, app_id: str) -> None:
         )
     if app_id in MICROSOFT_RESOURCES:
         return
-    if application is None or not call.world.settled("application", application.created_at):
+    if application is None or not call.world.is_replicated("application", application.created_at):
         raise no_backing_application(app_id)
     if application.tenant_id != call.tenant.id and not application.is_multitenant:
         raise no_backing_application(app_id)

@@ -157,8 +157,8 @@ def _roles(api: Resource | None) -> list[JsonObject]:
     return [
         {
             "allowedMemberTypes": ["Application"],
-            "description": p.words or p.value,
-            "displayName": p.words or p.value,
+            "description": p.description or p.value,
+            "displayName": p.description or p.value,
             "id": p.role_id,
             "isEnabled": True,
             "origin": "Application",
@@ -172,13 +172,13 @@ def _roles(api: Resource | None) -> list[JsonObject]:
 def _scopes(api: Resource | None) -> list[JsonObject]:
     return [
         {
-            "adminConsentDescription": p.words or p.value,
-            "adminConsentDisplayName": p.words or p.value,
+            "adminConsentDescription": p.description or p.value,
+            "adminConsentDisplayName": p.description or p.value,
             "id": p.scope_id,
             "isEnabled": True,
             "type": "Admin" if p.admin_only else "User",
-            "userConsentDescription": p.words or p.value,
-            "userConsentDisplayName": p.words or p.value,
+            "userConsentDescription": p.description or p.value,
+            "userConsentDisplayName": p.description or p.value,
             "value": p.value,
         }
         for p in (api.permissions if api else ())

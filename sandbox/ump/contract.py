@@ -16,7 +16,7 @@ GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HOST = r"(https://[^/]+|http://[^/:]+\.localhost(:[0-9]+)?)"
 REDIRECT_URI = re.compile(rf"^{_HOST}/authenticate/OAuth2Callback$")
 PORTAL_URL = re.compile(rf"^{_HOST}/authenticate$")
-SHORTEST_SECRET = 16
+MIN_SECRET_LENGTH = 16
 
 # Which licences a service can change to: within Direct Routing (1, 2) or within Operator Connect (4, 5).
 LICENSE_FAMILIES = ((1, 2), (4, 5))
@@ -51,8 +51,8 @@ def _secret(name: str, value: Any) -> None:
     _text(name, value)
     if GUID.fullmatch(value):
         raise _invalid(name, "this is the secret's id. The secret's value is expected.", "ClientSecretIdInsteadOfValue")
-    if len(value) < SHORTEST_SECRET:
-        raise _invalid(name, f"must have at least {SHORTEST_SECRET} characters.")
+    if len(value) < MIN_SECRET_LENGTH:
+        raise _invalid(name, f"must have at least {MIN_SECRET_LENGTH} characters.")
 
 
 def _pattern(expression: re.Pattern[str]) -> Callable[[str, Any], None]:

@@ -21,7 +21,7 @@ def start(endpoint: TokenEndpoint, ump: Ump, customer: UmpCustomer, change: Json
     return job
 
 
-def look(endpoint: TokenEndpoint, ump: Ump, job: UmpJob) -> None:
+def poll(endpoint: TokenEndpoint, ump: Ump, job: UmpJob) -> None:
     """Time passes for a job only when somebody looks."""
     if job.status != "In Progress":
         return
@@ -52,7 +52,7 @@ def _carry_out(endpoint: TokenEndpoint, customer: UmpCustomer, change: JsonObjec
     return None
 
 
-def shown(job: UmpJob) -> JsonObject:
+def as_json(job: UmpJob) -> JsonObject:
     return {
         "id": job.id,
         "status": job.status,

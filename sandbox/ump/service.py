@@ -170,12 +170,12 @@ class UmpCall:
         job = self.ump.jobs.get(self.values["task"])
         if job is None:
             raise UmpError(404, "TaskNotFound", "No task has this id.")
-        jobs.look(self.endpoint, self.ump, job)
-        return _json(jobs.shown(job))
+        jobs.poll(self.endpoint, self.ump, job)
+        return _json(jobs.as_json(job))
 
 
 Handler = Callable[[UmpCall], Response]
-ADDRESSES = Map(
+ROUTES = Map(
     [
         Rule(SETTINGS, endpoint=UmpCall.read_settings, methods=["GET"]),
         Rule(f"{SETTINGS}/sync-app", endpoint=UmpCall.apply_sync_app, methods=["PUT"]),
@@ -232,7 +232,7 @@ class Umps:
 
     def _route(self, request: Request, path: str) -> tuple[Handler, dict[str, str]]:
         try:
-            handler, values = ADDRESSES.bind("localhost").match(path, method=request.method)
+            handler, values = ROUTES.bind("localhost").match(path, method=request.method)
         except MethodNotAllowed:
             raise UmpError(405, "MethodNotAllowed", "This method is not allowed here.") from None
         except HTTPException:

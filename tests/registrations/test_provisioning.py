@@ -15,7 +15,7 @@ from registrations.models import AppRegistration, AuditEvent, ClientSecret, Oper
 from registrations.services import custody, delivery, operations, provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
-from sandbox.seed import plant_provider
+from sandbox.seed import seed_provider
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -638,7 +638,7 @@ def test_a_provider_that_moved_to_another_tenant_is_provisioned_again_there(
     sandbox.world.ump("finebak").lacks_contract_api = True
     operation = provision()
     assert operation.status == "failed"
-    elsewhere = plant_provider(sandbox.world, "Northwind", "northwind.localhost")
+    elsewhere = seed_provider(sandbox.world, "Northwind", "northwind.localhost")
     moved_to = factories.make_tenant(
         name="Northwind", tenant_id=elsewhere["tenant_id"], client_id=elsewhere["portal_id"]
     )

@@ -325,12 +325,12 @@ CUSTOMER = [
 ROWS = [*PORTAL, *CUSTOMER]
 
 
-def _filled(value: Any, kept: dict[str, str]) -> Any:
+def substitute(value: Any, kept: dict[str, str]) -> Any:
     """The value with `{name}` replaced by what earlier answers brought."""
     if isinstance(value, dict):
-        return {name: _filled(item, kept) for name, item in value.items()}
+        return {name: substitute(item, kept) for name, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item, kept) for item in value]
+        return [substitute(item, kept) for item in value]
     return value.format(**kept) if isinstance(value, str) else value
 
 
@@ -344,7 +344,9 @@ def play(sandbox: Sandbox) -> list[Exchange]:
     kept = {"finebak": provider.tenant_id}
     exchanges: list[Exchange] = []
     for row in ROWS:
-        answer = callers[row.who].call(row.method, _filled(row.path, kept), _filled(row.body, kept), **row.headers)
+        answer = callers[row.who].call(
+            row.method, substitute(row.path, kept), substitute(row.body, kept), **row.headers
+        )
         body = answer.json() if answer.content else None
         kept.update({name: body[source] for name, source in row.keep.items() if body and source in body})
         exchanges.append(Exchange(row, answer.status_code, body))
