@@ -1,4 +1,4 @@
-"""The sandbox as a whole: everything wired together, started and stopped."""
+"""Builds the sandbox from its services, starts it and stops it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sandbox.world import World
 class Sandbox:
     """Entra ID, Graph, the UMPs and the mailbox, in threads of this process.
 
-    A port of 0 picks a free one. The directory keeps what a restart must find again; in memory, nothing is.
+    Port 0 picks a free port. The directory keeps the state for the next start, unless `in_memory` is set.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Sandbox:
         self._ports = (https_port, http_port, smtp_port)
         self._allow_localhost_redirects = allow_localhost_redirects
         self.faults, self.log, self._urls, self.quotas = Faults(), CallLog(), Urls(), Quotas()
-        self.latency: dict[str, float] = {}  # seconds that each service takes before it answers
+        self.latency: dict[str, float] = {}  # seconds of delay before each service answers
         self.world = World(None if in_memory else self.directory / "world.json")
         self.keys = SigningKeys(self.directory / "signing-key.pem")
         self._endpoint = TokenEndpoint(Issuer(self.world, self.keys, self._urls))
@@ -68,9 +68,9 @@ class Sandbox:
         self.stop()
 
     def start(self) -> None:
-        """Listen. Raises OSError where a port is in use; then nothing listens."""
+        """Listen on all ports. Raises OSError if one is in use; then nothing listens."""
         https_port, http_port, smtp_port = self._ports
-        # Who waits for this file must not read the addresses of an earlier run.
+        # A process that waits for this file must not read an earlier run's addresses.
         (self.directory / "seed.json").unlink(missing_ok=True)
         try:
             api = self._add(Listener(https_port, self._api(), tls.server_context(self._ca)))
@@ -111,7 +111,7 @@ class Sandbox:
         self.seed = seed.read(memory, urls)
 
     def stop(self) -> None:
-        """Stop listening and write everything down."""
+        """Stop listening and write the state to disk."""
         for server in self._servers:
             if self._threads:
                 server.shutdown()
@@ -150,7 +150,7 @@ class Sandbox:
             return index_page.answer(self.world, self._urls, request)
         return self._entra().pages(request)
 
-    # What a test asks for
+    # For tests
 
     @property
     def entra_url(self) -> str:
@@ -180,7 +180,7 @@ class Sandbox:
         return self.log.copy()
 
     def reset(self) -> None:
-        """The seeded world, no scripted failures, no calls. Keys and sockets stay."""
+        """Restore the seeded state and drop scripted faults and logged calls. Keys and sockets stay."""
         self.world.reset()
         self.faults.clear()
         self.log.clear()

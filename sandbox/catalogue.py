@@ -1,4 +1,4 @@
-"""What Microsoft defines and no tenant can change: permissions, directory roles, Microsoft's own applications."""
+"""What Microsoft defines for all tenants: permissions, directory roles and Microsoft's own applications."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"
 APPLICATION_ADMINISTRATOR = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
 CLOUD_APPLICATION_ADMINISTRATOR = "158c047a-c907-4556-b7ef-446551a6b5f7"
-# Every member carries this id in `wids`; it stands for "ordinary user" and grants nothing.
+# Every member has this id in `wids`. It means "default user" and grants nothing.
 DEFAULT_USER_ROLE = "b79fbf4d-3ef9-4689-8143-76b194e85509"
 
 # https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
@@ -44,7 +44,7 @@ class Permission:
 
 @dataclass(frozen=True)
 class Resource:
-    """An API of Microsoft's that applications ask permissions of."""
+    """An API that applications request permissions for."""
 
     app_id: str
     display_name: str
@@ -202,7 +202,7 @@ GRAPH_PERMISSIONS = (
     ),
 )
 
-# The ids of this resource's permissions are not published; these are the sandbox's own, and a client must look them up.
+# Microsoft does not publish this resource's permission ids. These are the sandbox's own; a client must look them up.
 TEAMS_ADMIN_PERMISSIONS = (
     Permission(
         "user_impersonation",
@@ -226,5 +226,5 @@ TEAMS_ADMIN = Resource(
     TEAMS_ADMIN_PERMISSIONS,
 )
 MICROSOFT_RESOURCES: dict[str, Resource] = {r.app_id: r for r in (GRAPH, TEAMS_ADMIN)}
-# Not permissions of an API but of signing in itself; a client asks for them beside any resource.
+# OpenID Connect scopes: a client may request them together with any resource's scopes.
 OPENID_SCOPES = ("openid", "profile", "email", "offline_access")

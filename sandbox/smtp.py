@@ -1,4 +1,4 @@
-"""A small SMTP receiver (RFC 5321) that puts what it gets into the mailbox. It delivers nothing anywhere."""
+"""A small SMTP server (RFC 5321) that puts mail into the mailbox. It relays nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Session(socketserver.StreamRequestHandler):
             while self._command():
                 pass
         except (OSError, ValueError):
-            # The other side went away, or does not speak SMTP.
+            # The client disconnected, or does not speak SMTP.
             return
 
     def _reset(self) -> None:
@@ -108,7 +108,7 @@ class Session(socketserver.StreamRequestHandler):
         if self.sender is None or not self.recipients:
             self._reply(503, "MAIL and RCPT first")
             return
-        self._reply(354, "End with a line that holds a dot only")
+        self._reply(354, "End data with <CR><LF>.<CR><LF>")
         content, size = bytearray(), 0
         while True:
             line = self.rfile.readline(MAX_MESSAGE_BYTES)
@@ -117,14 +117,14 @@ class Session(socketserver.StreamRequestHandler):
             if line in (b".\r\n", b".\n"):
                 break
             size += len(line)
-            # Keep reading after the limit: the client listens only once it has said everything.
+            # Keep reading after the limit: the client reads the reply only after it has sent everything.
             if size <= MAX_MESSAGE_BYTES:
                 content += line[1:] if line.startswith(b".") else line
         if size > MAX_MESSAGE_BYTES:
             self._reply(552, "Message too big")
         else:
             self.server.deliver(self.sender, self.recipients, bytes(content))
-            self._reply(250, "OK, it is in the mailbox")
+            self._reply(250, "OK, stored in the mailbox")
         self._reset()
 
 
@@ -147,7 +147,7 @@ class SmtpServer(socketserver.ThreadingTCPServer):
 
 
 def read(sender: str, recipients: list[str], content: bytes, received: str) -> Message:
-    """What a mail program shows of a message."""
+    """Parse a received mail."""
     mail = message_from_bytes(content, policy=policy.default)
     return Message(
         id=str(uuid4()),

@@ -1,4 +1,4 @@
-"""Keeps the world on disk: dataclasses to JSON and back, written atomically and readable by the owner only."""
+"""Stores dataclasses as JSON files. Writes are atomic, and only the owner can read the files."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def _from_json(hint: Any, value: Any) -> Any:
 
 
 def load(cls: type[T], data: dict[str, Any]) -> T:
-    """Build a dataclass from what `dataclasses.asdict` made; keys it does not know are ignored."""
+    """Build a dataclass from the output of `dataclasses.asdict`. Ignores unknown keys."""
     known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
     hints = _hints(cls)  # type: ignore[arg-type]
     return cls(**{key: _from_json(hints[key], value) for key, value in data.items() if key in known})
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, so that a crash leaves the old or the new content, never half."""
+    """Write a file that only its owner can read. After a crash it has the old or the new content, never a mix."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

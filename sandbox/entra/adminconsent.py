@@ -1,4 +1,4 @@
-"""The admin consent endpoints, v1 and v2: one visit grants all that the registration requires.
+"""The admin consent endpoints, v1 and v2.
 
 https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
 """
@@ -21,7 +21,7 @@ from sandbox.world import World
 
 @dataclass
 class Grant:
-    """What is to be granted on one resource."""
+    """The permissions to grant on one resource."""
 
     resource_id: str
     scopes: list[str]
@@ -30,7 +30,7 @@ class Grant:
 
 @dataclass
 class AdminConsent(SignInRequest):
-    """One visit to the endpoint; version 1 grants everything, version 2 what `scope` names."""
+    """One request. Version 1 grants what the registration requires, version 2 what `scope` names."""
 
     version: int
 
@@ -66,7 +66,7 @@ class AdminConsent(SignInRequest):
             raise EntraError(90014, field="scope")
         wanted = scopes.parse(state, self.application, scope)
         if any(asked.is_default for asked in wanted.asked):
-            # `/.default` stands for the whole registration, whatever resource it is written for.
+            # `/.default` means everything that the registration requires, for any resource.
             return self._registered()
         return [Grant(asked.resource.app_id, asked.values, []) for asked in wanted.asked]
 
@@ -134,7 +134,7 @@ class AdminConsent(SignInRequest):
 
 
 def admin_consent(world: World, request: Request, segment: str, version: int) -> Response:
-    """Answer a visit. Raises EntraError where there is no address that could be trusted with the refusal."""
+    """Answer one request. Raises EntraError if no trusted redirect URI could receive the error."""
     tenant = None if segment.lower() in clients.ANY_TENANT else clients.tenant_of(world, segment)
     client_id, redirect_uri = request.args.get("client_id", ""), request.args.get("redirect_uri", "")
     if not client_id:

@@ -1,4 +1,4 @@
-"""The authorization endpoint: account, consent, and back to the client with a code.
+"""The authorization endpoint: pick an account, consent, and redirect to the client with a code.
 
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
 """
@@ -27,7 +27,7 @@ CODE_LIFETIME_SECONDS = 600
 
 @dataclass
 class Authorization(SignInRequest):
-    """One authorization request whose client and return address are known to be good."""
+    """One authorization request with a valid client and redirect URI."""
 
     endpoint: TokenEndpoint
 
@@ -51,7 +51,7 @@ class Authorization(SignInRequest):
         try:
             clients.check_enabled(self.application, tenant)
         except EntraError as error:
-            return self.blocked_page(error, "This application is switched off", user)
+            return self.blocked_page(error, "This application is disabled", user)
         missing = self._missing(tenant, user, wanted)
         if missing:
             answered = self._consent(tenant, user, missing)
@@ -71,7 +71,7 @@ class Authorization(SignInRequest):
             raise EntraError(90023, parameter="code_challenge_method")
 
     def _missing(self, tenant: Tenant, user: User, wanted: scopes.ScopeRequest) -> list[tuple[str, list[str]]]:
-        """What nobody consented to yet, as (resource id, scopes)."""
+        """Scopes without consent, as (resource id, scopes)."""
         needed = {asked.resource.app_id: scopes.expand(self.application, asked) for asked in wanted.asked}
         needed[GRAPH.app_id] = [*wanted.openid, *needed.get(GRAPH.app_id, [])]
         missing: list[tuple[str, list[str]]] = []
@@ -84,7 +84,7 @@ class Authorization(SignInRequest):
         return missing
 
     def _consent(self, tenant: Tenant, user: User, missing: list[tuple[str, list[str]]]) -> Response | None:
-        """Ask for consent, or write down the answer. None: consent was given."""
+        """Ask for consent, or record the answer. Returns None once consent was given."""
         is_admin = has_any_role(tenant, user, CONSENT_ROLES)
         answer = self.request.form.get("consent")
         if not is_admin and self._restricted(missing):
@@ -153,7 +153,7 @@ class Authorization(SignInRequest):
         return self.go_back({"code": code, "session_state": secrets.token_hex(16)})
 
     def refuse(self, error: EntraError, subcode: str | None = None) -> Response:
-        """Back to the client with an error."""
+        """Redirect to the client with an error."""
         values = {"error": error.definition.error, "error_description": error.description(self.world.clock)}
         if subcode:
             values["error_subcode"] = subcode
@@ -169,7 +169,7 @@ class Authorization(SignInRequest):
 
 
 def permission_list(world: World, wanted: list[tuple[str, list[str]]]) -> str:
-    """The permissions as people read them: what it does, and Microsoft's name for it."""
+    """An HTML list of the permissions: description and Microsoft's name."""
     rows = ""
     for resource_id, values in wanted:
         api = directory.resource(world.state, resource_id)
@@ -187,9 +187,9 @@ def go_to(url: str, values: dict[str, str]) -> Response:
 
 
 def post_back(url: str, values: dict[str, str]) -> Response:
-    """response_mode=form_post: a page that posts itself; the button serves those without scripts."""
+    """response_mode=form_post: a page that submits itself. The button works without JavaScript."""
     fields = "".join(pages.hidden(name, value) for name, value in values.items())
-    words = pages.paragraph("Going back to the application.")
+    words = pages.paragraph("Returning to the application.")
     body = (
         f'<form method="post" action="{escape(url)}" id="back">{fields}{words}'
         '<div class="acts"><button class="main">Continue</button></div></form>'
@@ -198,7 +198,7 @@ def post_back(url: str, values: dict[str, str]) -> Response:
 
 
 def authorize(world: World, endpoint: TokenEndpoint, request: Request, segment: str) -> Response:
-    """Answer a visit. Raises EntraError where there is no address that could be trusted with the refusal."""
+    """Answer one request. Raises EntraError if no trusted redirect URI could receive the error."""
     tenant = None if segment.lower() in clients.ANY_TENANT else clients.tenant_of(world, segment)
     client_id, redirect_uri = request.args.get("client_id", ""), request.args.get("redirect_uri", "")
     if not client_id:

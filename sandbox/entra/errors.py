@@ -1,4 +1,4 @@
-"""How Entra refuses: one table of AADSTS codes.
+"""Entra's error responses: one table of AADSTS codes.
 
 https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
@@ -14,7 +14,7 @@ from sandbox.model import JsonObject
 
 @dataclass(frozen=True)
 class ErrorDefinition:
-    """What is fixed about a code: the OAuth error, the status, the text."""
+    """The OAuth error, HTTP status and text of a code."""
 
     error: str
     text: str
@@ -168,7 +168,7 @@ CODES: dict[int, ErrorDefinition] = {
 
 
 class EntraError(Exception):
-    """A refusal with an AADSTS code."""
+    """An error with an AADSTS code."""
 
     def __init__(self, code: int, **values: str) -> None:
         self.code = code
@@ -178,7 +178,7 @@ class EntraError(Exception):
         super().__init__(self.text)
 
     def description(self, clock: Clock) -> str:
-        """The text with the ids that support asks for, as Entra writes it."""
+        """The text with trace ID, correlation ID and timestamp, in Entra's format."""
         at = as_text(clock.now()).replace("T", " ")
         return f"{self.text} Trace ID: {self.trace_id} Correlation ID: {self.correlation_id} Timestamp: {at}"
 

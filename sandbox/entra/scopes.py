@@ -1,4 +1,4 @@
-"""What a `scope` parameter asks for, resource by resource.
+"""Parses the `scope` parameter, grouped by resource.
 
 https://learn.microsoft.com/entra/identity-platform/scopes-oidc
 """
@@ -17,7 +17,7 @@ DEFAULT = ".default"
 
 @dataclass
 class ResourceScopes:
-    """The scopes asked of one resource; `.default` stands for what the registration requires."""
+    """The requested scopes of one resource. `.default` means what the registration requires."""
 
     resource: Resource
     values: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class ScopeRequest:
 
 
 def parse(state: State, application: Application, scope: str) -> ScopeRequest:
-    """Read a scope parameter; refuses resources and scopes that do not exist, as Entra does."""
+    """Parse a scope parameter. Raises EntraError for unknown resources and scopes, like Entra."""
     request = ScopeRequest()
     for word in scope.split():
         if word in OPENID_SCOPES:
@@ -67,7 +67,7 @@ def _known(resource: Resource, application: Application, value: str) -> str:
 
 
 def required(application: Application, resource: Resource) -> tuple[list[str], list[str]]:
-    """What the registration itself requires of a resource: (scope values, app role ids)."""
+    """What the registration requires from a resource: (scope values, app role ids)."""
     scopes: list[str] = []
     roles: list[str] = []
     for entry in required_access(application, resource.app_id):
@@ -88,7 +88,7 @@ def required_access(application: Application, resource_app_id: str) -> list[Json
 
 
 def expand(application: Application, asked: ResourceScopes) -> list[str]:
-    """The delegated scopes behind what was asked."""
+    """The requested delegated scopes, with `.default` expanded."""
     if not asked.is_default:
         return asked.values
     scopes, _ = required(application, asked.resource)

@@ -1,4 +1,4 @@
-"""Entra's addresses: what programs call over https, what people see over http."""
+"""Entra's routes: the API over HTTPS and the pages over HTTP."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PAGE_ROUTES = Map(
 
 @dataclass
 class Entra:
-    """The whole of Entra ID."""
+    """The Entra ID service."""
 
     world: World
     endpoint: TokenEndpoint

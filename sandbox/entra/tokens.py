@@ -1,4 +1,4 @@
-"""What is in the tokens.
+"""The claims of the tokens.
 
 https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
 """
@@ -22,7 +22,7 @@ LIFETIME_SECONDS = 3600
 
 @dataclass
 class Issuer:
-    """Makes tokens for one sandbox."""
+    """Issues the tokens of one sandbox."""
 
     world: World
     keys: SigningKeys
@@ -49,7 +49,7 @@ class Issuer:
         return self.keys.sign(claims)
 
     def _optional(self, tenant: Tenant, user: User, application: Application) -> JsonObject:
-        """Claims that are there only because the registration asks for them."""
+        """Claims that are included only if the registration requests them."""
         extra: JsonObject = {}
         if application.properties.get("groupMembershipClaims") in ("DirectoryRole", "All"):
             extra["wids"] = self.wids(tenant, user)
@@ -71,7 +71,7 @@ class Issuer:
             "iss": self.issuer_of(tenant.id),
             "tid": tenant.id,
             "iat": now,
-            # Entra dates tokens back by some minutes, against clocks that are late.
+            # Entra backdates tokens by some minutes, to allow for clock skew.
             "nbf": now - 300,
             "exp": now + LIFETIME_SECONDS,
         }
@@ -119,7 +119,7 @@ class Issuer:
         return resource.app_id if version == 2 else resource.audiences[0]
 
     def granted_roles(self, tenant: Tenant, principal: ServicePrincipal, resource: Resource) -> list[str]:
-        """The application permissions that have reached the token service."""
+        """The application permissions that have replicated to the token service."""
         target = tenant.service_principal_of(resource.app_id)
         values: list[str] = []
         for assignment in tenant.app_role_assignments:
@@ -132,6 +132,6 @@ class Issuer:
 
 
 def client_info(tenant: Tenant, user: User) -> str:
-    """What MSAL asks for with client_info=1, to tell accounts apart."""
+    """What MSAL requests with client_info=1, to distinguish accounts."""
     raw = json.dumps({"uid": user.id, "utid": tenant.id}).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -96,7 +96,7 @@ def list_roles(call: GraphCall) -> Answer:
 
 @router.on("POST", "directoryRoles", WRITE_ROLES)
 def activate(call: GraphCall) -> Answer:
-    """A role exists in a tenant only once it was activated."""
+    """Activate a role. A directoryRole exists in a tenant only after that."""
     role_id = str(validation.body("directoryRole", call.body).get("roleTemplateId") or "").lower()
     if role_id not in DIRECTORY_ROLES:
         raise bad_request("Invalid value specified for property 'roleTemplateId' of resource 'DirectoryRole'.")

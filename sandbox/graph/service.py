@@ -1,4 +1,4 @@
-"""Graph's front door: token, route, permission, answer; and $batch."""
+"""Handles a call to Graph: token, route, permission, response. Also $batch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_BATCH_PARTS = 20
 
 @dataclass
 class Graph:
-    """The whole of Microsoft Graph."""
+    """The Microsoft Graph service."""
 
     world: World
     keys: SigningKeys

@@ -1,4 +1,4 @@
-"""Service principals: an application's presence in a tenant.
+"""Service principals.
 
 https://learn.microsoft.com/graph/api/resources/serviceprincipal
 """
@@ -70,7 +70,7 @@ def create(call: GraphCall) -> Answer:
 
 @router.on("PATCH", "servicePrincipals/{key}", WRITE_APPLICATIONS)
 def change(call: GraphCall) -> Answer:
-    """Change a service principal or, addressed by appId with `Prefer: create-if-missing`, make it.
+    """Update a service principal, or create it if addressed by appId with `Prefer: create-if-missing`.
 
     https://learn.microsoft.com/graph/api/serviceprincipal-upsert
     """
@@ -89,7 +89,7 @@ def change(call: GraphCall) -> Answer:
 
 @router.on("DELETE", "servicePrincipals/{key}", WRITE_APPLICATIONS)
 def delete(call: GraphCall) -> Answer:
-    """Soft delete; the grants and roles of the service principal end with it."""
+    """Soft-delete the service principal and remove its grants and roles."""
     principal = _get_own(call)
     tenant = call.tenant
     principal.deleted = call.world.clock.instant()

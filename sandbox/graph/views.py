@@ -1,4 +1,4 @@
-"""What Graph shows of the world: the JSON of each type, with the defaults that Graph fills in."""
+"""The JSON of each of Graph's types, with Graph's defaults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sandbox.world import World
 def application(
     app: Application, tenant: Tenant, *, with_keys: bool = False, passwords: list[Password] | None = None
 ) -> JsonObject:
-    """An application; secrets never, the keys of certificates only where they were asked for.
+    """An application, without secret values; with certificate keys only if requested.
 
     `passwords` are those that the replica knows; all where none are given.
     """

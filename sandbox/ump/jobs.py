@@ -1,4 +1,4 @@
-"""The jobs of a UMP: a change of a service is accepted at once and carried out a little later."""
+"""The jobs of a UMP. It accepts a change of a service at once and runs it later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def start(endpoint: TokenEndpoint, ump: Ump, customer: UmpCustomer, change: Json
 
 
 def poll(endpoint: TokenEndpoint, ump: Ump, job: UmpJob) -> None:
-    """Time passes for a job only when somebody looks."""
+    """Advance the job by one poll. Jobs progress only when polled."""
     if job.status != "In Progress":
         return
     if job.polls_left > 0:

@@ -1,4 +1,4 @@
-"""A UMP's addresses, below `/ump/<name>/tenantui`."""
+"""The API of a UMP, under `/ump/<name>/tenantui`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UMP_VERSION = "8.0.500"
 
 @dataclass
 class UmpCall:
-    """One call to a UMP whose token was checked."""
+    """One authenticated call to a UMP."""
 
     world: World
     endpoint: TokenEndpoint
@@ -47,7 +47,7 @@ class UmpCall:
     def customer(self) -> UmpCustomer:
         customer = self.ump.customers.get(self.values["customer"].lower())
         if customer is None:
-            raise UmpError(404, "CustomerNotFound", "No service has this id.")
+            raise UmpError(404, "CustomerNotFound", "No service has this ID.")
         return customer
 
     def validation(self, problem: str | None) -> Response:
@@ -102,7 +102,7 @@ class UmpCall:
         return self._changed()
 
     def validate_portal(self) -> Response:
-        # The world stays unlocked: the visit is a call over the network, perhaps to one who is calling us.
+        # The world stays unlocked: the portal that we call may be calling us.
         return self.validation(connection_checks.portal_problem(self.ump.portal_url, self.ca_bundle))
 
     # Services and their connections
@@ -169,7 +169,7 @@ class UmpCall:
     def read_task(self) -> Response:
         job = self.ump.jobs.get(self.values["task"])
         if job is None:
-            raise UmpError(404, "TaskNotFound", "No task has this id.")
+            raise UmpError(404, "TaskNotFound", "No task has this ID.")
         jobs.poll(self.endpoint, self.ump, job)
         return _json(jobs.as_json(job))
 
@@ -191,7 +191,7 @@ ROUTES = Map(
         Rule("/api/v2/task/<task>", endpoint=UmpCall.read_task, methods=["GET"]),
     ]
 )
-# Calls that use the network themselves, so the world must not be locked meanwhile.
+# Calls that use the network themselves. The world must not be locked meanwhile.
 UNLOCKED: tuple[Handler, ...] = (UmpCall.validate_portal,)
 
 
@@ -240,7 +240,7 @@ class Umps:
         return handler, dict(values)
 
     def _check_token(self, ump: Ump, request: Request) -> None:
-        """A token of the UMP's own tenant for its API."""
+        """Require a token for the UMP's API from the UMP's own tenant."""
         _, _, token = request.headers.get("Authorization", "").partition(" ")
         audiences = [f"api://{ump.api_app_id}", ump.api_app_id]
         try:

@@ -166,7 +166,7 @@ def test_mfa_set_up_comes_before_everything_else(sandbox: Sandbox, browser: Brow
     assert "AADSTS50079" in browser.press(url, mona).text
     back = actors.returned(browser.press(url, mona, mfa="cancel"))
     assert back["error"] == "interaction_required"
-    assert "finished" in browser.press(url, mona, mfa="finish").text
+    assert "Setup complete" in browser.press(url, mona, mfa="finish").text
     assert "Permissions requested" in browser.press(url, mona).text
 
 
