@@ -51,7 +51,7 @@ def test_commands_out_of_order_are_refused(smtp: smtplib.SMTP) -> None:
     assert smtp.docmd("STARTTLS")[0] == 502
 
 
-def test_a_message_that_is_too_big_is_refused_before_it_is_sent(smtp: smtplib.SMTP) -> None:
+def test_a_too_big_message_is_refused_by_its_announced_size(smtp: smtplib.SMTP) -> None:
     assert f"SIZE {MAX_MESSAGE_BYTES}" in smtp.ehlo()[1].decode()
     assert smtp.docmd("MAIL", f"FROM:<a@b.example> SIZE={MAX_MESSAGE_BYTES + 1}")[0] == 552
 
