@@ -35,18 +35,18 @@ PORT_VARIABLES = {  # variable: (field of Ports, what wants it)
 
 
 class Clock:
-    """Tells a person what happens and how long it took since the start."""
+    """Prints progress messages with the time since the start."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
 
     def say(self, words: str) -> None:
-        """One line with the seconds since the start."""
+        """Print one line with the seconds since the start."""
         show(f"{time.monotonic() - self.started:5.1f} s  {words}")
 
 
 def show(words: str) -> None:
-    """Print; a terminal that was closed meanwhile must not keep us from stopping what we started."""
+    """Print. Ignore a closed terminal: the processes must still be stopped."""
     try:
         print(words, flush=True)
     except OSError:
@@ -54,7 +54,7 @@ def show(words: str) -> None:
 
 
 def main() -> int:
-    """Run the demo until Ctrl-C, SIGTERM or a closed terminal; 0 then, 1 after trouble."""
+    """Run the demo until Ctrl-C, SIGTERM or a closed terminal. Returns 0, or 1 after an error."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where the demo keeps everything")
     parser.add_argument("--reset", action="store_true", help="forget the demo: delete its directory")
@@ -77,7 +77,7 @@ def main() -> int:
 
 @contextlib.contextmanager
 def alone(directory: Path) -> Iterator[None]:
-    """Hold the directory against a second demo, and turn every way of being ended into KeyboardInterrupt."""
+    """Lock the directory against a second demo, and turn each stop signal into KeyboardInterrupt."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup keeps its meaning
             signal.signal(number, interrupt)
@@ -93,26 +93,26 @@ def alone(directory: Path) -> Iterator[None]:
 
 
 def reset(directory: Path) -> None:
-    """Delete the demo's directory, and only what really is one."""
+    """Delete the demo's directory, after checking that it is one."""
     if (directory / "demo.json").exists():
         shutil.rmtree(directory)
-        show("The demo is forgotten.")
+        show("The demo's data is deleted.")
     else:
-        show("There is no demo to forget.")
+        show("There is no demo data to delete.")
 
 
 def interrupt(number: int, frame: object) -> None:
     """The one reaction to any signal: leave every with block, which stops what it started."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not stop the stopping
+        signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the shutdown
     raise KeyboardInterrupt
 
 
 def ports_wanted(directory: Path) -> Ports:
-    """The ports from the environment. Raises ProcessError, naming port and wisher, where one is wrong or taken."""
+    """The ports from the environment. Raises ProcessError, naming the port and its owner, if one is invalid or in use."""
     made_for = Memory(directory / "demo.json")["ports"] or []
     wanted: dict[str, int] = {}
-    for variable, (name, wisher) in PORT_VARIABLES.items():
+    for variable, (name, owner) in PORT_VARIABLES.items():
         text = os.environ.get(variable) or str(getattr(Ports, name))
         if not text.isdecimal() or not 0 < int(text) < 65536:
             raise ProcessError(f"{variable} is not a port number: {text}")
@@ -123,7 +123,7 @@ def ports_wanted(directory: Path) -> Ports:
                 other = f"free it, or start over on another port: make demo-reset, then {other}"
             else:
                 other = f"Choose another: {other}"
-            raise ProcessError(f"Port {port} is taken, and {wisher} wants it. {other[0].upper()}{other[1:]}")
+            raise ProcessError(f"Port {port} is taken, and {owner} wants it. {other[0].upper()}{other[1:]}")
     return Ports(**wanted)
 
 
@@ -169,14 +169,14 @@ def wait(supervisor: Supervisor, say: Callable[[str], None], *, dev: bool) -> No
 
 
 def write_environment_file(layout: Layout) -> None:
-    """Keep the settings of this run, so that a person can use the commands by hand beside it."""
+    """Save the settings of this run, for commands that are run by hand."""
     ours = {name: value for name, value in layout.environment().items() if name not in processes.clean_environment()}
     lines = [f"{name}={value}" for name, value in ours.items() if name != "SYNCPORTAL_ENV_FILE"]
     seeding.private_file(layout.directory / "environment", "\n".join(lines) + "\n")
 
 
 def where_to_look(layout: Layout, seed: Seeding) -> str:
-    """The last words before the waiting: addresses, sign-ins, whom to pick."""
+    """The summary shown once all is ready: URLs, sign-ins and the account to pick."""
     customer = seed.seed["customer"]
     rows = [("Admin", layout.admin_url)]
     for name, (group, _, password) in seeding.STAFF.items():
@@ -189,15 +189,15 @@ def where_to_look(layout: Layout, seed: Seeding) -> str:
         ("Logs", _shown(layout.directory / "logs")),
     ]
     if link_is_used(seed.memory["link"]):
-        rows.insert(4, ("", "(used up; invite again in the admin, or start over with make demo-reset)"))
+        rows.insert(4, ("", "(already used; send a new invitation in the admin, or start over with make demo-reset)"))
     lines = [f"  {label:<12}{text}" for label, text in rows]
-    return "\n".join([*lines, "", "Ctrl-C ends everything. make demo-reset forgets it."])
+    return "\n".join([*lines, "", "Ctrl-C stops everything. make demo-reset deletes its data."])
 
 
 def link_is_used(link: str) -> bool:
-    """Ask the landing page, which changes nothing when it is opened; 410 means used up or void."""
+    """Ask the landing page, which changes nothing when it is opened; 410 means used or no longer valid."""
     parts = urlsplit(link)
-    # Browsers know where *.localhost is; Python asks the system, which may not.
+    # Browsers resolve *.localhost themselves; Python asks the system's resolver, which may not.
     connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=5)
     with contextlib.closing(connection):
         connection.request("GET", parts.path, headers={"Host": parts.netloc})

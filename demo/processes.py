@@ -1,4 +1,4 @@
-"""Starting, watching and stopping processes, so that none is left behind."""
+"""Starts, supervises and stops processes, so that none is left running."""
 
 import contextlib
 import ctypes
@@ -25,7 +25,7 @@ KEPT_VARIABLES = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE
 
 
 class ProcessError(Exception):
-    """A process did not start, or ended before it should have. The message is one sentence for a person."""
+    """A process did not start, or ended too early. The message is one sentence to show to the user."""
 
 
 def clean_environment() -> dict[str, str]:
@@ -40,13 +40,13 @@ def end_with_parent() -> None:
 
 
 class Terminal:
-    """The terminal that we were started from, if any. Not every closed one sends a signal: to ssh's command it does not."""
+    """The terminal of stdin, stdout or stderr, if any. Closing it does not always send a signal, e.g. under ssh."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
         for descriptor in (0, 1, 2):
             if os.isatty(descriptor):
-                self._poll.register(descriptor, 0)  # POLLHUP is always told
+                self._poll.register(descriptor, 0)  # POLLHUP is always reported
 
     def is_gone(self) -> bool:
         """True once it was closed."""
@@ -127,7 +127,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """True from its start until its end."""
+        """Whether the process is running."""
         return self.popen is not None and self.popen.poll() is None
 
     def said(self, words: str) -> bool:
@@ -167,7 +167,7 @@ class Process:
         return self.popen.wait()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End it politely, then by force with all it started."""
+        """Send the stop signal, wait at most `seconds`, then kill what is left of it and its children."""
         if self.popen is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -177,7 +177,7 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """End it and all it started at once."""
+        """Kill it and its children."""
         if self.popen is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.popen.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The seed document's own example: Finebak, its app umptoken, and one customer to invite.
+"""The example data: Finebak, its app umptoken, and one customer to invite.
 
 Everything goes through the product's commands. What is done is remembered, so that the next start skips it.
 """
@@ -24,14 +24,14 @@ STAFF = {  # user name: (group, full name, password); printed at every start
 
 
 class Memory:
-    """What earlier starts did, in one file that only its owner may read."""
+    """What earlier starts did, in a file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.values: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
 
     def keep(self, **values: Any) -> None:
-        """Remember these values, on disk before we go on."""
+        """Save these values to disk at once."""
         self.values |= values
         private_file(self.path, json.dumps(self.values, indent=1))
 
@@ -40,7 +40,7 @@ class Memory:
 
 
 def private_file(path: Path, text: str) -> Path:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write, atomically, a file that only its owner can read."""
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
@@ -128,12 +128,12 @@ class Seeding:
             self.memory.keep(staff=[*added, name])
 
     def provision(self) -> None:
-        """Provision the instance through the worker, step by step before the person's eyes."""
+        """Provision the instance through the worker and show each step."""
         self.say(f"Provision {self.host} through the worker:")
         self._manage("provision", self.host, "--wait", hear=lambda line: self.say(f"  {line}"))
 
     def invite(self) -> None:
-        """Make the one invitation, and keep its link for the next start."""
+        """Create the invitation, and save its link for the next start."""
         customer = self.seed["customer"]
         self.say(f"Invite {customer['name']}, by mail")
         answer = self._manage(
@@ -164,7 +164,7 @@ class Seeding:
 
 @contextlib.contextmanager
 def _temporary(path: Path, text: str) -> Iterator[Path]:
-    """A private file for the length of a with block: a secret on its way into a command."""
+    """A temporary private file that passes a secret to a command."""
     try:
         yield private_file(path, text)
     finally:

@@ -1,4 +1,4 @@
-"""What SyncPortal consists of when it runs: each process with its command line and its environment."""
+"""The processes of SyncPortal, with their command lines and environments."""
 
 import contextlib
 import importlib.util
@@ -52,7 +52,7 @@ class Layout:
 
     @property
     def sandbox_directory(self) -> Path:
-        """Where the sandbox keeps its world, its certificate authority and `seed.json`."""
+        """The directory of the sandbox's state, certificate authority and `seed.json`."""
         return self.directory / "sandbox"
 
     @property
@@ -66,10 +66,10 @@ class Layout:
         return f"http://localhost:{self.ports.sandbox_http}"
 
     def environment(self) -> dict[str, str]:
-        """Everything the product's processes are told."""
+        """The environment variables of the product's processes."""
         sandbox = f"https://localhost:{self.ports.sandbox_https}"
         return processes.clean_environment() | {
-            "SYNCPORTAL_ENV_FILE": os.devnull,  # a person's .env is for the real thing
+            "SYNCPORTAL_ENV_FILE": os.devnull,  # a developer's .env must not apply to the demo
             "DATABASE_URL": self.database_url,
             "STATIC_ROOT": str(self.directory / "static"),
             "REDIS_URL": self.redis_url,
@@ -146,7 +146,7 @@ def valkey_server() -> Path:
 
 
 def worker(layout: Layout) -> Process:
-    """The Celery worker that carries operations out."""
+    """The Celery worker that runs operations."""
     command = [
         sys.executable,
         "-m",
@@ -168,7 +168,7 @@ def worker(layout: Layout) -> Process:
 
 
 def scheduler(layout: Layout) -> Process:
-    """Celery's clock: it looks for rows whose time has come."""
+    """Celery beat, which starts the periodic tasks."""
     schedule = str(layout.directory / "schedule")
     command = [
         sys.executable,

@@ -1,5 +1,5 @@
-"""A stand-in, on localhost, for the remote services the product talks to.
+"""A simulator, on localhost, of the remote services that the product calls.
 
-Microsoft Entra ID, Microsoft Graph v1.0, AudioCodes UMP-365 and a mailbox. The product meets it only at URLs. It
-refuses what the real services refuse, as far as their vendors document it.
+It simulates Microsoft Entra ID, Microsoft Graph v1.0, AudioCodes UMP-365 and a mailbox. The product reaches it through
+URLs only. It rejects what the real services reject, as far as their vendors document it.
 """

@@ -14,7 +14,7 @@ from sandbox.app import Sandbox
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=sys.modules["sandbox"].__doc__)
-    parser.add_argument("--directory", type=Path, required=True, help="where the sandbox keeps its state")
+    parser.add_argument("--directory", type=Path, required=True, help="directory for the sandbox's state")
     parser.add_argument("--https-port", type=int, default=8443)
     parser.add_argument("--http-port", type=int, default=8400)
     parser.add_argument("--smtp-port", type=int, default=8425)
@@ -24,14 +24,14 @@ def _arguments() -> argparse.Namespace:
         help="accept redirect URIs like http://portal.localhost:8000/..., which Entra refuses",
     )
     parser.add_argument(
-        "--in-memory", action="store_true", help="keep no state on disk: quicker, and a restart forgets"
+        "--in-memory", action="store_true", help="keep no state on disk: faster, but a restart loses it"
     )
     return parser.parse_args()
 
 
 def main() -> int:
     arguments = _arguments()
-    # Before anything listens: a signal that comes early must stop the sandbox as well.
+    # Set before anything listens, so that an early signal also stops the sandbox.
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

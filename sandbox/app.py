@@ -1,4 +1,4 @@
-"""The sandbox as a whole: everything wired together, started and stopped."""
+"""Builds the sandbox from its services, starts it and stops it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from types import TracebackType
 
 from werkzeug import Request, Response
 
-from sandbox import control, front, mailbox, seed, tls
-from sandbox.calls import Call, CallLog
+from sandbox import control, index_page, mailbox, seed, tls
+from sandbox.call_log import Call, CallLog
 from sandbox.entra.keys import SigningKeys
 from sandbox.entra.service import Entra
 from sandbox.entra.token import TokenEndpoint
@@ -29,7 +29,7 @@ from sandbox.world import World
 class Sandbox:
     """Entra ID, Graph, the UMPs and the mailbox, in threads of this process.
 
-    A port of 0 picks a free one. The directory keeps what a restart must find again; in memory, nothing is.
+    Port 0 picks a free port. The directory keeps the state for the next start, unless `in_memory` is set.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Sandbox:
         self._ports = (https_port, http_port, smtp_port)
         self._allow_localhost_redirects = allow_localhost_redirects
         self.faults, self.log, self._urls, self.quotas = Faults(), CallLog(), Urls(), Quotas()
-        self.latency: dict[str, float] = {}  # seconds that each service takes before it answers
+        self.latency: dict[str, float] = {}  # seconds of delay before each service answers
         self.world = World(None if in_memory else self.directory / "world.json")
         self.keys = SigningKeys(self.directory / "signing-key.pem")
         self._endpoint = TokenEndpoint(Issuer(self.world, self.keys, self._urls))
@@ -68,21 +68,21 @@ class Sandbox:
         self.stop()
 
     def start(self) -> None:
-        """Listen. Raises OSError where a port is in use; then nothing listens."""
+        """Listen on all ports. Raises OSError if one is in use; then nothing listens."""
         https_port, http_port, smtp_port = self._ports
-        # Who waits for this file must not read the addresses of an earlier run.
+        # A process that waits for this file must not read an earlier run's addresses.
         (self.directory / "seed.json").unlink(missing_ok=True)
         try:
-            programs = self._add(Listener(https_port, self._programs(), tls.server_context(self._ca)))
-            people = self._add(Listener(http_port, self._people()))
+            api = self._add(Listener(https_port, self._api(), tls.server_context(self._ca)))
+            pages = self._add(Listener(http_port, self._pages()))
             smtp = self._add(SmtpServer(smtp_port, self.world))
         except OSError:
             self.stop()
             raise
-        self._urls.entra = f"https://localhost:{programs}"
-        self._urls.people = f"http://localhost:{people}"
+        self._urls.entra = f"https://localhost:{api}"
+        self._urls.people = f"http://localhost:{pages}"
         self.smtp_port = smtp
-        self._plant()
+        self._seed_or_restore()
         for server in self._servers:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
             thread.start()
@@ -93,11 +93,11 @@ class Sandbox:
         self._servers.append(server)
         return int(server.server_address[1])
 
-    def _plant(self) -> None:
+    def _seed_or_restore(self) -> None:
         memory = self.world.restore()
         if memory is None:
-            memory = seed.plant(self.world)
-            self.world.remember_as_seeded(memory)
+            memory = seed.populate(self.world)
+            self.world.save_as_seed(memory)
             self.world.flush()
         urls = {
             "entra": self.entra_url,
@@ -111,7 +111,7 @@ class Sandbox:
         self.seed = seed.read(memory, urls)
 
     def stop(self) -> None:
-        """Stop listening and write everything down."""
+        """Stop listening and write the state to disk."""
         for server in self._servers:
             if self._threads:
                 server.shutdown()
@@ -124,17 +124,17 @@ class Sandbox:
 
     # What listens where
 
-    def _programs(self) -> Gateway:
+    def _api(self) -> Gateway:
         graph = Graph(self.world, self.keys, self._urls, self._allow_localhost_redirects, self.quotas)
         umps = Umps(self.world, self._endpoint, self.ca_bundle)
         mounts = [
             Mount("/v1.0/", "graph", graph.answer),
             Mount("/ump/", "ump", umps.answer),
-            Mount("/", "entra", self._entra().programs),
+            Mount("/", "entra", self._entra().api),
         ]
         return Gateway(mounts, self.faults, self.log, latency=self.latency)
 
-    def _people(self) -> Gateway:
+    def _pages(self) -> Gateway:
         mounts = [
             Mount("/_sandbox/", None, lambda request: control.answer(self, request)),
             Mount("/mailbox", None, lambda request: mailbox.answer(self.world, request)),
@@ -147,10 +147,10 @@ class Sandbox:
 
     def _page(self, request: Request) -> Response:
         if request.path == "/":
-            return front.answer(self.world, self._urls, request)
-        return self._entra().people(request)
+            return index_page.answer(self.world, self._urls, request)
+        return self._entra().pages(request)
 
-    # What a test asks for
+    # For tests
 
     @property
     def entra_url(self) -> str:
@@ -180,7 +180,7 @@ class Sandbox:
         return self.log.copy()
 
     def reset(self) -> None:
-        """The seeded world, no scripted failures, no calls. Keys and sockets stay."""
+        """Restore the seeded state and drop scripted faults and logged calls. Keys and sockets stay."""
         self.world.reset()
         self.faults.clear()
         self.log.clear()

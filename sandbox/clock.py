@@ -1,4 +1,4 @@
-"""The sandbox's clock. Every instant it hands out, stores or compares comes from here."""
+"""The sandbox's clock. All of its timestamps and comparisons use it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """Real time, moved by `skew` seconds: a test uses it to make tokens that look old or early."""
+    """Real time plus `skew` seconds. Tests use the skew to make tokens expired or not yet valid."""
 
     def __init__(self) -> None:
         self.skew = 0.0
@@ -25,7 +25,7 @@ def as_text(seconds: float) -> str:
 
 
 def as_seconds(text: str) -> float:
-    """Raises ValueError where the text is no instant."""
+    """Parse a timestamp. Raises ValueError if the text is not one."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
 """The control API, for tests and demos that run in another process: `/_sandbox/...`.
 
-A web page must not be able to use it: a change needs a JSON content type and no Origin header, which a browser always
-sends with one.
+A web page must not be able to use it. So a change needs a JSON content type and no Origin header; browsers send an
+Origin header with such requests.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any, Protocol
 from werkzeug import Request, Response
 
 from sandbox import directory
-from sandbox.calls import Call, CallLog
+from sandbox.call_log import Call, CallLog
 from sandbox.directory import LAG_KINDS
 from sandbox.faults import Faults
 from sandbox.graph.quota import Quotas
 from sandbox.model import JsonObject
-from sandbox.seed import plant_provider
+from sandbox.seed import seed_provider
 from sandbox.world import World
 
 
 class Controlled(Protocol):
-    """What the control API works on."""
+    """The part of the sandbox that the control API uses."""
 
     world: World
     faults: Faults
@@ -41,10 +41,10 @@ def answer(sandbox: Controlled, request: Request) -> Response:
     """Answer one control call."""
     name = request.path.removeprefix("/_sandbox").strip("/")
     if request.method in ("GET", "HEAD"):
-        return _look(sandbox, name)
-    # A page can send a plain POST across origins, but never a DELETE without asking first.
+        return _read(sandbox, name)
+    # A web page can send a plain cross-origin POST, but a DELETE needs a CORS preflight, which fails here.
     if "Origin" in request.headers or (request.method == "POST" and not request.is_json):
-        return _json({"error": "Send JSON, and not from a web page."}, 403)
+        return _json({"error": "Send JSON. Requests from web pages are not accepted."}, 403)
     body = request.get_json(silent=True)
     if not isinstance(body, dict) and request.get_data():
         return _json({"error": "The body must be a JSON object."}, 400)
@@ -54,7 +54,7 @@ def answer(sandbox: Controlled, request: Request) -> Response:
         return _json({"error": str(problem)}, 400)
 
 
-def _look(sandbox: Controlled, name: str) -> Response:
+def _read(sandbox: Controlled, name: str) -> Response:
     if name == "calls":
         return _json([_call(call) for call in sandbox.log.copy()])
     if name == "counts":
@@ -73,7 +73,7 @@ def _look(sandbox: Controlled, name: str) -> Response:
 
 
 def _call(call: Call) -> JsonObject:
-    # Over the network the tokens stay out: they are of no use to a demo.
+    # Tokens are not sent over the network; no demo needs them.
     headers = {name: value for name, value in call.headers.items() if name.lower() != "authorization"}
     return {**asdict(call), "headers": headers}
 
@@ -108,7 +108,7 @@ def _change(sandbox: Controlled, method: str, name: str, body: JsonObject) -> An
             result = operation(sandbox.world, **arguments)
         sandbox.world.touch()
         return result
-    raise LookupError("no such control call")
+    raise LookupError("unknown control call")
 
 
 def _set_secret_policy(
@@ -142,7 +142,7 @@ def _set_lag(world: World, kind: str, seconds: float) -> JsonObject:
 
 
 def _set_alternating_reads(world: World, seconds: float) -> JsonObject:
-    """For so long after a thing was made, every other call is answered by a replica that does not know it."""
+    """For that many seconds after an object was created, every second call goes to a replica without it."""
     world.alternating_seconds = float(seconds)
     return {"seconds": world.alternating_seconds}
 
@@ -178,7 +178,10 @@ def _add_tenant(world: World, name: str, tenant_id: str | None = None) -> JsonOb
 def _add_granted_application(
     world: World, tenant: str, name: str, permissions: dict[str, list[str]], roles: list[str]
 ) -> JsonObject:
-    """A registration as a customer makes it by hand: a secret, permissions by the API's id, directory roles by template id."""
+    """Create a registration as a customer does by hand.
+
+    It has a secret, permissions by API id, and directory roles by template id.
+    """
     owner = world.tenant(tenant)
     application = world.add_application(owner, name)
     for api, values in permissions.items():
@@ -202,7 +205,7 @@ def _add_ump_customer(world: World, **customer: Any) -> JsonObject:
 
 
 def _set_application(world: World, app_id: str, **properties: Any) -> JsonObject:
-    """Change an application behind the product's back, by Graph's names: this is how drift is made."""
+    """Change an application without the product, by Graph's property names. Tests use it to create drift."""
     application = world.find_application(app_id=app_id)
     if application is None:
         raise LookupError(f"no application {app_id}")
@@ -211,7 +214,7 @@ def _set_application(world: World, app_id: str, **properties: Any) -> JsonObject
 
 
 def _expire_secret(world: World, app_id: str, days: float = -1) -> JsonObject:
-    """Let all secrets of an application end that many days from now."""
+    """Make all secrets of an application expire that many days from now."""
     application = world.find_application(app_id=app_id)
     if application is None:
         raise LookupError(f"no application {app_id}")
@@ -236,7 +239,7 @@ OPERATIONS: dict[str, Callable[..., JsonObject]] = {
     "set_application": _set_application,
     "expire_secret": _expire_secret,
     "add_tenant": _add_tenant,
-    "add_provider": plant_provider,
+    "add_provider": seed_provider,
     "add_granted_application": _add_granted_application,
     "add_user": _add_user,
     "add_ump": _add_ump,

@@ -1,4 +1,4 @@
-"""What the directory does, told without HTTP: consent, roles, secrets, resources. Entra and Graph both call it."""
+"""Directory operations without HTTP: consent, roles, secrets and resources. Entra and Graph both use them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sandbox.model import (
 )
 
 NAMESPACE = UUID("5f0c2a52-94a0-4c7b-9c4b-3d1f6f0c2a52")
-# What `World.lag` understands. "secret": a fresh secret is refused; "consent": granted roles are missing from tokens.
+# Keys of `World.lag`. "secret": a new secret is refused. "consent": granted roles are missing from tokens.
 LAG_KINDS = ("application", "service_principal", "secret", "consent", "role")
 # Real secrets are 40 characters of this alphabet with a `~` near the start.
 SECRET_ALPHABET = string.ascii_letters + string.digits + "-._~"
@@ -118,7 +118,7 @@ def assign_role(tenant: Tenant, principal_id: str, role_id: str, created_at: flo
 def grant_role(
     tenant: Tenant, principal: ServicePrincipal, target: ServicePrincipal, app_role_id: str, created_at: float
 ) -> AppRoleAssignment:
-    """Grant an application permission; granting it twice leaves one."""
+    """Grant an application permission. Returns the existing assignment if there is one."""
     for existing in tenant.app_role_assignments:
         if (existing.principal_id, existing.resource_id, existing.app_role_id) == (
             principal.id,
@@ -157,7 +157,7 @@ def grant_roles_by_value(
 def consent(
     tenant: Tenant, client: ServicePrincipal, target: ServicePrincipal, scopes: list[str], principal_id: str | None
 ) -> PermissionGrant:
-    """Write down delegated consent, for one person or (principal_id None) for everybody; adds to what is there."""
+    """Record delegated consent for one user, or for all users if `principal_id` is None. Adds to existing scopes."""
     for grant in tenant.permission_grants:
         if (grant.client_id, grant.resource_id, grant.principal_id) == (client.id, target.id, principal_id):
             have = grant.scope.split()
@@ -176,7 +176,7 @@ def consent(
 
 
 def consented_scopes(tenant: Tenant, app_id: str, resource_app_id: str, user_id: str) -> list[str]:
-    """What the application may do in the person's name on that resource."""
+    """The scopes that the application may use on that resource on behalf of the user."""
     client, target = tenant.service_principal_of(app_id), tenant.service_principal_of(resource_app_id)
     if client is None or target is None:
         return []

@@ -1,4 +1,4 @@
-"""Scripted failures: the next call that matches is answered as the script says."""
+"""Fault injection: the next matching call fails in the scripted way."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 KINDS = {
     "status": "answers with `status`, `headers` and `body`, and does nothing",
     "cut": "closes the connection (FIN) before anything is done",
-    "reset": "breaks the connection off (RST) before anything is done",
-    "lost_answer": "does it, and closes the connection in place of an answer",
+    "reset": "resets the connection (RST) before anything is done",
+    "lost_answer": "does it, and closes the connection instead of answering",
     "slow": "does it `seconds` later, and then answers at once",
     "drip": "does it and sends the headers at once, then the body byte by byte with `seconds` between two",
     "truncated": "does it, and sends the first half of the body",
 }
-PACED = ("slow", "drip")  # those that need `seconds`
+KINDS_WITH_SECONDS = ("slow", "drip")  # those that need `seconds`
 SERVICES = ("entra", "graph", "ump", "people")
 
 
@@ -38,20 +38,20 @@ class Fault:
     def matches(self, service: str, method: str, path: str) -> bool:
         if self.service != service or (self.method and self.method.upper() != method):
             return False
-        # A script may leave out Graph's version prefix.
+        # A fault's path may omit Graph's version prefix.
         shorter = path.removeprefix("/v1.0")
         return bool(re.search(self.path, path) or re.search(self.path, shorter))
 
 
 class Faults:
-    """The queue of scripted failures. Each match first uses up `skip`, then `times`."""
+    """The queue of faults. Each match first uses up `skip`, then `times`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queue: list[Fault] = []
 
     def add(self, service: str, kind: str, **details: Any) -> Fault:
-        """Add a failure; raises ValueError or TypeError where the script makes no sense."""
+        """Add a fault. Raises ValueError or TypeError if its arguments are invalid."""
         if service not in SERVICES:
             raise ValueError(f"service must be one of {', '.join(SERVICES)}")
         if kind not in KINDS:
@@ -63,14 +63,14 @@ class Faults:
             raise ValueError(f"path is no regular expression: {problem}") from None
         if not all(isinstance(number, int) for number in (fault.times, fault.skip, fault.status)):
             raise ValueError("times, skip and status must be whole numbers")
-        if kind in PACED and not (isinstance(fault.seconds, (int, float)) and fault.seconds > 0):
+        if kind in KINDS_WITH_SECONDS and not (isinstance(fault.seconds, (int, float)) and fault.seconds > 0):
             raise ValueError(f"{kind} needs seconds, more than 0")
         with self._lock:
             self._queue.append(fault)
         return fault
 
     def take(self, service: str, method: str, path: str) -> Fault | None:
-        """The failure that this call meets, if any; using it up is part of asking."""
+        """The fault for this call, if any. Counts as one match of that fault."""
         with self._lock:
             for fault in self._queue:
                 if not fault.matches(service, method, path):

@@ -1,4 +1,4 @@
-"""Between the sockets and the services: which service, scripted failures, the call log."""
+"""The WSGI application between listeners and services. It routes requests, injects faults and logs calls."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, NotFound
 
 from sandbox import pages
-from sandbox.calls import CallLog
+from sandbox.call_log import CallLog
 from sandbox.faults import Fault, Faults
 
 Service = Callable[[Request], Response]
-MANNER = "sandbox.manner"  # where a request's environment holds it
-LARGEST_BODY = 4 * 1024 * 1024
+RESPONSE_PACING = "sandbox.manner"  # its key in the WSGI environment
+MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
 @dataclass
-class Manner:
-    """How the listener is to send the answer: with so many seconds between two bytes of the body."""
+class ResponsePacing:
+    """How the listener sends the response: `pause` is the number of seconds between two bytes of the body."""
 
     pause: float = 0.0
 
 
 @dataclass(frozen=True)
 class Mount:
-    """A service and the paths it answers; without a name its calls are neither logged nor made to fail."""
+    """A service and its path prefix. Without a name, its calls are not logged and get no faults."""
 
     prefix: str
     name: str | None
@@ -40,7 +40,7 @@ class Mount:
 
 
 class Gateway:
-    """A WSGI application that hands each request to the first mount whose prefix fits."""
+    """A WSGI application that passes each request to the first mount with a matching prefix."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Gateway:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
-        request.max_content_length = LARGEST_BODY
+        request.max_content_length = MAX_BODY_BYTES
         try:
             response = self._answer(request)
         except HTTPException as wrong:
@@ -64,7 +64,7 @@ class Gateway:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
-        # A page on the internet can make its own name mean this machine; such a request still carries that name.
+        # Protects against DNS rebinding: the Host header still has the attacker's name.
         if self._local_only and not _is_local(request.host):
             return Response("This address is for localhost only.", status=421, mimetype="text/plain")
         for mount in self._mounts:
@@ -75,13 +75,13 @@ class Gateway:
     def _serve(self, mount: Mount, request: Request) -> Response:
         if mount.name is None:
             return _guarded(mount.service, request)
-        call = self._log.note(mount.name, request)
+        call = self._log.record(mount.name, request)
         time.sleep(self._latency.get(mount.name, 0.0))
         fault = self._faults.take(mount.name, request.method, request.path)
         try:
             response = _failing(fault, mount.service, request) if fault else _guarded(mount.service, request)
-        except _LostAnswerError as lost:
-            self._log.ended(call, lost.status)
+        except _LostResponseError as lost:
+            self._log.finish(call, lost.status)
             cut(request)
             raise ConnectionAbortedError("scripted") from None
         except ConnectionResetError:
@@ -90,12 +90,12 @@ class Gateway:
         except ConnectionAbortedError:
             cut(request)
             raise
-        self._log.ended(call, response.status_code)
+        self._log.finish(call, response.status_code)
         return response
 
 
-class _LostAnswerError(Exception):
-    """The request was carried out and its answer must not arrive."""
+class _LostResponseError(Exception):
+    """The request was processed, but the client must not get the response."""
 
     def __init__(self, status: int) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ def _guarded(service: Service, request: Request) -> Response:
     try:
         return service(request)
     except NotFound:
-        return pages.page("Nothing is here", '<p><a href="/">Start page of the sandbox</a></p>', status=404)
+        return pages.page("Page not found", '<p><a href="/">Start page of the sandbox</a></p>', status=404)
 
 
 def _failing(fault: Fault, service: Service, request: Request) -> Response:
@@ -120,12 +120,12 @@ def _failing(fault: Fault, service: Service, request: Request) -> Response:
         time.sleep(fault.seconds)
     response = _guarded(service, request)
     if fault.kind == "lost_answer":
-        raise _LostAnswerError(response.status_code)
+        raise _LostResponseError(response.status_code)
     if fault.kind == "truncated":
         whole = response.get_data()
         response.set_data(whole[: len(whole) // 2])
     if fault.kind == "drip":
-        request.environ.get(MANNER, Manner()).pause = fault.seconds
+        request.environ.get(RESPONSE_PACING, ResponsePacing()).pause = fault.seconds
     return response
 
 
@@ -142,24 +142,24 @@ def _scripted(fault: Fault) -> Response:
 
 
 def cut(request: Request) -> None:
-    """Close the connection as a network would, without a word."""
+    """Close the connection without a response."""
     connection = request.environ.get("werkzeug.socket")
     if connection is None:
         return
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        # The other side was faster.
+        # The client has closed it already.
         return
 
 
 def reset(request: Request) -> None:
-    """Break the connection off as a crashed machine or a firewall does: with RST, and nothing that was on its way arrives."""
+    """Reset the connection (RST), as a crashed machine or a firewall does. Data in transit is lost."""
     connection = request.environ.get("werkzeug.socket")
     if connection is None:
         return
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # Its files hold the socket open beyond its own close, and TLS would say goodbye first.
+    # close() is not enough: file objects keep the socket open, and TLS would send close_notify first.
     os.close(connection.detach())
 
 

@@ -1,4 +1,4 @@
-"""The sockets: https for programs, http for people."""
+"""The listening sockets: HTTPS for API clients, HTTP for browsers."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
-from sandbox.gateway import LARGEST_BODY, MANNER, Gateway, Manner
+from sandbox.gateway import MAX_BODY_BYTES, RESPONSE_PACING, Gateway, ResponsePacing
 
 IDLE_SECONDS = 30
 
 
 class _Handler(WSGIRequestHandler):
-    """A handler that keeps connections open, as Microsoft does, and keeps quiet: the call log tells more.
+    """A handler with persistent connections, as Microsoft has, and without an access log: the call log has more.
 
-    Werkzeug's own way closes each connection after one answer, so that every call would pay for a TLS handshake.
+    Werkzeug's handler closes each connection after one response, which would cost a TLS handshake for each call.
     """
 
     protocol_version = "HTTP/1.1"
     timeout = IDLE_SECONDS
-    wbufsize = 64 * 1024  # head and body leave together
+    wbufsize = 64 * 1024  # headers and body are sent together
     disable_nagle_algorithm = True
 
     def run_wsgi(self) -> None:
-        """Answer one request; the whole body is read first, so that the next request begins where this one ends."""
+        """Answer one request. Reads the whole body first, so that the next request starts at the right byte."""
         length = int(self.headers.get("Content-Length") or 0)
-        if "Transfer-Encoding" in self.headers or length > LARGEST_BODY:
+        if "Transfer-Encoding" in self.headers or length > MAX_BODY_BYTES:
             self.close_connection = True
-            self._say(f"{HTTPStatus.REQUEST_ENTITY_TOO_LARGE} Content Too Large", [], b"")
+            self._send(f"{HTTPStatus.REQUEST_ENTITY_TOO_LARGE} Content Too Large", [], b"")
             return
-        manner = Manner()
-        environ = self.make_environ() | {"wsgi.input": io.BytesIO(self.rfile.read(length)), MANNER: manner}
+        manner = ResponsePacing()
+        environ = self.make_environ() | {"wsgi.input": io.BytesIO(self.rfile.read(length)), RESPONSE_PACING: manner}
         try:
             parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
-        except ConnectionAbortedError:  # scripted: the socket is shut down or closed already
+        except ConnectionAbortedError:  # injected fault: the socket is closed already
             self.close_connection = True
             return
-        self._say(status, list(headers), b"".join(parts), manner.pause)
+        self._send(status, list(headers), b"".join(parts), manner.pause)
 
-    def _say(self, status: str, headers: list[tuple[str, str]], body: bytes, pause: float = 0.0) -> None:
+    def _send(self, status: str, headers: list[tuple[str, str]], body: bytes, pause: float = 0.0) -> None:
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         for name, value in headers:
@@ -77,14 +77,14 @@ class _Handler(WSGIRequestHandler):
 class Listener(ThreadedWSGIServer):
     """A threaded server on this machine only.
 
-    The TLS handshake is left to the connection's own thread; werkzeug's would let one silent client block all others.
+    The connection's own thread does the TLS handshake. In werkzeug's server a silent client blocks all others.
     """
 
     daemon_threads = True
     block_on_close = False
 
     def __init__(self, port: int, app: Gateway, context: ssl.SSLContext | None = None) -> None:
-        # Bound here and handed over (werkzeug takes a copy): its own way ends the whole process where a port is in use.
+        # Bound here, because werkzeug ends the whole process if the port is in use. It duplicates the descriptor.
         with socket.create_server(("127.0.0.1", port), backlog=128) as bound:
             super().__init__("127.0.0.1", bound.getsockname()[1], app, _Handler, fd=bound.fileno())
         self.ssl_context = context
@@ -98,7 +98,7 @@ class Listener(ThreadedWSGIServer):
         return wrapped, address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Connections that end early are everyday here; anything else is a bug of the sandbox and shows itself."""
+        """Ignore connections that end early. Print anything else: it is a bug of the sandbox."""
         if isinstance(sys.exc_info()[1], OSError):
             return
         super().handle_error(request, client_address)

@@ -1,4 +1,4 @@
-"""The mailbox page: what was sent, newest first, with the links to click."""
+"""The mailbox page: received messages, newest first, with their links."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sandbox.model import Message
 from sandbox.world import World
 
 LINK = re.compile(r"https?://[^\s<>\"'\])]+")
-# A message may open its links, in a new tab or instead of this page, and nothing else: no scripts, no forms.
+# The iframe may open links, in a new tab or in this one. Scripts and forms stay off.
 FRAME = "allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
 
 
 def answer(world: World, request: Request) -> Response:
-    """The list at `/mailbox/`, a message below it."""
+    """Answer `/mailbox/` with the list and `/mailbox/<id>` with a message."""
     identifier = request.path.removeprefix("/mailbox").strip("/")
     if request.method not in ("GET", "HEAD"):
         raise NotFound
@@ -33,7 +33,7 @@ def answer(world: World, request: Request) -> Response:
 def _listing(messages: list[Message]) -> Response:
     if not messages:
         body = pages.paragraph("No message has arrived yet.") + pages.paragraph(
-            "What the portal sends appears here. Load the page again to look.", "soft"
+            "Mail sent by the portal appears here. Reload the page to check.", "soft"
         )
         return pages.page("Mailbox", body, wide=True)
     rows = "".join(
@@ -51,7 +51,7 @@ def _time(message: Message) -> str:
 
 
 def links_of(message: Message) -> list[str]:
-    """The addresses in the message, each once."""
+    """The distinct URLs in the message."""
     found = LINK.findall(message.text) or LINK.findall(message.html or "")
     return list(dict.fromkeys(url.rstrip(".,;:") for url in found))
 
@@ -69,7 +69,7 @@ def _message(message: Message) -> Response:
     if links:
         body += f'<h2>Links</h2><ul class="plain">{links}</ul>'
     if message.html is not None:
-        # base: without it a click would load the page inside the frame.
+        # Without `base`, a link would open inside the frame.
         content = f'<base target="_blank">{message.html}'
         body += (
             f'<h2>Message</h2><iframe title="The message as sent" sandbox="{FRAME}" referrerpolicy="no-referrer" '
@@ -78,7 +78,7 @@ def _message(message: Message) -> Response:
     body += f"<h2>Text</h2><pre>{escape(message.text)}</pre>"
     response = pages.page(message.subject or "(no subject)", body, wide=True, frames="'self'")
     if message.html is not None:
-        # The message in the frame inherits this page's policy, and mails carry their styles inline.
+        # The frame inherits this page's policy, and mails use inline styles.
         policy = response.headers["Content-Security-Policy"]
         response.headers["Content-Security-Policy"] = re.sub(
             r"style-src 'nonce-[^']+'", "style-src 'unsafe-inline'", policy

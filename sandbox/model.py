@@ -1,4 +1,4 @@
-"""The things of the sandbox's world, as plain dataclasses that go to JSON and back."""
+"""The sandbox's objects, as plain dataclasses that can be stored as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MULTITENANT_AUDIENCES = ("AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAcco
 
 @dataclass
 class User:
-    """A person of a tenant. Active directory roles are role assignments of the tenant, not kept here."""
+    """A user of a tenant. Active directory roles are in the tenant's role assignments, not here."""
 
     id: str
     display_name: str
@@ -34,7 +34,7 @@ class User:
 
 @dataclass
 class Password:
-    """A client secret. The value is kept because the sandbox must compare it; Graph shows it once."""
+    """A client secret. The sandbox keeps the value to compare it; Graph returns it once."""
 
     key_id: str
     display_name: str | None
@@ -50,7 +50,7 @@ class Password:
 
 @dataclass
 class Application:
-    """An app registration; `properties` holds what Graph lets a caller set, under Graph's names."""
+    """An app registration. `properties` has the writable properties under Graph's names."""
 
     id: str
     app_id: str
@@ -85,7 +85,7 @@ class Application:
 
 @dataclass
 class ServicePrincipal:
-    """An application's presence in a tenant."""
+    """The service principal of an application in a tenant."""
 
     id: str
     app_id: str
@@ -101,7 +101,7 @@ class ServicePrincipal:
 
 @dataclass
 class AppRoleAssignment:
-    """An application permission that was granted: principal may act on resource in this role."""
+    """A granted application permission: the principal has this app role on the resource."""
 
     id: str
     principal_id: str
@@ -113,7 +113,7 @@ class AppRoleAssignment:
 
 @dataclass
 class PermissionGrant:
-    """Delegated consent (oAuth2PermissionGrant), for one person or for all."""
+    """Delegated consent (oAuth2PermissionGrant), for one user or for all."""
 
     id: str
     client_id: str
@@ -125,7 +125,7 @@ class PermissionGrant:
 
 @dataclass
 class RoleAssignment:
-    """A directory role that a person or a service principal holds."""
+    """A directory role of a user or a service principal."""
 
     id: str
     principal_id: str
@@ -136,7 +136,7 @@ class RoleAssignment:
 
 @dataclass
 class SecretPolicy:
-    """The tenant's app management policy, as far as it is about client secrets."""
+    """The part of the tenant's app management policy about client secrets."""
 
     max_lifetime_days: int | None = None
     secrets_forbidden: bool = False
@@ -144,7 +144,7 @@ class SecretPolicy:
 
 @dataclass
 class Tenant:
-    """An Entra tenant with everything in it."""
+    """An Entra tenant and its objects."""
 
     id: str
     name: str
@@ -173,7 +173,7 @@ class Tenant:
 
 @dataclass
 class RefreshToken:
-    """What a refresh token stands for."""
+    """A refresh token and what it was issued for."""
 
     token: str
     client_id: str
@@ -210,7 +210,7 @@ class UmpCustomer:
 
 @dataclass
 class UmpJob:
-    """A long-running job of a UMP; it ends after it was looked at `polls_left` times."""
+    """A long-running job of a UMP. It ends after `polls_left` more polls."""
 
     id: str
     customer_id: str
@@ -244,7 +244,7 @@ class Ump:
 
 @dataclass
 class Message:
-    """A mail that reached the mailbox."""
+    """A received mail."""
 
     id: str
     received: str
@@ -258,7 +258,7 @@ class Message:
 
 @dataclass
 class State:
-    """All that a restart must find again."""
+    """Everything that survives a restart."""
 
     tenants: dict[str, Tenant] = field(default_factory=dict)
     umps: dict[str, Ump] = field(default_factory=dict)

@@ -1,7 +1,6 @@
-"""How the sandbox's pages look: one frame, one stylesheet, no third party.
+"""The layout of the sandbox's pages: one template and one stylesheet, without third-party content.
 
-Accent and greys are what Microsoft's own pages use, so that the way to them feels continuous; the band on top says what
-it is.
+The colours are those of Microsoft's sign-in pages. The banner on top says that this is a sandbox.
 """
 
 from __future__ import annotations
@@ -46,29 +45,29 @@ dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 label{display:flex;gap:8px;align-items:flex-start;margin:16px 0}input[type=checkbox]{margin-top:5px;flex:none}
 iframe{width:100%;height:480px;border:1px solid var(--line);border-radius:4px;background:#fff;color-scheme:light}
 """
-BAND = "Sandbox: not Microsoft. Nothing here reaches a real organisation."
+BANNER = "Sandbox: not Microsoft. Nothing here reaches a real organization."
 
 
 def page(
     title: str, body: str, *, status: int = 200, wide: bool = False, script: str | None = None, frames: str = "'none'"
 ) -> Response:
-    """A whole page; title is text, body is markup."""
+    """A complete page. `title` is text, `body` is HTML."""
     nonce = secrets.token_urlsafe(16)
     code = f'<script nonce="{nonce}">{script}</script>' if script else ""
     kind = ' class="wide"' if wide else ""
     html = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} · sandbox</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,">'
-        f'<style nonce="{nonce}">{STYLE}</style></head><body><header class="band">{escape(BAND)}</header>'
+        f'<style nonce="{nonce}">{STYLE}</style></head><body><header class="band">{escape(BANNER)}</header>'
         f"<main{kind}><h1>{escape(title)}</h1>{body}</main>{code}</body></html>"
     )
     response = Response(html, status=status, mimetype="text/html")
-    # No form-action: browsers apply it to the redirect after a form, and that one leads back to the client.
+    # No form-action: browsers also apply it to the redirect after a form post, which goes to the client.
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; "
         f"frame-src {frames}; base-uri 'none'; frame-ancestors 'none'"
     )
-    # The client sees where a posted answer comes from, as it does with the real pages.
+    # The client gets the origin of a posted response, as with Microsoft's pages.
     response.headers["Referrer-Policy"] = "strict-origin"
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -1,4 +1,4 @@
-"""The world a new sandbox starts with, and what a person or a test must know of it."""
+"""The seed data of a new sandbox, and what people and tests must know of it."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ class Seed:
         return asdict(self)
 
 
-def plant(world: World) -> JsonObject:
-    """Fill an empty world. Returns what `read` needs to tell of it later: ids and secrets."""
-    memory = plant_provider(world, "Finebak", "finebak.localhost")
+def populate(world: World) -> JsonObject:
+    """Fill an empty world. Returns the ids and secrets that `read` needs later."""
+    memory = seed_provider(world, "Finebak", "finebak.localhost")
     contoso = _contoso(world)
     fabrikam = world.add_tenant("Fabrikam", seeded_id("Fabrikam"), "fabrikam.example")
     world.add_user(fabrikam, "Fred", "fred@fabrikam.example", [GLOBAL_ADMINISTRATOR])
@@ -89,7 +89,7 @@ def plant(world: World) -> JsonObject:
     return memory
 
 
-def plant_provider(world: World, name: str, domain: str) -> JsonObject:
+def seed_provider(world: World, name: str, domain: str) -> JsonObject:
     """A service provider's tenant with the portal's application, and a UMP of the provider's name. Returns ids and secrets."""
     tenant = world.add_tenant(name, seeded_id(name), domain)
     return {"tenant_id": tenant.id, **_portal(world, tenant), **_ump(world, tenant)}
@@ -125,7 +125,7 @@ def _contoso(world: World) -> Tenant:
 
 
 def read(memory: JsonObject, urls: JsonObject) -> Seed:
-    """The seed of a world that was planted, at the addresses the sandbox has now."""
+    """The seed of a populated world, with the sandbox's current addresses."""
     finebak, contoso = seeded_id("Finebak"), seeded_id("Contoso")
     return Seed(
         provider=SeedProvider(finebak, "Finebak", "finebak.localhost", memory["portal_id"], memory["portal_secret"]),

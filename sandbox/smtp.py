@@ -1,4 +1,4 @@
-"""A small SMTP receiver (RFC 5321) that puts what it gets into the mailbox. It delivers nothing anywhere."""
+"""A small SMTP server (RFC 5321) that puts mail into the mailbox. It relays nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from uuid import uuid4
 from sandbox.model import Message
 from sandbox.world import World
 
-LARGEST_MESSAGE = 10 * 1024 * 1024
-LONGEST_LINE = 4096
-MOST_RECIPIENTS = 100
+MAX_MESSAGE_BYTES = 10 * 1024 * 1024
+MAX_LINE_BYTES = 4096
+MAX_RECIPIENTS = 100
 IDLE_SECONDS = 60
 _ADDRESS = re.compile(r"^(?:FROM|TO):\s*<([^<>\s]*)>(.*)$", re.IGNORECASE)
 
@@ -25,36 +25,36 @@ class Session(socketserver.StreamRequestHandler):
     server: SmtpServer
 
     def handle(self) -> None:
-        self._forget()
+        self._reset()
         try:
-            self._say(220, "localhost sandbox mailbox ready")
+            self._reply(220, "localhost sandbox mailbox ready")
             while self._command():
                 pass
         except (OSError, ValueError):
-            # The other side went away, or does not speak SMTP.
+            # The client disconnected, or does not speak SMTP.
             return
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self.sender: str | None = None
         self.recipients: list[str] = []
 
-    def _say(self, code: int, *lines: str) -> None:
+    def _reply(self, code: int, *lines: str) -> None:
         for index, line in enumerate(lines):
             dash = " " if index == len(lines) - 1 else "-"
             self.wfile.write(f"{code}{dash}{line}\r\n".encode())
 
     def _command(self) -> bool:
         """Answer one command; False ends the connection."""
-        line = self.rfile.readline(LONGEST_LINE + 1)
+        line = self.rfile.readline(MAX_LINE_BYTES + 1)
         if not line:
             return False
-        if len(line) > LONGEST_LINE:
-            self._say(500, "Line too long")
+        if len(line) > MAX_LINE_BYTES:
+            self._reply(500, "Line too long")
             return False
         verb, _, rest = line.decode("utf-8", "replace").strip().partition(" ")
         verb = verb.upper()
         if verb == "QUIT":
-            self._say(221, "Bye")
+            self._reply(221, "Bye")
             return False
         if verb in ("EHLO", "HELO"):
             self._hello(verb)
@@ -66,66 +66,66 @@ class Session(socketserver.StreamRequestHandler):
             self._data()
         elif verb in ("RSET", "NOOP"):
             if verb == "RSET":
-                self._forget()
-            self._say(250, "OK")
+                self._reset()
+            self._reply(250, "OK")
         else:
-            self._say(502, "Command not implemented")
+            self._reply(502, "Command not implemented")
         return True
 
     def _hello(self, verb: str) -> None:
-        self._forget()
+        self._reset()
         if verb == "EHLO":
-            self._say(250, "localhost", f"SIZE {LARGEST_MESSAGE}", "8BITMIME", "SMTPUTF8")
+            self._reply(250, "localhost", f"SIZE {MAX_MESSAGE_BYTES}", "8BITMIME", "SMTPUTF8")
         else:
-            self._say(250, "localhost")
+            self._reply(250, "localhost")
 
     def _mail(self, rest: str) -> None:
         match = _ADDRESS.match(rest)
         if not match or not rest.upper().startswith("FROM"):
-            self._say(501, "Syntax: MAIL FROM:<address>")
+            self._reply(501, "Syntax: MAIL FROM:<address>")
             return
         size = re.search(r"\bSIZE=(\d+)", match[2], re.IGNORECASE)
-        if size and int(size[1]) > LARGEST_MESSAGE:
-            self._say(552, "Message too big")
+        if size and int(size[1]) > MAX_MESSAGE_BYTES:
+            self._reply(552, "Message too big")
             return
-        self._forget()
+        self._reset()
         self.sender = match[1]
-        self._say(250, "OK")
+        self._reply(250, "OK")
 
     def _recipient(self, rest: str) -> None:
         match = _ADDRESS.match(rest)
         if self.sender is None:
-            self._say(503, "MAIL first")
+            self._reply(503, "MAIL first")
         elif not match or not match[1] or not rest.upper().startswith("TO"):
-            self._say(501, "Syntax: RCPT TO:<address>")
-        elif len(self.recipients) >= MOST_RECIPIENTS:
-            self._say(452, "Too many recipients")
+            self._reply(501, "Syntax: RCPT TO:<address>")
+        elif len(self.recipients) >= MAX_RECIPIENTS:
+            self._reply(452, "Too many recipients")
         else:
             self.recipients.append(match[1])
-            self._say(250, "OK")
+            self._reply(250, "OK")
 
     def _data(self) -> None:
         if self.sender is None or not self.recipients:
-            self._say(503, "MAIL and RCPT first")
+            self._reply(503, "MAIL and RCPT first")
             return
-        self._say(354, "End with a line that holds a dot only")
+        self._reply(354, "End data with <CR><LF>.<CR><LF>")
         content, size = bytearray(), 0
         while True:
-            line = self.rfile.readline(LARGEST_MESSAGE)
+            line = self.rfile.readline(MAX_MESSAGE_BYTES)
             if not line:
                 return
             if line in (b".\r\n", b".\n"):
                 break
             size += len(line)
-            # Keep reading after the limit: the client listens only once it has said everything.
-            if size <= LARGEST_MESSAGE:
+            # Keep reading after the limit: the client reads the reply only after it has sent everything.
+            if size <= MAX_MESSAGE_BYTES:
                 content += line[1:] if line.startswith(b".") else line
-        if size > LARGEST_MESSAGE:
-            self._say(552, "Message too big")
+        if size > MAX_MESSAGE_BYTES:
+            self._reply(552, "Message too big")
         else:
             self.server.deliver(self.sender, self.recipients, bytes(content))
-            self._say(250, "OK, it is in the mailbox")
-        self._forget()
+            self._reply(250, "OK, stored in the mailbox")
+        self._reset()
 
 
 class SmtpServer(socketserver.ThreadingTCPServer):
@@ -147,7 +147,7 @@ class SmtpServer(socketserver.ThreadingTCPServer):
 
 
 def read(sender: str, recipients: list[str], content: bytes, received: str) -> Message:
-    """What a mail program shows of a message."""
+    """Parse a received mail."""
     mail = message_from_bytes(content, policy=policy.default)
     return Message(
         id=str(uuid4()),

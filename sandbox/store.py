@@ -1,4 +1,4 @@
-"""Keeps the world on disk: dataclasses to JSON and back, written atomically and readable by the owner only."""
+"""Stores dataclasses as JSON files. Writes are atomic, and only the owner can read the files."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
-def _revive(hint: Any, value: Any) -> Any:
+def _from_json(hint: Any, value: Any) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if value is None or hint is Any:
         return value
     if origin in (Union, types.UnionType):
-        return _revive(next(a for a in arguments if a is not type(None)), value)
+        return _from_json(next(a for a in arguments if a is not type(None)), value)
     if origin is dict:
-        return {key: _revive(arguments[1], item) for key, item in value.items()}
+        return {key: _from_json(arguments[1], item) for key, item in value.items()}
     if origin is list:
-        return [_revive(arguments[0], item) for item in value]
+        return [_from_json(arguments[0], item) for item in value]
     if isinstance(hint, type) and is_dataclass(hint):
         return load(hint, value)
     return value
 
 
 def load(cls: type[T], data: dict[str, Any]) -> T:
-    """Build a dataclass from what `dataclasses.asdict` made; keys it does not know are ignored."""
+    """Build a dataclass from the output of `dataclasses.asdict`. Ignores unknown keys."""
     known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
     hints = _hints(cls)  # type: ignore[arg-type]
-    return cls(**{key: _revive(hints[key], value) for key, value in data.items() if key in known})
+    return cls(**{key: _from_json(hints[key], value) for key, value in data.items() if key in known})
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, so that a crash leaves the old or the new content, never half."""
+    """Write a file that only its owner can read. After a crash it has the old or the new content, never a mix."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

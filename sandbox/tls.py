@@ -1,4 +1,4 @@
-"""A throw-away certificate authority, and the key that signs tokens."""
+"""The sandbox's own certificate authority, and the key that signs tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ("localhost", "127.0.0.1", "*.localhost")
 
 
 def authority(directory: Path) -> trustme.CA:
-    """The sandbox's own CA: made once, kept in the directory, so that a bundle trusted before a restart still is."""
+    """The sandbox's CA. It is stored in the directory, so that clients still trust it after a restart."""
     certificate, key = directory / "ca.pem", directory / "ca-key.pem"
     if certificate.exists() and key.exists():
         return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())

@@ -1,4 +1,4 @@
-"""Where the sandbox listens, once it listens."""
+"""The addresses that the sandbox listens on."""
 
 from __future__ import annotations
 

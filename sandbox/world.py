@@ -1,4 +1,4 @@
-"""The state of the sandbox: who and what exists, guarded by one lock, kept on disk."""
+"""The simulated tenants, UMPs and mails, behind one lock, stored on disk."""
 
 from __future__ import annotations
 
@@ -29,34 +29,36 @@ from sandbox.model import (
 )
 from sandbox.store import load, write_json
 
-# AudioCodes' name for the registration that stands for the API of a UMP.
+# AudioCodes' name for the app registration of a UMP's API.
 UMP_API_NAME = "LiveCloud-APIToken"
-# How long a change may stay in memory only. A burst of calls is written once.
+# The delay before a change is written to disk. One write covers a burst of calls.
 WRITE_AFTER_SECONDS = 0.05
 
 
 class World:
-    """Everything that exists. Use it under `lock`; its own methods take the lock themselves."""
+    """The state of the sandbox. Hold `lock` to use `state`; the methods take the lock themselves."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.lock = threading.RLock()
         self.clock = Clock()
         self.state = State()
         self.memory: JsonObject = {}
-        self.alternating_seconds = 0.0  # for so long every other read comes from a replica that lags behind
-        self.held_back: Counter[str] = Counter()  # by kind: how often something young was hidden or refused
+        self.alternating_seconds = 0.0  # for this long, every second read comes from a stale replica
+        self.held_back: Counter[str] = Counter()  # by kind: how often a new object was hidden or refused
         self._old_replica = False
-        self._answers_old: bool | None = None  # which replica answers the call in hand; None where nothing asked yet
+        self._answered_by_old_replica: bool | None = (
+            None  # whether the stale replica answers this call; None: not chosen yet
+        )
         self._seeded = State()
         self._path = path
         self._timer: threading.Timer | None = None
         self._timer_lock, self._file_lock = threading.Lock(), threading.Lock()
         self._taken = self._written = 0
 
-    # Keeping and forgetting
+    # Save, restore and reset
 
     def restore(self) -> JsonObject | None:
-        """Go on from the file, if there is one. Returns what was remembered beside the state."""
+        """Load the file, if there is one. Returns the seed's ids and secrets, or None."""
         if self._path is None or not self._path.exists():
             return None
         data = json.loads(self._path.read_text())
@@ -66,8 +68,8 @@ class World:
             self.clock.skew = self.state.clock_skew
         return self.memory
 
-    def remember_as_seeded(self, memory: JsonObject) -> None:
-        """What `reset` goes back to is what there is now."""
+    def save_as_seed(self, memory: JsonObject) -> None:
+        """Make the current state the one that `reset` restores."""
         with self.lock:
             self.memory = memory
             self._seeded = copy.deepcopy(self.state)
@@ -81,7 +83,7 @@ class World:
         self.touch()
 
     def touch(self) -> None:
-        """Say that something changed; the file follows shortly."""
+        """Schedule a write of the file, because the state changed."""
         if self._path is None:
             return
         with self._timer_lock:
@@ -101,7 +103,7 @@ class World:
             number = self._taken
             self.state.clock_skew = self.clock.skew
             data = {"state": asdict(self.state), "seeded": asdict(self._seeded), "memory": self.memory}
-        # No lock is waited for while this one is held: a request that holds the world may be the next to write.
+        # Take no other lock while holding this one: a request that holds the world's lock may be the next writer.
         with self._file_lock:
             if number > self._written:
                 write_json(self._path, data)
@@ -111,32 +113,32 @@ class World:
 
     @property
     def lag(self) -> dict[str, float]:
-        """Seconds until a new thing is seen, by kind: see `directory.LAG_KINDS`."""
+        """Seconds until a new object is visible, by kind. See `directory.LAG_KINDS`."""
         return self.state.lag
 
-    def begin_call(self) -> None:
-        """Another call is answered: by one replica from its beginning to its end."""
-        self._answers_old = None
+    def start_request(self) -> None:
+        """Start a new call. One replica answers the whole call."""
+        self._answered_by_old_replica = None
 
-    def settled(self, kind: str, created_at: float) -> bool:
-        """Whether a thing made at that time has reached the replica that answers, and works there."""
-        if not self.shown(kind, created_at):
+    def is_replicated(self, kind: str, created_at: float) -> bool:
+        """Whether an object created at that time has reached the answering replica and works there."""
+        if not self.is_visible(kind, created_at):
             return False
         seen = self.clock.now() >= created_at + self.state.lag.get(kind, 0.0)
         self.held_back[kind] += not seen
         return seen
 
-    def shown(self, kind: str, created_at: float) -> bool:
-        """Whether the replica that answers lists it: a lag of its kind may still keep it from working."""
+    def is_visible(self, kind: str, created_at: float) -> bool:
+        """Whether the answering replica lists the object. It may not work yet, if its kind has a lag."""
         if self.clock.now() >= created_at + self.alternating_seconds:
             return True
-        if self._answers_old is None:
+        if self._answered_by_old_replica is None:
             self._old_replica = not self._old_replica
-            self._answers_old = self._old_replica
-        self.held_back[kind] += self._answers_old
-        return not self._answers_old
+            self._answered_by_old_replica = self._old_replica
+        self.held_back[kind] += self._answered_by_old_replica
+        return not self._answered_by_old_replica
 
-    # Looking
+    # Find
 
     def find_tenant(self, name: str) -> Tenant | None:
         """By id, domain or display name."""
@@ -153,7 +155,7 @@ class World:
         return found
 
     def find_application(self, *, unique_name: str | None = None, app_id: str | None = None) -> Application | None:
-        """A live application of any tenant."""
+        """An application of any tenant that is not deleted."""
         with self.lock:
             for tenant in self.state.tenants.values():
                 for application in tenant.applications.values():
@@ -171,7 +173,7 @@ class World:
     def ump(self, name: str) -> Ump:
         return self.state.umps[name]
 
-    # Adding
+    # Add
 
     def add_tenant(self, name: str, tenant_id: str | None = None, domain: str | None = None) -> Tenant:
         with self.lock:
@@ -190,7 +192,7 @@ class World:
         user_type: str = "Member",
         **flags: Any,
     ) -> User:
-        """Add a person; flags are the other fields of `User` (enabled, mfa_setup_needed, eligible_roles, ...)."""
+        """Add a user. `flags` are other fields of `User` (enabled, mfa_setup_needed, eligible_roles, ...)."""
         with self.lock:
             user = User(
                 id=directory.seeded_id(tenant.id, upn), display_name=display_name, upn=upn, user_type=user_type, **flags
@@ -210,7 +212,7 @@ class World:
         service_principal: bool = True,
         **properties: Any,
     ) -> Application:
-        """Register an application; properties go by Graph's names (`signInAudience`, `web`, ...)."""
+        """Register an application. Properties have Graph's names (`signInAudience`, `web`, ...)."""
         with self.lock:
             application = Application(
                 id=str(uuid4()),
@@ -233,7 +235,7 @@ class World:
         return made
 
     def add_secret(self, application: Application, display_name: str = "seeded", days: float = 730) -> Password:
-        """Give the application a secret that works at once; negative days make an expired one."""
+        """Add a secret that works at once. With negative days it is expired."""
         with self.lock:
             password = directory.new_password(
                 display_name, self.clock.instant(min(0.0, days * 86400 - 86400)), self.clock.instant(days * 86400), 0.0
@@ -245,14 +247,14 @@ class World:
     def grant_application_permissions(
         self, tenant: Tenant, app_id: str, values: list[str], resource_app_id: str = GRAPH_APP_ID
     ) -> list[AppRoleAssignment]:
-        """Grant application permissions by name, as an admin's consent would."""
+        """Grant application permissions by name, like admin consent."""
         with self.lock:
             granted = directory.grant_roles_by_value(self.state, tenant, app_id, resource_app_id, values, 0.0)
         self.touch()
         return granted
 
     def add_ump(self, name: str, tenant_id: str, api_app_id: str | None = None) -> Ump:
-        """Add a UMP; without an id its API is the one that the tenant has registered already."""
+        """Add a UMP. Without `api_app_id` it uses the tenant's existing registration of the API."""
         with self.lock:
             if api_app_id is None:
                 own = self.state.tenants[tenant_id].applications.values()

@@ -1,4 +1,4 @@
-"""A real PostgreSQL and a real Redis for the length of a with block, on ports that were free, gone without trace.
+"""Temporary PostgreSQL and Redis servers on free ports. They and their data are removed when the with block ends.
 
 `python -m tests.ephemeral COMMAND...` runs a command with DATABASE_URL and REDIS_URL pointing at such servers.
 """
@@ -25,11 +25,13 @@ from registrations.encryption import KeyRing
 from tests import programs
 
 PASSWORD = secrets.token_hex(16)
+INITDB_OPTIONS = ("--username=portal", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
+SERVER_SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "full_page_writes": "off", "max_connections": "50"}
 
 
 @dataclass(frozen=True)
 class PostgreSQL:
-    """A running server; make a database for each user of it."""
+    """A running server. Each user of it needs a database of its own."""
 
     port: int
     folder: Path
@@ -42,29 +44,29 @@ class PostgreSQL:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        """Return once it takes connections."""
+        """Wait until it accepts connections."""
         self.process.wait_until(lambda: _accepts(self))
 
     def url(self, database: str = "postgres") -> str:
-        """The address of one of its databases, for DATABASE_URL and for psycopg alike."""
+        """The URL of one of its databases, for DATABASE_URL and for psycopg."""
         return f"postgres://portal:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
     def new_database(self) -> str:
-        """The address of a new, empty database."""
+        """Create an empty database and return its URL."""
         name = f"portal_{secrets.token_hex(4)}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
 
     def dump(self, url: str) -> str:
-        """All that a database holds, as text."""
+        """The content of a database, as SQL text."""
         command = [str(self.folder / "pg_dump"), "--dbname", url, "--inserts"]
         return subprocess.run(command, env=clean_environment(), check=True, capture_output=True, text=True).stdout
 
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[PostgreSQL]:
-    """A PostgreSQL server. It refuses to run as root, so root runs it as somebody else."""
+    """A PostgreSQL server. It refuses to run as root, so root runs it as another user."""
     folder = programs.needed(programs.postgresql())
     user = _unprivileged() if os.geteuid() == 0 else None
     with _directory(user) as directory, Supervisor() as supervisor:
@@ -73,46 +75,10 @@ def postgresql() -> Iterator[PostgreSQL]:
         password.write_text(PASSWORD)
         if user:
             shutil.chown(password, user)
-        subprocess.run(
-            [
-                str(folder / "initdb"),
-                "--pgdata",
-                str(data),
-                "--username",
-                "portal",
-                "--pwfile",
-                str(password),
-                "--auth",
-                "scram-sha-256",
-                "--encoding",
-                "UTF8",
-                "--locale",
-                "C",
-                "--no-sync",
-            ],
-            env=clean_environment(),
-            cwd=directory,
-            user=user,
-            check=True,
-            capture_output=True,
-        )
-        command = [
-            str(folder / "postgres"),
-            "-D",
-            str(data),
-            "-p",
-            str(port),
-            "-k",
-            str(directory),
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "fsync=off",
-            "-c",
-            "full_page_writes=off",
-            "-c",
-            "max_connections=50",
-        ]
+        initdb = [str(folder / "initdb"), f"--pgdata={data}", f"--pwfile={password}", *INITDB_OPTIONS]
+        subprocess.run(initdb, env=clean_environment(), cwd=directory, user=user, check=True, capture_output=True)
+        settings = [f"--{name}={value}" for name, value in SERVER_SETTINGS.items()]
+        command = [str(folder / "postgres"), "-D", str(data), "-p", str(port), "-k", str(directory), *settings]
         log = directory / "log"
         stop = signal.SIGINT
         process = Process("PostgreSQL", command, clean_environment(), directory, log, user=user, stop_signal=stop)
@@ -123,7 +89,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 @contextlib.contextmanager
 def redis_server() -> Iterator[str]:
-    """A Redis server; its address."""
+    """A Redis server. Yields its URL."""
     with _directory(None) as directory, Supervisor() as supervisor:
         port = free_port()
         process = supervisor.start(redis_process(directory, port))
@@ -132,12 +98,12 @@ def redis_server() -> Iterator[str]:
 
 
 def redis_url(port: int) -> str:
-    """The address of a Redis server on this port, for REDIS_URL."""
+    """The URL of a Redis server on this port, for REDIS_URL."""
     return f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
 
 
 def redis_process(directory: Path, port: int) -> Process:
-    """A Redis server, not started yet. It keeps every command it ever got, for tests that look for secrets."""
+    """A Redis server, not started yet. It logs every write command, for tests that search it for secrets."""
     directory.mkdir(parents=True, exist_ok=True)
     configuration = [
         f"port {port}",
@@ -187,7 +153,7 @@ def _pings(url: str) -> bool:
 
 
 def main(command: list[str]) -> int:
-    """Run the command beside both servers and return its status."""
+    """Run the command with both servers and return its exit status."""
     with postgresql() as database, redis_server() as redis_url:
         environment = {**os.environ, "DATABASE_URL": database.new_database(), "REDIS_URL": redis_url}
         return subprocess.run(command, env=environment, check=False).returncode

@@ -1,4 +1,4 @@
-"""The admin consent endpoints, v1 and v2: one visit grants all that the registration requires.
+"""The admin consent endpoints, v1 and v2.
 
 https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
 """
@@ -14,14 +14,14 @@ from sandbox.catalogue import GRAPH_APP_ID
 from sandbox.entra import clients, scopes
 from sandbox.entra.authorize import go_to, permission_list
 from sandbox.entra.errors import EntraError
-from sandbox.entra.visit import CONSENTERS, FULL_CONSENTERS, Visit, is_one_of
+from sandbox.entra.sign_in import CONSENT_ROLES, FULL_CONSENT_ROLES, SignInRequest, has_any_role
 from sandbox.model import Tenant, User
 from sandbox.world import World
 
 
 @dataclass
 class Grant:
-    """What is to be granted on one resource."""
+    """The permissions to grant on one resource."""
 
     resource_id: str
     scopes: list[str]
@@ -29,8 +29,8 @@ class Grant:
 
 
 @dataclass
-class AdminConsent(Visit):
-    """One visit to the endpoint; version 1 grants everything, version 2 what `scope` names."""
+class AdminConsent(SignInRequest):
+    """One request. Version 1 grants what the registration requires, version 2 what `scope` names."""
 
     version: int
 
@@ -39,11 +39,11 @@ class AdminConsent(Visit):
             grants = self._grants()
         except EntraError as error:
             return self.refuse(error)
-        who = self.person(self.refuse)
+        who = self.signed_in_user(self.refuse)
         if isinstance(who, Response):
             return who
         tenant, user = who
-        if not is_one_of(tenant, user, self._who_may(grants)):
+        if not has_any_role(tenant, user, self._who_may(grants)):
             return self._not_an_admin(user)
         answer = self.request.form.get("consent")
         if answer == "decline":
@@ -55,7 +55,7 @@ class AdminConsent(Visit):
 
     def _who_may(self, grants: list[Grant]) -> tuple[str, ...]:
         wants_graph_roles = any(g.role_ids for g in grants if g.resource_id == GRAPH_APP_ID)
-        return FULL_CONSENTERS if wants_graph_roles else CONSENTERS
+        return FULL_CONSENT_ROLES if wants_graph_roles else CONSENT_ROLES
 
     def _grants(self) -> list[Grant]:
         state = self.world.state
@@ -66,7 +66,7 @@ class AdminConsent(Visit):
             raise EntraError(90014, field="scope")
         wanted = scopes.parse(state, self.application, scope)
         if any(asked.is_default for asked in wanted.asked):
-            # `/.default` stands for the whole registration, whatever resource it is written for.
+            # `/.default` means everything that the registration requires, for any resource.
             return self._registered()
         return [Grant(asked.resource.app_id, asked.values, []) for asked in wanted.asked]
 
@@ -86,7 +86,7 @@ class AdminConsent(Visit):
             + pages.paragraph("If you accept, this app gets these permissions for the whole organisation.", "soft")
         )
         buttons = [("consent", "decline", "Cancel"), ("consent", "accept", "Accept")]
-        return self.question("Permissions requested: review for your organization", user, body, buttons)
+        return self.form_page("Permissions requested: review for your organization", user, body, buttons)
 
     def _role_values(self, grant: Grant) -> list[str]:
         api = directory.resource(self.world.state, grant.resource_id)
@@ -109,7 +109,7 @@ class AdminConsent(Visit):
         if self.request.form.get("consent") == "decline":
             return self.refuse(error)
         body = pages.paragraph(error.text)
-        return self.question("Need admin approval", user, body, [("consent", "decline", "Return to the application")])
+        return self.form_page("Need admin approval", user, body, [("consent", "decline", "Return to the application")])
 
     def _declined(self) -> Response:
         error = EntraError(65004)
@@ -119,7 +119,7 @@ class AdminConsent(Visit):
         return self._back({"error": "consent_required", "error_description": text, "admin_consent": "True"})
 
     def refuse(self, error: EntraError) -> Response:
-        return self._back({"error": error.known.error, "error_description": error.description(self.world.clock)})
+        return self._back({"error": error.definition.error, "error_description": error.description(self.world.clock)})
 
     def _accepted(self, tenant: Tenant) -> Response:
         values = {"admin_consent": "True", "tenant": tenant.id}
@@ -133,8 +133,8 @@ class AdminConsent(Visit):
         return go_to(self.request.args["redirect_uri"], values)
 
 
-def visit(world: World, request: Request, segment: str, version: int) -> Response:
-    """Answer a visit. Raises EntraError where there is no address that could be trusted with the refusal."""
+def admin_consent(world: World, request: Request, segment: str, version: int) -> Response:
+    """Answer one request. Raises EntraError if no trusted redirect URI could receive the error."""
     tenant = None if segment.lower() in clients.ANY_TENANT else clients.tenant_of(world, segment)
     client_id, redirect_uri = request.args.get("client_id", ""), request.args.get("redirect_uri", "")
     if not client_id:

@@ -1,4 +1,4 @@
-"""The authorization endpoint: account, consent, and back to the client with a code.
+"""The authorization endpoint: pick an account, consent, and redirect to the client with a code.
 
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
 """
@@ -17,8 +17,8 @@ from sandbox import directory, pages
 from sandbox.catalogue import GRAPH
 from sandbox.entra import clients, scopes
 from sandbox.entra.errors import EntraError
-from sandbox.entra.token import Code, TokenEndpoint, refuse_scripted
-from sandbox.entra.visit import CONSENTERS, Visit, is_one_of
+from sandbox.entra.sign_in import CONSENT_ROLES, SignInRequest, has_any_role
+from sandbox.entra.token import Code, TokenEndpoint, raise_simulated_error
 from sandbox.model import Tenant, User
 from sandbox.world import World
 
@@ -26,8 +26,8 @@ CODE_LIFETIME_SECONDS = 600
 
 
 @dataclass
-class Authorization(Visit):
-    """One authorization request whose client and return address are known to be good."""
+class Authorization(SignInRequest):
+    """One authorization request with a valid client and redirect URI."""
 
     endpoint: TokenEndpoint
 
@@ -40,18 +40,18 @@ class Authorization(Visit):
             return self.refuse(error)
         if args.get("prompt") == "none":
             return self.refuse(EntraError(50058))
-        who = self.person(self.refuse)
+        who = self.signed_in_user(self.refuse)
         if isinstance(who, Response):
             return who
         tenant, user = who
         try:
-            refuse_scripted(user, self.application, "sign_in")
+            raise_simulated_error(user, self.application, "sign_in")
         except EntraError as error:
             return self.refuse(error)
         try:
             clients.check_enabled(self.application, tenant)
         except EntraError as error:
-            return self.stopped(error, "This application is switched off", user)
+            return self.blocked_page(error, "This application is disabled", user)
         missing = self._missing(tenant, user, wanted)
         if missing:
             answered = self._consent(tenant, user, missing)
@@ -70,8 +70,8 @@ class Authorization(Visit):
         if args.get("code_challenge_method", "S256") not in ("S256", "plain"):
             raise EntraError(90023, parameter="code_challenge_method")
 
-    def _missing(self, tenant: Tenant, user: User, wanted: scopes.Request) -> list[tuple[str, list[str]]]:
-        """What nobody consented to yet, as (resource id, scopes)."""
+    def _missing(self, tenant: Tenant, user: User, wanted: scopes.ScopeRequest) -> list[tuple[str, list[str]]]:
+        """Scopes without consent, as (resource id, scopes)."""
         needed = {asked.resource.app_id: scopes.expand(self.application, asked) for asked in wanted.asked}
         needed[GRAPH.app_id] = [*wanted.openid, *needed.get(GRAPH.app_id, [])]
         missing: list[tuple[str, list[str]]] = []
@@ -84,8 +84,8 @@ class Authorization(Visit):
         return missing
 
     def _consent(self, tenant: Tenant, user: User, missing: list[tuple[str, list[str]]]) -> Response | None:
-        """Ask for consent, or write down the answer. None: consent was given."""
-        is_admin = is_one_of(tenant, user, CONSENTERS)
+        """Ask for consent, or record the answer. Returns None once consent was given."""
+        is_admin = has_any_role(tenant, user, CONSENT_ROLES)
         answer = self.request.form.get("consent")
         if not is_admin and self._restricted(missing):
             error = EntraError(90094, name=self.application.display_name)
@@ -116,7 +116,7 @@ class Authorization(Visit):
 
     def _need_admin(self, user: User, error: EntraError) -> Response:
         body = pages.paragraph(error.text)
-        return self.question(
+        return self.form_page(
             "Need admin approval", user, body, [("consent", "decline", "Return to the application without consent")]
         )
 
@@ -133,7 +133,7 @@ class Authorization(Visit):
                 "<span>Consent on behalf of your organization</span></label>"
             )
         buttons = [("consent", "decline", "Cancel"), ("consent", "accept", "Accept")]
-        return self.question("Permissions requested", user, body, buttons)
+        return self.form_page("Permissions requested", user, body, buttons)
 
     def _finish(self, tenant: Tenant, user: User) -> Response:
         args = self.request.args
@@ -153,8 +153,8 @@ class Authorization(Visit):
         return self.go_back({"code": code, "session_state": secrets.token_hex(16)})
 
     def refuse(self, error: EntraError, subcode: str | None = None) -> Response:
-        """Back to the client with an error."""
-        values = {"error": error.known.error, "error_description": error.description(self.world.clock)}
+        """Redirect to the client with an error."""
+        values = {"error": error.definition.error, "error_description": error.description(self.world.clock)}
         if subcode:
             values["error_subcode"] = subcode
         return self.go_back(values)
@@ -169,13 +169,13 @@ class Authorization(Visit):
 
 
 def permission_list(world: World, wanted: list[tuple[str, list[str]]]) -> str:
-    """The permissions as people read them: what it does, and Microsoft's name for it."""
+    """An HTML list of the permissions: description and Microsoft's name."""
     rows = ""
     for resource_id, values in wanted:
         api = directory.resource(world.state, resource_id)
         for value in values:
             permission = next((p for p in api.permissions if p.value == value), None) if api else None
-            words = permission.words if permission and permission.words else value
+            words = permission.description if permission and permission.description else value
             rows += f'<li class="row"><b>{escape(words)}</b><span>{escape(value)}</span></li>'
     return f'<ul class="plain">{rows}</ul>'
 
@@ -187,9 +187,9 @@ def go_to(url: str, values: dict[str, str]) -> Response:
 
 
 def post_back(url: str, values: dict[str, str]) -> Response:
-    """response_mode=form_post: a page that posts itself; the button serves those without scripts."""
+    """response_mode=form_post: a page that submits itself. The button works without JavaScript."""
     fields = "".join(pages.hidden(name, value) for name, value in values.items())
-    words = pages.paragraph("Going back to the application.")
+    words = pages.paragraph("Returning to the application.")
     body = (
         f'<form method="post" action="{escape(url)}" id="back">{fields}{words}'
         '<div class="acts"><button class="main">Continue</button></div></form>'
@@ -198,7 +198,7 @@ def post_back(url: str, values: dict[str, str]) -> Response:
 
 
 def authorize(world: World, endpoint: TokenEndpoint, request: Request, segment: str) -> Response:
-    """Answer a visit. Raises EntraError where there is no address that could be trusted with the refusal."""
+    """Answer one request. Raises EntraError if no trusted redirect URI could receive the error."""
     tenant = None if segment.lower() in clients.ANY_TENANT else clients.tenant_of(world, segment)
     client_id, redirect_uri = request.args.get("client_id", ""), request.args.get("redirect_uri", "")
     if not client_id:

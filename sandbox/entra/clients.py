@@ -1,4 +1,4 @@
-"""Which application is asking, and whether its secret is right."""
+"""Identifies the client application and checks its secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANY_TENANT = ("organizations", "common")
 
 
 def tenant_of(world: World, segment: str) -> Tenant:
-    """The tenant that a URL names by id or domain."""
+    """The tenant with this id or domain. Raises EntraError if there is none."""
     for tenant in world.state.tenants.values():
         if segment.lower() in (tenant.id, tenant.domain.lower()):
             return tenant
@@ -27,10 +27,10 @@ def tenant_of(world: World, segment: str) -> Tenant:
 
 
 def application_of(world: World, app_id: str, tenant: Tenant | None) -> Application:
-    """The application, if that tenant may see it. None stands for `organizations`: any tenant."""
+    """The application, if it can be used in the tenant. Tenant None means `organizations`: any tenant."""
     where = tenant.name if tenant else "organizations"
     application = live_application(world.state, app_id.lower())
-    if application is None or not world.settled("application", application.created_at):
+    if application is None or not world.is_replicated("application", application.created_at):
         raise EntraError(700016, app_id=app_id, tenant=where)
     if tenant is not None and application.tenant_id != tenant.id and not application.is_multitenant:
         raise EntraError(700016, app_id=app_id, tenant=where)
@@ -40,19 +40,19 @@ def application_of(world: World, app_id: str, tenant: Tenant | None) -> Applicat
 
 
 def principal_of(world: World, application: Application, tenant: Tenant) -> ServicePrincipal:
-    """The application's presence in the tenant; without it no app-only token.
+    """The application's service principal in the tenant, which an app-only token needs.
 
     https://learn.microsoft.com/entra/identity-platform/service-principal-less-authentication
     """
     principal = tenant.service_principal_of(application.app_id)
-    if principal is None or not world.settled("service_principal", principal.created_at):
+    if principal is None or not world.is_replicated("service_principal", principal.created_at):
         raise EntraError(7000229, app_id=application.app_id, tenant=tenant.id)
     check_enabled(application, tenant)
     return principal
 
 
 def check_enabled(application: Application, tenant: Tenant) -> None:
-    """Refuse an application that was switched off, everywhere or in this tenant."""
+    """Raise EntraError if the application is disabled, everywhere or in this tenant."""
     principal = tenant.service_principal_of(application.app_id)
     if application.properties.get("isDisabled") or (principal is not None and not principal.enabled):
         raise EntraError(7000112, app_id=application.app_id, name=application.display_name)
@@ -74,13 +74,13 @@ def credentials(request: Request) -> tuple[str, str | None]:
 
 
 def check_secret(world: World, application: Application, secret: str | None) -> Password:
-    """The password credential that the secret is the value of."""
+    """The password credential with this value. Raises EntraError if none is valid."""
     if not secret:
         raise EntraError(7000218)
     for password in application.passwords:
         if not hmac.compare_digest(password.secret.encode(), secret.encode()):
             continue
-        if not world.settled("secret", password.created_at):
+        if not world.is_replicated("secret", password.created_at):
             break
         if as_seconds(password.end) <= world.clock.now():
             raise EntraError(7000222, app_id=application.app_id)

@@ -1,4 +1,4 @@
-"""The documents that tell a client where everything is.
+"""The OpenID Connect discovery documents.
 
 https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc
 """
@@ -37,7 +37,7 @@ def configuration(world: World, urls: Urls, segment: str) -> JsonObject:
 
 
 def instances(urls: Urls) -> JsonObject:
-    """Instance discovery, which MSAL asks where it does not know a host."""
+    """Instance discovery, which MSAL requests for an unknown host."""
     host = urls.entra.removeprefix("https://")
     return {
         "tenant_discovery_endpoint": f"{urls.entra}/organizations/v2.0/.well-known/openid-configuration",

@@ -1,4 +1,4 @@
-"""The keys that sign tokens: RS256, published as a JWKS, one of them current."""
+"""The RS256 keys that sign tokens. All are published as a JWKS; the newest one signs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sandbox.tls import signing_key
 
 
 class SigningKeys:
-    """Signs with the newest key, verifies with all."""
+    """Signs with the newest key and verifies with all keys."""
 
     def __init__(self, path: Path) -> None:
         self._keys: dict[str, rsa.RSAPrivateKey] = {}
@@ -34,22 +34,22 @@ class SigningKeys:
         self.current = kid
 
     def rotate(self) -> None:
-        """Sign with a new key from now on; the old one stays published until the sandbox stops."""
+        """Sign with a new key. The old keys stay published until the sandbox stops."""
         self._add(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 
     def sign(self, claims: JsonObject) -> str:
         return jwt.encode(claims, self._keys[self.current], algorithm="RS256", headers={"kid": self.current})
 
     def verify(self, token: str, audiences: list[str], now: float) -> dict[str, Any]:
-        """The claims of a token of ours, at the sandbox's time; raises jwt.InvalidTokenError otherwise."""
+        """The claims of a valid token, by the sandbox's clock. Raises jwt.InvalidTokenError."""
         claims = dict(self._verified(token, tuple(audiences)))
         if float(claims["exp"]) <= now:
             raise jwt.ExpiredSignatureError("Lifetime validation failed, the token is expired.")
         return claims
 
-    @functools.lru_cache(maxsize=256)  # noqa: B019  it lives as long as its process, and the same token comes many times
+    @functools.lru_cache(maxsize=256)  # noqa: B019  lives as long as the process, and clients reuse tokens
     def _verified(self, token: str, audiences: tuple[str, ...]) -> dict[str, Any]:
-        """Signature and audience hold, and will: no key is ever taken away."""
+        """The claims, after signature and audience are checked. Cached, because keys are never removed."""
         kid = str(jwt.get_unverified_header(token).get("kid"))
         if kid not in self._keys:
             raise jwt.InvalidTokenError("unknown key")

@@ -1,4 +1,4 @@
-"""What a `scope` parameter asks for, resource by resource.
+"""Parses the `scope` parameter, grouped by resource.
 
 https://learn.microsoft.com/entra/identity-platform/scopes-oidc
 """
@@ -16,8 +16,8 @@ DEFAULT = ".default"
 
 
 @dataclass
-class Asked:
-    """The scopes asked of one resource; `.default` stands for what the registration requires."""
+class ResourceScopes:
+    """The requested scopes of one resource. `.default` means what the registration requires."""
 
     resource: Resource
     values: list[str] = field(default_factory=list)
@@ -28,23 +28,23 @@ class Asked:
 
 
 @dataclass
-class Request:
+class ScopeRequest:
     """A parsed scope parameter."""
 
     openid: list[str] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ResourceScopes] = field(default_factory=list)
 
-    def of(self, resource: Resource) -> Asked:
+    def of(self, resource: Resource) -> ResourceScopes:
         for asked in self.asked:
             if asked.resource.app_id == resource.app_id:
                 return asked
-        self.asked.append(Asked(resource))
+        self.asked.append(ResourceScopes(resource))
         return self.asked[-1]
 
 
-def parse(state: State, application: Application, scope: str) -> Request:
-    """Read a scope parameter; refuses resources and scopes that do not exist, as Entra does."""
-    request = Request()
+def parse(state: State, application: Application, scope: str) -> ScopeRequest:
+    """Parse a scope parameter. Raises EntraError for unknown resources and scopes, like Entra."""
+    request = ScopeRequest()
     for word in scope.split():
         if word in OPENID_SCOPES:
             request.openid.append(word)
@@ -67,7 +67,7 @@ def _known(resource: Resource, application: Application, value: str) -> str:
 
 
 def required(application: Application, resource: Resource) -> tuple[list[str], list[str]]:
-    """What the registration itself requires of a resource: (scope values, app role ids)."""
+    """What the registration requires from a resource: (scope values, app role ids)."""
     scopes: list[str] = []
     roles: list[str] = []
     for entry in required_access(application, resource.app_id):
@@ -87,8 +87,8 @@ def required_access(application: Application, resource_app_id: str) -> list[Json
     return found
 
 
-def expand(application: Application, asked: Asked) -> list[str]:
-    """The delegated scopes behind what was asked."""
+def expand(application: Application, asked: ResourceScopes) -> list[str]:
+    """The requested delegated scopes, with `.default` expanded."""
     if not asked.is_default:
         return asked.values
     scopes, _ = required(application, asked.resource)

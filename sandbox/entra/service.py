@@ -1,4 +1,4 @@
-"""Entra's addresses: what programs call over https, what people see over http."""
+"""Entra's routes: the API over HTTPS and the pages over HTTP."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from werkzeug.routing import Map, Rule
 from sandbox.entra import adminconsent, clients, discovery
 from sandbox.entra.authorize import authorize
 from sandbox.entra.errors import EntraError
+from sandbox.entra.sign_in import error_page
 from sandbox.entra.token import TokenEndpoint
-from sandbox.entra.visit import error_page
 from sandbox.model import JsonObject
 from sandbox.urls import Urls
 from sandbox.world import World
 
-PROGRAMS = Map(
+API_ROUTES = Map(
     [
         Rule("/common/discovery/instance", endpoint="instances", methods=["GET"]),
         Rule("/<tenant>/v2.0/.well-known/openid-configuration", endpoint="configuration", methods=["GET"]),
@@ -26,7 +26,7 @@ PROGRAMS = Map(
         Rule("/<tenant>/oauth2/v2.0/token", endpoint="token", methods=["POST"]),
     ]
 )
-PEOPLE = Map(
+PAGE_ROUTES = Map(
     [
         Rule("/<tenant>/oauth2/v2.0/authorize", endpoint="authorize", methods=["GET", "POST"]),
         Rule("/<tenant>/v2.0/adminconsent", endpoint="consent2", methods=["GET", "POST"]),
@@ -37,27 +37,27 @@ PEOPLE = Map(
 
 @dataclass
 class Entra:
-    """The whole of Entra ID."""
+    """The Entra ID service."""
 
     world: World
     endpoint: TokenEndpoint
     urls: Urls
 
-    def programs(self, request: Request) -> Response:
+    def api(self, request: Request) -> Response:
         """Discovery, keys and tokens."""
         try:
-            endpoint, values = PROGRAMS.bind_to_environ(request.environ).match()
+            endpoint, values = API_ROUTES.bind_to_environ(request.environ).match()
         except HTTPException as wrong:
             return Response(status=wrong.code or 404)
         try:
             with self.world.lock:
-                self.world.begin_call()
-                answer = self._program(endpoint, values.get("tenant", ""), request)
+                self.world.start_request()
+                answer = self._api_response(endpoint, values.get("tenant", ""), request)
         except EntraError as error:
-            return _json(error.body(self.world.clock), error.known.status)
+            return _json(error.body(self.world.clock), error.definition.status)
         return _json(answer, 200)
 
-    def _program(self, endpoint: str, tenant: str, request: Request) -> JsonObject:
+    def _api_response(self, endpoint: str, tenant: str, request: Request) -> JsonObject:
         if endpoint == "instances":
             return discovery.instances(self.urls)
         if endpoint == "configuration":
@@ -69,18 +69,20 @@ class Entra:
         self.world.touch()
         return answer
 
-    def people(self, request: Request) -> Response:
+    def pages(self, request: Request) -> Response:
         """Sign-in and consent pages."""
         try:
-            endpoint, values = PEOPLE.bind_to_environ(request.environ).match()
+            endpoint, values = PAGE_ROUTES.bind_to_environ(request.environ).match()
         except HTTPException as wrong:
             raise NotFound from wrong
         try:
             with self.world.lock:
-                self.world.begin_call()
+                self.world.start_request()
                 if endpoint == "authorize":
                     return authorize(self.world, self.endpoint, request, values["tenant"])
-                return adminconsent.visit(self.world, request, values["tenant"], 2 if endpoint == "consent2" else 1)
+                return adminconsent.admin_consent(
+                    self.world, request, values["tenant"], 2 if endpoint == "consent2" else 1
+                )
         except EntraError as error:
             return error_page(error, self.world)
 

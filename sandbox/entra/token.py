@@ -24,7 +24,7 @@ REFRESH_DAYS = 90
 
 @dataclass
 class Code:
-    """An authorization code and all that it was given for."""
+    """An authorization code and the request it was issued for."""
 
     client_id: str
     tenant_id: str
@@ -40,7 +40,7 @@ class Code:
 
 @dataclass
 class TokenEndpoint:
-    """Redeems codes, refresh tokens and client credentials. The codes live in memory only: a restart ends sign-ins."""
+    """Redeems codes, refresh tokens and client credentials. Codes are in memory only: a restart loses them."""
 
     issuer: Issuer
     codes: dict[str, Code] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class TokenEndpoint:
         _check_verifier(code, form.get("code_verifier", ""))
         code.used = True
         home = self.issuer.world.state.tenants[code.tenant_id]
-        refuse_scripted(home.users[code.user_id], application, "token")
+        raise_simulated_error(home.users[code.user_id], application, "token")
         return self._person(
             home,
             home.users[code.user_id],
@@ -148,14 +148,14 @@ class TokenEndpoint:
         return answer
 
     def _granted(
-        self, tenant: Tenant, user: User, application: Application, resource: Resource, request: scopes.Request
+        self, tenant: Tenant, user: User, application: Application, resource: Resource, request: scopes.ScopeRequest
     ) -> list[str]:
-        """All that was consented on the resource, as Entra issues it; refused where something asked for is missing."""
+        """All consented scopes of the resource, as Entra issues them. Raises EntraError if a requested one is missing."""
         consented = consented_scopes(tenant, application.app_id, resource.app_id, user.id)
         wanted = [] if not request.asked else [s for s in request.asked[0].values if s != scopes.DEFAULT]
         if set(wanted) - set(consented) or (request.asked and not consented):
             raise EntraError(65001, app_id=application.app_id, name=application.display_name)
-        # offline_access is answered by a refresh token and never shows in the access token.
+        # offline_access leads to a refresh token and is never in the access token.
         return [scope for scope in consented if scope != "offline_access"]
 
     def _new_refresh_token(self, tenant: Tenant, user: User, application: Application, scope: str) -> str:
@@ -167,8 +167,8 @@ class TokenEndpoint:
         return token
 
 
-def refuse_scripted(user: User, application: Application, where: str) -> None:
-    """The refusal that a script has put in this person's way, such as a Conditional Access policy."""
+def raise_simulated_error(user: User, application: Application, where: str) -> None:
+    """Raise the error that a test configured for this user, such as a Conditional Access policy."""
     if user.refused_with and user.refused_where == where:
         raise EntraError(user.refused_with, app_id=application.app_id, name=application.display_name)
 

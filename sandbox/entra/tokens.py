@@ -1,4 +1,4 @@
-"""What is in the tokens.
+"""The claims of the tokens.
 
 https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
 """
@@ -10,7 +10,7 @@ import json
 import secrets
 from dataclasses import dataclass
 
-from sandbox.catalogue import ORDINARY_USER, Resource
+from sandbox.catalogue import DEFAULT_USER_ROLE, Resource
 from sandbox.directory import live_application
 from sandbox.entra.keys import SigningKeys
 from sandbox.model import Application, JsonObject, ServicePrincipal, Tenant, User
@@ -22,7 +22,7 @@ LIFETIME_SECONDS = 3600
 
 @dataclass
 class Issuer:
-    """Makes tokens for one sandbox."""
+    """Issues the tokens of one sandbox."""
 
     world: World
     keys: SigningKeys
@@ -49,7 +49,7 @@ class Issuer:
         return self.keys.sign(claims)
 
     def _optional(self, tenant: Tenant, user: User, application: Application) -> JsonObject:
-        """Claims that are there only because the registration asks for them."""
+        """Claims that are included only if the registration requests them."""
         extra: JsonObject = {}
         if application.properties.get("groupMembershipClaims") in ("DirectoryRole", "All"):
             extra["wids"] = self.wids(tenant, user)
@@ -62,7 +62,7 @@ class Issuer:
         return extra
 
     def wids(self, tenant: Tenant, user: User) -> list[str]:
-        return tenant.roles_of(user.id) + ([] if user.is_guest else [ORDINARY_USER])
+        return tenant.roles_of(user.id) + ([] if user.is_guest else [DEFAULT_USER_ROLE])
 
     def _common(self, tenant: Tenant, audience: str) -> JsonObject:
         now = int(self.world.clock.now())
@@ -71,7 +71,7 @@ class Issuer:
             "iss": self.issuer_of(tenant.id),
             "tid": tenant.id,
             "iat": now,
-            # Entra dates tokens back by some minutes, against clocks that are late.
+            # Entra backdates tokens by some minutes, to allow for clock skew.
             "nbf": now - 300,
             "exp": now + LIFETIME_SECONDS,
         }
@@ -100,7 +100,7 @@ class Issuer:
             "wids": [
                 a.role_id
                 for a in tenant.role_assignments
-                if a.principal_id == principal.id and self.world.settled("consent", a.created_at)
+                if a.principal_id == principal.id and self.world.is_replicated("consent", a.created_at)
             ],
         }
         return self.keys.sign(claims)
@@ -119,19 +119,19 @@ class Issuer:
         return resource.app_id if version == 2 else resource.audiences[0]
 
     def granted_roles(self, tenant: Tenant, principal: ServicePrincipal, resource: Resource) -> list[str]:
-        """The application permissions that have reached the token service."""
+        """The application permissions that have replicated to the token service."""
         target = tenant.service_principal_of(resource.app_id)
         values: list[str] = []
         for assignment in tenant.app_role_assignments:
             if assignment.principal_id != principal.id or target is None or assignment.resource_id != target.id:
                 continue
             permission = resource.by_role_id(assignment.app_role_id)
-            if permission and self.world.settled("consent", assignment.created_at):
+            if permission and self.world.is_replicated("consent", assignment.created_at):
                 values.append(permission.value)
         return values
 
 
 def client_info(tenant: Tenant, user: User) -> str:
-    """What MSAL asks for with client_info=1, to tell accounts apart."""
+    """What MSAL requests with client_info=1, to distinguish accounts."""
     raw = json.dumps({"uid": user.id, "utid": tenant.id}).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -10,10 +10,10 @@ from uuid import uuid4
 from sandbox import directory
 from sandbox.graph import credentials, odata, validation, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, check_owner
-from sandbox.graph.calls import Answer, GraphCall, Router, key_of
 from sandbox.graph.errors import bad_request, not_found, unique_name_taken
 from sandbox.graph.lookup import every, find, get, get_own
 from sandbox.graph.properties import TYPES
+from sandbox.graph.routing import Answer, GraphCall, Router, key_of
 from sandbox.model import Application, JsonObject
 
 router = Router()
@@ -21,17 +21,17 @@ MERGED = tuple(name for name, known in TYPES["application"].items() if known.kin
 
 
 def shown(call: GraphCall, application: Application) -> JsonObject:
-    # Graph gives the public keys only to those who select them.
+    # Graph returns the public keys only if $select names them.
     with_keys = "keyCredentials" in call.query.get("$select", "")
-    # A replica that lags behind lists a new secret no sooner than a new application.
-    known = [p for p in application.passwords if call.world.shown("password", p.created_at)]
+    # A stale replica does not list a new secret, like a new application.
+    known = [p for p in application.passwords if call.world.is_visible("password", p.created_at)]
     return views.application(application, call.tenant, with_keys=with_keys, passwords=known)
 
 
 @router.on("GET", "applications", READ_APPLICATIONS)
 def listing(call: GraphCall) -> Answer:
     name = odata.wanted(call, "displayName")
-    # With thousands of applications, only those that the $filter lets pass are worth showing.
+    # Skip the others early: there may be thousands of applications.
     found = [a for a in every(call) if name is None or a.display_name.lower() == name]
     return odata.many(call, "application", "applications", [shown(call, a) for a in found])
 
@@ -54,7 +54,7 @@ def create(call: GraphCall) -> Answer:
 
 @router.on("PATCH", "applications/{key}", WRITE_APPLICATIONS)
 def change(call: GraphCall) -> Answer:
-    """Change an application or, addressed by uniqueName with `Prefer: create-if-missing`, make it."""
+    """Update an application, or create it if addressed by uniqueName with `Prefer: create-if-missing`."""
     values = validation.body("application", call.body)
     if "passwordCredentials" in values:
         raise bad_request(
@@ -76,7 +76,7 @@ def change(call: GraphCall) -> Answer:
 
 @router.on("DELETE", "applications/{key}", WRITE_APPLICATIONS)
 def delete(call: GraphCall) -> Answer:
-    """Soft delete, which takes the service principal of the home tenant along."""
+    """Soft-delete the application and its service principal in the home tenant."""
     application = get_own(call)
     tenant = call.tenant
     application.deleted = call.world.clock.instant()
@@ -98,7 +98,7 @@ def _create(call: GraphCall, values: JsonObject) -> Application:
         tenant_id=call.tenant.id,
         created=clock.instant(),
         created_at=clock.now(),
-        # Without a value Graph makes a single-tenant application.
+        # Graph's default is a single-tenant application.
         properties={"signInAudience": "AzureADMyOrg", **values},
         owners=[call.caller.id],
         created_by_app_id=call.caller.app_id,
@@ -153,7 +153,7 @@ def _check_required_access(call: GraphCall, blocks: list[JsonObject]) -> None:
 
 
 def _check_unique_name(call: GraphCall, name: str | None) -> None:
-    """Taken by a live application, by a soft-deleted one, or by one that this replica does not show yet."""
+    """Raise GraphError if the name is taken, also by a soft-deleted or not yet replicated application."""
     everything = [*call.tenant.applications.values(), *call.tenant.deleted_applications.values()]
     if name and any((a.unique_name or "").lower() == name.lower() for a in everything):
         raise unique_name_taken()

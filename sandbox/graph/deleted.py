@@ -1,4 +1,4 @@
-"""What was deleted within 30 days: look, restore, purge.
+"""Soft-deleted objects: read, restore, delete permanently.
 
 https://learn.microsoft.com/graph/api/resources/directory
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sandbox.graph import odata, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, check_owner, only_owned
-from sandbox.graph.calls import Answer, GraphCall, Router
 from sandbox.graph.errors import denied, not_found
+from sandbox.graph.routing import Answer, GraphCall, Router
 from sandbox.model import JsonObject
 
 router = Router()
@@ -38,7 +38,7 @@ def _shown(call: GraphCall, object_id: str) -> JsonObject:
 
 
 def _check(call: GraphCall) -> str:
-    """The id, if such a thing is deleted and the caller may touch it."""
+    """The id of the deleted object. Raises GraphError if there is none or the caller may not access it."""
     object_id = call.params["object"]
     application = call.tenant.deleted_applications.get(object_id)
     principal = call.tenant.deleted_service_principals.get(object_id)
@@ -61,7 +61,7 @@ def read(call: GraphCall) -> Answer:
 
 @router.on("POST", "directory/deletedItems/{object}/restore", WRITE_APPLICATIONS)
 def restore(call: GraphCall) -> Answer:
-    """Bring one thing back; an application's service principal is a thing of its own."""
+    """Restore one object. An application's service principal is restored separately."""
     object_id = _check(call)
     tenant = call.tenant
     if object_id in tenant.deleted_applications:

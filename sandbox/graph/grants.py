@@ -1,4 +1,4 @@
-"""Consent, seen from Graph: application permissions (app role assignments) and delegated ones (permission grants).
+"""Granted permissions: app role assignments (application) and permission grants (delegated).
 
 https://learn.microsoft.com/graph/permissions-grant-via-msgraph
 """
@@ -16,7 +16,6 @@ from sandbox.graph.access import (
     WRITE_GRANTS,
     has_role,
 )
-from sandbox.graph.calls import Answer, GraphCall, Router
 from sandbox.graph.errors import (
     GraphError,
     bad_request,
@@ -24,11 +23,12 @@ from sandbox.graph.errors import (
     invalid_reference,
     not_found,
 )
+from sandbox.graph.routing import Answer, GraphCall, Router
 from sandbox.graph.service_principals import find, get
 from sandbox.model import AppRoleAssignment, JsonObject, PermissionGrant
 
 router = Router()
-# Stands for "default access" where a resource defines no roles.
+# Means "default access", for a resource without app roles.
 DEFAULT_ROLE = "00000000-0000-0000-0000-000000000000"
 
 

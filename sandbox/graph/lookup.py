@@ -1,17 +1,17 @@
-"""Finds applications by id, appId or uniqueName, among those that this replica has seen."""
+"""Finds applications by id, appId or uniqueName, among those visible to this replica."""
 
 from __future__ import annotations
 
 from sandbox.graph.access import check_owner
-from sandbox.graph.calls import GraphCall, key_of
 from sandbox.graph.errors import bad_request, not_found
+from sandbox.graph.routing import GraphCall, key_of
 from sandbox.model import Application
 
 
 def every(call: GraphCall) -> list[Application]:
-    """The applications that this replica has seen."""
+    """The applications visible to this replica."""
     world = call.world
-    return [a for a in call.tenant.applications.values() if world.settled("application", a.created_at)]
+    return [a for a in call.tenant.applications.values() if world.is_replicated("application", a.created_at)]
 
 
 def find(call: GraphCall, segment: str) -> Application | None:
@@ -19,14 +19,14 @@ def find(call: GraphCall, segment: str) -> Application | None:
     if name not in ("id", "appId", "uniqueName"):
         raise bad_request(f"Invalid key property '{name}'.")
     wanted, world = value.lower(), call.world
-    # What is compared first is the name: with thousands of applications each call goes through all of them.
+    # Compare the name first: each call searches all applications, and there may be thousands.
     if name == "uniqueName":
         named = (a for a in call.tenant.applications.values() if (a.properties.get(name) or "").lower() == wanted)
     elif name == "appId":
         named = (a for a in call.tenant.applications.values() if a.app_id == wanted)
     else:
         named = (a for a in call.tenant.applications.values() if a.id == wanted)
-    return next((a for a in named if world.settled("application", a.created_at)), None)
+    return next((a for a in named if world.is_replicated("application", a.created_at)), None)
 
 
 def get(call: GraphCall) -> Application:

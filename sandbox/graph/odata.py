@@ -9,9 +9,9 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from sandbox.graph.calls import Answer, GraphCall
 from sandbox.graph.errors import GraphError
 from sandbox.graph.properties import TYPES
+from sandbox.graph.routing import Answer, GraphCall
 from sandbox.model import JsonObject
 
 PAGE, LARGEST_PAGE = 100, 999
@@ -66,13 +66,13 @@ def many(call: GraphCall, type_name: str, entity_set: str, entities: list[JsonOb
 
 
 def wanted(call: GraphCall, name: str) -> str | None:
-    """The value, in lower case, that a $filter of one clause compares this property with; None for any other $filter."""
+    """The lower-case value that a one-clause $filter compares this property with, or None."""
     equals = _EQUALS.match(call.query.get("$filter", ""))
     return equals[2].replace("''", "'").lower() if equals and equals[1] == name and equals[2] is not None else None
 
 
 def _page(call: GraphCall) -> tuple[int, int]:
-    """Where this page starts and how long it is; the skip token is opaque to a client, here it is the start."""
+    """Start and length of this page. The skip token, opaque to clients, is the start."""
     start, size = call.query.get("$skiptoken", "0"), call.query.get("$top", str(PAGE))
     if not size.isdigit() or not 1 <= int(size) <= LARGEST_PAGE or not start.isdigit():
         raise GraphError(

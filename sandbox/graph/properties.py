@@ -1,4 +1,4 @@
-"""The properties that Graph's types have, and what each accepts. Anything else is refused, as Graph does.
+"""The properties of Graph's types and their valid values. Anything else is rejected, as Graph does.
 
 https://learn.microsoft.com/graph/api/resources/application
 https://learn.microsoft.com/graph/api/resources/serviceprincipal
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Property:
-    """One property: its kind, its limits, and whether a caller may set it."""
+    """One property: its type, its limits, and whether it is writable."""
 
     kind: str
     limit: int | None = None

@@ -1,4 +1,4 @@
-"""Microsoft's published limits, enforced: a token bucket for each application and tenant.
+"""Enforces Microsoft's published limits: a token bucket for each application and tenant.
 
 https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits
 """
@@ -10,18 +10,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandbox.graph.calls import Answer
+from sandbox.graph.routing import Answer
 from sandbox.model import JsonObject
 
 WRITES, WRITES_SECONDS = 3000.0, 150.0
 UNITS, UNITS_SECONDS = 3500.0, 10.0  # a small tenant
-TELLS_FROM = 0.8  # x-ms-throttle-limit-percentage is sent from here on
+REPORTED_FROM = 0.8  # x-ms-throttle-limit-percentage is sent from this share on
 MESSAGE = "Too many requests from Identity:{app} under window {seconds:.0f}s. Please try again later."
 
 
 @dataclass
 class Bucket:
-    """Tokens that come back at a steady rate."""
+    """A token bucket that refills at a steady rate."""
 
     size: float
     seconds: float
@@ -29,7 +29,7 @@ class Bucket:
     at: float
 
     def level(self, now: float) -> float:
-        """The tokens there are now."""
+        """The tokens available now."""
         self.left = min(self.size, self.left + (now - self.at) * self.size / self.seconds)
         self.at = now
         return self.left
@@ -37,7 +37,7 @@ class Bucket:
 
 @dataclass
 class Quotas:
-    """The buckets of every application in every tenant. Use it under the world's lock."""
+    """The buckets of every application in every tenant. Hold the world's lock to use it."""
 
     clock: Callable[[], float] = time.monotonic
     _buckets: dict[tuple[str, str, bool], Bucket] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Quotas:
         return self._buckets[key]
 
     def take(self, app_id: str, tenant_id: str, method: str, path: str, query: dict[str, str]) -> Answer | None:
-        """Take what a call costs; the answer of 429 where there is too little."""
+        """Take the cost of a call. Returns the 429 answer if too little is left."""
         writes = method != "GET"
         bucket = self.bucket(app_id, tenant_id, writes=writes)
         cost = 1.0 if writes else units_of(path, query)
@@ -64,10 +64,10 @@ class Quotas:
         return Answer(429, {"error": error}, {"Retry-After": str(max(wait, 1)), "x-ms-throttle-scope": scope})
 
     def headers(self, app_id: str, tenant_id: str, method: str) -> dict[str, str]:
-        """How much of the quota is used, once it is much."""
+        """The header with the used share of the quota, once that share is high."""
         bucket = self.bucket(app_id, tenant_id, writes=method != "GET")
         used = 1 - bucket.level(self.clock()) / bucket.size
-        return {"x-ms-throttle-limit-percentage": f"{used:.2f}"} if used >= TELLS_FROM else {}
+        return {"x-ms-throttle-limit-percentage": f"{used:.2f}"} if used >= REPORTED_FROM else {}
 
     def set_left(
         self, app_id: str, tenant_id: str, *, writes: float | None = None, units: float | None = None
@@ -80,7 +80,7 @@ class Quotas:
         return {"writes": writes, "units": units}
 
     def clear(self) -> None:
-        """Every bucket is full again."""
+        """Refill every bucket."""
         self._buckets.clear()
 
 

@@ -9,8 +9,8 @@ from sandbox import directory
 from sandbox.catalogue import DIRECTORY_ROLES
 from sandbox.graph import odata, validation, views
 from sandbox.graph.access import READ_ROLES, WRITE_ROLES
-from sandbox.graph.calls import Answer, GraphCall, Router, key_of
 from sandbox.graph.errors import bad_request, conflicting_object, invalid_reference, not_found
+from sandbox.graph.routing import Answer, GraphCall, Router, key_of
 from sandbox.graph.service_principals import every
 from sandbox.model import RoleAssignment
 
@@ -24,7 +24,7 @@ def list_assignments(call: GraphCall) -> Answer:
     found = [
         views.role_assignment(call.tenant, a)
         for a in call.tenant.role_assignments
-        if call.world.settled("role", a.created_at)
+        if call.world.is_replicated("role", a.created_at)
     ]
     return odata.many(call, "unifiedRoleAssignment", ASSIGNMENTS, found)
 
@@ -96,7 +96,7 @@ def list_roles(call: GraphCall) -> Answer:
 
 @router.on("POST", "directoryRoles", WRITE_ROLES)
 def activate(call: GraphCall) -> Answer:
-    """A role exists in a tenant only once it was activated."""
+    """Activate a role. A directoryRole exists in a tenant only after that."""
     role_id = str(validation.body("directoryRole", call.body).get("roleTemplateId") or "").lower()
     if role_id not in DIRECTORY_ROLES:
         raise bad_request("Invalid value specified for property 'roleTemplateId' of resource 'DirectoryRole'.")

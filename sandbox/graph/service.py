@@ -1,4 +1,4 @@
-"""Graph's front door: token, route, permission, answer; and $batch."""
+"""Handles a call to Graph: token, route, permission, response. Also $batch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from werkzeug.http import http_date
 from sandbox.entra.keys import SigningKeys
 from sandbox.graph import applications, credentials, deleted, grants, roles, service_principals, tenant
 from sandbox.graph.access import caller_of, check
-from sandbox.graph.calls import Answer, Caller, GraphCall, Route, canonical
 from sandbox.graph.errors import GraphError, bad_request, wrong_segment
 from sandbox.graph.quota import Quotas
+from sandbox.graph.routing import Answer, Caller, GraphCall, Route, canonical
 from sandbox.model import JsonObject, Tenant
 from sandbox.urls import Urls
 from sandbox.world import World
@@ -30,7 +30,7 @@ MOST_BATCH_PARTS = 20
 
 @dataclass
 class Graph:
-    """The whole of Microsoft Graph."""
+    """The Microsoft Graph service."""
 
     world: World
     keys: SigningKeys
@@ -43,7 +43,7 @@ class Graph:
         client_request_id = request.headers.get("client-request-id") or request_id
         try:
             with self.world.lock:
-                self.world.begin_call()
+                self.world.start_request()
                 answer = self._answer(request)
         except GraphError as error:
             body = error.body(request_id, client_request_id, self.world.clock.instant())

@@ -1,4 +1,4 @@
-"""Service principals: an application's presence in a tenant.
+"""Service principals.
 
 https://learn.microsoft.com/graph/api/resources/serviceprincipal
 """
@@ -9,8 +9,8 @@ from sandbox import directory
 from sandbox.catalogue import MICROSOFT_RESOURCES
 from sandbox.graph import odata, validation, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, only_owned
-from sandbox.graph.calls import Answer, GraphCall, Router, key_of
 from sandbox.graph.errors import GraphError, bad_request, denied, no_backing_application, not_found
+from sandbox.graph.routing import Answer, GraphCall, Router, key_of
 from sandbox.model import JsonObject, ServicePrincipal
 
 router = Router()
@@ -18,7 +18,9 @@ router = Router()
 
 def every(call: GraphCall) -> list[ServicePrincipal]:
     world = call.world
-    return [p for p in call.tenant.service_principals.values() if world.settled("service_principal", p.created_at)]
+    return [
+        p for p in call.tenant.service_principals.values() if world.is_replicated("service_principal", p.created_at)
+    ]
 
 
 def find(call: GraphCall, segment: str) -> ServicePrincipal | None:
@@ -28,7 +30,7 @@ def find(call: GraphCall, segment: str) -> ServicePrincipal | None:
     wanted, world = value.lower(), call.world
     principals = call.tenant.service_principals.values()
     named = (p for p in principals if (p.app_id if name == "appId" else p.id) == wanted)
-    return next((p for p in named if world.settled("service_principal", p.created_at)), None)
+    return next((p for p in named if world.is_replicated("service_principal", p.created_at)), None)
 
 
 def get(call: GraphCall) -> ServicePrincipal:
@@ -68,7 +70,7 @@ def create(call: GraphCall) -> Answer:
 
 @router.on("PATCH", "servicePrincipals/{key}", WRITE_APPLICATIONS)
 def change(call: GraphCall) -> Answer:
-    """Change a service principal or, addressed by appId with `Prefer: create-if-missing`, make it.
+    """Update a service principal, or create it if addressed by appId with `Prefer: create-if-missing`.
 
     https://learn.microsoft.com/graph/api/serviceprincipal-upsert
     """
@@ -87,7 +89,7 @@ def change(call: GraphCall) -> Answer:
 
 @router.on("DELETE", "servicePrincipals/{key}", WRITE_APPLICATIONS)
 def delete(call: GraphCall) -> Answer:
-    """Soft delete; the grants and roles of the service principal end with it."""
+    """Soft-delete the service principal and remove its grants and roles."""
     principal = _get_own(call)
     tenant = call.tenant
     principal.deleted = call.world.clock.instant()
@@ -123,7 +125,7 @@ def _check_application(call: GraphCall, app_id: str) -> None:
         )
     if app_id in MICROSOFT_RESOURCES:
         return
-    if application is None or not call.world.settled("application", application.created_at):
+    if application is None or not call.world.is_replicated("application", application.created_at):
         raise no_backing_application(app_id)
     if application.tenant_id != call.tenant.id and not application.is_multitenant:
         raise no_backing_application(app_id)

@@ -1,4 +1,4 @@
-"""What Graph shows of the world: the JSON of each type, with the defaults that Graph fills in."""
+"""The JSON of each of Graph's types, with Graph's defaults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sandbox.world import World
 def application(
     app: Application, tenant: Tenant, *, with_keys: bool = False, passwords: list[Password] | None = None
 ) -> JsonObject:
-    """An application; secrets never, the keys of certificates only where they were asked for.
+    """An application, without secret values; with certificate keys only if requested.
 
     `passwords` are those that the replica knows; all where none are given.
     """
@@ -39,25 +39,7 @@ def application(
         "disabledByMicrosoftStatus": None,
         "publisherDomain": tenant.domain,
         "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
-        "certification": None,
-        "defaultRedirectUri": None,
-        "isDeviceOnlyAuthSupported": None,
-        "isDisabled": None,
-        "isFallbackPublicClient": None,
-        "oauth2RequirePostResponse": False,
-        "optionalClaims": None,
-        "samlMetadataUrl": None,
-        "servicePrincipalLockConfiguration": None,
-        "tokenEncryptionKeyId": None,
-        "description": None,
-        "groupMembershipClaims": None,
-        "notes": None,
-        "serviceManagementReference": None,
-        "uniqueName": None,
-        "identifierUris": [],
-        "tags": [],
-        "appRoles": [],
-        "requiredResourceAccess": [],
+        **_APPLICATION_DEFAULTS,
         **own,
         "api": {**_EMPTY_API, **(own.get("api") or {})},
         "info": {**_EMPTY_INFO, **(own.get("info") or {})},
@@ -69,6 +51,27 @@ def application(
     }
 
 
+_APPLICATION_DEFAULTS: JsonObject = {
+    "certification": None,
+    "defaultRedirectUri": None,
+    "isDeviceOnlyAuthSupported": None,
+    "isDisabled": None,
+    "isFallbackPublicClient": None,
+    "oauth2RequirePostResponse": False,
+    "optionalClaims": None,
+    "samlMetadataUrl": None,
+    "servicePrincipalLockConfiguration": None,
+    "tokenEncryptionKeyId": None,
+    "description": None,
+    "groupMembershipClaims": None,
+    "notes": None,
+    "serviceManagementReference": None,
+    "uniqueName": None,
+    "identifierUris": [],
+    "tags": [],
+    "appRoles": [],
+    "requiredResourceAccess": [],
+}
 _EMPTY_API: JsonObject = {
     "acceptMappedClaims": None,
     "knownClientApplications": [],
@@ -82,6 +85,15 @@ _EMPTY_INFO: JsonObject = {
     "privacyStatementUrl": None,
     "supportUrl": None,
     "termsOfServiceUrl": None,
+}
+_SERVICE_PRINCIPAL_DEFAULTS: JsonObject = {
+    "keyCredentials": [],
+    "loginUrl": None,
+    "logoutUrl": None,
+    "notes": None,
+    "notificationEmailAddresses": [],
+    "passwordCredentials": [],
+    "preferredSingleSignOnMode": None,
 }
 
 
@@ -133,13 +145,7 @@ def service_principal(world: World, principal: ServicePrincipal) -> JsonObject:
         "displayName": name,
         "homepage": None,
         "info": dict(_EMPTY_INFO),
-        "keyCredentials": [],
-        "loginUrl": None,
-        "logoutUrl": None,
-        "notes": None,
-        "notificationEmailAddresses": [],
-        "passwordCredentials": [],
-        "preferredSingleSignOnMode": None,
+        **_SERVICE_PRINCIPAL_DEFAULTS,
         "replyUrls": app.redirect_uris if app else [],
         "servicePrincipalType": "Application",
         "signInAudience": app.properties.get("signInAudience") if app else "AzureADMultipleOrgs",
@@ -157,8 +163,8 @@ def _roles(api: Resource | None) -> list[JsonObject]:
     return [
         {
             "allowedMemberTypes": ["Application"],
-            "description": p.words or p.value,
-            "displayName": p.words or p.value,
+            "description": p.description or p.value,
+            "displayName": p.description or p.value,
             "id": p.role_id,
             "isEnabled": True,
             "origin": "Application",
@@ -172,13 +178,13 @@ def _roles(api: Resource | None) -> list[JsonObject]:
 def _scopes(api: Resource | None) -> list[JsonObject]:
     return [
         {
-            "adminConsentDescription": p.words or p.value,
-            "adminConsentDisplayName": p.words or p.value,
+            "adminConsentDescription": p.description or p.value,
+            "adminConsentDisplayName": p.description or p.value,
             "id": p.scope_id,
             "isEnabled": True,
             "type": "Admin" if p.admin_only else "User",
-            "userConsentDescription": p.words or p.value,
-            "userConsentDisplayName": p.words or p.value,
+            "userConsentDescription": p.description or p.value,
+            "userConsentDisplayName": p.description or p.value,
             "value": p.value,
         }
         for p in (api.permissions if api else ())

@@ -1,1 +1,1 @@
-"""UMP-365: what AudioCodes documents publicly, and the contract that the portal itself defines."""
+"""UMP-365: AudioCodes' public API, and the API that the portal expects from a UMP."""

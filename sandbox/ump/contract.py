@@ -1,4 +1,4 @@
-"""What a UMP accepts: bodies checked property by property.
+"""Checks the request bodies of the UMP's API, property by property.
 
 The customer calls follow the public pages of AudioCodes ("UMP Public API"); the `/api/portal/` calls are the product's
 own contract.
@@ -16,14 +16,14 @@ GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HOST = r"(https://[^/]+|http://[^/:]+\.localhost(:[0-9]+)?)"
 REDIRECT_URI = re.compile(rf"^{_HOST}/authenticate/OAuth2Callback$")
 PORTAL_URL = re.compile(rf"^{_HOST}/authenticate$")
-SHORTEST_SECRET = 16
+MIN_SECRET_LENGTH = 16
 
-# Which licences a service can change to: within Direct Routing (1, 2) or within Operator Connect (4, 5).
+# A license can change within Direct Routing (1, 2) or within Operator Connect (4, 5).
 LICENSE_FAMILIES = ((1, 2), (4, 5))
 
 
 class UmpError(Exception):
-    """A refusal: status, code, message."""
+    """An error response: status, code, message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -44,15 +44,15 @@ def _guid(name: str, value: Any) -> None:
 
 def _text(name: str, value: Any) -> None:
     if not isinstance(value, str) or not value:
-        raise _invalid(name, "must be a text.")
+        raise _invalid(name, "must be a non-empty string.")
 
 
 def _secret(name: str, value: Any) -> None:
     _text(name, value)
     if GUID.fullmatch(value):
-        raise _invalid(name, "this is the secret's id. The secret's value is expected.", "ClientSecretIdInsteadOfValue")
-    if len(value) < SHORTEST_SECRET:
-        raise _invalid(name, f"must have at least {SHORTEST_SECRET} characters.")
+        raise _invalid(name, "this is the secret's ID. Send the secret's value.", "ClientSecretIdInsteadOfValue")
+    if len(value) < MIN_SECRET_LENGTH:
+        raise _invalid(name, f"must have at least {MIN_SECRET_LENGTH} characters.")
 
 
 def _pattern(expression: re.Pattern[str]) -> Callable[[str, Any], None]:
@@ -92,7 +92,7 @@ CUSTOMER: Checks = {
 
 
 def check(body: Any, checks: Checks, *, all_required: bool = True) -> JsonObject:
-    """The body, if it has only known properties with good values."""
+    """The body, if all its properties are known and valid. Raises UmpError otherwise."""
     if not isinstance(body, dict):
         raise UmpError(400, "InvalidBody", "The body must be a JSON object.")
     for name in body:
@@ -107,6 +107,6 @@ def check(body: Any, checks: Checks, *, all_required: bool = True) -> JsonObject
 
 
 def check_license_change(old: int, new: int) -> None:
-    """The message is the one that AudioCodes documents."""
+    """Raise UmpError, with AudioCodes' documented message, if the license cannot change like this."""
     if old != new and not any(old in family and new in family for family in LICENSE_FAMILIES):
         raise UmpError(400, "InvalidLicenseType", "Invalid change for License Type!")

@@ -1,4 +1,4 @@
-"""The jobs of a UMP: a change of a service is accepted at once and carried out a little later."""
+"""The jobs of a UMP. It accepts a change of a service at once and runs it later."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from sandbox.entra.token import TokenEndpoint
 from sandbox.model import JsonObject, Ump, UmpCustomer, UmpJob
-from sandbox.ump.reach import token_problem
+from sandbox.ump.connection_checks import token_problem
 
 
 def start(endpoint: TokenEndpoint, ump: Ump, customer: UmpCustomer, change: JsonObject) -> UmpJob:
@@ -21,8 +21,8 @@ def start(endpoint: TokenEndpoint, ump: Ump, customer: UmpCustomer, change: Json
     return job
 
 
-def look(endpoint: TokenEndpoint, ump: Ump, job: UmpJob) -> None:
-    """Time passes for a job only when somebody looks."""
+def poll(endpoint: TokenEndpoint, ump: Ump, job: UmpJob) -> None:
+    """Advance the job by one poll. Jobs progress only when polled."""
     if job.status != "In Progress":
         return
     if job.polls_left > 0:
@@ -52,7 +52,7 @@ def _carry_out(endpoint: TokenEndpoint, customer: UmpCustomer, change: JsonObjec
     return None
 
 
-def shown(job: UmpJob) -> JsonObject:
+def as_json(job: UmpJob) -> JsonObject:
     return {
         "id": job.id,
         "status": job.status,

@@ -1,4 +1,4 @@
-"""A UMP's addresses, below `/ump/<name>/tenantui`."""
+"""The API of a UMP, under `/ump/<name>/tenantui`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from werkzeug.routing import Map, Rule
 
 from sandbox.entra.token import TokenEndpoint
 from sandbox.model import JsonObject, Ump, UmpCustomer
-from sandbox.ump import contract, jobs, reach
+from sandbox.ump import connection_checks, contract, jobs
 from sandbox.ump.contract import UmpError
 from sandbox.world import World
 
@@ -26,7 +26,7 @@ UMP_VERSION = "8.0.500"
 
 @dataclass
 class UmpCall:
-    """One call to a UMP whose token was checked."""
+    """One authenticated call to a UMP."""
 
     world: World
     endpoint: TokenEndpoint
@@ -47,7 +47,7 @@ class UmpCall:
     def customer(self) -> UmpCustomer:
         customer = self.ump.customers.get(self.values["customer"].lower())
         if customer is None:
-            raise UmpError(404, "CustomerNotFound", "No service has this id.")
+            raise UmpError(404, "CustomerNotFound", "No service has this ID.")
         return customer
 
     def validation(self, problem: str | None) -> Response:
@@ -92,7 +92,7 @@ class UmpCall:
 
     def validate_sync_app(self) -> Response:
         ump = self.ump
-        problem = reach.token_problem(self.endpoint, ump.tenant_id, ump.client_id, ump.client_secret)
+        problem = connection_checks.token_problem(self.endpoint, ump.tenant_id, ump.client_id, ump.client_secret)
         return self.validation(problem)
 
     def apply_portal(self) -> Response:
@@ -102,8 +102,8 @@ class UmpCall:
         return self._changed()
 
     def validate_portal(self) -> Response:
-        # The world stays unlocked: the visit is a call over the network, perhaps to one who is calling us.
-        return self.validation(reach.portal_problem(self.ump.portal_url, self.ca_bundle))
+        # The world stays unlocked: the portal that we call may be calling us.
+        return self.validation(connection_checks.portal_problem(self.ump.portal_url, self.ca_bundle))
 
     # Services and their connections
 
@@ -115,7 +115,7 @@ class UmpCall:
                 "tenantId": customer.tenant_id,
                 "username": connection.username,
                 "applicationClientId": connection.client_id if connection.method == "app_registration" else None,
-                "clientSecretDaysUntilExpire": reach.days_until_expiry(self.endpoint, connection),
+                "clientSecretDaysUntilExpire": connection_checks.days_until_expiry(self.endpoint, connection),
                 "lastAuthenticationStatus": connection.last_status,
             }
         )
@@ -146,10 +146,10 @@ class UmpCall:
             return "The service is not connected."
         if connection.refresh_token:
             ump = self.ump
-            return reach.refresh_problem(
+            return connection_checks.refresh_problem(
                 self.endpoint, tenant_id, ump.client_id, ump.client_secret, connection.refresh_token
             )
-        return reach.token_problem(self.endpoint, tenant_id, connection.client_id, connection.client_secret)
+        return connection_checks.token_problem(self.endpoint, tenant_id, connection.client_id, connection.client_secret)
 
     def list_customers(self) -> Response:
         return _json([_customer(customer) for customer in self.ump.customers.values()])
@@ -169,13 +169,13 @@ class UmpCall:
     def read_task(self) -> Response:
         job = self.ump.jobs.get(self.values["task"])
         if job is None:
-            raise UmpError(404, "TaskNotFound", "No task has this id.")
-        jobs.look(self.endpoint, self.ump, job)
-        return _json(jobs.shown(job))
+            raise UmpError(404, "TaskNotFound", "No task has this ID.")
+        jobs.poll(self.endpoint, self.ump, job)
+        return _json(jobs.as_json(job))
 
 
 Handler = Callable[[UmpCall], Response]
-ADDRESSES = Map(
+ROUTES = Map(
     [
         Rule(SETTINGS, endpoint=UmpCall.read_settings, methods=["GET"]),
         Rule(f"{SETTINGS}/sync-app", endpoint=UmpCall.apply_sync_app, methods=["PUT"]),
@@ -191,7 +191,7 @@ ADDRESSES = Map(
         Rule("/api/v2/task/<task>", endpoint=UmpCall.read_task, methods=["GET"]),
     ]
 )
-# Calls that use the network themselves, so the world must not be locked meanwhile.
+# Calls that use the network themselves. The world must not be locked meanwhile.
 UNLOCKED: tuple[Handler, ...] = (UmpCall.validate_portal,)
 
 
@@ -232,7 +232,7 @@ class Umps:
 
     def _route(self, request: Request, path: str) -> tuple[Handler, dict[str, str]]:
         try:
-            handler, values = ADDRESSES.bind("localhost").match(path, method=request.method)
+            handler, values = ROUTES.bind("localhost").match(path, method=request.method)
         except MethodNotAllowed:
             raise UmpError(405, "MethodNotAllowed", "This method is not allowed here.") from None
         except HTTPException:
@@ -240,7 +240,7 @@ class Umps:
         return handler, dict(values)
 
     def _check_token(self, ump: Ump, request: Request) -> None:
-        """A token of the UMP's own tenant for its API."""
+        """Require a token for the UMP's API from the UMP's own tenant."""
         _, _, token = request.headers.get("Authorization", "").partition(" ")
         audiences = [f"api://{ump.api_app_id}", ump.api_app_id]
         try:

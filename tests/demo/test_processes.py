@@ -43,14 +43,14 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10) -> bool:
     return False
 
 
-def test_a_process_that_dies_while_it_starts_is_named_with_its_last_words_and_its_log(tmp_path: Path) -> None:
+def test_a_failed_start_reports_the_last_line_and_the_log(tmp_path: Path) -> None:
     process = make_process(tmp_path, "print('the disk is full'); raise SystemExit(3)")
     process.start()
     with pytest.raises(ProcessError, match=r"The thing did not start: the disk is full \(log: .*thing\.log\)"):
         process.wait_until(lambda: False)
 
 
-def test_a_process_that_is_never_ready_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+def test_waiting_for_readiness_times_out(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         process = supervisor.start(make_process(tmp_path, "import time; time.sleep(60)"))
         with pytest.raises(ProcessError, match="was not ready after 0 s"):
@@ -82,7 +82,7 @@ time.sleep(60)
     assert (tmp_path / "ends").read_text() == "secondfirst"
 
 
-def test_a_process_that_ignores_the_signal_is_killed_with_its_own_children(tmp_path: Path) -> None:
+def test_a_process_that_ignores_signals_is_killed_with_its_children(tmp_path: Path) -> None:
     code = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -99,7 +99,7 @@ time.sleep(60)
     assert wait_for(lambda: not is_running(child))
 
 
-def test_nothing_of_the_callers_environment_that_configures_a_program_is_passed_on(
+def test_the_callers_configuration_is_not_passed_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in (
@@ -114,12 +114,12 @@ def test_nothing_of_the_callers_environment_that_configures_a_program_is_passed_
     assert "wrong" not in processes.clean_environment().values()
 
 
-def test_a_command_that_fails_is_reported_by_its_own_last_line(tmp_path: Path) -> None:
+def test_a_failed_command_reports_its_last_line(tmp_path: Path) -> None:
     with Supervisor() as supervisor, pytest.raises(ProcessError, match="^Row 3 is bad"):
         supervisor.run(make_process(tmp_path, "raise SystemExit('CommandError: Row 3 is bad')"))
 
 
-def test_a_commands_lines_are_heard_as_they_come_and_its_log_is_not_its_output(tmp_path: Path) -> None:
+def test_output_lines_arrive_live_and_without_the_log(tmp_path: Path) -> None:
     heard: list[str] = []
     with Supervisor() as supervisor:
         code = "import sys; print('one'); print('aside', file=sys.stderr); print('two')"
@@ -128,7 +128,7 @@ def test_a_commands_lines_are_heard_as_they_come_and_its_log_is_not_its_output(t
     assert output == "one\ntwo\n"
 
 
-def test_a_command_is_given_up_when_a_process_it_needs_ends(tmp_path: Path) -> None:
+def test_a_command_stops_when_a_process_ends(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         supervisor.start(make_process(tmp_path, "import time; time.sleep(0.5)", name="worker"))
         command = make_process(tmp_path, "import time; time.sleep(60)", name="command")

@@ -21,7 +21,7 @@ REQUIRED: list[dict[str, Any]] = [
 ]
 
 
-class Visit:
+class ConsentRequest:
     """An application that requires permissions, and the address where an administrator grants them."""
 
     def __init__(self, sandbox: Sandbox, version: int, **changes: str) -> None:
@@ -36,7 +36,7 @@ class Visit:
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_accepting_grants_roles_and_scopes_to_everybody(sandbox: Sandbox, version: int) -> None:
-    visit = Visit(sandbox, version)
+    visit = ConsentRequest(sandbox, version)
     assert "Organization.Read.All" in visit.browser.press(visit.url, CARLA).text
     back = actors.returned(visit.browser.press(visit.url, CARLA, consent="accept"))
     assert (back["admin_consent"], back["tenant"], back["state"]) == ("True", sandbox.seed.customer.tenant_id, "s")
@@ -48,18 +48,18 @@ def test_accepting_grants_roles_and_scopes_to_everybody(sandbox: Sandbox, versio
 
 
 def test_consenting_twice_changes_nothing(sandbox: Sandbox) -> None:
-    visit = Visit(sandbox, 2)
+    visit = ConsentRequest(sandbox, 2)
     for _ in range(2):
         visit.browser.press(visit.url, CARLA, consent="accept")
     assert len(sandbox.world.tenant("Contoso").app_role_assignments) == 1
 
 
 def test_declining_is_told_as_each_version_tells_it(sandbox: Sandbox) -> None:
-    two = Visit(sandbox, 2)
+    two = ConsentRequest(sandbox, 2)
     back = actors.returned(two.browser.press(two.url, CARLA, consent="decline"))
     assert (back["error"], back["admin_consent"], back["state"]) == ("consent_required", "True", "s")
     assert back["error_description"].startswith("AADSTS65004")
-    one = Visit(sandbox, 1)
+    one = ConsentRequest(sandbox, 1)
     back = actors.returned(one.browser.press(one.url, CARLA, consent="decline"))
     assert back["error"] == "access_denied"
     assert not sandbox.world.tenant("Contoso").app_role_assignments
@@ -67,7 +67,7 @@ def test_declining_is_told_as_each_version_tells_it(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("upn", ["nora@contoso.example", "appie@contoso.example", "peter@contoso.example"])
 def test_graph_roles_need_a_global_or_privileged_role_administrator(sandbox: Sandbox, upn: str) -> None:
-    visit = Visit(sandbox, 2)
+    visit = ConsentRequest(sandbox, 2)
     assert "Need admin approval" in visit.browser.press(visit.url, upn, consent="accept").text
     back = actors.returned(visit.browser.press(visit.url, upn, consent="decline"))
     assert back["error_description"].startswith("AADSTS90094")
@@ -75,13 +75,13 @@ def test_graph_roles_need_a_global_or_privileged_role_administrator(sandbox: San
 
 
 def test_a_privileged_role_administrator_may_grant_graph_roles(sandbox: Sandbox) -> None:
-    visit = Visit(sandbox, 2)
+    visit = ConsentRequest(sandbox, 2)
     back = actors.returned(visit.browser.press(visit.url, "paul@contoso.example", consent="accept"))
     assert back["admin_consent"] == "True"
 
 
 def test_named_scopes_are_granted_alone(sandbox: Sandbox) -> None:
-    visit = Visit(sandbox, 2, scope="https://graph.microsoft.com/User.Read.All")
+    visit = ConsentRequest(sandbox, 2, scope="https://graph.microsoft.com/User.Read.All")
     visit.browser.press(visit.url, CARLA, consent="accept")
     contoso = sandbox.world.tenant("Contoso")
     assert not contoso.app_role_assignments
@@ -94,14 +94,14 @@ def test_an_unknown_application_and_a_foreign_address_are_not_redirected(sandbox
         ({"redirect_uri": "https://evil.example/"}, "AADSTS50011"),
         ({"client_id": ""}, "AADSTS90014"),
     ):
-        visit = Visit(sandbox, 2, **changes)
+        visit = ConsentRequest(sandbox, 2, **changes)
         answer = visit.browser.open(visit.url)
         assert answer.status_code == 400
         assert code in answer.text
 
 
 def test_roles_reach_tokens_only_after_the_consent_lag(sandbox: Sandbox) -> None:
-    visit = Visit(sandbox, 2)
+    visit = ConsentRequest(sandbox, 2)
     sandbox.world.lag["consent"] = 60
     visit.browser.press(visit.url, CARLA, consent="accept")
     for skew, roles in ((0, []), (61, ["Organization.Read.All"])):

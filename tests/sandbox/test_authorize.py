@@ -91,9 +91,7 @@ def test_other_mistakes_go_back_to_the_client(
     assert back["state"] == "state-1"
 
 
-def test_a_first_sign_in_asks_for_consent_and_a_second_does_not(
-    sandbox: Sandbox, browser: Browser, client_id: str
-) -> None:
+def test_only_the_first_sign_in_asks_for_consent(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url = actors.authorize_url(sandbox, client_id)
     asked = browser.press(url, NORA)
     assert "Permissions requested" in asked.text
@@ -104,9 +102,7 @@ def test_a_first_sign_in_asks_for_consent_and_a_second_does_not(
     assert "Permissions requested" in browser.press(url, "peter@contoso.example").text
 
 
-def test_consent_makes_a_service_principal_and_a_grant_for_the_person(
-    sandbox: Sandbox, browser: Browser, client_id: str
-) -> None:
+def test_consent_creates_a_service_principal_and_a_grant(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     browser.press(actors.authorize_url(sandbox, client_id), NORA, consent="accept")
     contoso = sandbox.world.tenant("Contoso")
     assert contoso.service_principal_of(client_id)
@@ -161,12 +157,12 @@ def test_conditional_access_stops_a_sign_in(sandbox: Sandbox, browser: Browser, 
     assert "AADSTS53003" in browser.press(actors.authorize_url(sandbox, client_id), CARLA).text
 
 
-def test_mfa_set_up_comes_before_everything_else(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+def test_mfa_setup_comes_first(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url, mona = actors.authorize_url(sandbox, client_id), "mona@contoso.example"
     assert "AADSTS50079" in browser.press(url, mona).text
     back = actors.returned(browser.press(url, mona, mfa="cancel"))
     assert back["error"] == "interaction_required"
-    assert "finished" in browser.press(url, mona, mfa="finish").text
+    assert "Setup complete" in browser.press(url, mona, mfa="finish").text
     assert "Permissions requested" in browser.press(url, mona).text
 
 
@@ -272,7 +268,7 @@ def test_a_refresh_token_of_a_disabled_person_is_refused(sandbox: Sandbox) -> No
     actors.entra_error(answer, 50057, "invalid_grant")
 
 
-def test_a_scope_nobody_consented_to_is_refused_at_the_token_endpoint(sandbox: Sandbox) -> None:
+def test_the_token_endpoint_refuses_a_scope_without_consent(sandbox: Sandbox) -> None:
     answer = Redeeming(sandbox).redeem(scope="openid Application.ReadWrite.All")
     assert actors.entra_error(answer, 65001, "invalid_grant")["suberror"] == "consent_required"
 
@@ -308,7 +304,7 @@ def test_a_scripted_refusal_at_the_token_has_microsofts_shape(sandbox: Sandbox, 
 
 
 @pytest.mark.parametrize("code", [90095, 53000])
-def test_a_scripted_refusal_at_the_sign_in_goes_back_to_the_client(
+def test_a_simulated_sign_in_error_goes_to_the_client(
     sandbox: Sandbox, browser: Browser, client_id: str, code: int
 ) -> None:
     user = sandbox.world.tenant("Contoso").user(CARLA)

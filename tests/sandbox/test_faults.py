@@ -61,7 +61,7 @@ def test_a_reset_connection_did_nothing(sandbox: Sandbox, graph: Rest) -> None:
 
 
 @pytest.mark.parametrize(("kind", "goodbye"), [("reset", errno.ECONNRESET), ("cut", 0)])
-def test_a_reset_connection_ends_with_rst_and_a_cut_one_with_fin(sandbox: Sandbox, kind: str, goodbye: int) -> None:
+def test_reset_sends_rst_and_cut_sends_fin(sandbox: Sandbox, kind: str, goodbye: int) -> None:
     # Without TLS, whose library may tell both as an early end.
     sandbox.faults.add(service="people", kind=kind)
     with socket.create_connection(("127.0.0.1", urlsplit(sandbox.people_url).port or 0), timeout=10) as connection:
@@ -87,7 +87,7 @@ def test_a_dripping_answer_is_carried_out_and_begins_at_once(sandbox: Sandbox, g
 
 
 @pytest.mark.parametrize("kind", ["slow", "drip"])
-def test_what_takes_time_needs_a_time(sandbox: Sandbox, kind: str) -> None:
+def test_slow_and_drip_need_seconds(sandbox: Sandbox, kind: str) -> None:
     with pytest.raises(ValueError, match="needs seconds"):
         sandbox.faults.add("graph", kind)
 
@@ -106,7 +106,7 @@ def test_entra_and_the_ump_can_fail_as_well(sandbox: Sandbox, ump: Rest, web: re
         ump.get("/api/v3/customer")
 
 
-def test_a_script_that_makes_no_sense_is_refused(sandbox: Sandbox) -> None:
+def test_an_invalid_fault_is_refused(sandbox: Sandbox) -> None:
     for service, kind in (("nothing", "cut"), ("graph", "nothing")):
         with pytest.raises(ValueError, match="must be one of"):
             sandbox.faults.add(service, kind)
@@ -136,7 +136,7 @@ def test_reset_is_fast_enough_for_every_test(sandbox: Sandbox) -> None:
     assert min(seconds() for _ in range(5)) < 0.02
 
 
-def test_calls_are_written_down_with_their_bodies(sandbox: Sandbox, graph: Rest) -> None:
+def test_calls_are_logged_with_their_bodies(sandbox: Sandbox, graph: Rest) -> None:
     graph.upsert("one")
     call = sandbox.calls[-1]
     assert (call.service, call.method, call.path) == ("graph", "PATCH", "/v1.0/applications(uniqueName='one')")

@@ -19,7 +19,7 @@ def test_every_answer_carries_its_ids(graph: Rest) -> None:
     assert inner["client-request-id"] == "mine-1"
 
 
-def test_without_a_token_nothing_is_told(sandbox: Sandbox, web: requests.Session) -> None:
+def test_a_call_without_a_token_is_refused(sandbox: Sandbox, web: requests.Session) -> None:
     answer = web.get(f"{sandbox.graph_url}/v1.0/organization", timeout=20)
     graph_error(answer, 401, "InvalidAuthenticationToken")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")

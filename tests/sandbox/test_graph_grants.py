@@ -56,7 +56,7 @@ def test_service_principals_are_found_by_filter(graph: Rest) -> None:
     assert found == [{"id": made["id"]}]
 
 
-def test_graph_tells_its_permissions(graph: Rest) -> None:
+def test_graph_lists_its_permissions(graph: Rest) -> None:
     resource = graph_principal(graph)
     roles = {role["value"]: role["id"] for role in resource["appRoles"]}
     scopes = {scope["value"] for scope in resource["oauth2PermissionScopes"]}
@@ -65,7 +65,7 @@ def test_graph_tells_its_permissions(graph: Rest) -> None:
     assert {"TeamSettings.ReadWrite.All", "Channel.Delete.All", "ChannelMember.ReadWrite.All"} <= set(roles)
 
 
-def test_the_teams_administration_api_is_not_there_until_somebody_makes_it(carla: Rest) -> None:
+def test_the_teams_api_has_no_service_principal_at_first(carla: Rest) -> None:
     path = f"/servicePrincipals(appId='{TEAMS_ID}')"
     graph_error(carla.get(path), 404, "Request_ResourceNotFound")
     assert carla.post("/servicePrincipals", {"appId": TEAMS_ID}).status_code == 201

@@ -50,7 +50,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     assert "a port is in use" in ended.stderr
 
 
-def test_after_a_stop_nobody_listens(tmp_path: Path) -> None:
+def test_a_stopped_sandbox_closes_its_ports(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as sandbox:
         ports = [int(url.rpartition(":")[2]) for url in (sandbox.entra_url, sandbox.people_url)]
         ports.append(sandbox.smtp_port)
@@ -61,7 +61,7 @@ def test_after_a_stop_nobody_listens(tmp_path: Path) -> None:
         assert again.entra_url.endswith(f":{ports[0]}")
 
 
-def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_restart_restores_the_state(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as first:
         provider = first.seed.provider
         graph = actors.app_only(first, provider.tenant_id, provider.client_id, provider.client_secret)

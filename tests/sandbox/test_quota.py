@@ -7,7 +7,7 @@ from sandbox.graph.quota import Quotas, units_of
 from tests.sandbox.actors import Rest
 
 
-def test_a_write_beyond_the_quota_is_refused_and_says_when_to_come_back(sandbox: Sandbox, graph: Rest) -> None:
+def test_a_write_beyond_the_quota_gets_429_with_retry_after(sandbox: Sandbox, graph: Rest) -> None:
     provider = sandbox.seed.provider
     sandbox.quotas.clock = lambda: 0.0  # twenty come back each second, also between two calls
     sandbox.quotas.set_left(provider.client_id, provider.tenant_id, writes=1)
@@ -34,7 +34,7 @@ def test_another_tenant_of_the_same_application_is_not_slowed() -> None:
     assert quotas.take("app", "two", "POST", "applications", {}) is None
 
 
-def test_twenty_writes_come_back_each_second() -> None:
+def test_the_write_quota_refills_by_twenty_a_second() -> None:
     now = [0.0]
     quotas = Quotas(clock=lambda: now[0])
     quotas.set_left("app", "tenant", writes=0)

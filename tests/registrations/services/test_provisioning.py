@@ -13,7 +13,7 @@ from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, AuditEvent, ClientSecret, Operation, UmpInstance
 from registrations.services import addresses, credentials, provisioning
 from sandbox.app import Sandbox
-from sandbox.seed import plant_provider
+from sandbox.seed import seed_provider
 from tests import factories
 from tests.registrations.runs import OLGA, Provision, RunWorker, application_of, run_again
 
@@ -176,7 +176,7 @@ def test_a_provider_that_moved_is_provisioned_in_its_new_tenant(
     sandbox.world.ump("finebak").lacks_contract_api = True
     operation = provision()
     assert operation.status == "failed"
-    elsewhere = plant_provider(sandbox.world, "Northwind", "northwind.localhost")
+    elsewhere = seed_provider(sandbox.world, "Northwind", "northwind.localhost")
     moved_to = factories.make_tenant(
         name="Northwind", tenant_id=elsewhere["tenant_id"], client_id=elsewhere["portal_id"]
     )

@@ -1,7 +1,7 @@
-"""One person's way through sign-in: which account, and may it sign in at all.
+"""The sign-in pages: pick an account, and check that it may sign in.
 
-The pages keep no state: each form goes to the URL it came from, and brings along what was answered so far. So
-reloading, going back and two tabs behave.
+The pages keep no state on the server. Each form posts to its own URL and includes the earlier answers, so that reload,
+back and several tabs work.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from sandbox.entra.errors import EntraError
 from sandbox.model import Application, Tenant, User
 from sandbox.world import World
 
-# Who may consent for everybody. Only the first two may grant Graph's application permissions.
+# Roles that may consent for all users. Only the first two may grant Graph's application permissions.
 # https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
-FULL_CONSENTERS = (GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR)
-CONSENTERS = (*FULL_CONSENTERS, APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR)
+FULL_CONSENT_ROLES = (GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR)
+CONSENT_ROLES = (*FULL_CONSENT_ROLES, APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR)
 
 
 @dataclass
-class Visit:
+class SignInRequest:
     """A request to a sign-in page; `tenant` is None for `organizations`."""
 
     world: World
@@ -39,21 +39,21 @@ class Visit:
     tenant: Tenant | None
     application: Application
 
-    def person(self, refuse: Callable[[EntraError], Response]) -> tuple[Tenant, User] | Response:
-        """Who signs in; or the page that must come first."""
+    def signed_in_user(self, refuse: Callable[[EntraError], Response]) -> tuple[Tenant, User] | Response:
+        """The user who signs in, or the page to show first."""
         chosen = self._chosen()
         if chosen is None:
-            return self._picker()
+            return self._account_picker()
         tenant, user = chosen
         if not user.enabled:
-            return self.stopped(EntraError(50057), "This account is disabled", user)
+            return self.blocked_page(EntraError(50057), "This account is disabled", user)
         if user.blocked_by_conditional_access:
-            return self.stopped(EntraError(53003), "You cannot access this right now", user)
+            return self.blocked_page(EntraError(53003), "You cannot access this right now", user)
         if user.mfa_setup_needed:
             return self._set_up_mfa(user, refuse)
         return tenant, user
 
-    def _people(self) -> list[tuple[Tenant, User]]:
+    def _accounts(self) -> list[tuple[Tenant, User]]:
         tenants = [self.tenant] if self.tenant else list(self.world.state.tenants.values())
         people = [(tenant, user) for tenant in tenants for user in tenant.users.values()]
         args = self.request.args
@@ -62,17 +62,17 @@ class Visit:
 
     def _chosen(self) -> tuple[Tenant, User] | None:
         wanted = self.request.form.get("user")
-        return next(((t, u) for t, u in self._people() if wanted == u.id), None)
+        return next(((t, u) for t, u in self._accounts() if wanted == u.id), None)
 
-    def _picker(self) -> Response:
+    def _account_picker(self) -> Response:
         rows = "".join(
             f'<li><button class="row" name="user" value="{user.id}"><b>{escape(user.display_name)}</b>'
             f"<span>{escape(user.upn)}</span><span>{escape(tenant.name)} · {escape(describe(tenant, user))}</span>"
             "</button></li>"
-            for tenant, user in self._people()
+            for tenant, user in self._accounts()
         )
         lead = pages.paragraph(f"to continue to {self.application.display_name}", "soft")
-        empty = "" if rows else pages.paragraph("Nobody lives in this organisation.")
+        empty = "" if rows else pages.paragraph("This organization has no users.")
         return pages.page("Pick an account", f'{lead}{empty}<form method="post"><ul class="plain">{rows}</ul></form>')
 
     def _set_up_mfa(self, user: User, refuse: Callable[[EntraError], Response]) -> Response:
@@ -84,16 +84,16 @@ class Visit:
             user.mfa_setup_needed = False
             self.world.touch()
             return self._continue(user)
-        lead = pages.paragraph(f"{user.upn} must set up a second way to prove who they are.")
-        buttons = [("mfa", "cancel", "Cancel"), ("mfa", "finish", "Finish the set-up")]
-        return self.question("More information required", user, lead + pages.paragraph(error.text, "soft"), buttons)
+        lead = pages.paragraph(f"{user.upn} must set up multifactor authentication.")
+        buttons = [("mfa", "cancel", "Cancel"), ("mfa", "finish", "Finish setup")]
+        return self.form_page("More information required", user, lead + pages.paragraph(error.text, "soft"), buttons)
 
     def _continue(self, user: User) -> Response:
-        body = pages.paragraph("The set-up is finished.")
-        return self.question("You are ready", user, body, [("done", "yes", "Continue")])
+        body = pages.paragraph("Your account is ready to sign in.")
+        return self.form_page("Setup complete", user, body, [("done", "yes", "Continue")])
 
-    def question(self, title: str, user: User, body: str, buttons: list[tuple[str, str, str]]) -> Response:
-        """A page with a form that remembers the account; the last button is the main one."""
+    def form_page(self, title: str, user: User, body: str, buttons: list[tuple[str, str, str]]) -> Response:
+        """A page with a form that keeps the chosen account. The last button is the primary one."""
         acts = ""
         for index, (name, value, words) in enumerate(buttons):
             kind = ' class="main"' if index == len(buttons) - 1 else ""
@@ -104,8 +104,8 @@ class Visit:
             f'<div class="acts">{acts}</div></form>',
         )
 
-    def stopped(self, error: EntraError, title: str, user: User) -> Response:
-        """A refusal that Microsoft shows itself, without going back to the client."""
+    def blocked_page(self, error: EntraError, title: str, user: User) -> Response:
+        """An error that Microsoft shows on its own page, without a redirect to the client."""
         body = (
             pages.paragraph(user.upn, "soft")
             + pages.paragraph("Your sign-in was not successful.")
@@ -116,7 +116,7 @@ class Visit:
 
 
 def describe(tenant: Tenant, user: User) -> str:
-    """What a tester must know of an account before picking it."""
+    """Roles and flags of an account, for the account picker."""
     marks = [DIRECTORY_ROLES[role] for role in tenant.roles_of(user.id)]
     marks += [f"{DIRECTORY_ROLES[role]} (eligible, not active)" for role in user.eligible_roles]
     marks = marks or ["no role"]
@@ -131,12 +131,12 @@ def describe(tenant: Tenant, user: User) -> str:
     return ", ".join(marks)
 
 
-def is_one_of(tenant: Tenant, user: User, roles: tuple[str, ...]) -> bool:
+def has_any_role(tenant: Tenant, user: User, roles: tuple[str, ...]) -> bool:
     return any(role in roles for role in tenant.roles_of(user.id))
 
 
 def details(error: EntraError, world: World) -> str:
-    """What support asks for."""
+    """The error's text and its details for support, as HTML."""
     return (
         f"<p>{escape(error.text)}</p><h2>Troubleshooting details</h2><dl><dt>Error code</dt><dd>{error.code}</dd>"
         f"<dt>Request id</dt><dd><code>{error.trace_id}</code></dd>"

@@ -1,4 +1,4 @@
-"""What was called, for tests to look at. Bodies are kept whole, secrets included: this is a sandbox."""
+"""A log of requests, for tests. Bodies are kept whole, with secrets: this is a sandbox."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from werkzeug import Request
 
-# A demo that runs for weeks must not fill the memory.
-MOST_CALLS = 5000
+# Limits the memory of a demo that runs for weeks.
+MAX_CALLS = 5000
 
 
 @dataclass
 class Call:
-    """One request that reached the sandbox. Status 0: the connection was cut before anything was done."""
+    """One request that reached the sandbox. Status 0: the connection was closed before the request was processed."""
 
     service: str
     method: str
@@ -36,8 +36,8 @@ class CallLog:
         default_factory=Counter
     )  # "graph PATCH 201": for runs that make too many calls to keep
 
-    def note(self, service: str, request: Request) -> Call:
-        """Write down a request as it comes in; its status follows."""
+    def record(self, service: str, request: Request) -> Call:
+        """Log a request as it arrives. `finish` adds its status."""
         call = Call(
             service=service,
             method=request.method,
@@ -48,11 +48,11 @@ class CallLog:
         )
         with self._lock:
             self._calls.append(call)
-            del self._calls[:-MOST_CALLS]
+            del self._calls[:-MAX_CALLS]
         return call
 
-    def ended(self, call: Call, status: int) -> None:
-        """The call was answered."""
+    def finish(self, call: Call, status: int) -> None:
+        """Set the status of an answered call."""
         call.status = status
         with self._lock:
             self.counts[f"{call.service} {call.method} {status}"] += 1

@@ -1,4 +1,4 @@
-"""The front page: where everything is."""
+"""The index page: addresses, tenants and UMPs of the sandbox."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import NotFound
 
 from sandbox import pages
-from sandbox.entra.visit import describe
+from sandbox.entra.sign_in import describe
 from sandbox.urls import Urls
 from sandbox.world import World
 
 
 def answer(world: World, urls: Urls, request: Request) -> Response:
-    """The page at `/`; anything else is not here."""
+    """Answer `GET /`. Raises NotFound for anything else."""
     if request.path != "/" or request.method not in ("GET", "HEAD"):
         raise NotFound
     with world.lock:
         body = (
-            pages.paragraph("A stand-in for Entra ID, Graph, UMP-365 and a mailbox, on this machine.")
+            pages.paragraph("Simulates Entra ID, Graph, UMP-365 and a mailbox on this machine.")
             + _links(world, urls)
             + _tenants(world)
             + _umps(world, urls)

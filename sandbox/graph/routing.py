@@ -1,4 +1,4 @@
-"""One call to Graph: what a handler gets, what it gives back, how it is found."""
+"""Routes of Graph, and the call and answer of a handler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.world import World
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: an application in its own name, or (user) in a person's name."""
+    """The caller: an application on its own behalf or, if `user` is set, on behalf of a user."""
 
     app_id: str
     principal: ServicePrincipal | None
@@ -21,7 +21,7 @@ class Caller:
 
     @property
     def id(self) -> str:
-        """The directory object that acts."""
+        """The object id of the user or service principal that acts."""
         if self.user is not None:
             return self.user.id
         return self.principal.id if self.principal else ""
@@ -29,7 +29,7 @@ class Caller:
 
 @dataclass
 class GraphCall:
-    """A call whose token was checked."""
+    """An authenticated call."""
 
     world: World
     tenant: Tenant
@@ -54,7 +54,7 @@ class GraphCall:
 
 @dataclass
 class Answer:
-    """What Graph answers."""
+    """Graph's response."""
 
     status: int = 200
     body: JsonObject | None = None
@@ -63,9 +63,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Needs:
-    """Permissions of which one must be held; `also` names a second group of which one must be held as well.
+    """The caller needs one of the permissions and, if `also` is set, one of those too.
 
-    `roles` are the directory roles of which a signed-in person needs one.
+    A signed-in user also needs one of the directory roles in `roles`.
     """
 
     delegated: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ Handler = Callable[[GraphCall], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """A handler and the calls it answers."""
+    """A handler with its method, path and permissions."""
 
     method: str
     pattern: re.Pattern[str]
@@ -90,7 +90,7 @@ class Route:
 
 @dataclass
 class Router:
-    """Routes in order; a template's `{name}` stands for one segment, either `id` or `key='value'`."""
+    """Routes in order. `{name}` in a template matches one segment, either `id` or `key='value'`."""
 
     routes: list[Route] = field(default_factory=list)
 
@@ -111,6 +111,6 @@ def canonical(path: str) -> str:
 
 
 def key_of(segment: str) -> tuple[str, str]:
-    """What a key segment names: ("id", value) or ("appId", value)."""
+    """Parse a key segment: ("id", value) or, for example, ("appId", value)."""
     named = re.fullmatch(r"(\w+)='(.*)'", segment)
     return (named[1], named[2].replace("''", "'")) if named else ("id", segment)
