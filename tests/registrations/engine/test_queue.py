@@ -40,7 +40,7 @@ def test_bulk_operations_are_due_last(make_operation: MakeOperation) -> None:
 
 
 def waits_for_quota(operation: Operation) -> str:
-    raise QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=90))
+    raise QuotaSpentError("Waiting for its reservation.", retry_after=timedelta(seconds=90))
 
 
 def test_a_bulk_operation_runs_first_once_a_person_opens_it(make_operation: MakeOperation) -> None:

@@ -133,7 +133,7 @@ def test_an_outage_that_ends_with_a_wait_for_quota_does_not_count(
         run_once(operation)
         time_machine.move_to(operation.next_attempt_at)
     time_machine.move_to(timezone.now() + timedelta(hours=12))
-    missing_quota.append(QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=30)))
+    missing_quota.append(QuotaSpentError("Waiting for its reservation.", retry_after=timedelta(seconds=30)))
     for _ in range(3):
         assert run_once(operation).status != "failed"
         time_machine.move_to(operation.next_attempt_at or timezone.now())
@@ -191,7 +191,7 @@ def test_long_pauses_that_microsoft_asked_for_do_not_fail_a_step(
 
 def test_waiting_for_quota_is_no_attempt(make_operation: MakeOperation, time_machine: Any) -> None:
     def waits_for_quota(operation: Operation) -> str:
-        raise QuotaSpentError("Waiting for its turn.", retry_after=timedelta(seconds=3))
+        raise QuotaSpentError("Waiting for its reservation.", retry_after=timedelta(seconds=3))
 
     operation = run_once(make_operation(waits_for_quota))
     for _ in range(3):

@@ -32,7 +32,7 @@ def unregister_the_kind() -> Iterator[None]:
 
 
 class Engine(RuleBasedStateMachine):
-    """One operation of three steps: application, service principal, secret; several workers run it and are killed."""
+    """One operation that creates an application, a principal and a secret; several workers run it and are killed."""
 
     @initialize()
     def begin(self) -> None:
@@ -63,7 +63,7 @@ class Engine(RuleBasedStateMachine):
         self.entra.outcomes = []
 
     @rule(at=st.integers(0, 6), survives=st.integers(0, 8))
-    def work_is_overtaken_by_one_who_dies(self, at: int, survives: int) -> None:
+    def a_worker_loses_its_lease_to_one_that_is_killed(self, at: int, survives: int) -> None:
         """A slow worker's lease expires during a call. The next worker gets further and is killed; then the slow one continues."""
         self.run_worker([*["fine"] * at, "overtaken after", *["fine"] * survives, "killed before"])
 
