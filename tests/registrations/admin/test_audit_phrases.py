@@ -29,7 +29,7 @@ RECORDED = re.compile(rf'"((?:{SUBJECTS})\.[a-z_]+)"')
         (
             "send_invitation.mail.done",
             "Invitation of Contoso (c1)",
-            'finished the step "Send the mail" of the mailing of the invitation of Contoso (c1)',
+            'finished the step "Send the email" of the mailing of the invitation of Contoso (c1)',
         ),
         ("invitation.link_copied", "Invitation of Contoso (c1)", "copied the link of the invitation of Contoso (c1)"),
         ("staff.signed_in", "olga", "signed in"),

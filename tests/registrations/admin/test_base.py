@@ -30,9 +30,9 @@ def test_breadcrumbs_use_the_words_of_the_menu(operator_client: Client, instance
     found = {
         page_of(instance): f"Service providers > UMP instances > {instance.host}",
         reverse("admin:registrations_umpinstance_add"): "Service providers > UMP instances > Add UMP instance",
-        page_of(operation): f"What happened > Operations > Provision the sync app: {instance.host}",
-        page_of(event): "What happened > History > Olga Operator signed in",
-        reverse("admin:registrations_auditevent_changelist"): "What happened > History",
+        page_of(operation): f"Activity > Operations > Provision the sync app: {instance.host}",
+        page_of(event): "Activity > History > Olga Operator signed in",
+        reverse("admin:registrations_auditevent_changelist"): "Activity > History",
         "/admin/": "Start",
     }
     assert {address: title_of(operator_client.get(address)) for address in found} == found

@@ -79,7 +79,7 @@ def test_the_page_needs_no_more_queries_for_more_operations(operator_client: Cli
 
 def test_the_cancel_page_says_what_happens_to_running_operations(operator_client: Client, part: BulkPart) -> None:
     page = operator_client.get(reverse("admin:registrations_bulkjob_act", args=[part.pk, "cancel"])).content.decode()
-    assert "What a worker is at now ends its turn first, then it is cancelled too." in " ".join(page.split())
+    assert "running ones finish their current step first." in " ".join(page.split())
 
 
 def test_the_message_after_the_confirmation_matches_it(operator_client: Client, instances: list[UmpInstance]) -> None:
@@ -110,7 +110,7 @@ def test_the_page_counts_failures_and_offers_to_retry_them(
     assert "The first 2 are shown." in text
     assert address in text
     assert address not in auditor_client.get(page).content.decode()
-    assert b"nothing is made twice" in operator_client.get(address).content
+    assert b"nothing is created twice" in operator_client.get(address).content
     assert BulkItem.objects.filter(operation__status="failed").count() == 3
     operator_client.post(address)
     assert BulkItem.objects.filter(operation__status="failed").count() == 0
@@ -128,7 +128,7 @@ def test_many_selected_instances_become_a_job_with_a_progress_page(
         status="failed", message="The UMP said no.", ended_at=timezone.now()
     )
     page = operator_client.get(answer["Location"]).content.decode()
-    assert "1 of 12 have ended" in page
+    assert "1 of 12 finished" in page
     assert "The UMP said no." in page
     assert "writes" in page
     assert "Pause" in page
@@ -138,7 +138,7 @@ def test_buttons_ask_for_confirmation_and_auditors_have_none(
     unstarted_part: BulkPart, operator_client: Client, auditor_client: Client
 ) -> None:
     address = reverse("admin:registrations_bulkjob_act", args=[unstarted_part.pk, "cancel"])
-    assert b"given up" in operator_client.get(address).content
+    assert b"are cancelled" in operator_client.get(address).content
     unstarted_part.refresh_from_db()
     assert unstarted_part.status == "running"
     assert auditor_client.post(address).status_code == 403

@@ -119,7 +119,7 @@ def test_an_edit_leaves_what_a_worker_wrote_meanwhile(operator_client: Client, i
 
 def test_a_refused_form_asks_for_the_secret_again(operator_client: Client, tenant: EntraTenant) -> None:
     values = {**form_values(operator_client.get(page_of(tenant))), "client_id": "x"}
-    assert "Type the secret again" not in operator_client.post(page_of(tenant), values).content.decode()
+    assert "Enter the secret again" not in operator_client.post(page_of(tenant), values).content.decode()
     answer = operator_client.post(page_of(tenant), {**values, "client_secret": "typed-once"}).content.decode()
-    assert "Type the secret again" in answer
+    assert "Enter the secret again" in answer
     assert "typed-once" not in answer

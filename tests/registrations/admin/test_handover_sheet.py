@@ -93,10 +93,10 @@ def test_the_message_after_the_last_confirmation_is_true(
 ) -> None:
     operator_client.post(page_of(waiting, "reveal"), {"password": factories.PASSWORD})
     first = operator_client.post(page_of(waiting, "tick"), {"group": "sync_app"}, follow=True).content.decode()
-    assert "goes on when both groups are" in first
+    assert "continues when both groups are done" in first
     run_worker()
     last = operator_client.post(page_of(waiting, "tick"), {"group": "authentication_portal"}, follow=True)
-    assert "goes on when both groups are" not in last.content.decode()
+    assert "continues when both groups are done" not in last.content.decode()
     run_worker()
     page = operator_client.get(page_of(waiting)).content.decode()
     assert "Succeeded" in page

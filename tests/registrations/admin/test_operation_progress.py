@@ -103,7 +103,7 @@ def test_the_page_says_who_is_waited_for_and_when_it_looks_again(operator_client
     assert "Waiting for staff." in live_part(operator_client, operation)
     assert "looks again" not in live_part(operator_client, operation)
     set_state(operation, next_attempt_at=timezone.now() + timedelta(minutes=5, seconds=30))
-    assert "Waiting for staff. SyncPortal looks again <time" in live_part(operator_client, operation)
+    assert "Waiting for staff. SyncPortal checks again <time" in live_part(operator_client, operation)
     assert "in 5 minutes</time>." in live_part(operator_client, operation)
     set_state(operation, waits_for="customer", next_attempt_at=timezone.now())
     assert "Waiting for the customer. SyncPortal checks again now." in live_part(operator_client, operation)

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 
 def test_the_start_page_names_operations_that_no_worker_claims(operator_client: Client) -> None:
     operation = queue.request("check_tenant", factories.make_tenant(), actor=audit.SYSTEM)
-    assert b"no worker takes up" not in operator_client.get("/admin/").content
+    assert b"no worker runs" not in operator_client.get("/admin/").content
     Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now() - timedelta(minutes=11))
-    assert b"no worker takes up" in operator_client.get("/admin/").content
+    assert b"no worker runs" in operator_client.get("/admin/").content
 
 
 def test_a_failed_operation_needs_attention_until_a_newer_one_exists(operator_client: Client) -> None:

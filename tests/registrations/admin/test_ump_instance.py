@@ -33,7 +33,7 @@ def test_provisioning_several_instances_is_confirmed_by_name_and_number(
     assert not Operation.objects.exists()
     with django_capture_on_commit_callbacks(execute=True):
         answer = operator_client.post(reverse(CONFIRMED), {"instance": [instance.pk, other.pk]}, follow=True)
-    assert answer.content.decode().count("provisioning has begun") == 2
+    assert answer.content.decode().count("provisioning started") == 2
     assert set(enqueued) == {str(operation.pk) for operation in Operation.objects.all()}
 
 
@@ -54,7 +54,7 @@ def test_an_auditor_cannot_provision_by_address(auditor_client: Client, instance
 def test_a_get_of_the_confirmation_url_does_nothing(operator_client: Client, instance: UmpInstance) -> None:
     assert operator_client.get(reverse(CONFIRMED), {"instance": str(instance.pk)}).status_code == 405
     assert (
-        "Choose at least one"
+        "Select at least one"
         in operator_client.post(reverse(CONFIRMED), {"instance": "x"}, follow=True).content.decode()
     )
     assert not Operation.objects.exists()

@@ -24,5 +24,5 @@ def test_a_wrong_password_is_reported_once(db: None) -> None:
     page = client.post(reverse("admin:login"), {"username": "olga", "password": "wrong"}).content.decode()
     assert "do not match an active member of staff" in page
     assert "Please correct" not in page
-    assert "Mend the marked" not in page
-    assert "Mend the marked fields" in client.post(reverse("admin:login"), {"username": ""}).content.decode()
+    assert "Please correct the marked" not in page
+    assert "Please correct the marked fields" in client.post(reverse("admin:login"), {"username": ""}).content.decode()
