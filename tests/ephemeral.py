@@ -1,4 +1,4 @@
-"""A real PostgreSQL and a real Redis for the length of a with block, on ports that were free, gone without trace.
+"""A real PostgreSQL and a real Redis, on free ports, that run for the length of a with block and leave no files.
 
 `python -m tests.ephemeral COMMAND...` runs a command with DATABASE_URL and REDIS_URL pointing at such servers.
 """
@@ -29,7 +29,7 @@ PASSWORD = secrets.token_hex(16)
 
 @dataclass(frozen=True)
 class PostgreSQL:
-    """A running server; make a database for each user of it."""
+    """A running server. Each test process makes a database of its own on it."""
 
     port: int
     folder: Path
@@ -42,11 +42,11 @@ class PostgreSQL:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        """Return once it takes connections."""
+        """Return when the server accepts connections. Raise ProcessError if it does not."""
         self.process.wait_until(lambda: _accepts(self))
 
     def url(self, database: str = "postgres") -> str:
-        """The address of one of its databases, for DATABASE_URL and for psycopg alike."""
+        """The address of one of its databases, for DATABASE_URL and for psycopg."""
         return f"postgres://portal:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
     def new_database(self) -> str:
@@ -64,61 +64,43 @@ class PostgreSQL:
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[PostgreSQL]:
-    """A PostgreSQL server. It refuses to run as root, so root runs it as somebody else."""
+    """A PostgreSQL server. It refuses to run as root, so root runs it as an unprivileged user."""
     folder = programs.needed(programs.postgresql())
     user = _unprivileged() if os.geteuid() == 0 else None
     with _directory(user) as directory, Supervisor() as supervisor:
-        data, port = directory / "data", free_port()
-        password = directory / "password"
-        password.write_text(PASSWORD)
-        if user:
-            shutil.chown(password, user)
-        subprocess.run(
-            [
-                str(folder / "initdb"),
-                "--pgdata",
-                str(data),
-                "--username",
-                "portal",
-                "--pwfile",
-                str(password),
-                "--auth",
-                "scram-sha-256",
-                "--encoding",
-                "UTF8",
-                "--locale",
-                "C",
-                "--no-sync",
-            ],
-            env=clean_environment(),
-            cwd=directory,
-            user=user,
-            check=True,
-            capture_output=True,
-        )
-        command = [
-            str(folder / "postgres"),
-            "-D",
-            str(data),
-            "-p",
-            str(port),
-            "-k",
-            str(directory),
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "fsync=off",
-            "-c",
-            "full_page_writes=off",
-            "-c",
-            "max_connections=50",
-        ]
-        log = directory / "log"
-        stop = signal.SIGINT
-        process = Process("PostgreSQL", command, clean_environment(), directory, log, user=user, stop_signal=stop)
-        server = PostgreSQL(port, folder, supervisor.start(process))
+        _make_cluster(folder, directory, user)
+        port = free_port()
+        process = supervisor.start(_postgresql_process(folder, directory, port, user))
+        server = PostgreSQL(port, folder, process)
         server.wait_until_ready()
         yield server
+
+
+def _make_cluster(folder: Path, directory: Path, user: str | None) -> None:
+    """Run initdb. https://www.postgresql.org/docs/current/app-initdb.html"""
+    password = directory / "password"
+    password.write_text(PASSWORD)
+    if user:
+        shutil.chown(password, user)
+    options = ["--username=portal", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    command = [str(folder / "initdb"), f"--pgdata={directory / 'data'}", f"--pwfile={password}", *options]
+    subprocess.run(command, env=clean_environment(), cwd=directory, user=user, check=True, capture_output=True)
+
+
+def _postgresql_process(folder: Path, directory: Path, port: int, user: str | None) -> Process:
+    """A PostgreSQL server, not started yet. It does not force writes to disk, because nothing must survive a crash."""
+    settings = {
+        "port": str(port),
+        "unix_socket_directories": str(directory),
+        "listen_addresses": "127.0.0.1",
+        "fsync": "off",
+        "full_page_writes": "off",
+        "max_connections": "50",
+    }
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    command = [str(folder / "postgres"), "-D", str(directory / "data"), *options]
+    log, stop = directory / "log", signal.SIGINT
+    return Process("PostgreSQL", command, clean_environment(), directory, log, user=user, stop_signal=stop)
 
 
 @contextlib.contextmanager
@@ -137,7 +119,7 @@ def redis_url(port: int) -> str:
 
 
 def redis_process(directory: Path, port: int) -> Process:
-    """A Redis server, not started yet. It keeps every command it ever got, for tests that look for secrets."""
+    """A Redis server, not started yet. It logs every write command, so that tests can look for secrets in the log."""
     directory.mkdir(parents=True, exist_ok=True)
     configuration = [
         f"port {port}",
@@ -154,7 +136,7 @@ def redis_process(directory: Path, port: int) -> Process:
 
 
 def portal_key() -> str:
-    """A fresh key ring, for PORTAL_KEYS."""
+    """A new key ring, for PORTAL_KEYS."""
     return KeyRing.new_key("k1")
 
 
@@ -187,7 +169,7 @@ def _pings(url: str) -> bool:
 
 
 def main(command: list[str]) -> int:
-    """Run the command beside both servers and return its status."""
+    """Run the command while both servers run, and return its exit status."""
     with postgresql() as database, redis_server() as redis_url:
         environment = {**os.environ, "DATABASE_URL": database.new_database(), "REDIS_URL": redis_url}
         return subprocess.run(command, env=environment, check=False).returncode
