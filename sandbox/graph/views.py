@@ -1,4 +1,7 @@
-"""What Graph shows of the world: the JSON of each type, with the defaults that Graph fills in."""
+"""The JSON of each type of Graph, with the defaults that Graph fills in.
+
+https://learn.microsoft.com/graph/api/overview
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,9 @@ from sandbox.world import World
 def application(
     app: Application, tenant: Tenant, *, with_keys: bool = False, passwords: list[Password] | None = None
 ) -> JsonObject:
-    """An application; secrets never, the keys of certificates only where they were asked for.
+    """An application. The values of secrets are never shown, the public keys of certificates only `with_keys`.
 
-    `passwords` are those that the replica knows; all where none are given.
+    `passwords` are the secrets that the replica has seen. The default is every secret of the application.
     """
     own = app.properties
     keys = [key if with_keys else {**key, "key": None} for key in own.get("keyCredentials") or []]
@@ -33,27 +36,12 @@ def application(
         "id": app.id,
         "deletedDateTime": app.deleted,
         "appId": app.app_id,
-        "applicationTemplateId": None,
         "createdByAppId": app.created_by_app_id,
         "createdDateTime": app.created,
-        "disabledByMicrosoftStatus": None,
         "publisherDomain": tenant.domain,
-        "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
-        "certification": None,
-        "defaultRedirectUri": None,
-        "isDeviceOnlyAuthSupported": None,
-        "isDisabled": None,
-        "isFallbackPublicClient": None,
+        "verifiedPublisher": dict(_NO_PUBLISHER),
         "oauth2RequirePostResponse": False,
-        "optionalClaims": None,
-        "samlMetadataUrl": None,
-        "servicePrincipalLockConfiguration": None,
-        "tokenEncryptionKeyId": None,
-        "description": None,
-        "groupMembershipClaims": None,
-        "notes": None,
-        "serviceManagementReference": None,
-        "uniqueName": None,
+        **dict.fromkeys(_NULL_IN_APPLICATIONS),
         "identifierUris": [],
         "tags": [],
         "appRoles": [],
@@ -69,6 +57,26 @@ def application(
     }
 
 
+# Properties that are null unless the application has a value for them.
+_NULL_IN_APPLICATIONS = (
+    "applicationTemplateId",
+    "disabledByMicrosoftStatus",
+    "certification",
+    "defaultRedirectUri",
+    "isDeviceOnlyAuthSupported",
+    "isDisabled",
+    "isFallbackPublicClient",
+    "optionalClaims",
+    "samlMetadataUrl",
+    "servicePrincipalLockConfiguration",
+    "tokenEncryptionKeyId",
+    "description",
+    "groupMembershipClaims",
+    "notes",
+    "serviceManagementReference",
+    "uniqueName",
+)
+_NO_PUBLISHER: JsonObject = {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None}
 _EMPTY_API: JsonObject = {
     "acceptMappedClaims": None,
     "knownClientApplications": [],
@@ -113,7 +121,6 @@ def password(credential: Password) -> JsonObject:
 def service_principal(world: World, principal: ServicePrincipal) -> JsonObject:
     app = live_application(world.state, principal.app_id)
     api = directory.resource(world.state, principal.app_id)
-    own = principal.properties
     name = directory.display_name_of(world.state, principal.app_id)
     names = list(app.properties.get("identifierUris") or []) if app else []
     return {
@@ -121,36 +128,42 @@ def service_principal(world: World, principal: ServicePrincipal) -> JsonObject:
         "deletedDateTime": principal.deleted,
         "accountEnabled": True,
         "alternativeNames": [],
-        "appDescription": None,
         "appDisplayName": name,
         "appId": principal.app_id,
         "appOwnerOrganizationId": app.tenant_id if app else MICROSOFT_TENANT_ID,
         "appRoleAssignmentRequired": False,
-        "applicationTemplateId": None,
-        "createdByAppId": None,
-        "description": None,
-        "disabledByMicrosoftStatus": None,
         "displayName": name,
-        "homepage": None,
         "info": dict(_EMPTY_INFO),
         "keyCredentials": [],
-        "loginUrl": None,
-        "logoutUrl": None,
-        "notes": None,
         "notificationEmailAddresses": [],
         "passwordCredentials": [],
-        "preferredSingleSignOnMode": None,
         "replyUrls": app.redirect_uris if app else [],
         "servicePrincipalType": "Application",
         "signInAudience": app.properties.get("signInAudience") if app else "AzureADMultipleOrgs",
         "tags": [],
-        "tokenEncryptionKeyId": None,
-        "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
-        **own,
+        "verifiedPublisher": dict(_NO_PUBLISHER),
+        **dict.fromkeys(_NULL_IN_SERVICE_PRINCIPALS),
+        **principal.properties,
         "servicePrincipalNames": [principal.app_id, *names],
         "appRoles": _roles(api),
         "oauth2PermissionScopes": _scopes(api),
     }
+
+
+# Properties that are null unless the service principal has a value for them.
+_NULL_IN_SERVICE_PRINCIPALS = (
+    "appDescription",
+    "applicationTemplateId",
+    "createdByAppId",
+    "description",
+    "disabledByMicrosoftStatus",
+    "homepage",
+    "loginUrl",
+    "logoutUrl",
+    "notes",
+    "preferredSingleSignOnMode",
+    "tokenEncryptionKeyId",
+)
 
 
 def _roles(api: Resource | None) -> list[JsonObject]:
