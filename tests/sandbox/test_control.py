@@ -22,6 +22,11 @@ class Control:
     def send(self, name: str, body: Any = None, method: str = "POST", **headers: str) -> requests.Response:
         return self.web.request(method, f"{self.base}/{name}", json=body or {}, headers=headers, timeout=20)
 
+    def change(self, **body: Any) -> None:
+        """Change the world, successfully."""
+        answer = self.send("world", body)
+        assert answer.status_code == 200, answer.text
+
 
 @pytest.fixture
 def control(sandbox: Sandbox, web: requests.Session) -> Control:
@@ -72,49 +77,55 @@ def test_a_web_page_cannot_use_it(sandbox: Sandbox, control: Control, web: reque
     assert rebound.status_code == 421
 
 
-def test_the_world_is_changed_from_outside(sandbox: Sandbox, control: Control) -> None:
+def test_another_process_changes_tenants_and_people(sandbox: Sandbox, control: Control) -> None:
     world = sandbox.world
-
-    def do(**body: Any) -> None:
-        answer = control.send("world", body)
-        assert answer.status_code == 200, answer.text
-
-    do(op="set_secret_policy", tenant="Contoso", max_lifetime_days=180)
+    control.change(op="set_secret_policy", tenant="Contoso", max_lifetime_days=180)
     assert world.tenant("Contoso").secret_policy.max_lifetime_days == 180
-    do(op="set_ump_offline", ump="finebak")
-    assert world.ump("finebak").offline == "503"
-    do(op="set_ump_offline", ump="finebak", offline=False)
-    assert world.ump("finebak").offline is None
-    do(op="set_ump", ump="finebak", lacks_contract_api=True, polls_before_done=3)
-    assert (world.ump("finebak").lacks_contract_api, world.ump("finebak").polls_before_done) == (True, 3)
-    do(op="set_lag", kind="secret", seconds=5)
-    assert world.lag == {"secret": 5.0}
-    do(op="set_clock_skew", seconds=600)
-    assert world.clock.skew == 600
-    do(op="set_user", tenant="Contoso", upn="carla@contoso.example", enabled=False)
+    control.change(op="set_user", tenant="Contoso", upn="carla@contoso.example", enabled=False)
     assert not world.tenant("Contoso").user("carla@contoso.example").enabled
-    do(op="add_tenant", name="Litware")
-    do(op="add_user", tenant="Litware", display_name="Lena", upn="lena@litware.example")
+    control.change(op="add_tenant", name="Litware")
+    control.change(op="add_user", tenant="Litware", display_name="Lena", upn="lena@litware.example")
     assert world.tenant("Litware").user("lena@litware.example").display_name == "Lena"
-    do(
-        op="add_ump_customer",
-        ump="finebak",
-        short_name="lit1",
-        full_name="Litware",
-        tenant_id=world.tenant("Litware").id,
-    )
-    assert len(world.ump("finebak").customers) == 2
-    do(op="set_application", app_id=sandbox.seed.provider.client_id, notes="drifted")
-    application = world.find_application(app_id=sandbox.seed.provider.client_id)
+    assert "Contoso" in str(control.get("world"))
+
+
+def test_another_process_changes_a_ump_and_adds_a_service(sandbox: Sandbox, control: Control) -> None:
+    ump = sandbox.world.ump("finebak")
+    control.change(op="set_ump_offline", ump="finebak")
+    assert ump.offline == "503"
+    control.change(op="set_ump_offline", ump="finebak", offline=False)
+    assert ump.offline is None
+    control.change(op="set_ump", ump="finebak", lacks_contract_api=True, polls_before_done=3)
+    assert (ump.lacks_contract_api, ump.polls_before_done) == (True, 3)
+    tenant_id = sandbox.world.tenant("Fabrikam").id
+    service = {"short_name": "fab1", "full_name": "Fabrikam", "tenant_id": tenant_id}
+    control.change(op="add_ump_customer", ump="finebak", **service)
+    assert len(ump.customers) == 2
+
+
+def test_another_process_sets_lag_and_clock(sandbox: Sandbox, control: Control) -> None:
+    control.change(op="set_lag", kind="secret", seconds=5)
+    assert sandbox.world.lag == {"secret": 5.0}
+    control.change(op="set_clock_skew", seconds=600)
+    assert sandbox.world.clock.skew == 600
+
+
+def test_another_process_changes_an_application_and_expires_its_secret(sandbox: Sandbox, control: Control) -> None:
+    world, app_id = sandbox.world, sandbox.seed.provider.client_id
+    control.change(op="set_application", app_id=app_id, notes="drifted")
+    application = world.find_application(app_id=app_id)
     assert application is not None
     assert application.properties["notes"] == "drifted"
-    do(op="expire_secret", app_id=sandbox.seed.provider.client_id)
+    control.change(op="expire_secret", app_id=app_id)
     assert application.passwords[0].end < world.clock.instant()
-    do(op="forget_messages")
+
+
+def test_another_process_deletes_messages_and_resets(sandbox: Sandbox, control: Control) -> None:
+    control.change(op="forget_messages")
     assert control.get("messages") == []
-    assert "Contoso" in str(control.get("world"))
+    control.change(op="set_secret_policy", tenant="Contoso", max_lifetime_days=180)
     assert control.send("reset").status_code == 200
-    assert world.tenant("Contoso").secret_policy.max_lifetime_days is None
+    assert sandbox.world.tenant("Contoso").secret_policy.max_lifetime_days is None
 
 
 def test_the_front_page_leads_everywhere(sandbox: Sandbox, web: requests.Session) -> None:
