@@ -43,21 +43,21 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10) -> bool:
     return False
 
 
-def test_a_process_that_dies_while_it_starts_is_named_with_its_last_words_and_its_log(tmp_path: Path) -> None:
+def test_a_failed_start_names_the_process_its_output_and_its_log(tmp_path: Path) -> None:
     process = make_process(tmp_path, "print('the disk is full'); raise SystemExit(3)")
     process.start()
     with pytest.raises(ProcessError, match=r"The thing did not start: the disk is full \(log: .*thing\.log\)"):
         process.wait_until(lambda: False)
 
 
-def test_a_process_that_is_never_ready_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+def test_waiting_for_readiness_times_out(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         process = supervisor.start(make_process(tmp_path, "import time; time.sleep(60)"))
         with pytest.raises(ProcessError, match="was not ready after 0 s"):
             process.wait_until(lambda: False, seconds=0.2)
 
 
-def test_a_process_that_ends_later_is_named(tmp_path: Path) -> None:
+def test_a_process_that_ends_while_watched_is_named(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         supervisor.start(make_process(tmp_path, "import time; time.sleep(60)", name="steady"))
         supervisor.start(make_process(tmp_path, "print('no memory left')", name="weak"))
@@ -65,7 +65,7 @@ def test_a_process_that_ends_later_is_named(tmp_path: Path) -> None:
             supervisor.watch(ended=lambda: False)
 
 
-def test_leaving_the_block_ends_every_process_the_last_one_first(tmp_path: Path) -> None:
+def test_processes_are_stopped_in_reverse_order(tmp_path: Path) -> None:
     code = """
 import signal, sys, time
 def end(*_):
@@ -82,7 +82,7 @@ time.sleep(60)
     assert (tmp_path / "ends").read_text() == "secondfirst"
 
 
-def test_a_process_that_ignores_the_signal_is_killed_with_its_own_children(tmp_path: Path) -> None:
+def test_a_process_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path) -> None:
     code = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -99,7 +99,7 @@ time.sleep(60)
     assert wait_for(lambda: not is_running(child))
 
 
-def test_nothing_of_the_callers_environment_that_configures_a_program_is_passed_on(
+def test_clean_environment_drops_variables_that_configure_programs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in (
@@ -114,12 +114,12 @@ def test_nothing_of_the_callers_environment_that_configures_a_program_is_passed_
     assert "wrong" not in processes.clean_environment().values()
 
 
-def test_a_command_that_fails_is_reported_by_its_own_last_line(tmp_path: Path) -> None:
+def test_a_failed_command_is_reported_by_its_last_line(tmp_path: Path) -> None:
     with Supervisor() as supervisor, pytest.raises(ProcessError, match="^Row 3 is bad"):
         supervisor.run(make_process(tmp_path, "raise SystemExit('CommandError: Row 3 is bad')"))
 
 
-def test_a_commands_lines_are_heard_as_they_come_and_its_log_is_not_its_output(tmp_path: Path) -> None:
+def test_a_commands_output_excludes_its_error_stream(tmp_path: Path) -> None:
     heard: list[str] = []
     with Supervisor() as supervisor:
         code = "import sys; print('one'); print('aside', file=sys.stderr); print('two')"
@@ -128,7 +128,7 @@ def test_a_commands_lines_are_heard_as_they_come_and_its_log_is_not_its_output(t
     assert output == "one\ntwo\n"
 
 
-def test_a_command_is_given_up_when_a_process_it_needs_ends(tmp_path: Path) -> None:
+def test_a_command_is_stopped_if_another_process_ends(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         supervisor.start(make_process(tmp_path, "import time; time.sleep(0.5)", name="worker"))
         command = make_process(tmp_path, "import time; time.sleep(60)", name="command")
@@ -137,7 +137,7 @@ def test_a_command_is_given_up_when_a_process_it_needs_ends(tmp_path: Path) -> N
         assert not command.alive
 
 
-def test_a_closed_terminal_is_noticed_even_without_a_signal(tmp_path: Path) -> None:
+def test_a_closed_terminal_is_detected_without_a_signal(tmp_path: Path) -> None:
     master, slave = pty.openpty()
     code = "from demo.processes import Terminal\nimport time\nt = Terminal()\nprint('open', t.is_gone(), flush=True)\n"
     code += "while not t.is_gone(): time.sleep(0.05)\n"
@@ -149,7 +149,7 @@ def test_a_closed_terminal_is_noticed_even_without_a_signal(tmp_path: Path) -> N
         assert watcher.wait(10) == 0
 
 
-def test_a_taken_port_is_seen() -> None:
+def test_a_port_in_use_is_not_free() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -159,7 +159,7 @@ def test_a_taken_port_is_seen() -> None:
 
 if sys.platform == "linux":  # only Linux can tie a process to its parent's life
 
-    def test_children_do_not_outlive_a_launcher_that_was_killed(tmp_path: Path) -> None:
+    def test_children_end_with_a_killed_launcher(tmp_path: Path) -> None:
         launcher = """
 import sys, time
 from pathlib import Path

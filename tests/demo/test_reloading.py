@@ -55,7 +55,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
         yield Running(tmp_path, supervisor)
 
 
-def test_changed_files_are_those_edited_added_or_removed(tmp_path: Path) -> None:
+def test_edited_added_and_removed_files_count_as_changed(tmp_path: Path) -> None:
     edited, removed, added = (tmp_path / name for name in ("edited.py", "removed.html", "added.css"))
     for path in (edited, removed, tmp_path / "same.py", tmp_path / "no_source.pyc"):
         path.write_text("1")
@@ -70,7 +70,7 @@ def test_changed_files_are_those_edited_added_or_removed(tmp_path: Path) -> None
     assert sources.changed() == set()
 
 
-def test_a_change_restarts_what_uses_such_files_and_nothing_else(running: Running) -> None:
+def test_a_change_restarts_only_the_processes_that_use_the_file(running: Running) -> None:
     assert running.restarted_by("code.py", "1") == {"worker", "scheduler", "portal"}
     assert running.restarted_by("page.html", "1") == {"worker", "portal"}
     assert running.restarted_by("admin.css", "1") == {"portal"}
@@ -78,7 +78,7 @@ def test_a_change_restarts_what_uses_such_files_and_nothing_else(running: Runnin
     assert running.said[:2] == ["code.py changed: restarting worker, scheduler, portal", "Ready"]
 
 
-def test_code_that_does_not_start_waits_for_the_next_change(running: Running) -> None:
+def test_code_that_fails_to_start_is_retried_at_the_next_change(running: Running) -> None:
     running.write("code.py", "raise SystemExit('a mistake')")
     running.reloader.look()
     running.supervisor.check()
@@ -89,7 +89,7 @@ def test_code_that_does_not_start_waits_for_the_next_change(running: Running) ->
     assert all(process.alive for process in running.supervisor.processes)
 
 
-def test_a_process_that_ends_by_itself_is_named_once(running: Running) -> None:
+def test_a_process_that_ends_is_reported_once(running: Running) -> None:
     worker = next(process for process in running.supervisor.processes if process.name == "worker")
     worker.kill()
     running.reloader.look()
@@ -97,7 +97,7 @@ def test_a_process_that_ends_by_itself_is_named_once(running: Running) -> None:
     assert [said.partition(" (log")[0] for said in running.said] == ["The worker ended: SIGKILL from outside"]
 
 
-def test_the_end_of_the_sandbox_ends_everything(running: Running) -> None:
+def test_the_end_of_the_sandbox_ends_the_demo(running: Running) -> None:
     running.supervisor.processes[0].kill()
     with pytest.raises(ProcessError, match="The sandbox ended"):
         running.reloader.watch(lambda: False)

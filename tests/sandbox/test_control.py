@@ -33,14 +33,14 @@ def control(sandbox: Sandbox, web: requests.Session) -> Control:
     return Control(sandbox, web)
 
 
-def test_calls_are_told_without_tokens(control: Control, graph: Rest) -> None:
+def test_recorded_calls_contain_no_tokens(control: Control, graph: Rest) -> None:
     graph.get("/organization")
     call = control.get("calls")[-1]
     assert (call["service"], call["path"], call["status"]) == ("graph", "/v1.0/organization", 200)
     assert "Authorization" not in call["headers"]
 
 
-def test_failures_are_scripted_listed_and_cleared(control: Control, graph: Rest) -> None:
+def test_faults_are_added_listed_and_cleared(control: Control, graph: Rest) -> None:
     made = control.send("faults", {"service": "graph", "kind": "status", "status": 503, "times": 9})
     assert made.json()["times"] == 9
     assert graph.get("/organization").status_code == 503
@@ -64,13 +64,13 @@ def test_failures_are_scripted_listed_and_cleared(control: Control, graph: Rest)
         ("nothing", {}),
     ],
 )
-def test_nonsense_is_refused(control: Control, name: str, body: dict[str, Any]) -> None:
+def test_an_invalid_request_is_refused(control: Control, name: str, body: dict[str, Any]) -> None:
     answer = control.send(name, body)
     assert answer.status_code == 400
     assert "error" in answer.json()
 
 
-def test_a_web_page_cannot_use_it(sandbox: Sandbox, control: Control, web: requests.Session) -> None:
+def test_a_web_page_of_another_origin_is_refused(sandbox: Sandbox, control: Control, web: requests.Session) -> None:
     assert control.send("reset", Origin="https://evil.example").status_code == 403
     assert web.post(f"{control.base}/reset", data={"a": "b"}, timeout=20).status_code == 403
     rebound = web.get(f"{control.base}/calls", headers={"Host": "evil.example"}, timeout=20)
@@ -128,14 +128,14 @@ def test_another_process_deletes_messages_and_resets(sandbox: Sandbox, control: 
     assert sandbox.world.tenant("Contoso").secret_policy.max_lifetime_days is None
 
 
-def test_the_front_page_leads_everywhere(sandbox: Sandbox, web: requests.Session) -> None:
+def test_the_front_page_links_to_every_part(sandbox: Sandbox, web: requests.Session) -> None:
     page = web.get(f"{sandbox.people_url}/", timeout=20).text
     for words in ("/mailbox/", "Contoso", "carla@contoso.example", sandbox.ump_url("finebak"), "contoso1"):
         assert words in page
     assert web.get(f"{sandbox.people_url}/nothing", timeout=20).status_code == 404
 
 
-def test_what_was_hidden_or_refused_is_counted(control: Control, graph: Rest) -> None:
+def test_hidden_and_refused_objects_are_counted(control: Control, graph: Rest) -> None:
     control.send("world", {"op": "set_alternating_reads", "seconds": 60})
     made = graph.new_application()
     for _ in range(2):
@@ -143,7 +143,7 @@ def test_what_was_hidden_or_refused_is_counted(control: Control, graph: Rest) ->
     assert control.get("held-back") == {"application": 1}
 
 
-def test_a_registration_that_a_customer_made_by_hand_can_be_added(control: Control, sandbox: Sandbox) -> None:
+def test_an_application_with_granted_permissions_can_be_added(control: Control, sandbox: Sandbox) -> None:
     asked = {
         "op": "add_granted_application",
         "tenant": "Contoso",

@@ -31,7 +31,7 @@ def within_time(act: Callable[[], Any]) -> bool:
     return not thread.is_alive()
 
 
-def test_a_change_can_be_told_while_the_file_waits_for_the_world(kept: World) -> None:
+def test_a_request_can_report_a_change_while_the_writer_waits(kept: World) -> None:
     arrived = threading.Event()
 
     class WatchedLock:
@@ -60,7 +60,7 @@ def test_a_change_can_be_told_while_the_file_waits_for_the_world(kept: World) ->
     assert not writer.is_alive()
 
 
-def test_nobody_waits_for_a_slow_disk(kept: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_disk_does_not_block_changes(kept: World, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slowly(path: Path, data: Any) -> None:
@@ -78,7 +78,7 @@ def test_nobody_waits_for_a_slow_disk(kept: World, monkeypatch: pytest.MonkeyPat
     assert not writer.is_alive()
 
 
-def test_many_requests_and_many_writers_all_end_and_the_last_state_is_in_the_file(kept: World, tmp_path: Path) -> None:
+def test_concurrent_changes_and_writes_all_end_in_the_file(kept: World, tmp_path: Path) -> None:
     def change(name: str) -> None:
         for number in range(30):
             with kept.lock:  # as a request does: the world is held, and within it a change is told

@@ -35,7 +35,7 @@ class Visit:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_accepting_grants_roles_and_scopes_to_everybody(sandbox: Sandbox, version: int) -> None:
+def test_accepting_grants_the_required_roles_and_scopes(sandbox: Sandbox, version: int) -> None:
     visit = Visit(sandbox, version)
     assert "Organization.Read.All" in visit.browser.press(visit.url, CARLA).text
     back = actors.returned(visit.browser.press(visit.url, CARLA, consent="accept"))
@@ -54,7 +54,7 @@ def test_consenting_twice_changes_nothing(sandbox: Sandbox) -> None:
     assert len(sandbox.world.tenant("Contoso").app_role_assignments) == 1
 
 
-def test_declining_is_told_as_each_version_tells_it(sandbox: Sandbox) -> None:
+def test_declining_returns_the_error_of_each_version(sandbox: Sandbox) -> None:
     two = Visit(sandbox, 2)
     back = actors.returned(two.browser.press(two.url, CARLA, consent="decline"))
     assert (back["error"], back["admin_consent"], back["state"]) == ("consent_required", "True", "s")
@@ -80,7 +80,7 @@ def test_a_privileged_role_administrator_may_grant_graph_roles(sandbox: Sandbox)
     assert back["admin_consent"] == "True"
 
 
-def test_named_scopes_are_granted_alone(sandbox: Sandbox) -> None:
+def test_only_the_requested_scopes_are_granted(sandbox: Sandbox) -> None:
     visit = Visit(sandbox, 2, scope="https://graph.microsoft.com/User.Read.All")
     visit.browser.press(visit.url, CARLA, consent="accept")
     contoso = sandbox.world.tenant("Contoso")
@@ -88,7 +88,7 @@ def test_named_scopes_are_granted_alone(sandbox: Sandbox) -> None:
     assert contoso.permission_grants[0].scope == "User.Read.All"
 
 
-def test_an_unknown_application_and_a_foreign_address_are_not_redirected(sandbox: Sandbox) -> None:
+def test_an_invalid_request_is_shown_and_not_redirected(sandbox: Sandbox) -> None:
     for changes, code in (
         ({"client_id": "11111111-2222-3333-4444-555555555555"}, "AADSTS700016"),
         ({"redirect_uri": "https://evil.example/"}, "AADSTS50011"),

@@ -26,13 +26,15 @@ def client_id(sandbox: Sandbox) -> str:
     return actors.make_sign_in_app(sandbox)[0].app_id
 
 
-def test_the_picker_shows_everybody_and_what_they_are(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+def test_the_account_picker_shows_everyone_and_their_state(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     page = browser.open(actors.authorize_url(sandbox, client_id)).text
     for words in ("Carla", "Fred", "guest", "disabled", "eligible, not active", "must set up MFA", "not Microsoft"):
         assert words in page
 
 
-def test_a_tenants_own_address_shows_its_people_only(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+def test_the_account_picker_of_a_tenant_shows_only_its_people(
+    sandbox: Sandbox, browser: Browser, client_id: str
+) -> None:
     page = browser.open(actors.authorize_url(sandbox, client_id, sandbox.seed.customer.tenant_id)).text
     assert "Carla" in page
     assert "Fred" not in page
@@ -83,7 +85,7 @@ def test_an_unknown_tenant_is_refused(sandbox: Sandbox, browser: Browser, client
         ({"prompt": "none"}, "AADSTS50058"),
     ],
 )
-def test_other_mistakes_go_back_to_the_client(
+def test_other_errors_are_returned_to_the_client(
     sandbox: Sandbox, browser: Browser, client_id: str, changes: dict[str, str], code: str
 ) -> None:
     back = actors.returned(browser.open(actors.authorize_url(sandbox, client_id, **changes)))
@@ -91,9 +93,7 @@ def test_other_mistakes_go_back_to_the_client(
     assert back["state"] == "state-1"
 
 
-def test_a_first_sign_in_asks_for_consent_and_a_second_does_not(
-    sandbox: Sandbox, browser: Browser, client_id: str
-) -> None:
+def test_only_the_first_sign_in_asks_for_consent(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url = actors.authorize_url(sandbox, client_id)
     asked = browser.press(url, NORA)
     assert "Permissions requested" in asked.text
@@ -104,7 +104,7 @@ def test_a_first_sign_in_asks_for_consent_and_a_second_does_not(
     assert "Permissions requested" in browser.press(url, "peter@contoso.example").text
 
 
-def test_consent_makes_a_service_principal_and_a_grant_for_the_person(
+def test_consent_creates_a_service_principal_and_a_personal_grant(
     sandbox: Sandbox, browser: Browser, client_id: str
 ) -> None:
     browser.press(actors.authorize_url(sandbox, client_id), NORA, consent="accept")
@@ -115,7 +115,7 @@ def test_consent_makes_a_service_principal_and_a_grant_for_the_person(
     assert "User.Read" in grant.scope.split()
 
 
-def test_an_administrator_can_consent_for_everybody(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+def test_an_administrator_can_consent_for_the_organization(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url = actors.authorize_url(sandbox, client_id)
     assert "Consent on behalf of your organization" in browser.press(url, CARLA).text
     browser.press(url, CARLA, consent="accept", organisation="yes")
@@ -124,7 +124,7 @@ def test_an_administrator_can_consent_for_everybody(sandbox: Sandbox, browser: B
     assert "code" in actors.returned(browser.press(url, NORA))
 
 
-def test_declining_goes_back_with_the_cancel_code(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+def test_declining_returns_the_cancel_subcode(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     back = actors.returned(browser.press(actors.authorize_url(sandbox, client_id), CARLA, consent="decline"))
     assert (back["error"], back["error_subcode"], back["state"]) == ("access_denied", "cancel", "state-1")
     assert back["error_description"].startswith("AADSTS65004")
@@ -150,18 +150,18 @@ def test_an_application_administrator_may_consent_to_delegated_scopes(
     assert "code" in actors.returned(browser.press(url, "appie@contoso.example", consent="accept"))
 
 
-def test_a_disabled_account_is_stopped_by_microsoft_itself(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+def test_a_disabled_account_sees_an_error_page(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     answer = browser.press(actors.authorize_url(sandbox, client_id), "dan@contoso.example")
     assert answer.status_code == 403
     assert "AADSTS50057" in answer.text
 
 
-def test_conditional_access_stops_a_sign_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+def test_conditional_access_blocks_a_sign_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     sandbox.world.tenant("Contoso").user(CARLA).blocked_by_conditional_access = True
     assert "AADSTS53003" in browser.press(actors.authorize_url(sandbox, client_id), CARLA).text
 
 
-def test_mfa_set_up_comes_before_everything_else(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+def test_mfa_set_up_comes_before_consent(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url, mona = actors.authorize_url(sandbox, client_id), "mona@contoso.example"
     assert "AADSTS50079" in browser.press(url, mona).text
     back = actors.returned(browser.press(url, mona, mfa="cancel"))
@@ -170,7 +170,7 @@ def test_mfa_set_up_comes_before_everything_else(sandbox: Sandbox, browser: Brow
     assert "Permissions requested" in browser.press(url, mona).text
 
 
-def test_a_switched_off_application_signs_nobody_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+def test_a_disabled_application_blocks_every_sign_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url = actors.authorize_url(sandbox, client_id)
     browser.press(url, CARLA, consent="accept")
     principal = sandbox.world.tenant("Contoso").service_principal_of(client_id)
@@ -179,9 +179,7 @@ def test_a_switched_off_application_signs_nobody_in(sandbox: Sandbox, browser: B
     assert "AADSTS7000112" in browser.press(url, CARLA).text
 
 
-def test_form_post_answers_with_a_form_that_works_without_scripts(
-    sandbox: Sandbox, browser: Browser, client_id: str
-) -> None:
+def test_form_post_returns_a_form_with_a_button(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url = actors.authorize_url(sandbox, client_id, response_mode="form_post")
     answer = browser.press(url, CARLA, consent="accept")
     assert answer.status_code == 200
@@ -190,7 +188,7 @@ def test_form_post_answers_with_a_form_that_works_without_scripts(
     assert actors.returned(answer)["state"] == "state-1"
 
 
-def test_the_code_goes_to_the_registered_address(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+def test_the_code_is_sent_to_the_registered_redirect_uri(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     answer = browser.press(actors.authorize_url(sandbox, client_id), CARLA, consent="accept")
     assert urlsplit(answer.headers["Location"])._replace(query="").geturl() == actors.CALLBACK
 
@@ -229,7 +227,7 @@ def test_a_wrong_code_verifier_is_refused(sandbox: Sandbox) -> None:
     actors.entra_error(Redeeming(sandbox).redeem(code_verifier="w" * 50), 501481, "invalid_grant")
 
 
-def test_a_code_of_another_redirect_uri_is_refused(sandbox: Sandbox) -> None:
+def test_a_code_is_refused_with_another_redirect_uri(sandbox: Sandbox) -> None:
     answer = Redeeming(sandbox).redeem(redirect_uri="https://other.example/")
     actors.entra_error(answer, 50011, "invalid_request")
 
@@ -242,20 +240,20 @@ def test_a_code_is_refused_at_another_tenant(sandbox: Sandbox) -> None:
     actors.entra_error(Redeeming(sandbox).redeem("fabrikam.example"), 700005, "invalid_grant")
 
 
-def test_a_code_grows_old(sandbox: Sandbox) -> None:
+def test_an_expired_code_is_refused(sandbox: Sandbox) -> None:
     redeeming = Redeeming(sandbox)
     sandbox.world.clock.skew = 700
     actors.entra_error(redeeming.redeem(), 70008, "invalid_grant")
 
 
-def test_a_refresh_token_comes_only_with_offline_access(sandbox: Sandbox) -> None:
+def test_a_refresh_token_needs_offline_access(sandbox: Sandbox) -> None:
     assert "refresh_token" not in Redeeming(sandbox).redeem().json()
     answer = Redeeming(sandbox, scope="openid offline_access User.Read").redeem().json()
     assert answer["refresh_token"]
     assert "offline_access" not in answer["scope"]
 
 
-def test_a_refresh_token_renews_and_stays_valid(sandbox: Sandbox) -> None:
+def test_a_used_refresh_token_stays_valid(sandbox: Sandbox) -> None:
     redeeming = Redeeming(sandbox, scope="openid offline_access User.Read")
     token = redeeming.redeem().json()["refresh_token"]
     for _ in range(2):
@@ -272,7 +270,7 @@ def test_a_refresh_token_of_a_disabled_person_is_refused(sandbox: Sandbox) -> No
     actors.entra_error(answer, 50057, "invalid_grant")
 
 
-def test_a_scope_nobody_consented_to_is_refused_at_the_token_endpoint(sandbox: Sandbox) -> None:
+def test_the_token_endpoint_refuses_a_scope_without_consent(sandbox: Sandbox) -> None:
     answer = Redeeming(sandbox).redeem(scope="openid Application.ReadWrite.All")
     assert actors.entra_error(answer, 65001, "invalid_grant")["suberror"] == "consent_required"
 
@@ -282,12 +280,12 @@ def test_scopes_of_two_resources_in_one_token_are_refused(sandbox: Sandbox) -> N
     actors.entra_error(answer, 28000, "invalid_request")
 
 
-def test_client_info_is_given_when_asked(sandbox: Sandbox) -> None:
+def test_client_info_is_returned_on_request(sandbox: Sandbox) -> None:
     assert Redeeming(sandbox).redeem(client_info="1").json()["client_info"]
 
 
 @pytest.mark.parametrize("code", [53003, 50057, 50076])
-def test_a_scripted_refusal_at_the_token_has_microsofts_shape(sandbox: Sandbox, browser: Browser, code: int) -> None:
+def test_a_scripted_token_refusal_looks_like_microsofts(sandbox: Sandbox, browser: Browser, code: int) -> None:
     application, secret = actors.make_sign_in_app(sandbox)
     answer = browser.press(actors.authorize_url(sandbox, application.app_id), CARLA, consent="accept")
     user = sandbox.world.tenant("Contoso").user(CARLA)
@@ -308,7 +306,7 @@ def test_a_scripted_refusal_at_the_token_has_microsofts_shape(sandbox: Sandbox, 
 
 
 @pytest.mark.parametrize("code", [90095, 53000])
-def test_a_scripted_refusal_at_the_sign_in_goes_back_to_the_client(
+def test_a_scripted_sign_in_refusal_is_returned_to_the_client(
     sandbox: Sandbox, browser: Browser, client_id: str, code: int
 ) -> None:
     user = sandbox.world.tenant("Contoso").user(CARLA)

@@ -13,7 +13,7 @@ def configuration(sandbox: Sandbox, web: requests.Session, tenant: str) -> reque
     return web.get(f"{sandbox.entra_url}/{tenant}/v2.0/.well-known/openid-configuration", timeout=20)
 
 
-def test_programs_are_sent_to_https_and_people_to_http(sandbox: Sandbox, web: requests.Session) -> None:
+def test_token_endpoint_uses_https_and_sign_in_page_http(sandbox: Sandbox, web: requests.Session) -> None:
     tenant = sandbox.seed.provider.tenant_id
     found = configuration(sandbox, web, tenant).json()
     assert found["token_endpoint"] == f"{sandbox.entra_url}/{tenant}/oauth2/v2.0/token"
@@ -21,13 +21,15 @@ def test_programs_are_sent_to_https_and_people_to_http(sandbox: Sandbox, web: re
     assert found["issuer"] == f"{sandbox.entra_url}/{tenant}/v2.0"
 
 
-def test_a_domain_leads_to_the_tenants_id(sandbox: Sandbox, web: requests.Session) -> None:
+def test_a_domain_resolves_to_the_tenants_id(sandbox: Sandbox, web: requests.Session) -> None:
     found = configuration(sandbox, web, "contoso.example").json()
     assert sandbox.seed.customer.tenant_id in found["token_endpoint"]
 
 
 @pytest.mark.parametrize("segment", ["organizations", "common"])
-def test_any_tenant_has_a_literal_placeholder_as_issuer(sandbox: Sandbox, web: requests.Session, segment: str) -> None:
+def test_multitenant_endpoints_have_a_placeholder_as_issuer(
+    sandbox: Sandbox, web: requests.Session, segment: str
+) -> None:
     found = configuration(sandbox, web, segment).json()
     assert found["issuer"] == f"{sandbox.entra_url}/{{tenantid}}/v2.0"
     assert f"/{segment}/" in found["token_endpoint"]
@@ -37,16 +39,16 @@ def test_an_unknown_tenant_has_no_discovery_document(sandbox: Sandbox, web: requ
     actors.entra_error(configuration(sandbox, web, "nobody.example"), 90002, "invalid_request")
 
 
-def test_the_display_name_of_a_tenant_is_no_address(sandbox: Sandbox, web: requests.Session) -> None:
+def test_a_tenant_cannot_be_addressed_by_display_name(sandbox: Sandbox, web: requests.Session) -> None:
     actors.entra_error(configuration(sandbox, web, "Contoso"), 90002, "invalid_request")
 
 
-def test_instance_discovery_knows_this_host(sandbox: Sandbox, web: requests.Session) -> None:
+def test_instance_discovery_names_this_host(sandbox: Sandbox, web: requests.Session) -> None:
     found = web.get(f"{sandbox.entra_url}/common/discovery/instance?api-version=1.1", timeout=20).json()
     assert found["metadata"][0]["aliases"] == [sandbox.entra_url.removeprefix("https://")]
 
 
-def test_an_address_that_entra_does_not_have_is_404(sandbox: Sandbox, web: requests.Session) -> None:
+def test_an_unknown_address_is_404(sandbox: Sandbox, web: requests.Session) -> None:
     assert web.get(f"{sandbox.entra_url}/nothing/here", timeout=20).status_code == 404
 
 
@@ -102,7 +104,7 @@ def test_the_id_token_is_signed_with_a_published_key(sandbox: Sandbox, web: requ
     assert claims["ver"] == "2.0"
 
 
-def test_after_a_key_rotation_old_and_new_keys_are_published(sandbox: Sandbox, web: requests.Session) -> None:
+def test_a_rotation_publishes_old_and_new_keys(sandbox: Sandbox, web: requests.Session) -> None:
     url = f"{sandbox.entra_url}/common/discovery/v2.0/keys"
     before = {key["kid"] for key in web.get(url, timeout=20).json()["keys"]}
     sandbox.rotate_signing_key()
@@ -134,12 +136,12 @@ def claims_of(sandbox: Sandbox, upn: str, **properties: object) -> dict[str, obj
     return dict(jwt.decode(token, options={"verify_signature": False}))
 
 
-def test_wids_come_only_where_the_registration_asks_for_them(sandbox: Sandbox) -> None:
+def test_wids_are_issued_if_the_registration_asks_for_them(sandbox: Sandbox) -> None:
     claims = claims_of(sandbox, "carla@contoso.example", groupMembershipClaims="DirectoryRole")
     assert "62e90394-69f5-4237-9190-012177145e10" in list(claims["wids"])  # type: ignore[call-overload]
 
 
-def test_a_role_that_is_only_eligible_is_not_in_wids(sandbox: Sandbox) -> None:
+def test_an_eligible_role_is_not_in_wids(sandbox: Sandbox) -> None:
     claims = claims_of(sandbox, "peter@contoso.example", groupMembershipClaims="All")
     assert claims["wids"] == ["b79fbf4d-3ef9-4689-8143-76b194e85509"]
 

@@ -23,14 +23,14 @@ def ask(sandbox: Sandbox, tenant: str = FINEBAK, **changes: str) -> requests.Res
     return actors.token_answer(sandbox, tenant, **form)
 
 
-def test_the_seeded_credential_works(sandbox: Sandbox) -> None:
+def test_the_seeded_credential_gets_a_token(sandbox: Sandbox) -> None:
     answer = ask(sandbox).json()
     assert answer["token_type"] == "Bearer"
     assert answer["expires_in"] > 3000
     assert "refresh_token" not in answer
 
 
-def test_the_secret_may_come_as_http_basic(sandbox: Sandbox, web: requests.Session) -> None:
+def test_the_secret_can_be_sent_as_http_basic(sandbox: Sandbox, web: requests.Session) -> None:
     provider = sandbox.seed.provider
     answer = web.post(
         f"{sandbox.entra_url}/{FINEBAK}/oauth2/v2.0/token",
@@ -41,21 +41,21 @@ def test_the_secret_may_come_as_http_basic(sandbox: Sandbox, web: requests.Sessi
     assert answer.status_code == 200, answer.text
 
 
-def test_a_wrong_secret_is_refused_like_microsoft(sandbox: Sandbox) -> None:
+def test_a_wrong_secret_is_refused_with_microsofts_error(sandbox: Sandbox) -> None:
     body = actors.entra_error(ask(sandbox, client_secret="wrong"), 7000215, "invalid_client", 401)
     for name in ("trace_id", "correlation_id"):
         assert body[name] in body["error_description"]
     assert body["timestamp"]
 
 
-def test_the_id_of_a_secret_is_not_its_value(sandbox: Sandbox) -> None:
+def test_the_id_of_a_secret_is_refused(sandbox: Sandbox) -> None:
     application = sandbox.world.find_application(app_id=sandbox.seed.provider.client_id)
     assert application is not None
     answer = ask(sandbox, client_secret=application.passwords[0].key_id)
     actors.entra_error(answer, 7000215, "invalid_client", 401)
 
 
-def test_no_secret_at_all_is_refused(sandbox: Sandbox) -> None:
+def test_a_missing_secret_is_refused(sandbox: Sandbox) -> None:
     actors.entra_error(ask(sandbox, client_secret=""), 7000218, "invalid_client", 401)
 
 
@@ -70,11 +70,11 @@ def test_an_unknown_application_is_refused(sandbox: Sandbox) -> None:
     actors.entra_error(ask(sandbox, client_id="11111111-2222-3333-4444-555555555555"), 700016, "unauthorized_client")
 
 
-def test_another_tenants_application_is_unknown_here(sandbox: Sandbox) -> None:
+def test_an_application_of_another_tenant_is_refused(sandbox: Sandbox) -> None:
     actors.entra_error(ask(sandbox, "contoso.example"), 700016, "unauthorized_client")
 
 
-def test_a_multitenant_application_needs_a_service_principal_in_the_tenant(sandbox: Sandbox) -> None:
+def test_a_multitenant_application_needs_a_service_principal(sandbox: Sandbox) -> None:
     application, secret = actors.make_sign_in_app(sandbox)
     form = {"client_id": application.app_id, "client_secret": secret}
     actors.entra_error(ask(sandbox, "contoso.example", **form), 7000229, "invalid_client", 401)
@@ -95,18 +95,18 @@ def test_an_unknown_tenant_is_refused(sandbox: Sandbox) -> None:
     actors.entra_error(ask(sandbox, "nobody.example"), 90002, "invalid_request")
 
 
-def test_client_credentials_need_a_tenant_of_their_own(sandbox: Sandbox) -> None:
+def test_client_credentials_need_a_specific_tenant(sandbox: Sandbox) -> None:
     application, secret = actors.make_sign_in_app(sandbox)
     answer = ask(sandbox, "organizations", client_id=application.app_id, client_secret=secret)
     actors.entra_error(answer, 90002, "invalid_request")
 
 
-def test_client_credentials_take_a_default_scope_only(sandbox: Sandbox) -> None:
+def test_client_credentials_need_a_default_scope(sandbox: Sandbox) -> None:
     for scope in ("", "User.Read", "https://graph.microsoft.com/User.Read", f"{actors.GRAPH_SCOPE} openid"):
         actors.entra_error(ask(sandbox, scope=scope), 70011, "invalid_scope")
 
 
-def test_a_resource_without_service_principal_in_the_tenant_is_refused(sandbox: Sandbox) -> None:
+def test_a_resource_without_a_service_principal_is_refused(sandbox: Sandbox) -> None:
     scope = f"{actors.TEAMS_ID}/.default"
     actors.entra_error(ask(sandbox, scope=scope), 500011, "invalid_resource")
     sandbox.world.add_service_principal(sandbox.world.tenant("Finebak"), actors.TEAMS_ID)
@@ -124,7 +124,7 @@ def test_other_grant_types_are_refused(sandbox: Sandbox) -> None:
     actors.entra_error(ask(sandbox, client_id=""), 90014, "invalid_request")
 
 
-def test_a_token_names_roles_and_directory_roles(sandbox: Sandbox) -> None:
+def test_a_token_contains_app_roles_and_directory_roles(sandbox: Sandbox) -> None:
     finebak = sandbox.world.tenant("Finebak")
     principal = finebak.service_principal_of(sandbox.seed.provider.client_id)
     assert principal is not None

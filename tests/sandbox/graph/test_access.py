@@ -8,7 +8,7 @@ from tests.sandbox import actors
 from tests.sandbox.actors import Rest, graph_error
 
 
-def test_without_a_token_nothing_is_told(sandbox: Sandbox, web: requests.Session) -> None:
+def test_a_call_without_a_token_is_refused(sandbox: Sandbox, web: requests.Session) -> None:
     answer = web.get(f"{sandbox.graph_url}/v1.0/organization", timeout=20)
     graph_error(answer, 401, "InvalidAuthenticationToken")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -30,7 +30,7 @@ def test_an_expired_token_is_refused(sandbox: Sandbox, graph: Rest) -> None:
     graph_error(graph.get("/organization"), 401, "InvalidAuthenticationToken", "expired")
 
 
-def test_a_caller_without_service_principal_has_no_identity(sandbox: Sandbox, graph: Rest) -> None:
+def test_a_caller_without_a_service_principal_is_refused(sandbox: Sandbox, graph: Rest) -> None:
     finebak = sandbox.world.tenant("Finebak")
     principal = finebak.service_principal_of(sandbox.seed.provider.client_id)
     assert principal is not None
@@ -57,7 +57,7 @@ def test_a_caller_without_service_principal_has_no_identity(sandbox: Sandbox, gr
         ("GET", "/directory/deletedItems/microsoft.graph.application"),
     ],
 )
-def test_without_a_permission_every_call_is_denied(sandbox: Sandbox, method: str, path: str) -> None:
+def test_every_call_is_denied_without_a_permission(sandbox: Sandbox, method: str, path: str) -> None:
     application, secret = actors.make_app_with(sandbox, "Finebak")
     nobody = actors.app_only(sandbox, "finebak.localhost", application.app_id, secret)
     answer = nobody.call(method, path, None if method == "GET" else {})
@@ -72,18 +72,18 @@ def test_without_a_permission_every_call_is_denied(sandbox: Sandbox, method: str
         ("POST", "/roleManagement/directory/roleAssignments"),
     ],
 )
-def test_the_portals_own_credential_may_not_grant_anything(graph: Rest, method: str, path: str) -> None:
+def test_the_portals_credential_cannot_grant_permissions_or_roles(graph: Rest, method: str, path: str) -> None:
     graph_error(graph.call(method, path, {}), 403, "Authorization_RequestDenied")
 
 
-def test_a_person_without_a_role_may_not_use_the_scopes(sandbox: Sandbox) -> None:
+def test_a_person_without_an_active_role_cannot_create_applications(sandbox: Sandbox) -> None:
     nora = actors.delegated(sandbox, "nora@contoso.example", actors.PROVISIONING)
     graph_error(nora.post("/applications", actors.SYNC_APP), 403, "Authorization_RequestDenied")
     peter = actors.delegated(sandbox, "peter@contoso.example", actors.PROVISIONING)
     graph_error(peter.post("/applications", actors.SYNC_APP), 403, "Authorization_RequestDenied")
 
 
-def test_an_application_administrator_manages_applications_but_no_roles(sandbox: Sandbox) -> None:
+def test_an_application_administrator_cannot_grant_roles(sandbox: Sandbox) -> None:
     appie = actors.delegated(sandbox, "appie@contoso.example", actors.PROVISIONING)
     made = appie.post("/applications", actors.SYNC_APP)
     assert made.status_code == 201
@@ -99,6 +99,6 @@ def test_an_application_administrator_manages_applications_but_no_roles(sandbox:
     graph_error(appie.post("/roleManagement/directory/roleAssignments", {}), 403, "Authorization_RequestDenied")
 
 
-def test_the_scopes_count_and_not_the_role_alone(sandbox: Sandbox) -> None:
+def test_a_role_alone_is_not_enough_without_the_scope(sandbox: Sandbox) -> None:
     carla = actors.delegated(sandbox, "carla@contoso.example", "User.Read")
     graph_error(carla.post("/applications", actors.SYNC_APP), 403, "Authorization_RequestDenied")

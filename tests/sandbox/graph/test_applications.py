@@ -20,7 +20,7 @@ def test_an_upsert_creates_then_updates(graph: Rest) -> None:
     assert graph.get("/applications(uniqueName='one')").json()["displayName"] == "Renamed"
 
 
-def test_without_the_header_an_upsert_of_nothing_is_404(graph: Rest) -> None:
+def test_an_upsert_without_its_header_creates_nothing(graph: Rest) -> None:
     answer = graph.patch("/applications(uniqueName='one')", SYNC_APP)
     graph_error(answer, 404, "Request_ResourceNotFound")
 
@@ -89,7 +89,7 @@ def test_a_complex_property_is_merged_and_a_collection_replaced(graph: Rest) -> 
         ),
     ],
 )
-def test_what_graph_does_not_know_or_want_is_refused(graph: Rest, body: dict[str, Any], words: str) -> None:
+def test_invalid_properties_are_refused(graph: Rest, body: dict[str, Any], words: str) -> None:
     made = graph.new_application()
     graph_error(graph.patch(f"/applications/{made['id']}", body), 400, "Request_BadRequest", words)
     graph_error(graph.upsert("other-one", **body), 400, "Request_BadRequest")
@@ -109,14 +109,14 @@ def test_what_graph_does_not_know_or_want_is_refused(graph: Rest, body: dict[str
         "https://umptoken.finebak.com/" + "x" * 256,
     ],
 )
-def test_a_bad_redirect_uri_is_refused(graph: Rest, uri: str) -> None:
+def test_an_invalid_redirect_uri_is_refused(graph: Rest, uri: str) -> None:
     answer = graph.upsert("one", web={"redirectUris": [uri]})
     error = graph_error(answer, 400, "Request_BadRequest", "Invalid value specified for property 'redirectUris'")
     assert error["details"][0]["target"] == "web.redirectUris"
 
 
 @pytest.mark.parametrize("uri", ["http://localhost:8000/x", "http://umptoken.finebak.localhost:8000/x"])
-def test_localhost_may_do_without_tls(graph: Rest, uri: str) -> None:
+def test_a_localhost_redirect_uri_may_use_http(graph: Rest, uri: str) -> None:
     assert graph.upsert("one", web={"redirectUris": [uri]}).status_code == 201
 
 
@@ -131,7 +131,7 @@ def test_setting_a_collection_to_null_empties_it(graph: Rest) -> None:
     assert graph.get(f"/applications/{made['id']}").json()["tags"] == []
 
 
-def test_a_unique_name_is_set_once(graph: Rest) -> None:
+def test_a_unique_name_cannot_be_changed(graph: Rest) -> None:
     made = graph.post("/applications", {"displayName": "Plain"}).json()
     path = f"/applications/{made['id']}"
     assert graph.patch(path, {"uniqueName": "named"}).status_code == 204
@@ -139,7 +139,7 @@ def test_a_unique_name_is_set_once(graph: Rest) -> None:
     assert graph.patch(path, {"uniqueName": "named"}).status_code == 204
 
 
-def test_a_unique_name_belongs_to_one_application(graph: Rest) -> None:
+def test_a_unique_name_is_unique_in_the_tenant(graph: Rest) -> None:
     graph.new_application("one")
     answer = graph.post("/applications", {**SYNC_APP, "uniqueName": "one"})
     graph_error(answer, 400, "Request_BadRequest", "Another object with the same value for property uniqueName")
@@ -173,7 +173,7 @@ def test_a_deleted_application_is_found_restored_and_purged(graph: Rest) -> None
     assert graph.upsert("one").status_code == 201
 
 
-def test_the_creator_owns_what_it_made_and_touches_nothing_else(sandbox: Sandbox, graph: Rest) -> None:
+def test_the_portal_changes_only_applications_that_it_owns(sandbox: Sandbox, graph: Rest) -> None:
     made = graph.new_application()
     (owner,) = graph.get(f"/applications/{made['id']}/owners").json()["value"]
     principal = sandbox.world.tenant("Finebak").service_principal_of(sandbox.seed.provider.client_id)
@@ -191,7 +191,7 @@ def test_the_creator_owns_what_it_made_and_touches_nothing_else(sandbox: Sandbox
         graph_error(answer, 403, "Authorization_RequestDenied")
 
 
-def test_owners_are_added_once(sandbox: Sandbox, graph: Rest) -> None:
+def test_an_owner_is_added_once(sandbox: Sandbox, graph: Rest) -> None:
     made = graph.new_application()
     ump = sandbox.world.tenant("Finebak").service_principal_of(sandbox.seed.ump.client_id)
     assert ump is not None
@@ -203,6 +203,6 @@ def test_owners_are_added_once(sandbox: Sandbox, graph: Rest) -> None:
     assert len(graph.get(path).json()["value"]) == 2
 
 
-def test_an_application_lives_in_its_home_tenant_only(sandbox: Sandbox, graph: Rest, carla: Rest) -> None:
+def test_an_application_is_found_only_in_its_home_tenant(sandbox: Sandbox, graph: Rest, carla: Rest) -> None:
     made = graph.new_application()
     graph_error(carla.get(f"/applications(appId='{made['appId']}')"), 404, "Request_ResourceNotFound")

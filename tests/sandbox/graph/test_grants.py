@@ -27,7 +27,7 @@ def test_an_application_permission_is_granted_once(carla: Rest, mirror: bool) ->
     graph_error(carla.delete(f"{path}/{answer.json()['id']}"), 404, "Request_ResourceNotFound")
 
 
-def test_impossible_application_permissions_are_refused(carla: Rest) -> None:
+def test_invalid_application_permissions_are_refused(carla: Rest) -> None:
     principal, resource = new_principal(carla), graph_principal(carla)
     path = f"/servicePrincipals/{principal['id']}/appRoleAssignments"
     good = {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": ORGANIZATION_READ_ALL}
@@ -42,7 +42,7 @@ def test_impossible_application_permissions_are_refused(carla: Rest) -> None:
         graph_error(carla.post(path, {**good, **change}), 400, "Request_BadRequest", words)
 
 
-def test_delegated_consent_is_written_widened_and_withdrawn(carla: Rest, sandbox: Sandbox) -> None:
+def test_delegated_consent_is_created_changed_and_deleted(carla: Rest, sandbox: Sandbox) -> None:
     reader = actors.delegated(sandbox, "carla@contoso.example", "DelegatedPermissionGrant.ReadWrite.All")
     principal, resource = new_principal(carla), graph_principal(carla)
     body = {
@@ -64,7 +64,7 @@ def test_delegated_consent_is_written_widened_and_withdrawn(carla: Rest, sandbox
     graph_error(reader.get(path), 404, "Request_ResourceNotFound")
 
 
-def test_impossible_delegated_consent_is_refused(carla: Rest, sandbox: Sandbox) -> None:
+def test_invalid_delegated_consent_is_refused(carla: Rest, sandbox: Sandbox) -> None:
     reader = actors.delegated(sandbox, "carla@contoso.example", "DelegatedPermissionGrant.ReadWrite.All")
     principal, resource = new_principal(carla), graph_principal(carla)
     good = {

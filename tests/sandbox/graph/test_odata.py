@@ -3,7 +3,7 @@
 from tests.sandbox.actors import Rest, graph_error
 
 
-def test_select_trims_the_answer(graph: Rest) -> None:
+def test_select_returns_only_the_selected_properties(graph: Rest) -> None:
     made = graph.new_application()
     found = graph.get(f"/applications/{made['id']}?$select=id,tags").json()
     assert set(found) == {"@odata.context", "id", "tags"}
@@ -25,7 +25,7 @@ def test_filters_find_applications(graph: Rest) -> None:
         graph_error(graph.get(f"/applications?$filter={wrong}"), 400, "Request_UnsupportedQuery")
 
 
-def test_a_long_list_comes_in_pages(graph: Rest) -> None:
+def test_a_long_list_is_paged(graph: Rest) -> None:
     for number in range(3):
         graph.new_application(f"app-{number}")
     first = graph.get("/applications?$top=4&$select=id").json()
@@ -38,5 +38,5 @@ def test_a_long_list_comes_in_pages(graph: Rest) -> None:
     graph_error(graph.get("/applications?$top=1000"), 400, "Request_UnsupportedQuery")
 
 
-def test_a_property_that_does_not_exist_cannot_be_selected(graph: Rest) -> None:
+def test_an_unknown_property_cannot_be_selected(graph: Rest) -> None:
     graph_error(graph.get("/applications?$select=id,nothing"), 400, "BadRequest", "property named 'nothing'")

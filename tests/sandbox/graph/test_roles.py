@@ -26,7 +26,7 @@ def test_a_directory_role_is_assigned_once(carla: Rest) -> None:
     graph_error(carla.delete(f"{ROLES}/{found['id']}"), 404, "Request_ResourceNotFound")
 
 
-def test_impossible_directory_roles_are_refused(carla: Rest) -> None:
+def test_invalid_directory_role_assignments_are_refused(carla: Rest) -> None:
     principal = new_principal(carla)
     good = {"roleDefinitionId": TEAMS_ADMINISTRATOR, "principalId": principal["id"], "directoryScopeId": "/"}
     graph_error(carla.post(ROLES, {**good, "roleDefinitionId": NOBODY}), 404, "Request_ResourceNotFound")
@@ -36,7 +36,7 @@ def test_impossible_directory_roles_are_refused(carla: Rest) -> None:
     graph_error(carla.post(ROLES, {**good, "nothing": 1}), 400, "Request_BadRequest", "Invalid property")
 
 
-def test_role_definitions_are_known_by_their_template(carla: Rest) -> None:
+def test_role_definitions_are_found_by_template_id(carla: Rest) -> None:
     definitions = "/roleManagement/directory/roleDefinitions"
     names = [d["displayName"] for d in carla.get(definitions).json()["value"]]
     assert {"Global Administrator", "Skype for Business Administrator", "User Administrator"} <= set(names)
@@ -44,7 +44,7 @@ def test_role_definitions_are_known_by_their_template(carla: Rest) -> None:
     graph_error(carla.get(f"{definitions}/{NOBODY}"), 404, "Request_ResourceNotFound")
 
 
-def test_the_older_role_api_activates_first(carla: Rest) -> None:
+def test_a_directory_role_must_be_activated_before_it_has_members(carla: Rest) -> None:
     principal = new_principal(carla)
     path = f"/directoryRoles(roleTemplateId='{TEAMS_ADMINISTRATOR}')"
     graph_error(carla.get(path), 404, "Request_ResourceNotFound")

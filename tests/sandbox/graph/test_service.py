@@ -3,7 +3,7 @@
 from tests.sandbox.actors import Rest, graph_error
 
 
-def test_every_answer_carries_its_ids(graph: Rest) -> None:
+def test_every_answer_carries_its_request_ids(graph: Rest) -> None:
     for path in ("/organization", "/applications/no-such-id"):
         answer = graph.get(path, client_request_id="mine-1")
         assert answer.headers["client-request-id"] == "mine-1"
@@ -14,16 +14,16 @@ def test_every_answer_carries_its_ids(graph: Rest) -> None:
     assert inner["client-request-id"] == "mine-1"
 
 
-def test_an_unknown_address_is_no_segment(graph: Rest) -> None:
+def test_an_unknown_path_is_refused(graph: Rest) -> None:
     graph_error(graph.get("/nothing"), 400, "BadRequest", "Resource not found for the segment 'nothing'")
     graph_error(graph.get("/applications/x/nothing"), 400, "BadRequest", "Resource not found for the segment")
 
 
-def test_a_known_address_with_the_wrong_method_is_405(graph: Rest) -> None:
+def test_a_wrong_method_is_405(graph: Rest) -> None:
     graph_error(graph.put("/applications", {}), 405, "Request_BadRequest")
 
 
-def test_a_body_that_is_no_json_is_refused(graph: Rest) -> None:
+def test_a_body_that_is_not_json_is_refused(graph: Rest) -> None:
     headers = {"Authorization": f"Bearer {graph.token}"}
     for data, kind in (("{", "application/json"), ("{}", "text/plain"), ("[]", "application/json")):
         answer = graph.web.post(
@@ -32,7 +32,7 @@ def test_a_body_that_is_no_json_is_refused(graph: Rest) -> None:
         graph_error(answer, 400, "BadRequest", "Unable to read JSON")
 
 
-def test_batch_answers_each_part_by_itself(graph: Rest) -> None:
+def test_a_batch_answers_each_part_separately(graph: Rest) -> None:
     app = graph.new_application()
     parts = [
         {"id": "1", "method": "GET", "url": f"/applications/{app['id']}?$select=id"},
@@ -47,7 +47,7 @@ def test_batch_answers_each_part_by_itself(graph: Rest) -> None:
     assert graph.get(f"/applications/{app['id']}").json()["notes"] == "from a batch"
 
 
-def test_a_batch_has_twenty_parts_at_most(graph: Rest) -> None:
+def test_a_batch_has_at_most_twenty_valid_parts(graph: Rest) -> None:
     parts = [{"id": str(n), "method": "GET", "url": "/organization"} for n in range(21)]
     graph_error(graph.post("/$batch", {"requests": parts}), 400, "BadRequest")
     for wrong in ([], "x", [1], [{"headers": "x"}], [{"dependsOn": "1"}], [{"body": []}, {"body": "x"}]):

@@ -6,14 +6,14 @@ from tests.sandbox.graph.principals import NOBODY, graph_principal, new_principa
 ORGANIZATION_READ_ALL = "498476ce-e0fe-48b0-b801-37ba7e2685c6"
 
 
-def test_a_service_principal_is_made_once(graph: Rest) -> None:
+def test_a_service_principal_is_created_once(graph: Rest) -> None:
     made = new_principal(graph)
     assert made["displayName"] == "Sync App"
     answer = graph.post("/servicePrincipals", {"appId": made["appId"]})
     graph_error(answer, 409, "Request_MultipleObjectsWithSameKeyValue", "already in use")
 
 
-def test_a_service_principal_is_upserted(graph: Rest) -> None:
+def test_an_upsert_creates_then_updates_a_service_principal(graph: Rest) -> None:
     app = graph.new_application()
     path = f"/servicePrincipals(appId='{app['appId']}')"
     graph_error(graph.patch(path, {}), 404, "Request_ResourceNotFound")
@@ -37,7 +37,7 @@ def test_service_principals_are_found_by_filter(graph: Rest) -> None:
     assert found == [{"id": made["id"]}]
 
 
-def test_graph_tells_its_permissions(graph: Rest) -> None:
+def test_graphs_service_principal_lists_its_permissions(graph: Rest) -> None:
     resource = graph_principal(graph)
     roles = {role["value"]: role["id"] for role in resource["appRoles"]}
     scopes = {scope["value"] for scope in resource["oauth2PermissionScopes"]}
@@ -46,7 +46,7 @@ def test_graph_tells_its_permissions(graph: Rest) -> None:
     assert {"TeamSettings.ReadWrite.All", "Channel.Delete.All", "ChannelMember.ReadWrite.All"} <= set(roles)
 
 
-def test_the_teams_administration_api_is_not_there_until_somebody_makes_it(carla: Rest) -> None:
+def test_the_teams_api_has_no_service_principal_until_one_is_created(carla: Rest) -> None:
     path = f"/servicePrincipals(appId='{TEAMS_ID}')"
     graph_error(carla.get(path), 404, "Request_ResourceNotFound")
     assert carla.post("/servicePrincipals", {"appId": TEAMS_ID}).status_code == 201
@@ -56,7 +56,7 @@ def test_the_teams_administration_api_is_not_there_until_somebody_makes_it(carla
     assert [r["value"] for r in found["appRoles"]] == ["application_access"]
 
 
-def test_a_deleted_service_principal_is_gone(graph: Rest) -> None:
+def test_a_deleted_service_principal_is_not_found(graph: Rest) -> None:
     made = new_principal(graph)
     assert graph.delete(f"/servicePrincipals/{made['id']}").status_code == 204
     graph_error(graph.get(f"/servicePrincipals/{made['id']}"), 404, "Request_ResourceNotFound")

@@ -7,7 +7,7 @@ from tests.sandbox import actors
 from tests.sandbox.actors import Rest, graph_error
 
 
-def test_me_is_for_people(sandbox: Sandbox, graph: Rest) -> None:
+def test_me_needs_a_delegated_token(sandbox: Sandbox, graph: Rest) -> None:
     graph_error(graph.get("/me"), 400, "Request_BadRequest", "delegated")
     carla = actors.delegated(sandbox, "carla@contoso.example", "User.Read")
     found = carla.get("/me?$select=id,displayName,userPrincipalName,userType").json()
@@ -23,7 +23,7 @@ def test_me_is_for_people(sandbox: Sandbox, graph: Rest) -> None:
         ("peter@contoso.example", []),
     ],
 )
-def test_a_person_sees_the_roles_that_are_active(sandbox: Sandbox, upn: str, names: list[str]) -> None:
+def test_a_person_sees_only_active_roles(sandbox: Sandbox, upn: str, names: list[str]) -> None:
     person = actors.delegated(sandbox, upn, "User.Read")
     cast = person.get("/me/transitiveMemberOf/microsoft.graph.directoryRole?$select=displayName,roleTemplateId")
     assert [role["displayName"] for role in cast.json()["value"]] == names
@@ -31,7 +31,7 @@ def test_a_person_sees_the_roles_that_are_active(sandbox: Sandbox, upn: str, nam
     assert [role["@odata.type"] for role in everything] == ["#microsoft.graph.directoryRole"] * len(names)
 
 
-def test_user_read_alone_shows_little_of_the_organisation(sandbox: Sandbox, graph: Rest) -> None:
+def test_user_read_shows_only_part_of_the_organization(sandbox: Sandbox, graph: Rest) -> None:
     carla = actors.delegated(sandbox, "carla@contoso.example", "User.Read")
     (limited,) = carla.get("/organization").json()["value"]
     assert (limited["displayName"], limited["tenantType"]) == ("Contoso", None)
