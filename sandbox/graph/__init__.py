@@ -1,1 +1,1 @@
-"""Microsoft Graph v1.0, as far as the product calls it."""
+"""The part of Microsoft Graph v1.0 that the product calls."""

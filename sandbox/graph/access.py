@@ -1,4 +1,4 @@
-"""Who may call what: the token, the permission, and for people the directory role.
+"""Checks the token, the permissions and, for people, the directory roles of a caller.
 
 https://learn.microsoft.com/graph/permissions-overview
 """
@@ -53,7 +53,7 @@ WRITE_ROLES = Needs(("RoleManagement.ReadWrite.Directory",), ("RoleManagement.Re
 
 
 def caller_of(world: World, keys: SigningKeys, authorization: str) -> tuple[Tenant, Caller]:
-    """The tenant and the caller that a bearer token speaks for."""
+    """The tenant and the caller that a bearer token names. Raises GraphError (401) if the token is not valid."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise unauthorized("Access token is empty.")
@@ -84,7 +84,7 @@ def caller_of(world: World, keys: SigningKeys, authorization: str) -> tuple[Tena
 
 
 def check(call: GraphCall, needs: Needs) -> None:
-    """Refuse what the caller may not do."""
+    """Raise GraphError (403) if the caller lacks a permission or a directory role."""
     accepted = needs.delegated if call.caller.user else needs.application
     if not call.caller.permissions.intersection(accepted):
         raise denied()
@@ -95,7 +95,7 @@ def check(call: GraphCall, needs: Needs) -> None:
 
 
 def has_role(call: GraphCall, roles: tuple[str, ...]) -> bool:
-    """Whether the signed-in person holds one of the roles; a Global Administrator holds them all."""
+    """Whether the signed-in person holds one of the roles. A Global Administrator counts as holding every role."""
     if call.caller.user is None:
         return False
     held = call.tenant.roles_of(call.caller.user.id)

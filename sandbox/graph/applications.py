@@ -21,9 +21,10 @@ MERGED = tuple(name for name, known in TYPES["application"].items() if known.kin
 
 
 def shown(call: GraphCall, application: Application) -> JsonObject:
-    # Graph gives the public keys only to those who select them.
+    # Graph returns public keys only if $select names keyCredentials.
+    # https://learn.microsoft.com/graph/api/resources/keycredential
     with_keys = "keyCredentials" in call.query.get("$select", "")
-    # A replica that lags behind lists a new secret no sooner than a new application.
+    # A replica that lags behind does not list a new secret yet.
     known = [p for p in application.passwords if call.world.shown("password", p.created_at)]
     return views.application(application, call.tenant, with_keys=with_keys, passwords=known)
 
@@ -31,7 +32,7 @@ def shown(call: GraphCall, application: Application) -> JsonObject:
 @router.on("GET", "applications", READ_APPLICATIONS)
 def listing(call: GraphCall) -> Answer:
     name = odata.wanted(call, "displayName")
-    # With thousands of applications, only those that the $filter lets pass are worth showing.
+    # Filter before building the JSON, which is slow for thousands of applications.
     found = [a for a in every(call) if name is None or a.display_name.lower() == name]
     return odata.many(call, "application", "applications", [shown(call, a) for a in found])
 
@@ -54,7 +55,10 @@ def create(call: GraphCall) -> Answer:
 
 @router.on("PATCH", "applications/{key}", WRITE_APPLICATIONS)
 def change(call: GraphCall) -> Answer:
-    """Change an application or, addressed by uniqueName with `Prefer: create-if-missing`, make it."""
+    """Change an application. Create it if the key is a uniqueName and the call has `Prefer: create-if-missing`.
+
+    https://learn.microsoft.com/graph/api/application-upsert
+    """
     values = validation.body("application", call.body)
     if "passwordCredentials" in values:
         raise bad_request(
@@ -76,7 +80,7 @@ def change(call: GraphCall) -> Answer:
 
 @router.on("DELETE", "applications/{key}", WRITE_APPLICATIONS)
 def delete(call: GraphCall) -> Answer:
-    """Soft delete, which takes the service principal of the home tenant along."""
+    """Soft-delete an application and its service principal in the home tenant."""
     application = get_own(call)
     tenant = call.tenant
     application.deleted = call.world.clock.instant()
@@ -98,7 +102,7 @@ def _create(call: GraphCall, values: JsonObject) -> Application:
         tenant_id=call.tenant.id,
         created=clock.instant(),
         created_at=clock.now(),
-        # Without a value Graph makes a single-tenant application.
+        # Graph creates a single-tenant application by default.
         properties={"signInAudience": "AzureADMyOrg", **values},
         owners=[call.caller.id],
         created_by_app_id=call.caller.app_id,
@@ -153,7 +157,7 @@ def _check_required_access(call: GraphCall, blocks: list[JsonObject]) -> None:
 
 
 def _check_unique_name(call: GraphCall, name: str | None) -> None:
-    """Taken by a live application, by a soft-deleted one, or by one that this replica does not show yet."""
+    """Refuse a name of another application, also if that one is soft-deleted or not visible on this replica yet."""
     everything = [*call.tenant.applications.values(), *call.tenant.deleted_applications.values()]
     if name and any((a.unique_name or "").lower() == name.lower() for a in everything):
         raise unique_name_taken()

@@ -1,4 +1,4 @@
-"""One call to Graph: what a handler gets, what it gives back, how it is found."""
+"""A call to Graph, its answer, and the routes that map calls to handlers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.world import World
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: an application in its own name, or (user) in a person's name."""
+    """The caller: an application with its own permissions or, if `user` is set, on behalf of that person."""
 
     app_id: str
     principal: ServicePrincipal | None
@@ -21,7 +21,7 @@ class Caller:
 
     @property
     def id(self) -> str:
-        """The directory object that acts."""
+        """The id of the person or, without one, of the service principal."""
         if self.user is not None:
             return self.user.id
         return self.principal.id if self.principal else ""
@@ -29,7 +29,7 @@ class Caller:
 
 @dataclass
 class GraphCall:
-    """A call whose token was checked."""
+    """A call with a valid token."""
 
     world: World
     tenant: Tenant
@@ -48,13 +48,13 @@ class GraphCall:
 
     @property
     def creates_if_missing(self) -> bool:
-        """https://learn.microsoft.com/graph/api/application-upsert"""
+        """Whether this is an upsert. https://learn.microsoft.com/graph/api/application-upsert"""
         return "create-if-missing" in self.headers.get("prefer", "").lower()
 
 
 @dataclass
 class Answer:
-    """What Graph answers."""
+    """An answer of Graph."""
 
     status: int = 200
     body: JsonObject | None = None
@@ -63,9 +63,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Needs:
-    """Permissions of which one must be held; `also` names a second group of which one must be held as well.
+    """The permissions and directory roles that a call needs.
 
-    `roles` are the directory roles of which a signed-in person needs one.
+    A delegated call needs one permission of `delegated`, an application's own call one of `application`. If `also` is
+    set, the call needs one of those permissions as well. A signed-in person needs one of `roles`, if there are any.
     """
 
     delegated: tuple[str, ...] = ()
@@ -79,7 +80,7 @@ Handler = Callable[[GraphCall], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """A handler and the calls it answers."""
+    """A handler, and the method and path of the calls that it answers."""
 
     method: str
     pattern: re.Pattern[str]
@@ -90,7 +91,7 @@ class Route:
 
 @dataclass
 class Router:
-    """Routes in order; a template's `{name}` stands for one segment, either `id` or `key='value'`."""
+    """Routes in order. `{name}` in a template matches one path segment: an id or `key='value'`."""
 
     routes: list[Route] = field(default_factory=list)
 
@@ -105,12 +106,14 @@ class Router:
 
 
 def canonical(path: str) -> str:
-    """`/applications(appId='x')/microsoft.graph.addPassword` as `applications/appId='x'/addPassword`."""
+    """The path in one form: `/applications(appId='x')/microsoft.graph.addPassword` becomes
+    `applications/appId='x'/addPassword`.
+    """
     flat = re.sub(r"\((\w+)='((?:[^']|'')*)'\)", r"/\1='\2'", path.strip("/"))
     return re.sub(r"/microsoft\.graph\.(add|remove)(Password|Key)$", r"/\1\2", flat)
 
 
 def key_of(segment: str) -> tuple[str, str]:
-    """What a key segment names: ("id", value) or ("appId", value)."""
+    """The property and the value that a key segment names, such as ("id", value) or ("appId", value)."""
     named = re.fullmatch(r"(\w+)='(.*)'", segment)
     return (named[1], named[2].replace("''", "'")) if named else ("id", segment)

@@ -1,4 +1,4 @@
-"""Client secrets: added once, shown once.
+"""Client secrets.
 
 https://learn.microsoft.com/graph/api/application-addpassword
 """
@@ -16,12 +16,12 @@ from sandbox.model import Application, JsonObject
 
 router = Router()
 DEFAULT_LIFETIME_SECONDS = 2 * 365 * 86400
-# Not a documented number: "the size of the object" is what Graph names.
+# Microsoft documents no number. Graph limits the size of the whole object.
 MOST_SECRETS = 900
 
 
 def add(call: GraphCall, application: Application, wanted: JsonObject) -> JsonObject:
-    """Add a secret; the answer is the only place where its value is ever seen."""
+    """Add a secret. Only this answer contains its value."""
     clock = call.world.clock
     start = as_seconds(wanted["startDateTime"]) if wanted.get("startDateTime") else clock.now()
     end = as_seconds(wanted["endDateTime"]) if wanted.get("endDateTime") else start + DEFAULT_LIFETIME_SECONDS
@@ -46,7 +46,7 @@ def _check_policy(call: GraphCall, seconds: float) -> None:
             "CredentialTypeNotAllowedAsPerAppPolicy",
             "Credential type is not allowed as per assigned policy 'Default app management tenant policy'.",
         )
-    # The clock runs on between a client's sum and this one.
+    # One minute more, because time passes between the client's calculation and this check.
     if policy.max_lifetime_days is not None and seconds > policy.max_lifetime_days * 86400 + 60:
         raise GraphError(
             400,

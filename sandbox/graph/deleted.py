@@ -1,4 +1,4 @@
-"""What was deleted within 30 days: look, restore, purge.
+"""Deleted items: list, read, restore, delete permanently.
 
 https://learn.microsoft.com/graph/api/resources/directory
 """
@@ -38,7 +38,7 @@ def _shown(call: GraphCall, object_id: str) -> JsonObject:
 
 
 def _check(call: GraphCall) -> str:
-    """The id, if such a thing is deleted and the caller may touch it."""
+    """The id of a deleted object that the caller may change. Raises GraphError otherwise."""
     object_id = call.params["object"]
     application = call.tenant.deleted_applications.get(object_id)
     principal = call.tenant.deleted_service_principals.get(object_id)
@@ -61,7 +61,7 @@ def read(call: GraphCall) -> Answer:
 
 @router.on("POST", "directory/deletedItems/{object}/restore", WRITE_APPLICATIONS)
 def restore(call: GraphCall) -> Answer:
-    """Bring one thing back; an application's service principal is a thing of its own."""
+    """Restore one object. An application's service principal must be restored separately."""
     object_id = _check(call)
     tenant = call.tenant
     if object_id in tenant.deleted_applications:

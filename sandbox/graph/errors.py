@@ -1,4 +1,4 @@
-"""How Graph refuses.
+"""The errors of Graph.
 
 https://learn.microsoft.com/graph/errors
 """
@@ -9,7 +9,7 @@ from sandbox.model import JsonObject
 
 
 class GraphError(Exception):
-    """A refusal: status, code, the developer's message, and sometimes details."""
+    """An error response: HTTP status, code, message, and details if there are any."""
 
     def __init__(self, status: int, code: str, message: str, details: list[JsonObject] | None = None) -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ def invalid_property(name: str) -> GraphError:
 
 
 def no_backing_application(app_id: str) -> GraphError:
-    """A service principal for an application that is not there, or not yet on this replica."""
+    """The application of a service principal does not exist, or this replica has not seen it yet."""
     text = f"The appId '{app_id}' of the service principal does not reference a valid application object."
     return bad_request(text, [{"code": "NoBackingApplicationObject", "message": text, "target": "appId"}])
 

@@ -1,4 +1,4 @@
-"""Consent, seen from Graph: application permissions (app role assignments) and delegated ones (permission grants).
+"""Consent: application permissions (app role assignments) and delegated permissions (permission grants).
 
 https://learn.microsoft.com/graph/permissions-grant-via-msgraph
 """
@@ -28,7 +28,7 @@ from sandbox.graph.service_principals import find, get
 from sandbox.model import AppRoleAssignment, JsonObject, PermissionGrant
 
 router = Router()
-# Stands for "default access" where a resource defines no roles.
+# The id of "default access", for resources that define no roles.
 DEFAULT_ROLE = "00000000-0000-0000-0000-000000000000"
 
 

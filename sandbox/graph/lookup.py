@@ -1,4 +1,4 @@
-"""Finds applications by id, appId or uniqueName, among those that this replica has seen."""
+"""Finds applications by id, appId or uniqueName among those that this replica has seen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def find(call: GraphCall, segment: str) -> Application | None:
     if name not in ("id", "appId", "uniqueName"):
         raise bad_request(f"Invalid key property '{name}'.")
     wanted, world = value.lower(), call.world
-    # What is compared first is the name: with thousands of applications each call goes through all of them.
+    # The key is compared first, because every call searches all applications and there can be thousands.
     if name == "uniqueName":
         named = (a for a in call.tenant.applications.values() if (a.properties.get(name) or "").lower() == wanted)
     elif name == "appId":
@@ -38,7 +38,7 @@ def get(call: GraphCall) -> Application:
 
 
 def get_own(call: GraphCall) -> Application:
-    """The application, if the caller may write to it."""
+    """The application. Raises GraphError if it does not exist or the caller may not change it."""
     application = get(call)
     check_owner(call, application)
     return application

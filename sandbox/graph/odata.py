@@ -1,4 +1,4 @@
-"""The OData options the product uses: $select, $filter, $top, and pages of long lists.
+"""The OData query options that the product uses: $select, $filter, $top, and paging.
 
 https://learn.microsoft.com/graph/query-parameters
 """
@@ -66,13 +66,13 @@ def many(call: GraphCall, type_name: str, entity_set: str, entities: list[JsonOb
 
 
 def wanted(call: GraphCall, name: str) -> str | None:
-    """The value, in lower case, that a $filter of one clause compares this property with; None for any other $filter."""
+    """The value in lower case that $filter compares this property with, or None if $filter has another form."""
     equals = _EQUALS.match(call.query.get("$filter", ""))
     return equals[2].replace("''", "'").lower() if equals and equals[1] == name and equals[2] is not None else None
 
 
 def _page(call: GraphCall) -> tuple[int, int]:
-    """Where this page starts and how long it is; the skip token is opaque to a client, here it is the start."""
+    """The start and the size of this page. The skip token is opaque to clients. Here it is the start."""
     start, size = call.query.get("$skiptoken", "0"), call.query.get("$top", str(PAGE))
     if not size.isdigit() or not 1 <= int(size) <= LARGEST_PAGE or not start.isdigit():
         raise GraphError(

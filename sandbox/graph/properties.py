@@ -1,4 +1,4 @@
-"""The properties that Graph's types have, and what each accepts. Anything else is refused, as Graph does.
+"""The properties of each type of Graph, and the values that each property accepts. Graph refuses unknown properties.
 
 https://learn.microsoft.com/graph/api/resources/application
 https://learn.microsoft.com/graph/api/resources/serviceprincipal

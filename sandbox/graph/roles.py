@@ -96,7 +96,10 @@ def list_roles(call: GraphCall) -> Answer:
 
 @router.on("POST", "directoryRoles", WRITE_ROLES)
 def activate(call: GraphCall) -> Answer:
-    """A role exists in a tenant only once it was activated."""
+    """Activate a role. /directoryRoles lists only activated roles.
+
+    https://learn.microsoft.com/graph/api/directoryrole-post-directoryroles
+    """
     role_id = str(validation.body("directoryRole", call.body).get("roleTemplateId") or "").lower()
     if role_id not in DIRECTORY_ROLES:
         raise bad_request("Invalid value specified for property 'roleTemplateId' of resource 'DirectoryRole'.")

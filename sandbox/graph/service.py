@@ -1,4 +1,4 @@
-"""Graph's front door: token, route, permission, answer; and $batch."""
+"""Answers requests to Graph: checks the token, finds the route, checks the permission. Also answers $batch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_BATCH_PARTS = 20
 
 @dataclass
 class Graph:
-    """The whole of Microsoft Graph."""
+    """Microsoft Graph v1.0 of the sandbox."""
 
     world: World
     keys: SigningKeys

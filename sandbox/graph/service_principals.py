@@ -1,4 +1,4 @@
-"""Service principals: an application's presence in a tenant.
+"""Service principals: create, upsert, read, change, delete.
 
 https://learn.microsoft.com/graph/api/resources/serviceprincipal
 """
@@ -68,7 +68,7 @@ def create(call: GraphCall) -> Answer:
 
 @router.on("PATCH", "servicePrincipals/{key}", WRITE_APPLICATIONS)
 def change(call: GraphCall) -> Answer:
-    """Change a service principal or, addressed by appId with `Prefer: create-if-missing`, make it.
+    """Change a service principal. Create it if the key is an appId and the call has `Prefer: create-if-missing`.
 
     https://learn.microsoft.com/graph/api/serviceprincipal-upsert
     """
@@ -87,7 +87,7 @@ def change(call: GraphCall) -> Answer:
 
 @router.on("DELETE", "servicePrincipals/{key}", WRITE_APPLICATIONS)
 def delete(call: GraphCall) -> Answer:
-    """Soft delete; the grants and roles of the service principal end with it."""
+    """Soft-delete a service principal. Its grants and roles are removed when it is deleted permanently."""
     principal = _get_own(call)
     tenant = call.tenant
     principal.deleted = call.world.clock.instant()

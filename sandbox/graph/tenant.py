@@ -1,4 +1,4 @@
-"""The tenant itself, the signed-in person, the policy about secrets.
+"""The tenant, the signed-in person, and the policy about secrets.
 
 https://learn.microsoft.com/graph/api/resources/organization
 """
@@ -15,7 +15,7 @@ router = Router()
 _FULL = ("Organization.Read.All", "Directory.Read.All")
 READ_ORGANIZATION = Needs(("User.Read", *_FULL), _FULL)
 READ_POLICY = Needs(("Policy.Read.All",), ("Policy.Read.All",))
-# With User.Read alone the other properties come back as null.
+# With User.Read alone, Graph returns the other properties as null.
 # https://learn.microsoft.com/graph/api/organization-list
 LIMITED = ("id", "displayName", "verifiedDomains")
 
@@ -45,7 +45,7 @@ def _person(call: GraphCall) -> User:
     return call.caller.user
 
 
-# No permission is named for applications: they are told that /me is for people, not that a permission is missing.
+# Applications need no permission here, because Graph refuses their call to /me with 400 and not with 403.
 ME = Needs(SIGNED_IN.delegated, ())
 
 
@@ -62,7 +62,7 @@ def me(call: GraphCall) -> Answer:
 @router.on("GET", "me/transitiveMemberOf", ME)
 @router.on("GET", "me/transitiveMemberOf/microsoft.graph.directoryRole", ME)
 def member_of(call: GraphCall) -> Answer:
-    """Active roles only: one that the person is merely eligible for is not there."""
+    """The active directory roles of the person. Roles that the person is only eligible for are not listed."""
     roles = [views.directory_role(call.tenant, role) for role in call.tenant.roles_of(_person(call).id)]
     if call.path.endswith("directoryRole"):
         return odata.many(call, "directoryRole", "directoryRoles", roles)

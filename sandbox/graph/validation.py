@@ -1,4 +1,4 @@
-"""Checks a body against the property tables, and redirect URIs against Entra's rules."""
+"""Checks bodies against the property tables, and redirect URIs against Entra's rules."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ MOST_REDIRECT_URIS = 256
 LONGEST_REDIRECT_URI = 256
 FORBIDDEN_IN_REDIRECT_URI = set("!$'(),;")
 MOST_RESOURCES = 50
-# Some years before the calendar ends, so that a lifetime can be added.
+# Some years before the largest date of Python, so that a lifetime can be added.
 LATEST_INSTANT = 253_000_000_000
 MOST_PERMISSIONS = 400
 
 
 def body(type_name: str, values: JsonObject, *, settable: tuple[str, ...] = ()) -> JsonObject:
-    """The body, once every property is known, writable and of the right kind. Annotations (`@odata...`) are dropped."""
+    """The body without its annotations (`@odata...`).
+
+    Raises GraphError if a property is unknown, read-only or has a value of the wrong kind. Properties in `settable` are
+    not read-only here.
+    """
     clean: JsonObject = {}
     for name, value in values.items():
         if name.startswith("@odata.") or "@odata." in name:
@@ -46,7 +50,7 @@ def _wrong(name: str) -> GraphError:
 
 def _checked(name: str, known: Property, value: Any) -> Any:
     if value is None and known.kind in ("objects", "texts", "guids"):
-        # Graph has no collections that are null: setting one to null empties it.
+        # A collection in Graph is never null. Setting it to null empties it.
         return []
     if value is None or known.kind == "any":
         return value
@@ -88,7 +92,7 @@ def _is_instant(value: str) -> bool:
 
 
 def redirect_uris(values: JsonObject, allow_localhost: bool) -> None:
-    """Refuse redirect URIs that Entra refuses; `allow_localhost` takes http://*.localhost as well."""
+    """Refuse redirect URIs that Entra refuses. `allow_localhost` accepts http://*.localhost as well."""
     everything: list[str] = []
     for platform in ("web", "spa", "publicClient"):
         uris = (values.get(platform) or {}).get("redirectUris") or []
@@ -125,7 +129,7 @@ def _redirect_problem(uri: str, platform: str, allow_localhost: bool) -> str:
 
 
 def essentials(values: JsonObject, *, required: bool) -> None:
-    """What an application cannot be without."""
+    """Refuse an application without a display name, or with null as its sign-in audience."""
     name = values.get("displayName")
     if required and "displayName" not in values:
         raise bad_request("A value is required for property 'displayName' of resource 'Application'.")

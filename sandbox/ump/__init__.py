@@ -1,1 +1,1 @@
-"""UMP-365: what AudioCodes documents publicly, and the contract that the portal itself defines."""
+"""UMP-365: the public API that AudioCodes documents, and the API whose contract the portal defines."""

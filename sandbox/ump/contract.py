@@ -1,7 +1,7 @@
-"""What a UMP accepts: bodies checked property by property.
+"""Checks the bodies of calls to a UMP.
 
-The customer calls follow the public pages of AudioCodes ("UMP Public API"); the `/api/portal/` calls are the product's
-own contract.
+The customer calls follow "UMP Public API" of AudioCodes. The `/api/portal/` calls follow the contract that the product
+defines.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ REDIRECT_URI = re.compile(rf"^{_HOST}/authenticate/OAuth2Callback$")
 PORTAL_URL = re.compile(rf"^{_HOST}/authenticate$")
 SHORTEST_SECRET = 16
 
-# Which licences a service can change to: within Direct Routing (1, 2) or within Operator Connect (4, 5).
+# A licence can change only within Direct Routing (1, 2) or within Operator Connect (4, 5).
 LICENSE_FAMILIES = ((1, 2), (4, 5))
 
 
 class UmpError(Exception):
-    """A refusal: status, code, message."""
+    """An error response: HTTP status, code, message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -92,7 +92,7 @@ CUSTOMER: Checks = {
 
 
 def check(body: Any, checks: Checks, *, all_required: bool = True) -> JsonObject:
-    """The body, if it has only known properties with good values."""
+    """The body. Raises UmpError if a property is unknown, missing or has an invalid value."""
     if not isinstance(body, dict):
         raise UmpError(400, "InvalidBody", "The body must be a JSON object.")
     for name in body:
@@ -107,6 +107,6 @@ def check(body: Any, checks: Checks, *, all_required: bool = True) -> JsonObject
 
 
 def check_license_change(old: int, new: int) -> None:
-    """The message is the one that AudioCodes documents."""
+    """Raise UmpError, with the message that AudioCodes documents, if the licence cannot change like this."""
     if old != new and not any(old in family and new in family for family in LICENSE_FAMILIES):
         raise UmpError(400, "InvalidLicenseType", "Invalid change for License Type!")

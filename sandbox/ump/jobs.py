@@ -1,4 +1,4 @@
-"""The jobs of a UMP: a change of a service is accepted at once and carried out a little later."""
+"""The jobs of a UMP, which accepts a change of a service at once and carries it out later."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def start(endpoint: TokenEndpoint, ump: Ump, customer: UmpCustomer, change: Json
     return job
 
 
-def look(endpoint: TokenEndpoint, ump: Ump, job: UmpJob) -> None:
-    """Time passes for a job only when somebody looks."""
+def advance(endpoint: TokenEndpoint, ump: Ump, job: UmpJob) -> None:
+    """Count one poll of the job. Carry out the change after the number of polls that the UMP is set to."""
     if job.status != "In Progress":
         return
     if job.polls_left > 0:

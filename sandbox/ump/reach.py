@@ -1,4 +1,4 @@
-"""How a UMP tries what it was given: a token from Entra, a visit to the portal's URL."""
+"""How a UMP validates its settings: it requests a token from Entra and the portal's URL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 
 
 def token_problem(endpoint: TokenEndpoint, tenant_id: str, client_id: str | None, secret: str | None) -> str | None:
-    """Why Entra gives no app-only token for these values; None where it gives one."""
+    """Why Entra issues no app-only token for these values, or None if it does."""
     if not client_id or not secret:
         return "No client id and client secret are held."
     return _ask(endpoint, tenant_id, client_id, secret, {"grant_type": "client_credentials", "scope": GRAPH_SCOPE})
@@ -28,7 +28,7 @@ def token_problem(endpoint: TokenEndpoint, tenant_id: str, client_id: str | None
 def refresh_problem(
     endpoint: TokenEndpoint, tenant_id: str, client_id: str | None, secret: str | None, refresh_token: str
 ) -> str | None:
-    """Why Entra does not renew this delegated token; None where it does."""
+    """Why Entra does not renew this delegated token, or None if it does."""
     if not client_id or not secret:
         return "No sync app is held, and a delegated token is renewed in its name."
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
@@ -46,7 +46,10 @@ def _ask(endpoint: TokenEndpoint, tenant_id: str, client_id: str, secret: str, f
 
 
 def days_until_expiry(endpoint: TokenEndpoint, connection: UmpConnection) -> int | None:
-    """How long the secret that the UMP holds lives on; the sandbox knows, a real UMP is told in its own way."""
+    """The days until the secret that the UMP holds expires, or None if there is no such secret.
+
+    The sandbox reads the date from its own Entra.
+    """
     world = endpoint.issuer.world
     application = live_application(world.state, connection.client_id or "")
     if application is None or not connection.client_secret:
@@ -59,7 +62,7 @@ def days_until_expiry(endpoint: TokenEndpoint, connection: UmpConnection) -> int
 
 
 def portal_problem(url: str | None, ca_bundle: Path) -> str | None:
-    """Why the portal's URL cannot be reached; None where it answers 200."""
+    """Why the portal's URL cannot be reached, or None if it answers 200."""
     if not url:
         return "No Customer Authentication Portal URL is held."
     parts = urlsplit(url)
@@ -74,17 +77,17 @@ def portal_problem(url: str | None, ca_bundle: Path) -> str | None:
             connection.close()
     except (OSError, ValueError, http.client.HTTPException) as problem:
         return f"{url} cannot be reached: {problem or type(problem).__name__}"
-    return None if status == 200 else f"{url} answered {status} where 200 is expected."
+    return None if status == 200 else f"{url} answered {status} instead of 200."
 
 
 def _connection(scheme: str, host: str, port: int | None, ca_bundle: Path) -> http.client.HTTPConnection:
-    # Names below localhost are this machine (RFC 6761), whether or not the resolver knows.
+    # Names below localhost are this machine (RFC 6761), even if the resolver does not know them.
     local = host == "localhost" or host.endswith(".localhost")
     target = "127.0.0.1" if local else host
     if scheme == "http":
         return http.client.HTTPConnection(target, port or 80, timeout=TIMEOUT_SECONDS)
     context = ssl.create_default_context()
     context.load_verify_locations(ca_bundle)
-    # The connection goes to an address here, so the certificate cannot be asked for the name.
+    # The connection goes to an IP address, so the name in the certificate cannot be checked.
     context.check_hostname = not local
     return http.client.HTTPSConnection(target, port or 443, timeout=TIMEOUT_SECONDS, context=context)

@@ -1,4 +1,4 @@
-"""A UMP's addresses, below `/ump/<name>/tenantui`."""
+"""The API of the UMPs, below `/ump/<name>/tenantui`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UMP_VERSION = "8.0.500"
 
 @dataclass
 class UmpCall:
-    """One call to a UMP whose token was checked."""
+    """A call to a UMP with a valid token."""
 
     world: World
     endpoint: TokenEndpoint
@@ -102,7 +102,7 @@ class UmpCall:
         return self._changed()
 
     def validate_portal(self) -> Response:
-        # The world stays unlocked: the visit is a call over the network, perhaps to one who is calling us.
+        # The world is not locked here: this is a network call, and the server it calls may call the sandbox meanwhile.
         return self.validation(reach.portal_problem(self.ump.portal_url, self.ca_bundle))
 
     # Services and their connections
@@ -170,7 +170,7 @@ class UmpCall:
         job = self.ump.jobs.get(self.values["task"])
         if job is None:
             raise UmpError(404, "TaskNotFound", "No task has this id.")
-        jobs.look(self.endpoint, self.ump, job)
+        jobs.advance(self.endpoint, self.ump, job)
         return _json(jobs.shown(job))
 
 
@@ -191,7 +191,7 @@ ADDRESSES = Map(
         Rule("/api/v2/task/<task>", endpoint=UmpCall.read_task, methods=["GET"]),
     ]
 )
-# Calls that use the network themselves, so the world must not be locked meanwhile.
+# Handlers that make network calls. The world must not be locked while they run.
 UNLOCKED: tuple[Handler, ...] = (UmpCall.validate_portal,)
 
 
@@ -240,7 +240,7 @@ class Umps:
         return handler, dict(values)
 
     def _check_token(self, ump: Ump, request: Request) -> None:
-        """A token of the UMP's own tenant for its API."""
+        """Raise UmpError (401) unless the call has a token for this UMP's API, issued by the UMP's tenant."""
         _, _, token = request.headers.get("Authorization", "").partition(" ")
         audiences = [f"api://{ump.api_app_id}", ump.api_app_id]
         try:
