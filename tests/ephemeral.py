@@ -29,7 +29,7 @@ PASSWORD = secrets.token_hex(16)
 
 @dataclass(frozen=True)
 class PostgreSQL:
-    """A running server. Each test process makes a database of its own on it."""
+    """A running server. Call `new_database` for each user of it."""
 
     port: int
     folder: Path
@@ -57,7 +57,7 @@ class PostgreSQL:
         return self.url(name)
 
     def dump(self, url: str) -> str:
-        """All that a database holds, as text."""
+        """The contents of a database as SQL text."""
         command = [str(self.folder / "pg_dump"), "--dbname", url, "--inserts"]
         return subprocess.run(command, env=clean_environment(), check=True, capture_output=True, text=True).stdout
 
@@ -105,7 +105,7 @@ def _postgresql_process(folder: Path, directory: Path, port: int, user: str | No
 
 @contextlib.contextmanager
 def redis_server() -> Iterator[str]:
-    """A Redis server; its address."""
+    """A Redis server. Yields its address."""
     with _directory(None) as directory, Supervisor() as supervisor:
         port = free_port()
         process = supervisor.start(redis_process(directory, port))

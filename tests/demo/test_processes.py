@@ -1,4 +1,4 @@
-"""What the demo starts it also ends."""
+"""The demo ends every process that it starts."""
 
 import os
 import pty
@@ -24,7 +24,7 @@ def make_process(directory: Path, code: str, name: str = "thing", *arguments: st
 
 
 def is_running(pid: int) -> bool:
-    """True while a process has this id; one that only waits to be collected has ended."""
+    """True while a process has this id. A zombie counts as ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -34,7 +34,7 @@ def is_running(pid: int) -> bool:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    """True once the condition holds."""
+    """True when the condition holds, False if it does not within the time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -120,11 +120,11 @@ def test_a_failed_command_is_reported_by_its_last_line(tmp_path: Path) -> None:
 
 
 def test_a_commands_output_excludes_its_error_stream(tmp_path: Path) -> None:
-    heard: list[str] = []
+    lines: list[str] = []
     with Supervisor() as supervisor:
         code = "import sys; print('one'); print('aside', file=sys.stderr); print('two')"
-        output = supervisor.run(make_process(tmp_path, code), heard.append)
-    assert heard == ["one", "two"]
+        output = supervisor.run(make_process(tmp_path, code), lines.append)
+    assert lines == ["one", "two"]
     assert output == "one\ntwo\n"
 
 
@@ -157,7 +157,7 @@ def test_a_port_in_use_is_not_free() -> None:
     assert processes.port_is_free(processes.free_port())
 
 
-if sys.platform == "linux":  # only Linux can tie a process to its parent's life
+if sys.platform == "linux":  # only Linux can end a process together with its parent
 
     def test_children_end_with_a_killed_launcher(tmp_path: Path) -> None:
         launcher = """

@@ -1,4 +1,4 @@
-"""`make dev`: which process a changed file restarts, and what a broken file does to the others."""
+"""`make dev` restarts the processes that use a changed file."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ PROGRAM = "import sys, time; exec(open(sys.argv[1]).read()); print('up'); time.s
 
 
 class Running:
-    """The three processes of the product, which run `code.py` when they start, and a sandbox."""
+    """A sandbox and the three processes of the product. Each runs `code.py` when it starts."""
 
     def __init__(self, folder: Path, supervisor: Supervisor) -> None:
         self.code = folder / "sources" / "code.py"
@@ -34,7 +34,7 @@ class Running:
         return {each.name: each.popen.pid for each in self.supervisor.processes if each.popen}
 
     def write(self, name: str, text: str) -> None:
-        """Change a file; its time moves on even where the clock of the file system is coarse."""
+        """Change a file. Its time moves on even if the clock of the file system is coarse."""
         path = self.code.parent / name
         later = path.stat().st_mtime_ns + 1_000_000_000 if path.exists() else None
         path.write_text(text)

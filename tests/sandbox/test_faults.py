@@ -1,4 +1,4 @@
-"""Scripted failures."""
+"""Faults: failures that tests script."""
 
 import errno
 import socket
@@ -60,16 +60,16 @@ def test_a_reset_fault_changes_nothing(sandbox: Sandbox, graph: Rest) -> None:
     assert graph.get("/organization").status_code == 200
 
 
-@pytest.mark.parametrize(("kind", "goodbye"), [("reset", errno.ECONNRESET), ("cut", 0)])
-def test_reset_sends_rst_and_cut_sends_fin(sandbox: Sandbox, kind: str, goodbye: int) -> None:
-    # Without TLS, whose library may tell both as an early end.
+@pytest.mark.parametrize(("kind", "expected"), [("reset", errno.ECONNRESET), ("cut", 0)])
+def test_reset_sends_rst_and_cut_sends_fin(sandbox: Sandbox, kind: str, expected: int) -> None:
+    # Without TLS, because the TLS library may report both in the same way.
     sandbox.faults.add(service="people", kind=kind)
     with socket.create_connection(("127.0.0.1", urlsplit(sandbox.people_url).port or 0), timeout=10) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         try:
-            assert (connection.recv(1), goodbye) == (b"", 0)
+            assert (connection.recv(1), expected) == (b"", 0)
         except ConnectionResetError as broken:
-            assert broken.errno == goodbye  # noqa: PT017  which of both ends it is, is the question
+            assert broken.errno == expected  # noqa: PT017  either end is possible, the test checks which
 
 
 def test_a_drip_fault_carries_out_the_call_and_sends_slowly(sandbox: Sandbox, graph: Rest) -> None:
@@ -82,7 +82,7 @@ def test_a_drip_fault_carries_out_the_call_and_sends_slowly(sandbox: Sandbox, gr
     sandbox.faults.add(service="graph", kind="drip", method="GET", seconds=pause)
     started = time.monotonic()
     answer = graph.get("/organization")
-    took = answer.elapsed.total_seconds()  # until the headers were there
+    took = answer.elapsed.total_seconds()  # until the headers arrived
     assert time.monotonic() - started >= len(answer.content) * pause > took
 
 
@@ -132,7 +132,7 @@ def test_reset_takes_less_than_20_ms(sandbox: Sandbox) -> None:
         sandbox.reset()
         return time.perf_counter() - started
 
-    # The best of some, because the machine has other things to do as well.
+    # The fastest of five, because other processes slow the machine down.
     assert min(seconds() for _ in range(5)) < 0.02
 
 

@@ -1,4 +1,4 @@
-"""What is new is not seen everywhere at once."""
+"""Replication lag: not every replica shows a new object at once."""
 
 from sandbox.app import Sandbox
 from tests.sandbox import actors
@@ -65,7 +65,7 @@ def test_every_other_read_hides_a_new_secret(sandbox: Sandbox, graph: Rest) -> N
     made = graph.new_application()
     path = f"/applications/{made['id']}"
     graph.post("/servicePrincipals", {"appId": made["appId"]})
-    sandbox.world.clock.skew = 60  # the application itself is copied by now
+    sandbox.world.clock.skew = 60  # by now every replica has the application
     sandbox.world.alternating_seconds = 8
     key_id = graph.post(f"{path}/addPassword").json()["keyId"]
     reads = [[entry["keyId"] for entry in graph.get(path).json()["passwordCredentials"]] for _ in range(4)]

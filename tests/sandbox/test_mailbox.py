@@ -1,4 +1,4 @@
-"""Mail: received by SMTP, shown on a page."""
+"""Mail is received by SMTP and shown on a page."""
 
 import smtplib
 import socket

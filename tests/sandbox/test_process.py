@@ -1,4 +1,4 @@
-"""The sandbox as a program of its own, and what a restart finds again."""
+"""The sandbox as a process: signals, ports, files, and the state that a restart keeps."""
 
 import json
 import os

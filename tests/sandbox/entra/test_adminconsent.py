@@ -1,4 +1,4 @@
-"""The admin consent endpoints: one visit of an administrator grants what the registration requires."""
+"""The admin consent endpoints, where an administrator grants the permissions that a registration requires."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ REQUIRED: list[dict[str, Any]] = [
 
 
 class Visit:
-    """An application that requires permissions, and the address where an administrator grants them."""
+    """An application that requires permissions, and the URL where an administrator grants them."""
 
     def __init__(self, sandbox: Sandbox, version: int, **changes: str) -> None:
         self.sandbox, self.browser = sandbox, Browser(sandbox)

@@ -1,4 +1,4 @@
-"""Signing in: what is shown, what is refused, what goes back to the client."""
+"""The sign-in page: what it shows, what it refuses, and what it returns to the client."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Where a client finds everything."""
+"""Discovery documents and signing keys, and MSAL as their client."""
 
 import jwt
 import msal

@@ -1,4 +1,4 @@
-"""The service principals that several tests of Graph start from."""
+"""Service principals for tests of Graph."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Applications: what Graph takes, changes and refuses."""
+"""Applications at Graph: create, upsert, change, delete, owners."""
 
 from typing import Any
 

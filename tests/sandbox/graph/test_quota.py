@@ -1,4 +1,4 @@
-"""The published quota: enforced for each application and tenant, told in headers, refilled with time."""
+"""The published quota for each application and tenant: enforced, reported in headers, refilled over time."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.sandbox.actors import Rest
 
 def test_a_write_beyond_the_quota_gets_429_and_retry_after(sandbox: Sandbox, graph: Rest) -> None:
     provider = sandbox.seed.provider
-    sandbox.quotas.clock = lambda: 0.0  # twenty come back each second, also between two calls
+    sandbox.quotas.clock = lambda: 0.0  # stopped, because the bucket refills between two calls
     sandbox.quotas.set_left(provider.client_id, provider.tenant_id, writes=1)
     assert graph.post("/applications", {"displayName": "first"}).status_code == 201
     refused = graph.post("/applications", {"displayName": "second"})

@@ -34,7 +34,7 @@ def customer(sandbox: Sandbox) -> UmpCustomer:
 
 @pytest.fixture
 def contoso_app(sandbox: Sandbox) -> dict[str, str]:
-    """An application in the customer's tenant that gets tokens there."""
+    """An application in the customer's tenant with a secret that works there."""
     application, secret = actors.make_app_with(sandbox, "Contoso", "Organization.Read.All")
     return {"applicationClientId": application.app_id, "applicationClientSecret": secret}
 
@@ -116,7 +116,7 @@ def test_validating_the_sync_app_requests_a_token(sandbox: Sandbox, ump: Rest) -
 
 
 class Portal(BaseHTTPRequestHandler):
-    """A portal that answers 200 at /authenticate, to the right name only."""
+    """A portal that answers 200 only at /authenticate and only for the right host name."""
 
     def do_GET(self) -> None:
         good = self.path == "/authenticate" and self.headers["Host"].startswith("umptoken.finebak.localhost:")
