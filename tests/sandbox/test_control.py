@@ -90,17 +90,17 @@ def test_another_process_changes_tenants_and_people(sandbox: Sandbox, control: C
 
 
 def test_another_process_changes_a_ump_and_adds_a_service(sandbox: Sandbox, control: Control) -> None:
-    ump = sandbox.world.ump("finebak")
+    world = sandbox.world
     control.change(op="set_ump_offline", ump="finebak")
-    assert ump.offline == "503"
+    assert world.ump("finebak").offline == "503"
     control.change(op="set_ump_offline", ump="finebak", offline=False)
-    assert ump.offline is None
+    assert world.ump("finebak").offline is None
     control.change(op="set_ump", ump="finebak", lacks_contract_api=True, polls_before_done=3)
-    assert (ump.lacks_contract_api, ump.polls_before_done) == (True, 3)
-    tenant_id = sandbox.world.tenant("Fabrikam").id
+    assert (world.ump("finebak").lacks_contract_api, world.ump("finebak").polls_before_done) == (True, 3)
+    tenant_id = world.tenant("Fabrikam").id
     service = {"short_name": "fab1", "full_name": "Fabrikam", "tenant_id": tenant_id}
     control.change(op="add_ump_customer", ump="finebak", **service)
-    assert len(ump.customers) == 2
+    assert len(world.ump("finebak").customers) == 2
 
 
 def test_another_process_sets_lag_and_clock(sandbox: Sandbox, control: Control) -> None:

@@ -1,7 +1,5 @@
 """The sign-in page: what it shows, what it refuses, and what it returns to the client."""
 
-import base64
-import hashlib
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,8 +10,6 @@ from tests.sandbox import actors
 from tests.sandbox.actors import Browser
 
 CARLA, NORA = "carla@contoso.example", "nora@contoso.example"
-VERIFIER = "v" * 50
-CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
 
 
 @pytest.fixture
@@ -191,118 +187,6 @@ def test_form_post_returns_a_form_with_a_button(sandbox: Sandbox, browser: Brows
 def test_the_code_is_sent_to_the_registered_redirect_uri(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     answer = browser.press(actors.authorize_url(sandbox, client_id), CARLA, consent="accept")
     assert urlsplit(answer.headers["Location"])._replace(query="").geturl() == actors.CALLBACK
-
-
-class Redeeming:
-    """A code in hand, and the ways to spoil its redemption."""
-
-    def __init__(self, sandbox: Sandbox, **changes: str) -> None:
-        self.sandbox = sandbox
-        self.application, self.secret = actors.make_sign_in_app(sandbox)
-        url = actors.authorize_url(
-            sandbox, self.application.app_id, code_challenge=CHALLENGE, code_challenge_method="S256", **changes
-        )
-        self.code = actors.returned(Browser(sandbox).press(url, CARLA, consent="accept"))["code"]
-
-    def redeem(self, tenant: str = "organizations", **changes: str) -> requests.Response:
-        form = {
-            "grant_type": "authorization_code",
-            "client_id": self.application.app_id,
-            "client_secret": self.secret,
-            "code": self.code,
-            "redirect_uri": actors.CALLBACK,
-            "code_verifier": VERIFIER,
-            **changes,
-        }
-        return actors.token_answer(self.sandbox, tenant, **form)
-
-
-def test_a_code_works_once(sandbox: Sandbox) -> None:
-    redeeming = Redeeming(sandbox)
-    assert redeeming.redeem().status_code == 200
-    actors.entra_error(redeeming.redeem(), 54005, "invalid_grant")
-
-
-def test_a_wrong_code_verifier_is_refused(sandbox: Sandbox) -> None:
-    actors.entra_error(Redeeming(sandbox).redeem(code_verifier="w" * 50), 501481, "invalid_grant")
-
-
-def test_a_code_is_refused_with_another_redirect_uri(sandbox: Sandbox) -> None:
-    answer = Redeeming(sandbox).redeem(redirect_uri="https://other.example/")
-    actors.entra_error(answer, 50011, "invalid_request")
-
-
-def test_an_unknown_code_is_refused(sandbox: Sandbox) -> None:
-    actors.entra_error(Redeeming(sandbox).redeem(code="made-up"), 70000, "invalid_grant")
-
-
-def test_a_code_is_refused_at_another_tenant(sandbox: Sandbox) -> None:
-    actors.entra_error(Redeeming(sandbox).redeem("fabrikam.example"), 700005, "invalid_grant")
-
-
-def test_an_expired_code_is_refused(sandbox: Sandbox) -> None:
-    redeeming = Redeeming(sandbox)
-    sandbox.world.clock.skew = 700
-    actors.entra_error(redeeming.redeem(), 70008, "invalid_grant")
-
-
-def test_a_refresh_token_needs_offline_access(sandbox: Sandbox) -> None:
-    assert "refresh_token" not in Redeeming(sandbox).redeem().json()
-    answer = Redeeming(sandbox, scope="openid offline_access User.Read").redeem().json()
-    assert answer["refresh_token"]
-    assert "offline_access" not in answer["scope"]
-
-
-def test_a_used_refresh_token_stays_valid(sandbox: Sandbox) -> None:
-    redeeming = Redeeming(sandbox, scope="openid offline_access User.Read")
-    token = redeeming.redeem().json()["refresh_token"]
-    for _ in range(2):
-        answer = redeeming.redeem(grant_type="refresh_token", refresh_token=token)
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["refresh_token"] != token
-
-
-def test_a_refresh_token_of_a_disabled_person_is_refused(sandbox: Sandbox) -> None:
-    redeeming = Redeeming(sandbox, scope="openid offline_access User.Read")
-    token = redeeming.redeem().json()["refresh_token"]
-    sandbox.world.tenant("Contoso").user(CARLA).enabled = False
-    answer = redeeming.redeem(grant_type="refresh_token", refresh_token=token)
-    actors.entra_error(answer, 50057, "invalid_grant")
-
-
-def test_the_token_endpoint_refuses_a_scope_without_consent(sandbox: Sandbox) -> None:
-    answer = Redeeming(sandbox).redeem(scope="openid Application.ReadWrite.All")
-    assert actors.entra_error(answer, 65001, "invalid_grant")["suberror"] == "consent_required"
-
-
-def test_scopes_of_two_resources_in_one_token_are_refused(sandbox: Sandbox) -> None:
-    answer = Redeeming(sandbox).redeem(scope=f"User.Read {actors.TEAMS_ID}/user_impersonation")
-    actors.entra_error(answer, 28000, "invalid_request")
-
-
-def test_client_info_is_returned_on_request(sandbox: Sandbox) -> None:
-    assert Redeeming(sandbox).redeem(client_info="1").json()["client_info"]
-
-
-@pytest.mark.parametrize("code", [53003, 50057, 50076])
-def test_a_scripted_token_refusal_looks_like_microsofts(sandbox: Sandbox, browser: Browser, code: int) -> None:
-    application, secret = actors.make_sign_in_app(sandbox)
-    answer = browser.press(actors.authorize_url(sandbox, application.app_id), CARLA, consent="accept")
-    user = sandbox.world.tenant("Contoso").user(CARLA)
-    user.refused_with = code
-    refusal = actors.token_answer(
-        sandbox,
-        "organizations",
-        grant_type="authorization_code",
-        client_id=application.app_id,
-        client_secret=secret,
-        code=actors.returned(answer)["code"],
-        redirect_uri=actors.CALLBACK,
-        scope="User.Read",
-    )
-    body = refusal.json()
-    assert (refusal.status_code, body["error_codes"]) == (400, [code])
-    assert f"Correlation ID: {body['correlation_id']}" in body["error_description"]
 
 
 @pytest.mark.parametrize("code", [90095, 53000])
