@@ -31,7 +31,7 @@ def shown(call: GraphCall, application: Application) -> JsonObject:
 
 @router.on("GET", "applications", READ_APPLICATIONS)
 def listing(call: GraphCall) -> Answer:
-    name = odata.wanted(call, "displayName")
+    name = odata.filter_value(call, "displayName")
     # Filter before building the JSON, which is slow for thousands of applications.
     found = [a for a in every(call) if name is None or a.display_name.lower() == name]
     return odata.many(call, "application", "applications", [shown(call, a) for a in found])

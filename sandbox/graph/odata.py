@@ -65,7 +65,7 @@ def many(call: GraphCall, type_name: str, entity_set: str, entities: list[JsonOb
     return Answer(200, body)
 
 
-def wanted(call: GraphCall, name: str) -> str | None:
+def filter_value(call: GraphCall, name: str) -> str | None:
     """The value in lower case that $filter compares this property with, or None if $filter has another form."""
     equals = _EQUALS.match(call.query.get("$filter", ""))
     return equals[2].replace("''", "'").lower() if equals and equals[1] == name and equals[2] is not None else None

@@ -24,11 +24,11 @@ def text(limit: int | None = None, *choices: str) -> Property:
     return Property("text", limit, choices)
 
 
-def thing(of: str) -> Property:
+def complex_type(of: str) -> Property:
     return Property("object", of=of)
 
 
-def things(of: str) -> Property:
+def collection(of: str) -> Property:
     return Property("objects", of=of)
 
 
@@ -50,33 +50,33 @@ TYPES: dict[str, dict[str, Property]] = {
         "disabledByMicrosoftStatus": READ_ONLY,
         "publisherDomain": READ_ONLY,
         "verifiedPublisher": READ_ONLY,
-        "api": thing("apiApplication"),
-        "appRoles": things("appRole"),
+        "api": complex_type("apiApplication"),
+        "appRoles": collection("appRole"),
         "defaultRedirectUri": TEXT,
         "description": text(1024),
         "displayName": text(120),
         "groupMembershipClaims": text(None, "None", "SecurityGroup", "DirectoryRole", "ApplicationGroup", "All"),
         "identifierUris": TEXTS,
-        "info": thing("informationalUrl"),
+        "info": complex_type("informationalUrl"),
         "isDeviceOnlyAuthSupported": FLAG,
         "isDisabled": FLAG,
         "isFallbackPublicClient": FLAG,
-        "keyCredentials": things("keyCredential"),
+        "keyCredentials": collection("keyCredential"),
         "notes": text(1024),
         "oauth2RequirePostResponse": FLAG,
-        "optionalClaims": thing("optionalClaims"),
-        "passwordCredentials": things("passwordCredential"),
-        "publicClient": thing("publicClientApplication"),
-        "requiredResourceAccess": things("requiredResourceAccess"),
+        "optionalClaims": complex_type("optionalClaims"),
+        "passwordCredentials": collection("passwordCredential"),
+        "publicClient": complex_type("publicClientApplication"),
+        "requiredResourceAccess": collection("requiredResourceAccess"),
         "samlMetadataUrl": TEXT,
         "serviceManagementReference": TEXT,
-        "servicePrincipalLockConfiguration": thing("servicePrincipalLockConfiguration"),
+        "servicePrincipalLockConfiguration": complex_type("servicePrincipalLockConfiguration"),
         "signInAudience": text(None, *AUDIENCES),
-        "spa": thing("spaApplication"),
+        "spa": complex_type("spaApplication"),
         "tags": TEXTS,
         "tokenEncryptionKeyId": GUID,
         "uniqueName": text(256),
-        "web": thing("webApplication"),
+        "web": complex_type("webApplication"),
     },
     "servicePrincipal": {
         "id": READ_ONLY,
@@ -99,13 +99,13 @@ TYPES: dict[str, dict[str, Property]] = {
         "description": text(1024),
         "displayName": text(256),
         "homepage": TEXT,
-        "info": thing("informationalUrl"),
-        "keyCredentials": things("keyCredential"),
+        "info": complex_type("informationalUrl"),
+        "keyCredentials": collection("keyCredential"),
         "loginUrl": TEXT,
         "logoutUrl": TEXT,
         "notes": text(1024),
         "notificationEmailAddresses": TEXTS,
-        "passwordCredentials": things("passwordCredential"),
+        "passwordCredentials": collection("passwordCredential"),
         "preferredSingleSignOnMode": TEXT,
         "replyUrls": TEXTS,
         "servicePrincipalNames": TEXTS,
@@ -114,21 +114,21 @@ TYPES: dict[str, dict[str, Property]] = {
     },
     "webApplication": {
         "homePageUrl": TEXT,
-        "implicitGrantSettings": thing("implicitGrantSettings"),
+        "implicitGrantSettings": complex_type("implicitGrantSettings"),
         "logoutUrl": text(255),
-        "redirectUriSettings": things("redirectUriSettings"),
+        "redirectUriSettings": collection("redirectUriSettings"),
         "redirectUris": TEXTS,
     },
     "implicitGrantSettings": {"enableAccessTokenIssuance": FLAG, "enableIdTokenIssuance": FLAG},
     "redirectUriSettings": {"index": NUMBER, "uri": TEXT},
     "spaApplication": {"redirectUris": TEXTS},
     "publicClientApplication": {"redirectUris": TEXTS},
-    "requiredResourceAccess": {"resourceAccess": things("resourceAccess"), "resourceAppId": GUID},
+    "requiredResourceAccess": {"resourceAccess": collection("resourceAccess"), "resourceAppId": GUID},
     "resourceAccess": {"id": GUID, "type": text(None, "Scope", "Role")},
     "apiApplication": {
         "acceptMappedClaims": FLAG,
         "knownClientApplications": GUIDS,
-        "oauth2PermissionScopes": things("permissionScope"),
+        "oauth2PermissionScopes": collection("permissionScope"),
         "preAuthorizedApplications": Property("any"),
         "requestedAccessTokenVersion": NUMBER,
     },
@@ -153,9 +153,9 @@ TYPES: dict[str, dict[str, Property]] = {
         "value": TEXT,
     },
     "optionalClaims": {
-        "accessToken": things("optionalClaim"),
-        "idToken": things("optionalClaim"),
-        "saml2Token": things("optionalClaim"),
+        "accessToken": collection("optionalClaim"),
+        "idToken": collection("optionalClaim"),
+        "saml2Token": collection("optionalClaim"),
     },
     "optionalClaim": {"additionalProperties": TEXTS, "essential": FLAG, "name": TEXT, "source": TEXT},
     "informationalUrl": {

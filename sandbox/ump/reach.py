@@ -22,7 +22,9 @@ def token_problem(endpoint: TokenEndpoint, tenant_id: str, client_id: str | None
     """Why Entra issues no app-only token for these values, or None if it does."""
     if not client_id or not secret:
         return "No client id and client secret are held."
-    return _ask(endpoint, tenant_id, client_id, secret, {"grant_type": "client_credentials", "scope": GRAPH_SCOPE})
+    return _request_token(
+        endpoint, tenant_id, client_id, secret, {"grant_type": "client_credentials", "scope": GRAPH_SCOPE}
+    )
 
 
 def refresh_problem(
@@ -32,10 +34,12 @@ def refresh_problem(
     if not client_id or not secret:
         return "No sync app is held, and a delegated token is renewed in its name."
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    return _ask(endpoint, tenant_id, client_id, secret, form)
+    return _request_token(endpoint, tenant_id, client_id, secret, form)
 
 
-def _ask(endpoint: TokenEndpoint, tenant_id: str, client_id: str, secret: str, form: dict[str, str]) -> str | None:
+def _request_token(
+    endpoint: TokenEndpoint, tenant_id: str, client_id: str, secret: str, form: dict[str, str]
+) -> str | None:
     world = endpoint.issuer.world
     with world.lock:
         try:

@@ -140,7 +140,7 @@ class Browser:
     def open(self, url: str) -> requests.Response:
         return self._web.get(url, allow_redirects=False, timeout=20)
 
-    def press(self, url: str, upn: str, **buttons: str) -> requests.Response:
+    def submit(self, url: str, upn: str, **buttons: str) -> requests.Response:
         """Submit the form of a page, as the person with this user principal name."""
         tenants = self._sandbox.world.state.tenants.values()
         user = next(u for tenant in tenants for u in tenant.users.values() if u.upn == upn)
@@ -162,7 +162,7 @@ def delegated(sandbox: Sandbox, upn: str, scopes: str) -> Rest:
     tenant = next(t for t in sandbox.world.state.tenants.values() if any(u.upn == upn for u in t.users.values()))
     _consent(sandbox, tenant.name, application.app_id, scopes)
     url = authorize_url(sandbox, application.app_id, tenant.id, scope=scopes)
-    answer = Browser(sandbox).press(url, upn)
+    answer = Browser(sandbox).submit(url, upn)
     return redeem(sandbox, tenant.id, application, secret, returned(answer)["code"], scopes)
 
 

@@ -97,8 +97,8 @@ def test_another_process_changes_a_ump_and_adds_a_service(sandbox: Sandbox, cont
     assert world.ump("finebak").offline is None
     control.change(op="set_ump", ump="finebak", lacks_contract_api=True, polls_before_done=3)
     assert (world.ump("finebak").lacks_contract_api, world.ump("finebak").polls_before_done) == (True, 3)
-    tenant_id = world.tenant("Fabrikam").id
-    service = {"short_name": "fab1", "full_name": "Fabrikam", "tenant_id": tenant_id}
+    control.change(op="add_tenant", name="Litware")
+    service = {"short_name": "lit1", "full_name": "Litware", "tenant_id": world.tenant("Litware").id}
     control.change(op="add_ump_customer", ump="finebak", **service)
     assert len(world.ump("finebak").customers) == 2
 

@@ -91,19 +91,19 @@ def test_other_errors_are_returned_to_the_client(
 
 def test_only_the_first_sign_in_asks_for_consent(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url = actors.authorize_url(sandbox, client_id)
-    asked = browser.press(url, NORA)
+    asked = browser.submit(url, NORA)
     assert "Permissions requested" in asked.text
     assert "User.Read" in asked.text
     assert "Consent on behalf" not in asked.text
-    assert "code" in actors.returned(browser.press(url, NORA, consent="accept"))
-    assert "code" in actors.returned(browser.press(url, NORA))
-    assert "Permissions requested" in browser.press(url, "peter@contoso.example").text
+    assert "code" in actors.returned(browser.submit(url, NORA, consent="accept"))
+    assert "code" in actors.returned(browser.submit(url, NORA))
+    assert "Permissions requested" in browser.submit(url, "peter@contoso.example").text
 
 
 def test_consent_creates_a_service_principal_and_a_personal_grant(
     sandbox: Sandbox, browser: Browser, client_id: str
 ) -> None:
-    browser.press(actors.authorize_url(sandbox, client_id), NORA, consent="accept")
+    browser.submit(actors.authorize_url(sandbox, client_id), NORA, consent="accept")
     contoso = sandbox.world.tenant("Contoso")
     assert contoso.service_principal_of(client_id)
     (grant,) = contoso.permission_grants
@@ -113,15 +113,15 @@ def test_consent_creates_a_service_principal_and_a_personal_grant(
 
 def test_an_administrator_can_consent_for_the_organization(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url = actors.authorize_url(sandbox, client_id)
-    assert "Consent on behalf of your organization" in browser.press(url, CARLA).text
-    browser.press(url, CARLA, consent="accept", organisation="yes")
+    assert "Consent on behalf of your organization" in browser.submit(url, CARLA).text
+    browser.submit(url, CARLA, consent="accept", organisation="yes")
     (grant,) = sandbox.world.tenant("Contoso").permission_grants
     assert (grant.consent_type, grant.principal_id) == ("AllPrincipals", None)
-    assert "code" in actors.returned(browser.press(url, NORA))
+    assert "code" in actors.returned(browser.submit(url, NORA))
 
 
 def test_declining_returns_the_cancel_subcode(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
-    back = actors.returned(browser.press(actors.authorize_url(sandbox, client_id), CARLA, consent="decline"))
+    back = actors.returned(browser.submit(actors.authorize_url(sandbox, client_id), CARLA, consent="decline"))
     assert (back["error"], back["error_subcode"], back["state"]) == ("access_denied", "cancel", "state-1")
     assert back["error_description"].startswith("AADSTS65004")
     assert not sandbox.world.tenant("Contoso").permission_grants
@@ -132,9 +132,9 @@ def test_an_admin_only_scope_needs_an_active_administrator(
     sandbox: Sandbox, browser: Browser, client_id: str, upn: str
 ) -> None:
     url = actors.authorize_url(sandbox, client_id, scope="openid Application.ReadWrite.All")
-    assert "Need admin approval" in browser.press(url, upn).text
-    assert "Need admin approval" in browser.press(url, upn, consent="accept").text
-    back = actors.returned(browser.press(url, upn, consent="decline"))
+    assert "Need admin approval" in browser.submit(url, upn).text
+    assert "Need admin approval" in browser.submit(url, upn, consent="accept").text
+    back = actors.returned(browser.submit(url, upn, consent="decline"))
     assert back["error"] == "access_denied"
     assert back["error_description"].startswith("AADSTS90094")
 
@@ -143,41 +143,41 @@ def test_an_application_administrator_may_consent_to_delegated_scopes(
     sandbox: Sandbox, browser: Browser, client_id: str
 ) -> None:
     url = actors.authorize_url(sandbox, client_id, scope="openid Application.ReadWrite.All")
-    assert "code" in actors.returned(browser.press(url, "appie@contoso.example", consent="accept"))
+    assert "code" in actors.returned(browser.submit(url, "appie@contoso.example", consent="accept"))
 
 
 def test_a_disabled_account_sees_an_error_page(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
-    answer = browser.press(actors.authorize_url(sandbox, client_id), "dan@contoso.example")
+    answer = browser.submit(actors.authorize_url(sandbox, client_id), "dan@contoso.example")
     assert answer.status_code == 403
     assert "AADSTS50057" in answer.text
 
 
 def test_conditional_access_blocks_a_sign_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     sandbox.world.tenant("Contoso").user(CARLA).blocked_by_conditional_access = True
-    assert "AADSTS53003" in browser.press(actors.authorize_url(sandbox, client_id), CARLA).text
+    assert "AADSTS53003" in browser.submit(actors.authorize_url(sandbox, client_id), CARLA).text
 
 
 def test_mfa_set_up_comes_before_consent(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url, mona = actors.authorize_url(sandbox, client_id), "mona@contoso.example"
-    assert "AADSTS50079" in browser.press(url, mona).text
-    back = actors.returned(browser.press(url, mona, mfa="cancel"))
+    assert "AADSTS50079" in browser.submit(url, mona).text
+    back = actors.returned(browser.submit(url, mona, mfa="cancel"))
     assert back["error"] == "interaction_required"
-    assert "finished" in browser.press(url, mona, mfa="finish").text
-    assert "Permissions requested" in browser.press(url, mona).text
+    assert "finished" in browser.submit(url, mona, mfa="finish").text
+    assert "Permissions requested" in browser.submit(url, mona).text
 
 
 def test_a_disabled_application_blocks_every_sign_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url = actors.authorize_url(sandbox, client_id)
-    browser.press(url, CARLA, consent="accept")
+    browser.submit(url, CARLA, consent="accept")
     principal = sandbox.world.tenant("Contoso").service_principal_of(client_id)
     assert principal is not None
     principal.properties["accountEnabled"] = False
-    assert "AADSTS7000112" in browser.press(url, CARLA).text
+    assert "AADSTS7000112" in browser.submit(url, CARLA).text
 
 
 def test_form_post_returns_a_form_with_a_button(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url = actors.authorize_url(sandbox, client_id, response_mode="form_post")
-    answer = browser.press(url, CARLA, consent="accept")
+    answer = browser.submit(url, CARLA, consent="accept")
     assert answer.status_code == 200
     assert f'action="{actors.CALLBACK}"' in answer.text
     assert "<button" in answer.text
@@ -185,7 +185,7 @@ def test_form_post_returns_a_form_with_a_button(sandbox: Sandbox, browser: Brows
 
 
 def test_the_code_is_sent_to_the_registered_redirect_uri(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
-    answer = browser.press(actors.authorize_url(sandbox, client_id), CARLA, consent="accept")
+    answer = browser.submit(actors.authorize_url(sandbox, client_id), CARLA, consent="accept")
     assert urlsplit(answer.headers["Location"])._replace(query="").geturl() == actors.CALLBACK
 
 
@@ -195,6 +195,6 @@ def test_a_scripted_sign_in_refusal_is_returned_to_the_client(
 ) -> None:
     user = sandbox.world.tenant("Contoso").user(CARLA)
     user.refused_with, user.refused_where = code, "sign_in"
-    back = actors.returned(browser.press(actors.authorize_url(sandbox, client_id), CARLA))
+    back = actors.returned(browser.submit(actors.authorize_url(sandbox, client_id), CARLA))
     assert back["error_description"].startswith(f"AADSTS{code}: ")
     assert back["state"] == "state-1"

@@ -84,7 +84,7 @@ def test_unmodified_msal_signs_a_person_in(sandbox: Sandbox, web: requests.Sessi
         http_client=web,
     )
     flow = app.initiate_auth_code_flow(["User.Read"], redirect_uri=actors.CALLBACK, response_mode=mode)
-    back = actors.Browser(sandbox).press(flow["auth_uri"], "carla@contoso.example", consent="accept")
+    back = actors.Browser(sandbox).submit(flow["auth_uri"], "carla@contoso.example", consent="accept")
     answer = app.acquire_token_by_auth_code_flow(flow, actors.returned(back))
     claims = answer["id_token_claims"]
     assert claims["preferred_username"] == "carla@contoso.example"

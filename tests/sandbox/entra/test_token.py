@@ -152,7 +152,7 @@ class AuthorizationCode:
         url = actors.authorize_url(
             sandbox, self.application.app_id, code_challenge=CHALLENGE, code_challenge_method="S256", **changes
         )
-        self.code = actors.returned(Browser(sandbox).press(url, CARLA, consent="accept"))["code"]
+        self.code = actors.returned(Browser(sandbox).submit(url, CARLA, consent="accept"))["code"]
 
     def redeem(self, tenant: str = "organizations", **changes: str) -> requests.Response:
         form = {
@@ -237,7 +237,7 @@ def test_client_info_is_returned_on_request(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("code", [53003, 50057, 50076])
 def test_a_scripted_token_refusal_looks_like_microsofts(sandbox: Sandbox, code: int) -> None:
     application, secret = actors.make_sign_in_app(sandbox)
-    answer = Browser(sandbox).press(actors.authorize_url(sandbox, application.app_id), CARLA, consent="accept")
+    answer = Browser(sandbox).submit(actors.authorize_url(sandbox, application.app_id), CARLA, consent="accept")
     user = sandbox.world.tenant("Contoso").user(CARLA)
     user.refused_with = code
     refusal = actors.token_answer(

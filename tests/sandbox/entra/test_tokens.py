@@ -10,7 +10,7 @@ from tests.sandbox import actors
 
 def sign_in(sandbox: Sandbox, client_id: str, secret: str, upn: str = "carla@contoso.example") -> dict[str, str]:
     url = actors.authorize_url(sandbox, client_id)
-    code = actors.returned(actors.Browser(sandbox).press(url, upn, consent="accept"))["code"]
+    code = actors.returned(actors.Browser(sandbox).submit(url, upn, consent="accept"))["code"]
     answer = actors.token_answer(
         sandbox,
         "organizations",

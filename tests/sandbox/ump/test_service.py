@@ -224,7 +224,7 @@ def test_a_delegated_token_is_stored_and_validated(sandbox: Sandbox, ump: Rest, 
     application, secret = actors.make_sign_in_app(sandbox)
     ump.put(SYNC_APP, {"clientId": application.app_id, "clientSecret": secret, "redirectUri": CALLBACK})
     url = actors.authorize_url(sandbox, application.app_id, scope="openid offline_access User.Read")
-    back = actors.Browser(sandbox).press(url, "carla@contoso.example", consent="accept")
+    back = actors.Browser(sandbox).submit(url, "carla@contoso.example", consent="accept")
     token = actors.token_answer(
         sandbox,
         "organizations",
