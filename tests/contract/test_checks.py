@@ -6,8 +6,7 @@ from sandbox.app import Sandbox
 from tests.contract import checks
 from tests.contract.description import Description
 from tests.sandbox import contract
-from tests.sandbox.contract import Exchange
-from tests.sandbox.contract_calls import Row
+from tests.sandbox.contract import Exchange, Row
 
 ROW = Row("portal", "GET", "/things", "/things", 200)
 DESCRIPTION = Description(

@@ -1,4 +1,4 @@
-"""Those who use the sandbox in its tests: programs with tokens, people with browsers."""
+"""Clients of the sandbox for its tests: REST clients with tokens, and browsers."""
 
 import html
 import re
@@ -37,14 +37,14 @@ def session(sandbox: Sandbox) -> requests.Session:
 
 @dataclass
 class Rest:
-    """An API below one address, called with one token."""
+    """A client of the API below `base` that sends one token."""
 
     web: requests.Session
     base: str
     token: str
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
-        """Header names are written with `_` for `-`."""
+        """Call the API. `_` in the name of a header becomes `-`."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         sent["Authorization"] = f"Bearer {self.token}"
         return self.web.request(method, f"{self.base}{path}", json=body, headers=sent, timeout=20)
@@ -117,7 +117,7 @@ def make_sign_in_app(sandbox: Sandbox, **properties: Any) -> tuple[Application, 
 
 
 def authorize_url(sandbox: Sandbox, client_id: str, tenant: str = "organizations", **changes: str) -> str:
-    """The address of a sign-in; a change to an empty text leaves the parameter out."""
+    """The URL of a sign-in. A parameter that is set to an empty string is left out."""
     values = {
         "client_id": client_id,
         "response_type": "code",
@@ -131,7 +131,7 @@ def authorize_url(sandbox: Sandbox, client_id: str, tenant: str = "organizations
 
 
 class Browser:
-    """A person's browser: opens pages, presses buttons, does not follow the way back to the client."""
+    """A person's browser. It does not follow redirects, so that tests can read what the client would receive."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -140,15 +140,15 @@ class Browser:
     def open(self, url: str) -> requests.Response:
         return self._web.get(url, allow_redirects=False, timeout=20)
 
-    def press(self, url: str, upn: str, **buttons: str) -> requests.Response:
-        """Send the form of a page, as the person with that name."""
+    def submit(self, url: str, upn: str, **buttons: str) -> requests.Response:
+        """Submit the form of a page, as the person with this user principal name."""
         tenants = self._sandbox.world.state.tenants.values()
         user = next(u for tenant in tenants for u in tenant.users.values() if u.upn == upn)
         return self._web.post(url, data={"user": user.id, **buttons}, allow_redirects=False, timeout=20)
 
 
 def returned(answer: requests.Response) -> dict[str, str]:
-    """What came back to the client: from the redirect or from the form that posts itself."""
+    """The parameters that the client receives, from the redirect or from the form that posts itself."""
     if answer.status_code == 302:
         return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
     assert 'id="back"' in answer.text, answer.text
@@ -157,12 +157,12 @@ def returned(answer: requests.Response) -> dict[str, str]:
 
 
 def delegated(sandbox: Sandbox, upn: str, scopes: str) -> Rest:
-    """Graph in a person's name; where the person cannot consent, an administrator did."""
+    """Graph on behalf of a person. The scopes are granted for the whole tenant first, so no one has to consent."""
     application, secret = make_sign_in_app(sandbox)
     tenant = next(t for t in sandbox.world.state.tenants.values() if any(u.upn == upn for u in t.users.values()))
     _consent(sandbox, tenant.name, application.app_id, scopes)
     url = authorize_url(sandbox, application.app_id, tenant.id, scope=scopes)
-    answer = Browser(sandbox).press(url, upn)
+    answer = Browser(sandbox).submit(url, upn)
     return redeem(sandbox, tenant.id, application, secret, returned(answer)["code"], scopes)
 
 
@@ -189,7 +189,7 @@ def redeem(sandbox: Sandbox, tenant: str, application: Application, secret: str,
 
 
 def graph_error(answer: requests.Response, status: int, code: str, words: str = "") -> dict[str, Any]:
-    """The error of a refusal that must be exactly this one."""
+    """The error of the answer. Fails unless it has this status and code, and its message contains `words`."""
     assert answer.status_code == status, answer.text
     error = dict(answer.json()["error"])
     assert error["code"] == code, error
@@ -198,7 +198,7 @@ def graph_error(answer: requests.Response, status: int, code: str, words: str = 
 
 
 def entra_error(answer: requests.Response, code: int, error: str, status: int = 400) -> dict[str, Any]:
-    """The body of a token refusal that must be exactly this one."""
+    """The body of the answer. Fails unless it is this AADSTS code, error and status."""
     assert answer.status_code == status, answer.text
     body = dict(answer.json())
     assert body["error_codes"] == [code], body

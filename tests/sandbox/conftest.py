@@ -1,4 +1,4 @@
-"""What the sandbox's own tests start from."""
+"""Fixtures of the sandbox's own tests."""
 
 import pytest
 import requests
@@ -10,20 +10,20 @@ from tests.sandbox.actors import Rest
 
 @pytest.fixture
 def web(sandbox: Sandbox) -> requests.Session:
-    """An HTTP client that trusts the sandbox's authority and nothing from the environment."""
+    """An HTTP client that trusts the sandbox's certificate authority and ignores the environment."""
     return actors.session(sandbox)
 
 
 @pytest.fixture
 def graph(sandbox: Sandbox) -> Rest:
-    """Graph, called by the portal in its own name: it may manage its own applications and read some more."""
+    """Graph, called with the portal's app-only token. It may manage the applications that it owns and read others."""
     provider = sandbox.seed.provider
     return actors.app_only(sandbox, provider.tenant_id, provider.client_id, provider.client_secret)
 
 
 @pytest.fixture
 def carla(sandbox: Sandbox) -> Rest:
-    """Graph, called in the name of Contoso's Global Administrator with the scopes that setting up needs."""
+    """Graph, called on behalf of Contoso's Global Administrator with the scopes that provisioning needs."""
     return actors.delegated(sandbox, "carla@contoso.example", actors.PROVISIONING)
 
 

@@ -22,7 +22,8 @@ class Control:
     def send(self, name: str, body: Any = None, method: str = "POST", **headers: str) -> requests.Response:
         return self.web.request(method, f"{self.base}/{name}", json=body or {}, headers=headers, timeout=20)
 
-    def change_world(self, **body: Any) -> None:
+    def change(self, **body: Any) -> None:
+        """Change the world, successfully."""
         answer = self.send("world", body)
         assert answer.status_code == 200, answer.text
 
@@ -32,7 +33,7 @@ def control(sandbox: Sandbox, web: requests.Session) -> Control:
     return Control(sandbox, web)
 
 
-def test_calls_are_listed_without_tokens(control: Control, graph: Rest) -> None:
+def test_recorded_calls_contain_no_tokens(control: Control, graph: Rest) -> None:
     graph.get("/organization")
     call = control.get("calls")[-1]
     assert (call["service"], call["path"], call["status"]) == ("graph", "/v1.0/organization", 200)
@@ -63,71 +64,78 @@ def test_faults_are_added_listed_and_cleared(control: Control, graph: Rest) -> N
         ("nothing", {}),
     ],
 )
-def test_nonsense_is_refused(control: Control, name: str, body: dict[str, Any]) -> None:
+def test_an_invalid_request_is_refused(control: Control, name: str, body: dict[str, Any]) -> None:
     answer = control.send(name, body)
     assert answer.status_code == 400
     assert "error" in answer.json()
 
 
-def test_a_web_page_cannot_use_it(sandbox: Sandbox, control: Control, web: requests.Session) -> None:
+def test_a_web_page_of_another_origin_is_refused(sandbox: Sandbox, control: Control, web: requests.Session) -> None:
     assert control.send("reset", Origin="https://evil.example").status_code == 403
     assert web.post(f"{control.base}/reset", data={"a": "b"}, timeout=20).status_code == 403
     rebound = web.get(f"{control.base}/calls", headers={"Host": "evil.example"}, timeout=20)
     assert rebound.status_code == 421
 
 
-def test_policies_umps_lag_clock_and_users_can_be_changed(sandbox: Sandbox, control: Control) -> None:
-    world, do = sandbox.world, control.change_world
-    do(op="set_secret_policy", tenant="Contoso", max_lifetime_days=180)
+def test_another_process_changes_tenants_and_people(sandbox: Sandbox, control: Control) -> None:
+    world = sandbox.world
+    control.change(op="set_secret_policy", tenant="Contoso", max_lifetime_days=180)
     assert world.tenant("Contoso").secret_policy.max_lifetime_days == 180
-    do(op="set_ump_offline", ump="finebak")
-    assert world.ump("finebak").offline == "503"
-    do(op="set_ump_offline", ump="finebak", offline=False)
-    assert world.ump("finebak").offline is None
-    do(op="set_ump", ump="finebak", lacks_contract_api=True, polls_before_done=3)
-    assert (world.ump("finebak").lacks_contract_api, world.ump("finebak").polls_before_done) == (True, 3)
-    do(op="set_lag", kind="secret", seconds=5)
-    assert world.lag == {"secret": 5.0}
-    do(op="set_clock_skew", seconds=600)
-    assert world.clock.skew == 600
-    do(op="set_user", tenant="Contoso", upn="carla@contoso.example", enabled=False)
+    control.change(op="set_user", tenant="Contoso", upn="carla@contoso.example", enabled=False)
     assert not world.tenant("Contoso").user("carla@contoso.example").enabled
-
-
-def test_tenants_and_users_and_customers_can_be_added(sandbox: Sandbox, control: Control) -> None:
-    world, do = sandbox.world, control.change_world
-    do(op="add_tenant", name="Litware")
-    do(op="add_user", tenant="Litware", display_name="Lena", upn="lena@litware.example")
+    control.change(op="add_tenant", name="Litware")
+    control.change(op="add_user", tenant="Litware", display_name="Lena", upn="lena@litware.example")
     assert world.tenant("Litware").user("lena@litware.example").display_name == "Lena"
-    tenant_id = world.tenant("Litware").id
-    do(op="add_ump_customer", ump="finebak", short_name="lit1", full_name="Litware", tenant_id=tenant_id)
+    assert "Contoso" in str(control.get("world"))
+
+
+def test_another_process_changes_a_ump_and_adds_a_service(sandbox: Sandbox, control: Control) -> None:
+    world = sandbox.world
+    control.change(op="set_ump_offline", ump="finebak")
+    assert world.ump("finebak").offline == "503"
+    control.change(op="set_ump_offline", ump="finebak", offline=False)
+    assert world.ump("finebak").offline is None
+    control.change(op="set_ump", ump="finebak", lacks_contract_api=True, polls_before_done=3)
+    assert (world.ump("finebak").lacks_contract_api, world.ump("finebak").polls_before_done) == (True, 3)
+    control.change(op="add_tenant", name="Litware")
+    service = {"short_name": "lit1", "full_name": "Litware", "tenant_id": world.tenant("Litware").id}
+    control.change(op="add_ump_customer", ump="finebak", **service)
     assert len(world.ump("finebak").customers) == 2
 
 
-def test_applications_change_and_reset_undoes_it(sandbox: Sandbox, control: Control) -> None:
-    world, do = sandbox.world, control.change_world
-    do(op="set_secret_policy", tenant="Contoso", max_lifetime_days=180)
-    do(op="set_application", app_id=sandbox.seed.provider.client_id, notes="drifted")
-    application = world.find_application(app_id=sandbox.seed.provider.client_id)
+def test_another_process_sets_lag_and_clock(sandbox: Sandbox, control: Control) -> None:
+    control.change(op="set_lag", kind="secret", seconds=5)
+    assert sandbox.world.lag == {"secret": 5.0}
+    control.change(op="set_clock_skew", seconds=600)
+    assert sandbox.world.clock.skew == 600
+
+
+def test_another_process_changes_an_application_and_expires_its_secret(sandbox: Sandbox, control: Control) -> None:
+    world, app_id = sandbox.world, sandbox.seed.provider.client_id
+    control.change(op="set_application", app_id=app_id, notes="drifted")
+    application = world.find_application(app_id=app_id)
     assert application is not None
     assert application.properties["notes"] == "drifted"
-    do(op="expire_secret", app_id=sandbox.seed.provider.client_id)
+    control.change(op="expire_secret", app_id=app_id)
     assert application.passwords[0].end < world.clock.instant()
-    do(op="forget_messages")
+
+
+def test_another_process_deletes_messages_and_resets(sandbox: Sandbox, control: Control) -> None:
+    control.change(op="forget_messages")
     assert control.get("messages") == []
-    assert "Contoso" in str(control.get("world"))
+    control.change(op="set_secret_policy", tenant="Contoso", max_lifetime_days=180)
     assert control.send("reset").status_code == 200
-    assert world.tenant("Contoso").secret_policy.max_lifetime_days is None
+    assert sandbox.world.tenant("Contoso").secret_policy.max_lifetime_days is None
 
 
-def test_the_index_page_links_to_everything(sandbox: Sandbox, web: requests.Session) -> None:
+def test_the_front_page_links_to_every_part(sandbox: Sandbox, web: requests.Session) -> None:
     page = web.get(f"{sandbox.people_url}/", timeout=20).text
     for words in ("/mailbox/", "Contoso", "carla@contoso.example", sandbox.ump_url("finebak"), "contoso1"):
         assert words in page
     assert web.get(f"{sandbox.people_url}/nothing", timeout=20).status_code == 404
 
 
-def test_what_was_hidden_or_refused_is_counted(control: Control, graph: Rest) -> None:
+def test_hidden_and_refused_objects_are_counted(control: Control, graph: Rest) -> None:
     control.send("world", {"op": "set_alternating_reads", "seconds": 60})
     made = graph.new_application()
     for _ in range(2):
@@ -135,7 +143,7 @@ def test_what_was_hidden_or_refused_is_counted(control: Control, graph: Rest) ->
     assert control.get("held-back") == {"application": 1}
 
 
-def test_a_hand_made_registration_can_be_added(control: Control, sandbox: Sandbox) -> None:
+def test_an_application_with_granted_permissions_can_be_added(control: Control, sandbox: Sandbox) -> None:
     asked = {
         "op": "add_granted_application",
         "tenant": "Contoso",

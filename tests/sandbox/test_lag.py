@@ -1,11 +1,11 @@
-"""What is new is not seen everywhere at once."""
+"""Replication lag: not every replica shows a new object at once."""
 
 from sandbox.app import Sandbox
 from tests.sandbox import actors
 from tests.sandbox.actors import GRAPH_ID, SYNC_APP, Rest, graph_error
 
 
-def test_a_new_application_is_not_there_yet(sandbox: Sandbox, graph: Rest) -> None:
+def test_a_new_application_is_hidden_during_the_lag(sandbox: Sandbox, graph: Rest) -> None:
     sandbox.world.lag["application"] = 60
     made = graph.new_application("one")
     path = f"/applications/{made['id']}"
@@ -22,7 +22,7 @@ def test_a_new_application_is_not_there_yet(sandbox: Sandbox, graph: Rest) -> No
     assert graph.post("/servicePrincipals", {"appId": made["appId"]}).status_code == 201
 
 
-def test_a_new_service_principal_takes_no_grants_yet(sandbox: Sandbox, carla: Rest) -> None:
+def test_a_new_service_principal_takes_no_grants_during_the_lag(sandbox: Sandbox, carla: Rest) -> None:
     sandbox.world.lag["service_principal"] = 60
     app = carla.post("/applications", SYNC_APP).json()
     principal = carla.post("/servicePrincipals", {"appId": app["appId"]}).json()
@@ -50,7 +50,7 @@ def test_a_new_service_principal_takes_no_grants_yet(sandbox: Sandbox, carla: Re
     assert carla.post(roles, role).status_code == 201
 
 
-def test_a_new_secret_is_refused_at_first(sandbox: Sandbox, graph: Rest) -> None:
+def test_a_new_secret_is_refused_during_the_lag(sandbox: Sandbox, graph: Rest) -> None:
     sandbox.world.lag["secret"] = 30
     made = graph.new_application()
     graph.post("/servicePrincipals", {"appId": made["appId"]})
@@ -65,7 +65,7 @@ def test_every_other_read_hides_a_new_secret(sandbox: Sandbox, graph: Rest) -> N
     made = graph.new_application()
     path = f"/applications/{made['id']}"
     graph.post("/servicePrincipals", {"appId": made["appId"]})
-    sandbox.world.clock.skew = 60  # the application itself is copied by now
+    sandbox.world.clock.skew = 60  # by now every replica has the application
     sandbox.world.alternating_seconds = 8
     key_id = graph.post(f"{path}/addPassword").json()["keyId"]
     reads = [[entry["keyId"] for entry in graph.get(path).json()["passwordCredentials"]] for _ in range(4)]
@@ -75,7 +75,7 @@ def test_every_other_read_hides_a_new_secret(sandbox: Sandbox, graph: Rest) -> N
     assert [entry["keyId"] for entry in graph.get(path).json()["passwordCredentials"]] == [key_id]
 
 
-def test_one_replica_answers_a_whole_call(sandbox: Sandbox, graph: Rest) -> None:
+def test_one_replica_answers_all_parts_of_a_call(sandbox: Sandbox, graph: Rest) -> None:
     sandbox.world.alternating_seconds = 8
     made = graph.new_application()
     path = f"/applications/{made['id']}"
@@ -86,7 +86,7 @@ def test_one_replica_answers_a_whole_call(sandbox: Sandbox, graph: Rest) -> None
     assert all(answer.json()["passwordCredentials"] for answer in answers if answer.status_code == 200)
 
 
-def test_a_secret_that_is_refused_is_listed(sandbox: Sandbox, graph: Rest) -> None:
+def test_a_secret_refused_during_the_lag_is_listed(sandbox: Sandbox, graph: Rest) -> None:
     sandbox.world.lag["secret"] = 30
     made = graph.new_application()
     graph.post(f"/applications/{made['id']}/addPassword")

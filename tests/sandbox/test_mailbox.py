@@ -1,4 +1,4 @@
-"""Mail: received by SMTP, shown on a page."""
+"""Mail is received by SMTP and shown on a page."""
 
 import smtplib
 import socket
@@ -27,7 +27,7 @@ def mail(subject: str = "Connect Contoso", html: str | None = None) -> EmailMess
     return message
 
 
-def test_a_message_arrives_with_its_parts(sandbox: Sandbox, smtp: smtplib.SMTP) -> None:
+def test_a_message_is_stored_with_its_parts(sandbox: Sandbox, smtp: smtplib.SMTP) -> None:
     smtp.send_message(mail("Grüße", "<p>Hello <b>Contoso</b></p>"))
     (found,) = sandbox.world.messages()
     assert (found.sender, found.recipients) == ("portal@finebak.example", ["it@contoso.example"])
@@ -51,12 +51,12 @@ def test_commands_out_of_order_are_refused(smtp: smtplib.SMTP) -> None:
     assert smtp.docmd("STARTTLS")[0] == 502
 
 
-def test_a_too_big_message_is_refused_by_its_announced_size(smtp: smtplib.SMTP) -> None:
+def test_an_oversized_message_is_refused_before_its_data(smtp: smtplib.SMTP) -> None:
     assert f"SIZE {MAX_MESSAGE_BYTES}" in smtp.ehlo()[1].decode()
     assert smtp.docmd("MAIL", f"FROM:<a@b.example> SIZE={MAX_MESSAGE_BYTES + 1}")[0] == 552
 
 
-def test_a_connection_that_ends_early_leaves_nothing(sandbox: Sandbox) -> None:
+def test_an_incomplete_message_is_not_stored(sandbox: Sandbox) -> None:
     with socket.create_connection(("127.0.0.1", sandbox.smtp_port), timeout=5) as connection:
         connection.recv(100)
         connection.sendall(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nhalf a message")

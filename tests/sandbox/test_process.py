@@ -1,4 +1,4 @@
-"""The sandbox as a program of its own, and what a restart finds again."""
+"""The sandbox as a process: signals, ports, files, and the state that a restart keeps."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def command(directory: Path, *ports: int) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_stops_the_sandbox_with_status_zero(tmp_path: Path, number: signal.Signals) -> None:
     program = default_signals.command(command(tmp_path))
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -39,7 +39,7 @@ def test_a_signal_stops_it_cleanly(tmp_path: Path, number: signal.Signals) -> No
         assert process.wait(10) == 0
 
 
-def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = subprocess.run(
@@ -50,7 +50,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     assert "a port is in use" in ended.stderr
 
 
-def test_a_stopped_sandbox_closes_its_ports(tmp_path: Path) -> None:
+def test_a_stopped_sandbox_frees_its_ports(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as sandbox:
         ports = [int(url.rpartition(":")[2]) for url in (sandbox.entra_url, sandbox.people_url)]
         ports.append(sandbox.smtp_port)
@@ -61,7 +61,7 @@ def test_a_stopped_sandbox_closes_its_ports(tmp_path: Path) -> None:
         assert again.entra_url.endswith(f":{ports[0]}")
 
 
-def test_a_restart_restores_the_state(tmp_path: Path) -> None:
+def test_a_restart_keeps_state_keys_and_tokens(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as first:
         provider = first.seed.provider
         graph = actors.app_only(first, provider.tenant_id, provider.client_id, provider.client_secret)
@@ -82,21 +82,21 @@ def test_a_restart_restores_the_state(tmp_path: Path) -> None:
         assert second.seed.provider == provider
 
 
-def test_a_change_reaches_the_disk_while_running(tmp_path: Path) -> None:
+def test_a_change_is_saved_while_the_sandbox_runs(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as sandbox:
         sandbox.world.add_tenant("Litware")
         sandbox.world.flush()
         assert "Litware" in (tmp_path / "world.json").read_text()
 
 
-def test_secrets_on_disk_are_the_owners_only(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_secrets_on_disk(tmp_path: Path) -> None:
     with Sandbox(tmp_path):
         pass
     for name in ("seed.json", "world.json", "signing-key.pem", "ca-key.pem"):
         assert stat.S_IMODE(os.stat(tmp_path / name).st_mode) == 0o600, name
 
 
-def test_localhost_redirects_are_refused_without_the_switch(tmp_path: Path) -> None:
+def test_localhost_redirects_are_refused_unless_allowed(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as sandbox:
         provider = sandbox.seed.provider
         graph = actors.app_only(sandbox, provider.tenant_id, provider.client_id, provider.client_secret)
@@ -105,14 +105,14 @@ def test_localhost_redirects_are_refused_without_the_switch(tmp_path: Path) -> N
         assert graph.upsert("one", web={"redirectUris": ["http://localhost:8000/"]}).status_code == 201
 
 
-def test_two_sandboxes_have_the_same_ids_and_other_secrets(tmp_path: Path) -> None:
+def test_two_sandboxes_have_equal_ids_and_different_secrets(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "a") as one, Sandbox(tmp_path / "b") as two:
         assert one.seed.customer == two.seed.customer
         assert one.seed.provider.client_id == two.seed.provider.client_id
         assert one.seed.provider.client_secret != two.seed.provider.client_secret
 
 
-def test_a_silent_client_does_not_block_the_others(sandbox: Sandbox) -> None:
+def test_an_idle_connection_does_not_block_other_clients(sandbox: Sandbox) -> None:
     port = int(sandbox.entra_url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=5):
         assert actors.session(sandbox).get(f"{sandbox.entra_url}/x", timeout=5).status_code == 404

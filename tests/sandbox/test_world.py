@@ -1,4 +1,4 @@
-"""The world's file: written while requests hold the world, and nobody waits for somebody who waits for them."""
+"""The file of the world is written while requests change the world, without a deadlock."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ import pytest
 from sandbox import store
 from sandbox.world import World
 
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
 @pytest.fixture
@@ -23,19 +23,19 @@ def kept(tmp_path: Path) -> Iterator[World]:
         world._timer.cancel()
 
 
-def within_time(act: Callable[[], Any]) -> bool:
-    """Whether the act ends in time; where it does not, its thread is left hanging."""
-    thread = threading.Thread(target=act, daemon=True)
+def within_time(call: Callable[[], Any]) -> bool:
+    """Whether the call returns in time. If it does not, its thread keeps running in the background."""
+    thread = threading.Thread(target=call, daemon=True)
     thread.start()
-    thread.join(PATIENCE_SECONDS)
+    thread.join(TIMEOUT_SECONDS)
     return not thread.is_alive()
 
 
-def test_touch_does_not_block_while_a_write_waits(kept: World) -> None:
+def test_a_request_can_report_a_change_while_the_writer_waits(kept: World) -> None:
     arrived = threading.Event()
 
     class WatchedLock:
-        """The world's lock; it tells when the writer has come to it."""
+        """The world's lock. It sets `arrived` when the writer is about to acquire it."""
 
         def __init__(self, lock: Any) -> None:
             self.lock = lock
@@ -52,36 +52,36 @@ def test_touch_does_not_block_while_a_write_waits(kept: World) -> None:
         kept.lock = WatchedLock(held)  # type: ignore[assignment]
         writer = threading.Thread(target=kept.flush, daemon=True)
         writer.start()
-        assert arrived.wait(PATIENCE_SECONDS)
-        # The request that holds the world says that something changed: were the timer's lock held by the writer, both
-        # would wait for ever.
+        assert arrived.wait(TIMEOUT_SECONDS)
+        # The request holds the world's lock and reports a change, which needs the timer's lock. If the writer held the
+        # timer's lock here, both would wait forever.
         assert within_time(kept.touch)
-    writer.join(PATIENCE_SECONDS)
+    writer.join(TIMEOUT_SECONDS)
     assert not writer.is_alive()
 
 
-def test_a_slow_disk_blocks_no_request(kept: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, go_on = threading.Event(), threading.Event()
+def test_a_slow_disk_does_not_block_changes(kept: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, may_continue = threading.Event(), threading.Event()
 
     def slowly(path: Path, data: Any) -> None:
-        begun.set()
-        go_on.wait(PATIENCE_SECONDS * 2)
+        started.set()
+        may_continue.wait(TIMEOUT_SECONDS * 2)
         store.write_json(path, data)
 
     monkeypatch.setattr("sandbox.world.write_json", slowly)
     writer = threading.Thread(target=kept.flush, daemon=True)
     writer.start()
-    assert begun.wait(PATIENCE_SECONDS)
+    assert started.wait(TIMEOUT_SECONDS)
     assert within_time(lambda: kept.add_tenant("Contoso"))
-    go_on.set()
-    writer.join(PATIENCE_SECONDS)
+    may_continue.set()
+    writer.join(TIMEOUT_SECONDS)
     assert not writer.is_alive()
 
 
-def test_concurrent_writes_end_with_the_last_state_on_disk(kept: World, tmp_path: Path) -> None:
+def test_concurrent_changes_and_writes_all_end_in_the_file(kept: World, tmp_path: Path) -> None:
     def change(name: str) -> None:
         for number in range(30):
-            with kept.lock:  # as a request does: the world is held, and within it a change is told
+            with kept.lock:  # like a request: it reports the change while it holds the lock
                 kept.add_tenant(f"{name}{number}")
                 kept.touch()
             kept.flush()
@@ -90,7 +90,7 @@ def test_concurrent_writes_end_with_the_last_state_on_disk(kept: World, tmp_path
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE_SECONDS * 4)
+        thread.join(TIMEOUT_SECONDS * 4)
         assert not thread.is_alive()
     kept.flush()
     assert len(json.loads((tmp_path / "world.json").read_text())["state"]["tenants"]) == 120

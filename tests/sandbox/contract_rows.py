@@ -1,4 +1,4 @@
-"""Every call to Graph that the product makes, as a table: the portal's calls, then those for a customer."""
+"""The calls to Graph that the portal and a customer's administrator make, as data."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,10 @@ DIRECTORY_ROLES = "/roleManagement/directory/roleAssignments"
 
 @dataclass(frozen=True)
 class Row:
-    """One call: who makes it, its path as documented and as called, what it sends, what must come back."""
+    """One call. `documented` is the path as Graph documents it, `path` the path to call, `status` the expected status.
+
+    `keep` maps a name to a property of the answer. Later rows may use `{name}` in their path and body.
+    """
 
     who: str
     method: str
@@ -298,4 +301,3 @@ CUSTOMER = [
     ),
     Row("carla", "GET", "/directoryRoles/{directoryRole-id}/members", "/directoryRoles/{directory_role}/members", 200),
 ]
-ROWS = [*PORTAL, *CUSTOMER]

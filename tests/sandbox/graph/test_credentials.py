@@ -37,7 +37,7 @@ def test_the_value_of_a_secret_is_shown_once(sandbox: Sandbox, graph: Rest) -> N
     assert answer.status_code == 200
 
 
-def test_a_secret_without_an_end_lives_two_years(graph: Rest) -> None:
+def test_a_secret_without_an_end_date_lasts_two_years(graph: Rest) -> None:
     made = graph.new_application()
     secret = graph.post(f"/applications/{made['id']}/addPassword").json()
     start, end = (datetime.fromisoformat(secret[name]) for name in ("startDateTime", "endDateTime"))
@@ -45,7 +45,7 @@ def test_a_secret_without_an_end_lives_two_years(graph: Rest) -> None:
 
 
 @pytest.mark.parametrize("path", ["/applications(appId='{appId}')", "/applications/{id}/microsoft.graph.addPassword"])
-def test_other_spellings_of_the_address_work(graph: Rest, path: str) -> None:
+def test_add_password_accepts_every_documented_address(graph: Rest, path: str) -> None:
     made = graph.new_application()
     address = path.format(**made)
     if not address.endswith("addPassword"):
@@ -53,7 +53,7 @@ def test_other_spellings_of_the_address_work(graph: Rest, path: str) -> None:
     assert graph.post(address).status_code == 200
 
 
-def test_bad_secrets_are_refused(graph: Rest) -> None:
+def test_invalid_secrets_are_refused(graph: Rest) -> None:
     made = graph.new_application()
     path = f"/applications/{made['id']}/addPassword"
     for body in (
@@ -70,7 +70,7 @@ def test_bad_secrets_are_refused(graph: Rest) -> None:
     graph_error(graph.post("/applications/none/addPassword"), 404, "Request_ResourceNotFound")
 
 
-def test_a_secret_can_be_removed_once(sandbox: Sandbox, graph: Rest) -> None:
+def test_a_removed_secret_stops_working_and_cannot_be_removed_again(sandbox: Sandbox, graph: Rest) -> None:
     made = graph.new_application()
     graph.post("/servicePrincipals", {"appId": made["appId"]})
     secret = graph.post(f"/applications/{made['id']}/addPassword").json()
@@ -110,7 +110,7 @@ def test_without_a_policy_nothing_is_restricted(graph: Rest) -> None:
     assert policy["applicationRestrictions"]["passwordCredentials"] == []
 
 
-def test_a_plain_create_may_bring_a_secret(graph: Rest) -> None:
+def test_a_create_can_include_a_secret(graph: Rest) -> None:
     answer = graph.post("/applications", {"displayName": "X", "passwordCredentials": [{"displayName": "one"}]})
     assert answer.status_code == 201
     assert answer.json()["passwordCredentials"][0]["secretText"]

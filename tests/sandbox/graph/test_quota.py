@@ -1,4 +1,4 @@
-"""The published quota: enforced for each application and tenant, told in headers, refilled with time."""
+"""The published quota for each application and tenant: enforced, reported in headers, refilled over time."""
 
 import pytest
 
@@ -7,9 +7,9 @@ from sandbox.graph.quota import Quotas, units_of
 from tests.sandbox.actors import Rest
 
 
-def test_a_write_beyond_the_quota_gets_429_with_retry_after(sandbox: Sandbox, graph: Rest) -> None:
+def test_a_write_beyond_the_quota_gets_429_and_retry_after(sandbox: Sandbox, graph: Rest) -> None:
     provider = sandbox.seed.provider
-    sandbox.quotas.clock = lambda: 0.0  # twenty come back each second, also between two calls
+    sandbox.quotas.clock = lambda: 0.0  # stopped, because the bucket refills between two calls
     sandbox.quotas.set_left(provider.client_id, provider.tenant_id, writes=1)
     assert graph.post("/applications", {"displayName": "first"}).status_code == 201
     refused = graph.post("/applications", {"displayName": "second"})
@@ -19,7 +19,7 @@ def test_a_write_beyond_the_quota_gets_429_with_retry_after(sandbox: Sandbox, gr
     assert float(refused.headers["x-ms-throttle-limit-percentage"]) > 0.99
 
 
-def test_reads_have_a_bucket_of_their_own(sandbox: Sandbox, graph: Rest) -> None:
+def test_reads_and_writes_have_separate_buckets(sandbox: Sandbox, graph: Rest) -> None:
     provider = sandbox.seed.provider
     sandbox.quotas.set_left(provider.client_id, provider.tenant_id, writes=0)
     answer = graph.get("/applications")
@@ -27,14 +27,14 @@ def test_reads_have_a_bucket_of_their_own(sandbox: Sandbox, graph: Rest) -> None
     assert "x-ms-throttle-limit-percentage" not in answer.headers
 
 
-def test_another_tenant_of_the_same_application_is_not_slowed() -> None:
+def test_each_tenant_of_an_application_has_its_own_quota() -> None:
     quotas = Quotas()
     quotas.set_left("app", "one", writes=0)
     assert quotas.take("app", "one", "POST", "applications", {}) is not None
     assert quotas.take("app", "two", "POST", "applications", {}) is None
 
 
-def test_the_write_quota_refills_by_twenty_a_second() -> None:
+def test_twenty_writes_are_refilled_each_second() -> None:
     now = [0.0]
     quotas = Quotas(clock=lambda: now[0])
     quotas.set_left("app", "tenant", writes=0)
@@ -53,5 +53,5 @@ def test_the_write_quota_refills_by_twenty_a_second() -> None:
         ("servicePrincipals/1/appRoleAssignments", {}, 2),
     ],
 )
-def test_a_read_costs_what_is_published(path: str, query: dict[str, str], units: int) -> None:
+def test_a_read_costs_its_published_units(path: str, query: dict[str, str], units: int) -> None:
     assert units_of(path, query) == units

@@ -34,12 +34,12 @@ def customer(sandbox: Sandbox) -> UmpCustomer:
 
 @pytest.fixture
 def contoso_app(sandbox: Sandbox) -> dict[str, str]:
-    """An application in the customer's tenant that gets tokens there."""
+    """An application in the customer's tenant with a secret that works there."""
     application, secret = actors.make_app_with(sandbox, "Contoso", "Organization.Read.All")
     return {"applicationClientId": application.app_id, "applicationClientSecret": secret}
 
 
-def test_a_token_of_the_ump_api_is_needed(sandbox: Sandbox, ump: Rest, graph: Rest) -> None:
+def test_a_call_needs_a_token_for_the_ump_api(sandbox: Sandbox, ump: Rest, graph: Rest) -> None:
     for token in ("", "nonsense", graph.token):
         refused(Rest(ump.web, ump.base, token).get(SETTINGS), 401, "Unauthorized")
     sandbox.world.clock.skew = 3700
@@ -52,7 +52,7 @@ def test_a_token_of_another_tenant_is_refused(sandbox: Sandbox, ump: Rest) -> No
     refused(ump.get(SETTINGS), 401, "Unauthorized", "another tenant")
 
 
-def test_settings_start_empty_and_show_a_hint_only(ump: Rest) -> None:
+def test_settings_show_only_a_hint_of_the_secret(ump: Rest) -> None:
     empty = ump.get(SETTINGS).json()
     assert (empty["clientId"], empty["clientSecretHint"], empty["changedAt"]) == (None, None, None)
     answer = ump.put(SYNC_APP, GOOD)
@@ -75,23 +75,23 @@ def test_settings_start_empty_and_show_a_hint_only(ump: Rest) -> None:
         ({"redirectUri": 5}, "InvalidValue"),
     ],
 )
-def test_bad_sync_app_values_are_refused(ump: Rest, change: dict[str, Any], code: str) -> None:
+def test_invalid_sync_app_values_are_refused(ump: Rest, change: dict[str, Any], code: str) -> None:
     refused(ump.put(SYNC_APP, {**GOOD, **change}), 400, code)
     assert ump.get(SETTINGS).json()["clientId"] is None
 
 
-def test_all_three_values_belong_together(ump: Rest) -> None:
+def test_the_sync_app_needs_all_three_values(ump: Rest) -> None:
     for name in GOOD:
         refused(ump.put(SYNC_APP, {k: v for k, v in GOOD.items() if k != name}), 400, "MissingProperty", name)
     refused(ump.put(SYNC_APP, []), 400, "UnknownProperty")
 
 
-def test_localhost_redirects_are_taken(ump: Rest) -> None:
+def test_a_localhost_redirect_uri_is_accepted(ump: Rest) -> None:
     values = {**GOOD, "redirectUri": "http://umptoken.finebak.localhost:8000/authenticate/OAuth2Callback"}
     assert ump.put(SYNC_APP, values).status_code == 200
 
 
-def test_an_old_etag_is_refused(ump: Rest) -> None:
+def test_an_outdated_etag_is_refused(ump: Rest) -> None:
     etag = ump.get(SETTINGS).headers["ETag"]
     changed = ump.put(SYNC_APP, GOOD, If_Match=etag)
     assert changed.headers["ETag"] != etag
@@ -101,7 +101,7 @@ def test_an_old_etag_is_refused(ump: Rest) -> None:
     assert ump.put(PORTAL, portal, If_Match=changed.headers["ETag"]).status_code == 200
 
 
-def test_validating_the_sync_app_asks_entra(sandbox: Sandbox, ump: Rest) -> None:
+def test_validating_the_sync_app_requests_a_token(sandbox: Sandbox, ump: Rest) -> None:
     path = f"{SYNC_APP}/validate"
     assert ump.post(path).json()["valid"] is False
     application, secret = actors.make_sign_in_app(sandbox)
@@ -116,7 +116,7 @@ def test_validating_the_sync_app_asks_entra(sandbox: Sandbox, ump: Rest) -> None
 
 
 class Portal(BaseHTTPRequestHandler):
-    """A portal that answers 200 at /authenticate, to the right name only."""
+    """A portal that answers 200 only at /authenticate and only for the right host name."""
 
     def do_GET(self) -> None:
         good = self.path == "/authenticate" and self.headers["Host"].startswith("umptoken.finebak.localhost:")
@@ -138,7 +138,7 @@ def portal_port() -> Iterator[int]:
         thread.join()
 
 
-def test_validating_the_portal_url_visits_it(ump: Rest, portal_port: int) -> None:
+def test_validating_the_portal_url_requests_it(ump: Rest, portal_port: int) -> None:
     path = f"{PORTAL}/validate"
     assert ump.post(path).json()["valid"] is False
     for host, valid in (("umptoken.finebak.localhost", True), ("other.localhost", False)):
@@ -149,14 +149,14 @@ def test_validating_the_portal_url_visits_it(ump: Rest, portal_port: int) -> Non
     assert "302" in found["error"]
 
 
-def test_a_portal_url_where_nobody_listens_is_invalid(ump: Rest) -> None:
+def test_a_portal_url_that_cannot_be_reached_is_invalid(ump: Rest) -> None:
     ump.put(PORTAL, {"customerAuthenticationPortalUrl": "http://x.localhost:1/authenticate"})
     found = ump.post(f"{PORTAL}/validate").json()
     assert (found["valid"], "cannot be reached" in found["error"]) == (False, True)
 
 
 @pytest.mark.parametrize("url", ["https://x.example/authenticate/", "http://x.example/authenticate", "x", None])
-def test_bad_portal_urls_are_refused(ump: Rest, url: str | None) -> None:
+def test_invalid_portal_urls_are_refused(ump: Rest, url: str | None) -> None:
     refused(ump.put(PORTAL, {"customerAuthenticationPortalUrl": url}), 400, "InvalidValue")
 
 
@@ -167,9 +167,7 @@ def test_services_are_listed_and_read(sandbox: Sandbox, ump: Rest, customer: Ump
     refused(ump.get(f"/api/v3/customer/{CLIENT}"), 404, "CustomerNotFound")
 
 
-def test_an_app_registration_is_handed_over_by_a_job(
-    ump: Rest, customer: UmpCustomer, contoso_app: dict[str, str]
-) -> None:
+def test_a_job_applies_an_app_registration(ump: Rest, customer: UmpCustomer, contoso_app: dict[str, str]) -> None:
     connection = f"/api/portal/v1/customers/{customer.id}/connection"
     assert ump.get(connection).json()["method"] is None
     assert ump.post(f"{connection}/validate").json()["valid"] is False
@@ -209,24 +207,24 @@ def test_a_credential_that_gets_no_token_fails_the_job(
         ({"applicationClientSecret": CLIENT}, "ClientSecretIdInsteadOfValue", ""),
     ],
 )
-def test_bad_changes_of_a_service_are_refused(
+def test_invalid_changes_of_a_service_are_refused(
     ump: Rest, customer: UmpCustomer, body: dict[str, Any], code: str, words: str
 ) -> None:
     refused(ump.patch(f"/api/v3/customer/{customer.id}", body), 400, code, words)
 
 
-def test_a_licence_changes_within_its_family(ump: Rest, customer: UmpCustomer) -> None:
+def test_a_licence_can_change_within_its_family(ump: Rest, customer: UmpCustomer) -> None:
     job = ump.patch(f"/api/v3/customer/{customer.id}", {"licenseType": 1}).json()["jobId"]
     for _ in range(2):
         ump.get(f"/api/v2/task/{job}")
     assert customer.license_type == 1
 
 
-def test_a_delegated_token_is_handed_over_and_tried(sandbox: Sandbox, ump: Rest, customer: UmpCustomer) -> None:
+def test_a_delegated_token_is_stored_and_validated(sandbox: Sandbox, ump: Rest, customer: UmpCustomer) -> None:
     application, secret = actors.make_sign_in_app(sandbox)
     ump.put(SYNC_APP, {"clientId": application.app_id, "clientSecret": secret, "redirectUri": CALLBACK})
     url = actors.authorize_url(sandbox, application.app_id, scope="openid offline_access User.Read")
-    back = actors.Browser(sandbox).press(url, "carla@contoso.example", consent="accept")
+    back = actors.Browser(sandbox).submit(url, "carla@contoso.example", consent="accept")
     token = actors.token_answer(
         sandbox,
         "organizations",
@@ -267,7 +265,7 @@ def test_unknown_addresses_and_methods_are_refused(sandbox: Sandbox, ump: Rest) 
     refused(other.get(SETTINGS), 404, "NotFound")
 
 
-def test_a_body_that_is_no_json_is_refused(ump: Rest) -> None:
+def test_a_body_that_is_not_json_is_refused(ump: Rest) -> None:
     for data, kind in (("{", "application/json"), ("{}", "text/plain")):
         answer = ump.web.put(
             f"{ump.base}{SYNC_APP}",

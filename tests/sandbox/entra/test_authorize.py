@@ -1,0 +1,200 @@
+"""The sign-in page: what it shows, what it refuses, and what it returns to the client."""
+
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from sandbox.app import Sandbox
+from tests.sandbox import actors
+from tests.sandbox.actors import Browser
+
+CARLA, NORA = "carla@contoso.example", "nora@contoso.example"
+
+
+@pytest.fixture
+def browser(sandbox: Sandbox) -> Browser:
+    return Browser(sandbox)
+
+
+@pytest.fixture
+def client_id(sandbox: Sandbox) -> str:
+    return actors.make_sign_in_app(sandbox)[0].app_id
+
+
+def test_the_account_picker_shows_everyone_and_their_state(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    page = browser.open(actors.authorize_url(sandbox, client_id)).text
+    for words in ("Carla", "Fred", "guest", "disabled", "eligible, not active", "must set up MFA", "not Microsoft"):
+        assert words in page
+
+
+def test_the_account_picker_of_a_tenant_shows_only_its_people(
+    sandbox: Sandbox, browser: Browser, client_id: str
+) -> None:
+    page = browser.open(actors.authorize_url(sandbox, client_id, sandbox.seed.customer.tenant_id)).text
+    assert "Carla" in page
+    assert "Fred" not in page
+
+
+def test_the_hinted_account_comes_first(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    page = browser.open(actors.authorize_url(sandbox, client_id, login_hint="fred@fabrikam.example")).text
+    assert page.index("Fred") < page.index("Carla")
+
+
+def assert_shown_not_returned(answer: requests.Response, code: int) -> None:
+    assert answer.status_code == 400
+    assert f"AADSTS{code}" in answer.text
+    assert "Location" not in answer.headers
+
+
+def test_an_unknown_client_is_refused_without_a_redirect(sandbox: Sandbox, browser: Browser) -> None:
+    assert_shown_not_returned(browser.open(actors.authorize_url(sandbox, "no-such-client")), 700016)
+
+
+def test_an_unregistered_redirect_uri_is_refused_without_a_redirect(
+    sandbox: Sandbox, browser: Browser, client_id: str
+) -> None:
+    for wrong in (actors.CALLBACK + "/", actors.CALLBACK.lower(), "https://evil.example/"):
+        answer = browser.open(actors.authorize_url(sandbox, client_id, redirect_uri=wrong))
+        assert_shown_not_returned(answer, 50011)
+
+
+def test_a_single_tenant_client_is_refused_over_organizations(sandbox: Sandbox, browser: Browser) -> None:
+    application, _ = actors.make_sign_in_app(sandbox, signInAudience="AzureADMyOrg")
+    assert_shown_not_returned(browser.open(actors.authorize_url(sandbox, application.app_id)), 50194)
+    elsewhere = actors.authorize_url(sandbox, application.app_id, sandbox.seed.customer.tenant_id)
+    assert_shown_not_returned(browser.open(elsewhere), 700016)
+
+
+def test_an_unknown_tenant_is_refused(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    assert_shown_not_returned(browser.open(actors.authorize_url(sandbox, client_id, "nobody.example")), 90002)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"response_type": "token"}, "AADSTS90023"),
+        ({"response_mode": "fragment"}, "AADSTS90023"),
+        ({"scope": "Nothing.Known"}, "AADSTS650053"),
+        ({"scope": "api://nobody/read"}, "AADSTS500011"),
+        ({"scope": ""}, "AADSTS90014"),
+        ({"prompt": "none"}, "AADSTS50058"),
+    ],
+)
+def test_other_errors_are_returned_to_the_client(
+    sandbox: Sandbox, browser: Browser, client_id: str, changes: dict[str, str], code: str
+) -> None:
+    back = actors.returned(browser.open(actors.authorize_url(sandbox, client_id, **changes)))
+    assert back["error_description"].startswith(code)
+    assert back["state"] == "state-1"
+
+
+def test_only_the_first_sign_in_asks_for_consent(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    url = actors.authorize_url(sandbox, client_id)
+    asked = browser.submit(url, NORA)
+    assert "Permissions requested" in asked.text
+    assert "User.Read" in asked.text
+    assert "Consent on behalf" not in asked.text
+    assert "code" in actors.returned(browser.submit(url, NORA, consent="accept"))
+    assert "code" in actors.returned(browser.submit(url, NORA))
+    assert "Permissions requested" in browser.submit(url, "peter@contoso.example").text
+
+
+def test_consent_creates_a_service_principal_and_a_personal_grant(
+    sandbox: Sandbox, browser: Browser, client_id: str
+) -> None:
+    browser.submit(actors.authorize_url(sandbox, client_id), NORA, consent="accept")
+    contoso = sandbox.world.tenant("Contoso")
+    assert contoso.service_principal_of(client_id)
+    (grant,) = contoso.permission_grants
+    assert (grant.consent_type, grant.principal_id) == ("Principal", contoso.user(NORA).id)
+    assert "User.Read" in grant.scope.split()
+
+
+def test_an_administrator_can_consent_for_the_organization(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    url = actors.authorize_url(sandbox, client_id)
+    assert "Consent on behalf of your organization" in browser.submit(url, CARLA).text
+    browser.submit(url, CARLA, consent="accept", organisation="yes")
+    (grant,) = sandbox.world.tenant("Contoso").permission_grants
+    assert (grant.consent_type, grant.principal_id) == ("AllPrincipals", None)
+    assert "code" in actors.returned(browser.submit(url, NORA))
+
+
+def test_declining_returns_the_cancel_subcode(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    back = actors.returned(browser.submit(actors.authorize_url(sandbox, client_id), CARLA, consent="decline"))
+    assert (back["error"], back["error_subcode"], back["state"]) == ("access_denied", "cancel", "state-1")
+    assert back["error_description"].startswith("AADSTS65004")
+    assert not sandbox.world.tenant("Contoso").permission_grants
+
+
+@pytest.mark.parametrize("upn", [NORA, "peter@contoso.example"])
+def test_an_admin_only_scope_needs_an_active_administrator(
+    sandbox: Sandbox, browser: Browser, client_id: str, upn: str
+) -> None:
+    url = actors.authorize_url(sandbox, client_id, scope="openid Application.ReadWrite.All")
+    assert "Need admin approval" in browser.submit(url, upn).text
+    assert "Need admin approval" in browser.submit(url, upn, consent="accept").text
+    back = actors.returned(browser.submit(url, upn, consent="decline"))
+    assert back["error"] == "access_denied"
+    assert back["error_description"].startswith("AADSTS90094")
+
+
+def test_an_application_administrator_may_consent_to_delegated_scopes(
+    sandbox: Sandbox, browser: Browser, client_id: str
+) -> None:
+    url = actors.authorize_url(sandbox, client_id, scope="openid Application.ReadWrite.All")
+    assert "code" in actors.returned(browser.submit(url, "appie@contoso.example", consent="accept"))
+
+
+def test_a_disabled_account_sees_an_error_page(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    answer = browser.submit(actors.authorize_url(sandbox, client_id), "dan@contoso.example")
+    assert answer.status_code == 403
+    assert "AADSTS50057" in answer.text
+
+
+def test_conditional_access_blocks_a_sign_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    sandbox.world.tenant("Contoso").user(CARLA).blocked_by_conditional_access = True
+    assert "AADSTS53003" in browser.submit(actors.authorize_url(sandbox, client_id), CARLA).text
+
+
+def test_mfa_set_up_comes_before_consent(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    url, mona = actors.authorize_url(sandbox, client_id), "mona@contoso.example"
+    assert "AADSTS50079" in browser.submit(url, mona).text
+    back = actors.returned(browser.submit(url, mona, mfa="cancel"))
+    assert back["error"] == "interaction_required"
+    assert "Setup complete" in browser.submit(url, mona, mfa="finish").text
+    assert "Permissions requested" in browser.submit(url, mona).text
+
+
+def test_a_disabled_application_blocks_every_sign_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    url = actors.authorize_url(sandbox, client_id)
+    browser.submit(url, CARLA, consent="accept")
+    principal = sandbox.world.tenant("Contoso").service_principal_of(client_id)
+    assert principal is not None
+    principal.properties["accountEnabled"] = False
+    assert "AADSTS7000112" in browser.submit(url, CARLA).text
+
+
+def test_form_post_returns_a_form_with_a_button(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    url = actors.authorize_url(sandbox, client_id, response_mode="form_post")
+    answer = browser.submit(url, CARLA, consent="accept")
+    assert answer.status_code == 200
+    assert f'action="{actors.CALLBACK}"' in answer.text
+    assert "<button" in answer.text
+    assert actors.returned(answer)["state"] == "state-1"
+
+
+def test_the_code_is_sent_to_the_registered_redirect_uri(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    answer = browser.submit(actors.authorize_url(sandbox, client_id), CARLA, consent="accept")
+    assert urlsplit(answer.headers["Location"])._replace(query="").geturl() == actors.CALLBACK
+
+
+@pytest.mark.parametrize("code", [90095, 53000])
+def test_a_scripted_sign_in_refusal_is_returned_to_the_client(
+    sandbox: Sandbox, browser: Browser, client_id: str, code: int
+) -> None:
+    user = sandbox.world.tenant("Contoso").user(CARLA)
+    user.refused_with, user.refused_where = code, "sign_in"
+    back = actors.returned(browser.submit(actors.authorize_url(sandbox, client_id), CARLA))
+    assert back["error_description"].startswith(f"AADSTS{code}: ")
+    assert back["state"] == "state-1"

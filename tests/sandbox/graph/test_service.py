@@ -1,0 +1,54 @@
+"""Addresses, bodies, ids of answers and batches at Graph."""
+
+from tests.sandbox.actors import Rest, graph_error
+
+
+def test_every_answer_carries_its_request_ids(graph: Rest) -> None:
+    for path in ("/organization", "/applications/no-such-id"):
+        answer = graph.get(path, client_request_id="mine-1")
+        assert answer.headers["client-request-id"] == "mine-1"
+        assert answer.headers["request-id"]
+        assert answer.headers["Date"]
+    inner = answer.json()["error"]["innerError"]
+    assert inner["request-id"] == answer.headers["request-id"]
+    assert inner["client-request-id"] == "mine-1"
+
+
+def test_an_unknown_path_is_refused(graph: Rest) -> None:
+    graph_error(graph.get("/nothing"), 400, "BadRequest", "Resource not found for the segment 'nothing'")
+    graph_error(graph.get("/applications/x/nothing"), 400, "BadRequest", "Resource not found for the segment")
+
+
+def test_a_wrong_method_is_405(graph: Rest) -> None:
+    graph_error(graph.put("/applications", {}), 405, "Request_BadRequest")
+
+
+def test_a_body_that_is_not_json_is_refused(graph: Rest) -> None:
+    headers = {"Authorization": f"Bearer {graph.token}"}
+    for data, kind in (("{", "application/json"), ("{}", "text/plain"), ("[]", "application/json")):
+        answer = graph.web.post(
+            f"{graph.base}/applications", data=data, headers={**headers, "Content-Type": kind}, timeout=20
+        )
+        graph_error(answer, 400, "BadRequest", "Unable to read JSON")
+
+
+def test_a_batch_answers_each_part_separately(graph: Rest) -> None:
+    app = graph.new_application()
+    parts = [
+        {"id": "1", "method": "GET", "url": f"/applications/{app['id']}?$select=id"},
+        {"id": "2", "method": "GET", "url": "/applications/no-such-id"},
+        {"id": "3", "method": "GET", "url": "/organization", "dependsOn": ["2"]},
+        {"id": "4", "method": "PATCH", "url": f"/applications/{app['id']}", "body": {"notes": "from a batch"}},
+    ]
+    answers = {part["id"]: part for part in graph.post("/$batch", {"requests": parts}).json()["responses"]}
+    assert [answers[key]["status"] for key in "1234"] == [200, 404, 424, 204]
+    assert answers["1"]["body"]["id"] == app["id"]
+    assert answers["2"]["body"]["error"]["code"] == "Request_ResourceNotFound"
+    assert graph.get(f"/applications/{app['id']}").json()["notes"] == "from a batch"
+
+
+def test_a_batch_has_at_most_twenty_valid_parts(graph: Rest) -> None:
+    parts = [{"id": str(n), "method": "GET", "url": "/organization"} for n in range(21)]
+    graph_error(graph.post("/$batch", {"requests": parts}), 400, "BadRequest")
+    for wrong in ([], "x", [1], [{"headers": "x"}], [{"dependsOn": "1"}], [{"body": []}, {"body": "x"}]):
+        graph_error(graph.post("/$batch", {"requests": wrong}), 400, "BadRequest")

@@ -1,0 +1,42 @@
+"""The organization and the signed-in person at Graph."""
+
+import pytest
+
+from sandbox.app import Sandbox
+from tests.sandbox import actors
+from tests.sandbox.actors import Rest, graph_error
+
+
+def test_me_needs_a_delegated_token(sandbox: Sandbox, graph: Rest) -> None:
+    graph_error(graph.get("/me"), 400, "Request_BadRequest", "delegated")
+    carla = actors.delegated(sandbox, "carla@contoso.example", "User.Read")
+    found = carla.get("/me?$select=id,displayName,userPrincipalName,userType").json()
+    assert (found["displayName"], found["userType"]) == ("Carla", "Member")
+
+
+@pytest.mark.parametrize(
+    ("upn", "names"),
+    [
+        ("carla@contoso.example", ["Global Administrator"]),
+        ("paul@contoso.example", ["Privileged Role Administrator", "Application Administrator"]),
+        ("nora@contoso.example", []),
+        ("peter@contoso.example", []),
+    ],
+)
+def test_a_person_sees_only_active_roles(sandbox: Sandbox, upn: str, names: list[str]) -> None:
+    person = actors.delegated(sandbox, upn, "User.Read")
+    cast = person.get("/me/transitiveMemberOf/microsoft.graph.directoryRole?$select=displayName,roleTemplateId")
+    assert [role["displayName"] for role in cast.json()["value"]] == names
+    everything = person.get("/me/transitiveMemberOf").json()["value"]
+    assert [role["@odata.type"] for role in everything] == ["#microsoft.graph.directoryRole"] * len(names)
+
+
+def test_user_read_shows_only_part_of_the_organization(sandbox: Sandbox, graph: Rest) -> None:
+    carla = actors.delegated(sandbox, "carla@contoso.example", "User.Read")
+    (limited,) = carla.get("/organization").json()["value"]
+    assert (limited["displayName"], limited["tenantType"]) == ("Contoso", None)
+    assert limited["verifiedDomains"][0]["name"] == "contoso.example"
+    (full,) = graph.get("/organization?$select=id,displayName,verifiedDomains,tenantType").json()["value"]
+    assert (full["displayName"], full["tenantType"]) == ("Finebak", "AAD")
+    assert graph.get(f"/organization/{full['id']}").json()["id"] == full["id"]
+    graph_error(graph.get("/organization/other"), 404, "Request_ResourceNotFound")
