@@ -202,4 +202,4 @@ def test_messages_to_staff_are_in_no_cookie(operator_client: Client, plain_insta
     )
     assert answer.status_code == 302
     assert "messages" not in answer.cookies
-    assert "The check has begun" in operator_client.get("/admin/").content.decode()
+    assert "The check started" in operator_client.get("/admin/").content.decode()

@@ -72,7 +72,7 @@ def test_an_invitation_cannot_be_revoked_while_a_worker_runs(
 ) -> None:
     customer.authorise(customer.identify(link))
     Operation.objects.update(status="running", lease="x", leased_until=timezone.now() + timedelta(minutes=5))
-    with pytest.raises(WrongStateError, match="at work"):
+    with pytest.raises(WrongStateError, match="is running"):
         invitations.revoke(invitation, actor=OLGA)
     invitation.refresh_from_db()
     assert invitation.status == "connecting"

@@ -67,7 +67,7 @@ def test_restore_brings_back_application_and_service_principal(
 ) -> None:
     operation = provision()
     address = reverse("admin:registrations_operation_restore", args=[operation.pk])
-    assert b"comes back with its IDs" in operator_client.get(address).content
+    assert b"is restored with its IDs" in operator_client.get(address).content
     operator_client.post(address)
     operation = run_until_settled(operation, run_worker)
     assert operation.status == "succeeded", operation.message

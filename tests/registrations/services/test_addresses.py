@@ -30,7 +30,7 @@ def delivered() -> UmpInstance:
 @pytest.mark.parametrize(
     ("changed", "error", "reason"),
     [
-        ({"reason": " "}, WrongStateError, "Give a reason"),
+        ({"reason": " "}, WrongStateError, "Enter a reason"),
         ({"ump_url": "https://evil.example/"}, ValidationError, "is not under"),
         ({"app_name": "ump token"}, ValidationError, "letters, digits and hyphens"),
     ],
