@@ -203,7 +203,7 @@ def portal(layout: Layout) -> Process:
         "2",
         "--threads",
         "4",
-        # The portal decides itself which proxy it believes.
+        # The portal itself decides which proxies it trusts.
         "--forwarded-allow-ips",
         "",
         "--graceful-timeout",
@@ -255,7 +255,7 @@ def start_surroundings(layout: Layout, supervisor: Supervisor, say: Callable[[st
         embedded.wait_until(lambda: answers(ports.broker))
         say("The embedded broker runs")
     standing_in.wait_until(lambda: seed_file.exists() and answers(ports.sandbox_http))
-    say("The sandbox stands in for Microsoft, the UMP and the mail server")
+    say("The sandbox simulates Microsoft, the UMP and the mail server")
 
 
 def start_product(layout: Layout, supervisor: Supervisor, say: Callable[[str], None]) -> None:

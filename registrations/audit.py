@@ -57,7 +57,7 @@ class Actor:
 
     @classmethod
     def customer(cls, label: str, object_id: str = "", ip_address: str | None = None) -> "Actor":
-        """A customer's administrator; the object id where Microsoft has told who it is."""
+        """A customer's administrator, with the object ID if Microsoft has confirmed who it is."""
         return cls(AuditEvent.ActorKind.CUSTOMER, label, object_id, ip_address)
 
 
@@ -88,10 +88,10 @@ _waiting: ContextVar[list[Entry] | None] = ContextVar("waiting", default=None)
 
 @contextlib.contextmanager
 def atomic(*, durable: bool = False) -> Iterator[None]:
-    """A transaction as Django's, whose history entries are chained at its end, under one lock and after all rows.
+    """A transaction like Django's. Its history entries are chained at its end, under one lock and after all other rows.
 
-    Whoever holds the chain then waits for no row, so that nobody waits in a circle with one who holds a row and waits for the
-    chain. An inner one leaves its entries to the outer one, and takes them along where it is rolled back.
+    So a transaction that has locked the chain waits for no row, and cannot deadlock with one that has a row and waits for
+    the chain. A nested transaction leaves its entries to the outer one; they are dropped if it is rolled back.
     """
     with transaction.atomic(durable=durable):
         if _waiting.get() is not None:
@@ -120,63 +120,68 @@ def record(
     after: dict[str, Any] | None = None,
     reason: str = "",
 ) -> AuditEvent:
-    """Add one entry to the history, which is chained where the transaction ends. Call it inside `atomic`, with the change.
+    """Add one entry to the history; it is chained when the transaction ends. Call it inside `atomic`, with the change.
 
     `action` reads `<subject>.<past participle>`. Neither `before`, `after` nor `reason` may hold a secret.
-    Raises RuntimeError outside `atomic`: an entry that outlives a rolled-back change would be a lie, and one chained
-    before other rows are locked could wait in a circle.
+    Raises RuntimeError outside `atomic`: an entry must not survive a change that is rolled back, and chaining before other
+    rows are locked could deadlock.
     """
     waiting = _waiting.get()
     if waiting is None:
         raise RuntimeError("History is written in the transaction (audit.atomic) that makes the change.")
-    about = Subject.of(subject)
     key_id, _ = _chain_key(None)
     event = AuditEvent(
-        actor_kind=actor.kind,
-        actor_id=actor.id,
-        actor_label=actor.label[:255],
-        ip_address=_canonical(actor.ip_address),
         action=action,
-        subject_type=about.type,
-        subject_id=about.id,
-        subject_label=about.label[:255],
         operation_id=operation_id,
         before=before or {},
         after=after or {},
         reason=reason,
         key_id=key_id,
+        **_columns(actor, Subject.of(subject)),
     )
 
     def mark() -> None:
-        """Nothing to do: that it is still registered says that the entry's savepoint holds."""
+        """Does nothing. While it is registered, the entry's savepoint has not been rolled back."""
 
     transaction.on_commit(mark)
     waiting.append((event, mark))
     return event
 
 
+def _columns(actor: Actor, subject: Subject) -> dict[str, Any]:
+    return {
+        "actor_kind": actor.kind,
+        "actor_id": actor.id,
+        "actor_label": actor.label[:255],
+        "ip_address": _canonical(actor.ip_address),
+        "subject_type": subject.type,
+        "subject_id": subject.id,
+        "subject_label": subject.label[:255],
+    }
+
+
 def _chain(events: list[AuditEvent]) -> None:
-    """Write the entries behind the newest one. From the lock to the commit all other writers wait."""
-    prepared = [(event, _said(event)) for event in events]
+    """Append the entries to the newest one. From the lock to the commit all other writers wait."""
+    prepared = [(event, _content(event)) for event in events]
     newest = _newest_digest() or GENESIS
-    for event, said in prepared:
-        event.previous_digest = said["previous_digest"] = newest
-        event.at = timezone.now()  # under the lock: times run with the chain
-        said["at"] = _plain(event.at)
-        event.digest = newest = _digest(said, event.key_id)
+    for event, content in prepared:
+        event.previous_digest = content["previous_digest"] = newest
+        event.at = timezone.now()  # under the lock, so that times increase along the chain
+        content["at"] = _plain(event.at)
+        event.digest = newest = _digest(content, event.key_id)
     statements.insert(events)
 
 
 def digest_of(event: AuditEvent) -> str:
-    """The keyed digest (HMAC-SHA256, RFC 2104) over everything the entry says and the digest before it."""
-    return _digest(_said(event), event.key_id)
+    """The keyed digest (HMAC-SHA256, RFC 2104) over the entry's whole content and the digest before it."""
+    return _digest(_content(event), event.key_id)
 
 
 def first_broken() -> int | None:
-    """The id of the first entry that was changed or whose predecessor is missing; None where the chain holds.
+    """The ID of the first entry that was changed or whose predecessor is missing; None if the chain is intact.
 
-    Newest entries that were cut off are not seen: keep the newest digest elsewhere to see that too. Raises
-    EnvelopeError where a key that an entry was chained with has left the ring.
+    It does not notice that the newest entries were cut off: keep the newest digest elsewhere for that. Raises
+    EnvelopeError if the key of an entry is not in the ring any more.
     """
     previous = GENESIS
     for event in AuditEvent.objects.order_by("id").iterator(chunk_size=500):
@@ -190,12 +195,12 @@ def _chain_key(key_id: str | None) -> tuple[str, bytes]:
     return encryption.ring_of(settings.PORTAL_KEYS).derived("history", key_id or None)
 
 
-def _said(event: AuditEvent) -> dict[str, Any]:
+def _content(event: AuditEvent) -> dict[str, Any]:
     return {name: _plain(getattr(event, name)) for name in CHAINED}
 
 
-def _digest(said: dict[str, Any], key_id: str) -> str:
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _digest(content: dict[str, Any], key_id: str) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     _, key = _chain_key(key_id)
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
@@ -203,14 +208,14 @@ def _digest(said: dict[str, Any], key_id: str) -> str:
 def _newest_digest() -> str:
     """Lock the chain until the transaction ends and read its newest digest: two writers must not chain to the same entry.
 
-    One way to PostgreSQL and back, each statement with a snapshot of its own, so the second sees what the lock waited
+    One round trip to PostgreSQL, each statement with its own snapshot, so that the second sees what the lock waited
     for. It needs the simple query protocol: Django's `prepare_threshold` must stay None. SQLite's IMMEDIATE transactions
     serialise writers already.
     """
     newest = f"SELECT digest FROM {AuditEvent._meta.db_table} ORDER BY id DESC LIMIT 1"  # noqa: S608
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # Deferred foreign keys wait for their parents' rows at the commit, with the chain in hand: they are checked before.
+            # Deferred foreign keys would wait for rows at the commit, with the chain locked: check them before.
             cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_advisory_xact_lock({CHAIN_LOCK}); {newest}")
             cursor.nextset()
             cursor.nextset()
@@ -221,7 +226,7 @@ def _newest_digest() -> str:
 
 
 def _canonical(address: str | None) -> str | None:
-    """The form in which the database keeps it: the digest must cover what is read back."""
+    """The form in which the database stores it: the digest must cover what is read back."""
     if not address:
         return None
     ip = ipaddress.ip_address(address)

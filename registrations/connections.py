@@ -29,7 +29,7 @@ TEAMS_ADMIN_API_SCOPE = "48ac35b8-9aa8-4d74-927d-1f4a14a0b239/.default"
 SIGN_IN_AGAIN = "sign_in_again"
 SIGN_IN_AGAIN_SENTENCE = (
     "Microsoft's permission to work in your organisation has ended. "
-    "Sign in again, and the set-up goes on where it stopped."
+    "Sign in again, and the setup continues where it stopped."
 )
 RENEW_BEFORE = timedelta(minutes=5)
 

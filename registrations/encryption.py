@@ -20,7 +20,7 @@ NONCE_BYTES = 12
 
 
 class EnvelopeError(Exception):
-    """The envelope does not open: another row's, damaged, or sealed with a key that is not in the ring."""
+    """The envelope cannot be decrypted: it is another row's, damaged, or its key is not in the ring."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class KeyRing:
 
     @staticmethod
     def new_key(key_id: str) -> str:
-        """A fresh key as it stands in PORTAL_KEYS: `<key id>:<base64>`."""
+        """A new key as it is written in PORTAL_KEYS: `<key id>:<base64>`."""
         return f"{key_id}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}"
 
     @classmethod
@@ -56,7 +56,7 @@ class KeyRing:
         return cls(tuple(keys))
 
     def key(self, key_id: str) -> bytes:
-        """The key of that id. Raises EnvelopeError where the ring does not hold it."""
+        """The key with that ID. Raises EnvelopeError if the ring does not have it."""
         for known, key in self.keys:
             if known == key_id:
                 return key
@@ -97,7 +97,7 @@ def ring_of(text: str) -> KeyRing:
 
 
 def keyed_hash(ring: KeyRing, purpose: str, value: str) -> str:
-    """A hash to keep in a secret's place, made with the newest key: useless to whoever has the database alone."""
+    """A hash to store instead of a secret, made with the newest key: useless without the keys."""
     return keyed_hashes(ring, purpose, value)[0]
 
 

@@ -28,7 +28,7 @@ RULES = (
         r"\1=[redacted]",
     ),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?"), "[token]"),
-    # A link's token, wherever it stands: 256 bits in URL-safe base64 are 43 characters.
+    # A link's token, wherever it occurs: 256 bits in URL-safe base64 are 43 characters.
     (re.compile(r"[A-Za-z0-9_-]{43,}"), "[redacted]"),
 )
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from time_machine import TimeMachineFixture
 
 from registrations import connections, tasks
-from registrations.clients import entra
+from registrations.clients import discovery_cache
 from registrations.engine import queue, runner
 from registrations.models import Operation
 from sandbox.app import Sandbox
@@ -59,7 +59,7 @@ def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 def sandbox(running_sandbox: Sandbox, settings: Any) -> Sandbox:
     """The sandbox, reset to its seeded state, with the portal's settings pointing at it."""
     running_sandbox.reset()
-    entra.DiscoveryMemory.forget()
+    discovery_cache.DiscoveryCache.forget()
     settings.ENTRA_URL = running_sandbox.entra_url
     settings.GRAPH_URL = running_sandbox.graph_url
     settings.REMOTE_CA_BUNDLE = str(running_sandbox.ca_bundle)

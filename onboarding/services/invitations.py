@@ -192,7 +192,7 @@ def link_for_sign_in(sign_in: SignIn) -> str:
 
 
 def invitee(invitation: Invitation, ip_address: str | None) -> audit.Actor:
-    """Whoever holds the link, for the history: Microsoft has not confirmed who it is."""
+    """The holder of the link, for the history: Microsoft has not confirmed who it is."""
     return audit.Actor.customer(f"Invited person of {invitation.service.customer}", ip_address=ip_address)
 
 

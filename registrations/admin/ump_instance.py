@@ -137,8 +137,10 @@ class UmpInstanceAdmin(AddressAdmin):
             self.message_user(request, "Select at least one instance.", messages.WARNING)
         if len(chosen) > FEW:
             return self._provision_in_bulk(request, chosen)
-        begun = [instance for instance in chosen if self._provision(request, instance)]
-        return self.back_to(begun[0]) if len(chosen) == 1 and begun else HttpResponseRedirect(self.list_address())
+        requested = [instance for instance in chosen if self._provision(request, instance)]
+        return (
+            self.back_to(requested[0]) if len(chosen) == 1 and requested else HttpResponseRedirect(self.list_address())
+        )
 
     def _provision_in_bulk(self, request: HttpRequest, chosen: list[UmpInstance]) -> HttpResponse:
         """Many instances become a bulk job, whose page shows its progress."""

@@ -69,7 +69,7 @@ def count_attempt(username: str, address: str | None) -> LoginAttempt | None:
     with audit.atomic(durable=True):
         attempt = LoginAttempt.objects.create(at=timezone.now(), name_key=name_key, network=network)
     if _is_full(name_key, network, room=1):
-        attempt.delete()  # its password is not checked, so it gave nothing away
+        attempt.delete()  # its password is not checked, so it revealed nothing
         return None
     return attempt
 

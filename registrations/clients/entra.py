@@ -6,11 +6,10 @@ One MSAL object is made for each attempt: it caches answers of HTTP 400 for a mi
 
 import json
 import re
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, NewType, TypeVar
+from typing import Any, NewType, TypeVar
 from urllib.parse import urlencode
 
 import jwt
@@ -19,14 +18,11 @@ from msal import ConfidentialClientApplication
 from msal import SerializableTokenCache as TokenCache
 from msal.exceptions import MsalServiceError
 
-from registrations.clients.http import RemoteSession, busy_of, exchange, json_of
+from registrations.clients.discovery_cache import DISCOVERY_PATH, SERVICE, DiscoveryCache
+from registrations.clients.http import RemoteSession, exchange, json_of
 from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavailableError
 
-SERVICE = "Microsoft's sign-in service"
 CLOCK_SKEW = timedelta(minutes=5)
-DISCOVERY_PATH = "/v2.0/.well-known/openid-configuration"
-DOCUMENT_LASTS = 3600.0  # seconds
-MOST_DOCUMENTS = 1000
 ID_TOKEN_CLAIMS = ["aud", "iss", "exp", "iat", "nbf", "sub", "oid", "tid", "ver"]
 
 # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
@@ -83,61 +79,6 @@ class AppToken:
     wids: frozenset[str]
     name: str = ""
     object_id: str = ""
-
-
-@dataclass(frozen=True)
-class Document:
-    """What MSAL reads of an answer; the answer itself would keep its connection open."""
-
-    status_code: int
-    text: str
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def _is_discovery(answer: requests.Response) -> bool:
-    """Whether it is whole: a broken one must not be kept for an hour."""
-    if answer.status_code != requests.codes.ok:
-        return False
-    try:
-        return "token_endpoint" in answer.json()
-    except (requests.JSONDecodeError, TypeError):
-        return False
-
-
-class DiscoveryMemory:
-    """MSAL's way out: our session, with the discovery documents of tenants that exist asked for once an hour.
-
-    MSAL would ask for one before each token. Its own cache keeps refusals of tokens too, and so is not used.
-    """
-
-    _kept: ClassVar[dict[str, tuple[float, "Document"]]] = {}
-
-    def __init__(self, session: RemoteSession) -> None:
-        self._session = session
-
-    def get(self, url: str, **kwargs: Any) -> "requests.Response | Document":
-        """A discovery document as it was within the hour, and anything else as it is."""
-        ends_at, document = self._kept.get(url, (0.0, None))
-        if document and ends_at > time.monotonic():
-            return document
-        answer = _not_busy(self._session.get(url, **kwargs))
-        if url.endswith(DISCOVERY_PATH) and _is_discovery(answer):
-            if len(self._kept) >= MOST_DOCUMENTS:
-                self.forget()
-            self._kept[url] = (time.monotonic() + DOCUMENT_LASTS, Document(answer.status_code, answer.text))
-        return answer
-
-    def post(self, url: str, **kwargs: Any) -> requests.Response:
-        """As the session does it. Raises RemoteUnavailableError where Entra is busy: MSAL drops the Retry-After."""
-        return _not_busy(self._session.post(url, **kwargs))
-
-    def close(self) -> None:
-        """The session is not ours to close."""
-
-    @classmethod
-    def forget(cls) -> None:
-        """Ask for every document again."""
-        cls._kept.clear()
 
 
 class EntraClient:
@@ -318,7 +259,7 @@ class EntraClient:
                 client_credential=client_secret,
                 authority=f"{self._entra_url}/{authority}",
                 instance_discovery=False,  # ENTRA_URL is the authority; MSAL need not ask Microsoft whether it is one
-                http_client=DiscoveryMemory(self._session),
+                http_client=DiscoveryCache(self._session),
                 token_cache=cache,
                 # Without a cache to keep there is no refresh token: nothing that outlives the act.
                 exclude_scopes=None if cache else ["offline_access"],
@@ -332,14 +273,6 @@ class EntraClient:
             return question(app)
         except UNAVAILABLE as error:
             raise RemoteUnavailableError(f"{SERVICE} did not answer.") from error
-
-
-def _not_busy(response: requests.Response) -> requests.Response:
-    """The answer. Raises RemoteUnavailableError with Entra's Retry-After where it says that it is busy."""
-    busy = busy_of(response, SERVICE)
-    if busy:
-        raise busy
-    return response
 
 
 def refresh_token_in(cache: str) -> str:

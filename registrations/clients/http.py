@@ -22,7 +22,7 @@ LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
 LONGEST_ANSWER_IN_TIMEOUTS = 2
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 
-# Called before each request leaves: whoever works under a lease refuses here once it is gone.
+# Called before each request is sent: a run raises here once its lease is lost.
 before_call: ContextVar[Callable[[], None] | None] = ContextVar("before_call", default=None)
 
 

@@ -16,7 +16,7 @@ SECRETS = {"clientSecret", "applicationClientSecret", "refreshToken"}
 
 @dataclass(frozen=True)
 class SystemSettings:
-    """The UMP System Settings page: the secret is never told, only its first three characters."""
+    """The UMP's System Settings: it never returns the secret, only its first three characters."""
 
     client_id: str
     secret_hint: str

@@ -171,7 +171,7 @@ def _earlier_confirmation(operation: Operation, group: str) -> HandoverTick | No
 
 
 def _values(operation: Operation, group: str) -> list[str]:
-    """What was typed in. The secret's key ID stands for its value."""
+    """What was typed in. The secret's key ID represents its value."""
     instance, registration = _sheet_rows(operation)
     if group == AUTHENTICATION_PORTAL:
         return [instance.ump_url, instance.portal_url]

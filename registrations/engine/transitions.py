@@ -117,7 +117,7 @@ def put_back(operation: Operation, token: str, step: StepState, error: NotYetErr
 
 
 def wait_for_quota(operation: Operation, token: str, error: QuotaSpentError) -> None:
-    """There are too few tokens for the run: no step has begun, and the worker is free for another operation."""
+    """There are too few tokens for the run: no step has started, and the worker is free for another operation."""
     pause = error.retry_after or retry_schedule.FIRST_PAUSE
     step = operation.current_step
     if step:

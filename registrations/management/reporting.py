@@ -32,7 +32,7 @@ class ReportingCommand(BaseCommand):
         raise NotImplementedError
 
     def report(self, sentence: str, **values: Any) -> None:
-        """One result, at once: whoever reads along sees each step as it is done."""
+        """One result, written at once, so that a reader sees each step when it is done."""
         self.stdout.write(json.dumps(values, default=str) if self.as_json else sentence)
         self.stdout.flush()
 

@@ -60,12 +60,12 @@ class BulkItemQuerySet(models.QuerySet["BulkItem"]):
         return self.filter(operation__status__in=Operation.LIVE)
 
     def pending(self) -> Self:
-        """Those that nobody has begun."""
+        """Those that have not started."""
         return self.filter(status=BulkItem.Status.PENDING)
 
 
 class BulkItem(EncryptedModel):
-    """One instance of a part. It gets its operation when its turn comes."""
+    """One instance of a part. It gets its operation when it starts."""
 
     class Status(models.TextChoices):
         PENDING = "pending", "Pending"

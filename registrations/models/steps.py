@@ -10,7 +10,7 @@ from django.db.models.fields.json import KeyTransform
 
 
 class StepStatus(models.TextChoices):
-    """Where one step of an operation stands."""
+    """The status of one step of an operation."""
 
     PENDING = "pending", "Pending"
     RUNNING = "running", "Running"

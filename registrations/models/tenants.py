@@ -218,7 +218,7 @@ def validate_ump_is_free(url: str, pk: Any) -> None:
 def validate_ump_url(url: str, domain: str) -> None:
     """Accept https URLs whose host is under the provider's domain or in UMP_ALLOWED_HOSTS. Raises ValidationError.
 
-    Whoever may type this URL would otherwise be sent the next secret.
+    Otherwise a person who may enter this URL could have the next secret sent to a host of their own.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()

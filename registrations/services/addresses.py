@@ -36,7 +36,7 @@ def is_fixed(instances: models.QuerySet[UmpInstance]) -> bool:
 
 
 def lock(instances: models.QuerySet[UmpInstance]) -> None:
-    """Lock these rows until the transaction ends. Whoever locks several uses this order, so that no deadlock occurs."""
+    """Lock these rows until the transaction ends, always in this order, so that no deadlock occurs."""
     list(instances.order_by("pk").select_for_update(of=("self",), no_key=True).only("pk"))
 
 
@@ -120,7 +120,7 @@ def _follow_provider(instance: UmpInstance, domain: str, reason: str, actor: aud
 
 
 def _readdress(rows: models.QuerySet[UmpInstance], **address: Any) -> None:
-    # Lock first, then check: whoever requests an operation locks the instance too, so one that was just requested is seen.
+    # Lock first, then check: a request for an operation locks the instance too, so a recent request is seen.
     lock(rows)
     if Operation.objects.live().filter(_noting(rows.values_list("pk", flat=True))).exists():
         raise WrongStateError(

@@ -157,8 +157,8 @@ def retry_failed(part: BulkPart, *, actor: audit.Actor) -> None:
         if not number:
             raise WrongStateError("Nothing has failed here.")
         BulkPart.objects.filter(pk=part.pk, status=Status.COMPLETED).update(status=Status.RUNNING, ended_at=None)
-        told = {"tenant": str(part.tenant), "instances": number}
-        audit.record("bulk.tried_again", actor=actor, subject=part.job, after=told)
+        after = {"tenant": str(part.tenant), "instances": number}
+        audit.record("bulk.tried_again", actor=actor, subject=part.job, after=after)
 
 
 def finish_cancelled(operation_id: Any = None) -> None:
@@ -188,10 +188,10 @@ def _finish(item: BulkItem, operation: Operation) -> None:
 
 
 def _who_cancelled(part: BulkPart) -> audit.Actor:
-    told = AuditEvent.objects.filter(
+    entry = AuditEvent.objects.filter(
         action="bulk.cancelled", subject_id=str(part.job_id), after__tenant=str(part.tenant)
     ).first()
-    return audit.Actor(told.actor_kind, told.actor_label, told.actor_id) if told else audit.WORKER
+    return audit.Actor(entry.actor_kind, entry.actor_label, entry.actor_id) if entry else audit.WORKER
 
 
 def progress(part: BulkPart) -> Progress:
@@ -210,11 +210,11 @@ def progress(part: BulkPart) -> Progress:
             "pk",
             filter=Q(status=BulkItem.Status.CANCELLED, operation=None) | Q(operation__status="cancelled"),
         ),
-        lately=Count("pk", filter=(succeeded | failed) & Q(operation__ended_at__gt=now - RATE_WINDOW)),
+        recently=Count("pk", filter=(succeeded | failed) & Q(operation__ended_at__gt=now - RATE_WINDOW)),
     )
-    lately = counts.pop("lately")
+    recently = counts.pop("recently")
     span = min(RATE_WINDOW, now - part.job.created_at) or RATE_WINDOW
-    rate = lately / max(span.total_seconds() / 60, 1 / 60)
+    rate = recently / max(span.total_seconds() / 60, 1 / 60)
     left = counts["pending"] + counts["live"] - counts["waiting"]  # how long a person takes is not known
     runs = part.status == Status.RUNNING and rate > 0 and left > 0
     return Progress(**counts, rate=rate, ends_at=now + timedelta(minutes=left / rate) if runs else None)

@@ -180,16 +180,7 @@ def _import_row(line: int, row: dict[str, str], actor: audit.Actor) -> Outcome:
         setattr(instance, field, value)
     instance.full_clean()
     after = _shown(instance)
-    changed = [field for field in after if before.get(field) != after[field]]
-    if changed:
-        instance.save(**({"force_insert": True} if is_new else {"update_fields": changed}))
-        audit.record(
-            "instance.added" if is_new else "instance.changed",
-            actor=actor,
-            subject=instance,
-            before=before,
-            after=after,
-        )
+    _save(instance, is_new, before, after, actor)
     secret_changed = (
         bool(row["ump_client_secret"]) and instance.unseal("ump_client_secret_envelope") != row["ump_client_secret"]
     )
@@ -197,6 +188,22 @@ def _import_row(line: int, row: dict[str, str], actor: audit.Actor) -> Outcome:
         credentials.store_ump_secret(instance, row["ump_client_secret"], actor=actor)
     return Outcome(
         line, instance.host, "created" if is_new else "updated" if before != after or secret_changed else "unchanged"
+    )
+
+
+def _save(
+    instance: UmpInstance, is_new: bool, before: dict[str, str], after: dict[str, str], actor: audit.Actor
+) -> None:
+    changed = [field for field in after if before.get(field) != after[field]]
+    if not changed:
+        return
+    instance.save(**({"force_insert": True} if is_new else {"update_fields": changed}))
+    audit.record(
+        "instance.added" if is_new else "instance.changed",
+        actor=actor,
+        subject=instance,
+        before=before,
+        after=after,
     )
 
 

@@ -73,7 +73,7 @@ def request(
     with audit.atomic():
         # The operation before the instance, in the order in which workers lock them, so that no deadlock occurs.
         operation = engine.request(KIND, instance, actor=actor, user=user, notes=notes, priority=priority)
-        # Whoever edits its address has it locked, or sees this operation.
+        # An edit of its address has it locked, or sees this operation.
         UmpInstance.objects.select_for_update(no_key=True).only("pk").get(pk=instance.pk)
         # An active instance stays active: repeating its provisioning must not close the wizard.
         UmpInstance.objects.filter(
@@ -185,13 +185,13 @@ def _claim_name(operation: Operation, instance: UmpInstance) -> None:
             **ids,
         )
         action = "application.adopted" if adopted else "application.intended"
-        told = {"confirmed_by": confirmed_by, **ids} if adopted else {}
+        confirmation = {"confirmed_by": confirmed_by, **ids} if adopted else {}
         audit.record(
             action,
             actor=audit.WORKER,
             subject=registration,
             operation_id=operation.pk,
-            after={"unique_name": name, **told},
+            after={"unique_name": name, **confirmation},
         )
 
     engine.on_step_commit(claim)

@@ -45,7 +45,7 @@ class GraphClient:
     def __init__(
         self, session: RemoteSession, graph_url: str, token: Callable[[bool], str], rate_limit: RateLimit | None = None
     ) -> None:
-        """`token` gives the token in hand, or with True a new one, because Graph does not take the other any more.
+        """`token` returns the current token, or with True a new one, because Graph does not accept the current one any more.
 
         With a rate limit, each call takes its cost first and may raise QuotaSpentError.
         """
@@ -209,7 +209,7 @@ class GraphClient:
 
     # https://learn.microsoft.com/graph/api/application-addpassword
     def add_secret(self, object_id: str, display_name: str, ends_at: datetime) -> NewSecret:
-        """Add a client secret. Not repeatable: whoever calls has written an intent with this display name before."""
+        """Add a client secret. Not repeatable: the caller has saved an intent with this display name before."""
         body = {"passwordCredential": {"displayName": display_name, "endDateTime": _instant(ends_at)}}
         answer = json_of(self._act("POST", f"/applications/{object_id}/addPassword", body), SERVICE)
         ends = datetime.fromisoformat(answer["endDateTime"].replace("Z", "+00:00"))

@@ -13,7 +13,7 @@ SERVICE = "Microsoft Graph"
 
 
 class Meaning(Enum):
-    """What an answer means to whoever asked."""
+    """What an answer means to the caller."""
 
     NOT_YET = "not yet"
     EXISTS = "exists already"

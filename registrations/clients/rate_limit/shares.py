@@ -9,7 +9,7 @@ COUNTED_FOR = 300.0  # seconds after a process's last heartbeat; until then an e
 
 
 class Shares:
-    """The number of processes as this process knows it: the most that Redis reported lately, but at least `at_least`.
+    """The number of processes as this process knows it: the most that Redis reported recently, but at least `at_least`.
 
     The threads of one process count as one. A forked child counts as another process, even if its parent has reported already.
     """

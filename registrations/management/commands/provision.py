@@ -60,13 +60,13 @@ class Command(ReportingCommand):
 
     def _follow(self, operation: Operation) -> bool:
         """Print each step as it is done; work on the row ourselves where no worker takes it. True for success."""
-        told: set[str] = set()
+        reported: set[str] = set()
         due_since: float | None = None
         while True:
             operation.refresh_from_db()
-            self._tell(operation, told)
+            self._report_steps(operation, reported)
             if not operation.is_live:
-                return self._tell_end(operation)
+                return self._report_end(operation)
             if operation.status == Operation.Status.WAITING and operation.next_attempt_at is None:
                 self.report(
                     f"{operation.subject_label}: waits for {operation.waits_for}. {operation.message}",
@@ -89,10 +89,10 @@ class Command(ReportingCommand):
         engine.run(operation.pk)
         return None
 
-    def _tell(self, operation: Operation, told: set[str]) -> None:
+    def _report_steps(self, operation: Operation, reported: set[str]) -> None:
         for step in operation.steps:
-            if step.status == "done" and step.name not in told:
-                told.add(step.name)
+            if step.status == "done" and step.name not in reported:
+                reported.add(step.name)
                 self.report(
                     f"  done  {step.title}. {step.note}",
                     host=operation.subject_label,
@@ -101,7 +101,7 @@ class Command(ReportingCommand):
                     note=step.note,
                 )
 
-    def _tell_end(self, operation: Operation) -> bool:
+    def _report_end(self, operation: Operation) -> bool:
         done = operation.status == Operation.Status.SUCCEEDED
         sentence = "is active" if done else f"{operation.status}. {operation.message}"
         self.report(
