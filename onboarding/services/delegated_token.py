@@ -55,7 +55,7 @@ def start_or_resume(connection: Connection, tokens: SignInAnswer, actor: audit.A
 
     Raises WrongStateError where another operation is live, or the invitation can no longer be used.
     """
-    latest = Operation.objects.filter(kind=KIND, subject_id=connection.pk).order_by("-created_at").first()
+    latest = Operation.objects.newest_of(connection, KIND)
     with audit.atomic():
         if latest is None or latest.status in {Operation.Status.CANCELLED, Operation.Status.SUCCEEDED}:
             latest = _start(connection, actor)

@@ -131,7 +131,7 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
         _cancel_email(invitation, actor)
         connection = Connection.objects.filter(invitation=invitation).first()
         if connection:
-            for operation in Operation.objects.live().filter(subject_id=connection.pk):
+            for operation in Operation.objects.live().of_subject(connection):
                 engine.cancel(operation, actor=actor)
         before = Invitation.objects.values_list("status", flat=True).get(pk=invitation.pk)
         changed = Invitation.objects.filter(pk=invitation.pk, status__in=Invitation.OPEN).update(
@@ -204,7 +204,7 @@ def _give_link(invitation: Invitation) -> None:
 
 def _cancel_email(invitation: Invitation, actor: audit.Actor) -> None:
     # An email that is sent now would carry a link that no longer works.
-    for operation in Operation.objects.live().filter(subject_id=invitation.pk, kind=SEND_KIND):
+    for operation in Operation.objects.live().of_subject(invitation).filter(kind=SEND_KIND):
         engine.cancel(operation, actor=actor)
 
 

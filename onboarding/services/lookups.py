@@ -67,8 +67,7 @@ def sync_app_of(instance: UmpInstance) -> AppRegistration:
 
 def operation_of(connection: Connection) -> Operation | None:
     """The newest operation that connects by the connection's present method, or None."""
-    kind = KINDS[ConnectionMethod(connection.way)]
-    return Operation.objects.filter(kind=kind, subject_id=connection.pk).order_by("-created_at").first()
+    return Operation.objects.newest_of(connection, KINDS[ConnectionMethod(connection.way)])
 
 
 def method_of(operation: Operation) -> ConnectionMethod:

@@ -102,7 +102,7 @@ def resume_with_token(
 
 def latest_operation(connection: Connection) -> Operation | None:
     """The newest operation of this kind for the connection, or None."""
-    return Operation.objects.filter(kind=KIND, subject_id=connection.pk).order_by("-created_at").first()
+    return Operation.objects.newest_of(connection, KIND)
 
 
 def _application(operation: Operation) -> str:

@@ -199,12 +199,12 @@ def _apply_displayed_name(sign_in: SignIn, connection: Connection, actor: audit.
 
 
 def _is_running(connection: Connection) -> bool:
-    return Operation.objects.live().filter(subject_id=connection.pk).filter(~Q(waits_for="customer")).exists()
+    return Operation.objects.live().of_subject(connection).filter(~Q(waits_for="customer")).exists()
 
 
 def _awaits_staff(connection: Connection) -> bool:
     """A failure after the customer's part is resumed by staff, on behalf of the administrator who did that part."""
-    latest = Operation.objects.filter(subject_id=connection.pk).order_by("-created_at").first()
+    latest = Operation.objects.newest_of(connection)
     failed = latest is not None and latest.status == Operation.Status.FAILED
     return failed and connection.customer_part_done_at is not None
 

@@ -131,17 +131,7 @@ def keeps_token(purpose: str, method: str) -> bool:
 
 def sync_app(instance: UmpInstance) -> SyncApp:
     """The sync app of an active instance with its secret. Raises RefusedError where none works."""
-    secret = (
-        ClientSecret.objects.select_related("registration")
-        .filter(
-            registration__instance=instance,
-            registration__tenant_id=instance.provider.tenant.tenant_id,
-            status__in=ClientSecret.LIVE,
-        )
-        .exclude(registration__app_id="")
-        .order_by("-created_at")
-        .first()
-    )
+    secret = ClientSecret.objects.of_sync_app(instance)
     value = secret.unseal("envelope") if secret else ""
     if secret is None or not value:
         raise RefusedError("instance_not_active")

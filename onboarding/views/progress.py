@@ -17,7 +17,7 @@ from onboarding.views import pages, sessions
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.sign_in import begin_sign_in
 from registrations.connections import SIGN_IN_AGAIN
-from registrations.models import ClientSecret, Operation
+from registrations.models import Operation
 from registrations.models.steps import StepState
 
 EXPLAIN = {ConnectionMethod.EXISTING: set_up.check_failed, ConnectionMethod.TOKEN: set_up.token_failed}
@@ -100,7 +100,7 @@ def done(request: InstanceRequest) -> HttpResponseBase:
     registration = connection.registration
     if connection.status != Connection.Status.CONNECTED or registration is None:
         return redirect("progress")
-    secret = registration.secrets.filter(status__in=ClientSecret.LIVE).first()
+    secret = registration.live_secret
     context: dict[str, Any] = {
         "connection": connection,
         "customer_name": connection.invitation.service.customer.name,

@@ -43,7 +43,7 @@ class UmpInstanceAdmin(AddressAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UmpInstance]:
         """With the host as one searchable text and the end of the live secret."""
-        live = ClientSecret.objects.filter(registration__instance=OuterRef("pk"), status__in=ClientSecret.LIVE)
+        live = ClientSecret.objects.live().filter(registration__instance=OuterRef("pk"))
         rows: QuerySet[UmpInstance] = (
             super()
             .get_queryset(request)
@@ -84,7 +84,7 @@ class UmpInstanceAdmin(AddressAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """None while an operation is live; Change address only if the form cannot do it."""
-        if Operation.objects.live().filter(subject_id=object_id).exists():
+        if Operation.objects.live().of_subject(object_id).exists():
             return []
         found = super().get_actions_detail(request, object_id)
         delivered = UmpInstance.objects.filter(pk=object_id, delivered_at__isnull=False).exists()
@@ -281,7 +281,7 @@ def counted(instances: list[UmpInstance]) -> str:
 def made_for(object_id: str) -> dict[str, Any]:
     """The registration, the live secret and the number of services of an instance."""
     try:
-        secrets = ClientSecret.objects.filter(registration__instance__pk=object_id, status__in=ClientSecret.LIVE)
+        secrets = ClientSecret.objects.live().filter(registration__instance__pk=object_id)
         secret = secrets.select_related("registration").order_by("-created_at").first()
         counts = UmpInstance.objects.filter(pk=object_id).aggregate(services=Count("services"))
     except ValidationError:

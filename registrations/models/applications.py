@@ -77,6 +77,12 @@ class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):
         """Those in use: at most one for each registration."""
         return self.filter(status__in=ClientSecret.LIVE)
 
+    def of_sync_app(self, instance: UmpInstance) -> "ClientSecret | None":
+        """The live secret of the instance's sync app in its provider's tenant, with its registration; or None."""
+        tenant_id = instance.provider.tenant.tenant_id
+        live = self.live().filter(registration__instance=instance, registration__tenant_id=tenant_id)
+        return live.exclude(registration__app_id="").select_related("registration").order_by("-created_at").first()
+
 
 class ClientSecret(EncryptedModel):
     """One client secret of a registration. Its intent (display name) is kept before Entra is asked to add it."""

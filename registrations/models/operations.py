@@ -29,9 +29,10 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Those about one row, the newest first. Raises ValidationError for an ID that is no UUID."""
         return self.filter(subject_id=getattr(subject, "pk", subject)).order_by("-created_at")
 
-    def newest_of(self, subject: models.Model | Any) -> "Operation | None":
-        """The newest operation about one row, or None."""
-        return self.of_subject(subject).first()
+    def newest_of(self, subject: models.Model | Any, kind: str = "") -> "Operation | None":
+        """The newest operation about one row, of any kind or of this one; or None."""
+        found = self.of_subject(subject)
+        return (found.filter(kind=kind) if kind else found).first()
 
     def claim(self, pk: Any, lease: str, now: datetime, duration: timedelta) -> bool:
         """Claim one due operation for `duration`; False if another worker was faster or it is not due.

@@ -49,7 +49,7 @@ class Command(ReportingCommand):
             self.workers_hear = tasks.enqueue(operation.pk)
             said = "queued" if self.workers_hear else "queued; the broker cannot be reached, a worker will find it"
         except WrongStateError:
-            live = Operation.objects.live().filter(subject_id=instance.pk, kind=provisioning.KIND).first()
+            live = Operation.objects.live().newest_of(instance, provisioning.KIND)
             if live is None:
                 raise
             if adopt and live.error_code == provisioning.ADOPTION_NEEDED:
