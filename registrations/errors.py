@@ -1,15 +1,15 @@
-"""Errors named after what the caller does about them. Their texts are shown to people and hold no secret."""
+"""Errors, named by what the caller does about them. Their texts are shown to people and contain no secret."""
 
 from datetime import timedelta
 
 LONGEST_MESSAGE = 1000
-LONGEST_CODE = 120  # the width of the columns that keep it
+LONGEST_CODE = 120  # the width of the columns that store it
 
 
 class PortalError(Exception):
     """Any refusal or failure that SyncPortal expects; `str(error)` is a sentence for people.
 
-    Parts of it may be a remote service's words: they are cut, and NUL is left out, because PostgreSQL refuses both.
+    It may quote a remote service, so it is shortened and NUL is removed: PostgreSQL refuses NUL and values that are too long.
     """
 
     def __init__(self, message: str, *, code: str = "", request_id: str = "") -> None:
@@ -19,7 +19,7 @@ class PortalError(Exception):
 
 
 class NotYetError(PortalError):
-    """The remote side is still copying or working: look again after `retry_after`."""
+    """The remote service is still replicating or working: try again after `retry_after`."""
 
     def __init__(
         self, message: str, *, retry_after: timedelta | None = None, code: str = "", request_id: str = ""
@@ -29,7 +29,7 @@ class NotYetError(PortalError):
 
 
 class RemoteUnavailableError(NotYetError):
-    """The remote service did not answer, or said it is busy: the outcome may be unknown, so look before acting again."""
+    """The remote service did not answer, or said it is busy: the outcome may be unknown, so check before acting again."""
 
 
 class QuotaSpentError(RemoteUnavailableError):
@@ -42,11 +42,11 @@ class QuotaSpentError(RemoteUnavailableError):
 
 
 class RemoteRejectedError(PortalError):
-    """The remote service said no, and asking again will not help: a person must act."""
+    """The remote service refused, and a retry will not help: a person must act."""
 
 
 class NotPermittedError(RemoteRejectedError):
-    """A permission is missing. Fresh grants take some minutes to be known everywhere, so the engine asks a few times."""
+    """A permission is missing. New grants take some minutes to replicate, so the engine retries for a while."""
 
 
 class NotFoundError(RemoteRejectedError):
@@ -63,7 +63,7 @@ class PersonNeededError(PortalError):
 
 
 class WrongStateError(PortalError):
-    """The row is no longer in the state that this act needs: somebody was faster, or it was done before."""
+    """The row is no longer in the state that this act needs: somebody else was faster, or it was done before."""
 
 
 def _fit(text: str, length: int) -> str:

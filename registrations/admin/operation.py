@@ -115,7 +115,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         """Delete the application for good, so that a new one is created."""
         return self._decide(request, operation, conflicts.PURGE, "Delete for good", PURGE, danger=True)
 
-    @page("Put first", permission="act")
+    @page("Prioritise", permission="act")
     def put_first(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Its page's script asks for this while somebody looks at it; without a script it is a button. Only POST acts."""
         if request.method == "POST" and engine.prioritise(operation):

@@ -19,7 +19,7 @@ USER_READ_ID = (
 REASONS = {
     "requiredResourceAccess": "User.Read is what a sign-in needs; nothing more is asked before the administrator agrees.",
     "groupMembershipClaims": "Puts the administrator's directory roles into the id_token, as a hint.",
-    "optionalClaims": "acct tells a guest from a member; login_hint offers the same account at the second sign-in.",
+    "optionalClaims": "acct distinguishes a guest from a member; login_hint offers the same account at the second sign-in.",
 }
 
 

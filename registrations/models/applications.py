@@ -85,7 +85,7 @@ class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):
 
 
 class ClientSecret(EncryptedModel):
-    """One client secret of a registration. Its intent (display name) is kept before Entra is asked to add it."""
+    """One client secret of a registration. Its intent (the display name) is saved before Entra is asked to add it."""
 
     class Status(models.TextChoices):
         INTENDED = "intended", "Intended"

@@ -4,9 +4,9 @@ from django.db import models
 
 
 class AuditEvent(models.Model):
-    """One act, chained to the one before it by its digest. Written by `audit.record` alone.
+    """One entry, chained to the previous one by its digest. Only `audit.record` writes it.
 
-    People are kept as text, not as foreign keys: a row must not change when a user is renamed or deleted.
+    People are stored as text, not as foreign keys: a row must not change when a user is renamed or deleted.
     """
 
     class ActorKind(models.TextChoices):

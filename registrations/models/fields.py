@@ -50,7 +50,7 @@ def validate_domain(value: str) -> None:
 
 
 class GuidField(Chars):
-    """A GUID kept as text in lower case, because that is how Microsoft's services write and compare it."""
+    """A GUID stored as text in lower case, because that is how Microsoft's services write and compare it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["max_length"] = 36
@@ -58,7 +58,7 @@ class GuidField(Chars):
         self.validators = [*self.validators, validate_guid]
 
     def to_python(self, value: Any) -> Any:
-        """Lower case, without the spaces and braces that come along when one copies."""
+        """Lower case, without the spaces and braces that are often copied along."""
         value = super().to_python(value)
         return value.strip().strip("{}").lower() if isinstance(value, str) else value
 
@@ -68,7 +68,7 @@ class GuidField(Chars):
 
 
 class EnvelopeField(Text):
-    """Holds an envelope, never a plaintext, and never opens itself: see `EncryptedModel`."""
+    """Stores an envelope (an encrypted value), never a plaintext. `EncryptedModel` encrypts and decrypts it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("blank", True)
@@ -78,7 +78,7 @@ class EnvelopeField(Text):
 
 
 class EncryptedModel(models.Model):
-    """A row whose secrets are envelopes bound to table, column and row id; the id exists before the first save."""
+    """A row whose secrets are encrypted and bound to table, column and row ID. The ID exists before the first save."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
 
@@ -86,11 +86,11 @@ class EncryptedModel(models.Model):
         abstract = True
 
     def seal(self, column: str, plaintext: str) -> None:
-        """Put the plaintext into the column as an envelope; the caller saves."""
+        """Set the column to the encrypted plaintext. The caller saves the row."""
         setattr(self, column, encryption.seal(_ring(), plaintext, self._context(column)))
 
     def unseal(self, column: str) -> str:
-        """The plaintext of the column, for a client in the moment of use. Raises EnvelopeError; "" where none is kept."""
+        """The decrypted value of the column, or "" if it is empty. Call it only at the moment of use. Raises EnvelopeError."""
         envelope = getattr(self, column)
         return encryption.unseal(_ring(), envelope, self._context(column)) if envelope else ""
 

@@ -19,7 +19,7 @@ register = template.Library()
 
 @dataclass(frozen=True)
 class Crumb:
-    """One part of the way to a page; the last one is the page itself."""
+    """One part of the breadcrumbs; the last one is the page itself."""
 
     title: str
     address: str = ""
@@ -27,13 +27,15 @@ class Crumb:
 
 @register.inclusion_tag("unfold/helpers/header_title.html", takes_context=True)
 def breadcrumbs(context: template.RequestContext) -> dict[str, Any]:
-    """The way to this page in the words of the menu: its section, the list, the row."""
+    """The breadcrumbs of this page, with the menu's titles: section, list, row."""
     opts, request = context.get("opts"), context["request"]
     if not opts:
         return {"parts": [Crumb(str(context.get("title") or context.get("content_title") or "Start"))]}
     pages = admin.site._registry.get(opts.model)
     section, name = _in_menu(context, opts)
-    parts = [Crumb(section or str(opts.app_config.verbose_name)), Crumb(name, _list_address(opts))]
+    listed = Crumb(name, _list_address(opts))
+    section = section or str(opts.app_config.verbose_name)
+    parts = [listed] if section == name else [Crumb(section), listed]  # a breadcrumb never repeats itself
     original = context.get("original")
     if isinstance(original, models.Model):
         parts.append(Crumb(getattr(pages, "name_of", str)(original), admin_html.change_url(original)))
@@ -57,7 +59,7 @@ def _list_address(opts: Any) -> str:
 
 @register.filter
 def beside_fields(errors: Any) -> bool:
-    """Whether some of a form's errors stand at its fields: those of the whole form are shown where this is asked."""
+    """Whether a form has errors at its fields, not only errors of the whole form."""
     return bool(set(errors) - {NON_FIELD_ERRORS}) if isinstance(errors, dict) else bool(errors)
 
 

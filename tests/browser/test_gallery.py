@@ -239,7 +239,7 @@ def test_the_message_about_priority_does_not_touch_the_buttons(
     page_state = next(page_state for page_state in STAFF if page_state.name == "operation-waiting-for-quota")
     Operation.objects.filter(pk=stage.operations["bulk-waiting"].pk).update(priority=Operation.Priority.BULK)
     for found in open_page(stage, page_state, contexts["light"]):
-        message = found.page.get_by_text("You look at it, so it goes before the rest").bounding_box()
+        message = found.page.get_by_text("Prioritised, because you opened this page").bounding_box()
         button = found.page.get_by_role("link", name="Cancel").bounding_box()
         assert message
         assert button

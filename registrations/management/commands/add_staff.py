@@ -13,13 +13,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from registrations import audit
 
-ADMINISTRATORS = "administrators"  # no rows of permissions: Django's superusers, who alone may manage people
+ADMINISTRATORS = "administrators"  # not a group: Django's superusers, the only ones who may manage people
 
 
 class Command(BaseCommand):
-    """Makes the user with what their group may do, and writes it into the history."""
+    """Creates the user in a group, and records it in the history."""
 
-    help = "Add a member of staff: an operator, who works, an auditor, who looks, or an administrator, who also manages people."
+    help = "Add a member of staff: an operator, who acts, an auditor, who reads, or an administrator, who also manages people."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The user name, the group, and where the password comes from."""
@@ -27,23 +27,23 @@ class Command(BaseCommand):
         parser.add_argument("--group", required=True, choices=["operators", "auditors", ADMINISTRATORS])
         parser.add_argument("--full-name", default="", help="as the history shows it")
         parser.add_argument(
-            "--password-file", type=Path, help="a file with the password; without it one is made and printed once"
+            "--password-file", type=Path, help="a file with the password; without it one is generated and printed once"
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError for a user name that is taken or a password that is too weak."""
-        made = "" if options["password_file"] else secrets.token_urlsafe(15)
-        password = made or _password_in(options["password_file"])
+        generated = "" if options["password_file"] else secrets.token_urlsafe(15)
+        password = generated or _password_in(options["password_file"])
         user = _add(options["username"], options["full_name"], options["group"], password)
         if options["json"]:
             self.stdout.write(
-                json.dumps({"username": user.username, "group": options["group"], "password": made or None})
+                json.dumps({"username": user.username, "group": options["group"], "password": generated or None})
             )
             return
         self.stdout.write(f"Added {user.username} to {options['group']}.")
-        if made:
-            self.stdout.write(f"Password, shown once: {made}")
+        if generated:
+            self.stdout.write(f"Password, shown once: {generated}")
 
 
 def _password_in(file: Path) -> str:
@@ -55,7 +55,7 @@ def _password_in(file: Path) -> str:
 
 def _add(username: str, full_name: str, group_name: str, password: str) -> User:
     if User.objects.filter(username__iexact=username).exists():
-        raise CommandError(f"There is a user {username} already.")
+        raise CommandError(f"The user {username} exists already.")
     first, _, last = full_name.strip().partition(" ")
     is_administrator = group_name == ADMINISTRATORS
     user = User(username=username, first_name=first, last_name=last, is_staff=True, is_superuser=is_administrator)

@@ -1,4 +1,4 @@
-"""`manage.py connect_tenant`: check the portal's credential in a tenant, then keep it."""
+"""`manage.py connect_tenant`: check SyncPortal's credential in a tenant, then store it."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ from registrations.services import credentials, tenant_check
 
 
 class Command(ReportingCommand):
-    """Checks first, keeps afterwards: a credential that does not work changes nothing."""
+    """Checks first, stores afterwards: a credential that does not work changes nothing."""
 
-    help = "Check the credential of SyncPortal's application in an Entra tenant, and keep it encrypted."
+    help = "Check the credential of SyncPortal's application in an Entra tenant, and store it encrypted."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Tenant, name and credential."""
         super().add_arguments(parser)
         parser.add_argument("tenant_id", help="the tenant's ID (a GUID)")
-        parser.add_argument("--name", required=True, help="the name staff know the tenant by")
+        parser.add_argument("--name", required=True, help="the tenant's name, as staff see it")
         parser.add_argument(
             "--client-id", required=True, help="application (client) ID of SyncPortal's application there"
         )

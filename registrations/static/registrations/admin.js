@@ -52,11 +52,11 @@
       try {
         answer = await fetch(region.dataset.address, { credentials: "same-origin", redirect: "error" });
       } catch {
-        tell("The list does not update now. It tries again.");
+        tell("The list cannot be updated at the moment. Retrying.");
         window.setTimeout(look, TRY_AGAIN_MS);
         return;
       }
-      if (!answer.ok) { tell("The list does not update any more. Load the page again."); return; }
+      if (!answer.ok) { tell("The list is no longer updated. Reload the page."); return; }
       const text = await answer.text();
       const focused = region.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
       if (text !== last) {
@@ -66,13 +66,13 @@
         if (progress) progress.textContent = region.querySelector("[data-steps]").dataset.progress;
       }
       if (isLive()) window.setTimeout(look, POLL_MS);
-      else refreshRest().then(() => tell(""), () => tell("Load the page again to see what changed."));
+      else refreshRest().then(() => tell(""), () => tell("Reload the page to see what changed."));
     }
 
     if (isLive()) window.setTimeout(look, POLL_MS);
   }
 
-  // An operation of a bulk job that somebody looks at ------------------------------------------------------------
+  // Prioritise an operation of a bulk job while its page is open ------------------------------------------------------------
   async function putFirst(form) {
     let answer;
     try {
@@ -85,7 +85,7 @@
     const words = document.createElement("p");
     words.className = "quiet put-first"; // at the form's place, as far from the buttons above
     words.setAttribute("role", "status");
-    words.textContent = "You look at it, so it goes before the rest of its bulk job.";
+    words.textContent = "Prioritised, because you opened this page.";
     form.replaceWith(words);
   }
 
@@ -94,10 +94,10 @@
     document.addEventListener("visibilitychange", () => putFirstOnceSeen(form), { once: true });
   }
 
-  // What an operation changed, elsewhere on the page: fields that somebody may be typing in are left alone.
+  // Refresh the rest of the page after an operation, but no field that somebody may be editing.
   async function refreshRest() {
     const answer = await fetch(window.location.href, { credentials: "same-origin", redirect: "error" });
-    if (!answer.ok) throw new Error("The page was not given.");
+    if (!answer.ok) throw new Error("The page could not be loaded.");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.querySelectorAll("[data-refresh]").forEach((place) => {
       const now = page.querySelector(`[data-refresh="${place.dataset.refresh}"]`);
