@@ -32,7 +32,7 @@ def test_missing_programs_are_named_in_one_line_and_the_run_fails(tmp_path: Path
     assert "Install with" in run.stderr
 
 
-def test_root_on_debian_gets_them_installed_without_a_question_and_others_are_told_the_command(tmp_path: Path) -> None:
+def test_root_on_debian_installs_them_and_others_get_the_command(tmp_path: Path) -> None:
     apt_get = tmp_path / "apt-get"
     apt_get.write_text(APT_GET.format(folder=tmp_path))
     apt_get.chmod(0o755)

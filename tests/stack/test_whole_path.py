@@ -40,7 +40,7 @@ def applications(stack: Stack) -> list[dict[str, Any]]:
     return [app for app in apps if str(app["properties"].get("uniqueName") or "").startswith("syncportal-")]
 
 
-def test_a_request_made_while_the_broker_is_down_is_carried_out_when_it_is_back(stack: Stack) -> None:
+def test_a_request_without_a_broker_runs_once_it_is_back(stack: Stack) -> None:
     stack.end("broker")
     [answer] = stack.manage_json("provision", stack.host)
     assert "broker cannot be reached" in answer["status"]
@@ -78,7 +78,7 @@ def test_an_operation_whose_worker_was_killed_goes_on_with_another_worker(stack:
 
 
 @pytest.mark.parametrize("with_children", [False, True])
-def test_a_worker_that_is_told_to_stop_gives_its_step_back_within_ten_seconds(
+def test_a_stopped_worker_hands_its_step_back_within_ten_seconds(
     stack: Stack, with_children: bool
 ) -> None:
     stack.sandbox("faults", {"service": "ump", "method": "GET", "kind": "slow", "seconds": 25})
@@ -90,7 +90,7 @@ def test_a_worker_that_is_told_to_stop_gives_its_step_back_within_ten_seconds(
     until(lambda: newest_operation(stack)[0] == "succeeded", "another worker went on at once")
 
 
-def test_a_worker_in_the_middle_of_a_step_survives_the_loss_of_its_broker(stack: Stack) -> None:
+def test_a_worker_survives_the_loss_of_its_broker_during_a_step(stack: Stack) -> None:
     stack.sandbox("faults", {"service": "ump", "method": "GET", "kind": "slow", "seconds": 3})
     stack.manage("provision", stack.host)
     until(lambda: not stack.sandbox("faults"), "a worker is in the middle of a step")

@@ -100,7 +100,7 @@ def test_an_invitation_accepts_only_its_customers_tenant(sandbox: Sandbox, insta
         )
 
 
-def test_the_link_is_in_no_column_in_no_log_and_in_no_task_message(
+def test_the_link_is_in_no_column_log_or_task_message(
     customer: Browser,
     invitation: Invitation,
     link: str,

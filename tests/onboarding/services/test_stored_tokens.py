@@ -150,7 +150,7 @@ def test_revoking_records_that_the_token_is_deleted(
 # --- A token that ends after the customer's part ---
 
 
-def test_a_token_that_ends_while_the_service_is_missing_asks_for_a_sign_in(
+def test_a_token_that_expires_while_waiting_asks_for_a_sign_in(
     customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
 ) -> None:
     customers = sandbox.world.ump("finebak").customers

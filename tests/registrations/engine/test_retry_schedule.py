@@ -251,7 +251,7 @@ def test_a_step_is_overdue_by_time_and_attempts_together(values: dict[str, Any],
     assert retry_schedule.is_overdue(step) is overdue
 
 
-def test_no_time_is_left_out_before_the_first_attempt_or_for_a_past_wait() -> None:
+def test_no_time_is_left_out_before_the_first_attempt() -> None:
     step = StepState("a", "A")
     retry_schedule.leave_out(step, timedelta(hours=1))
     assert step.uncounted == 0
