@@ -26,7 +26,7 @@ def test_after_a_consent_no_page_says_that_nothing_changed() -> None:
         assert effect == (CONSENTED if page.effect == UNCHANGED else page.effect)
 
 
-def test_a_link_holder_without_a_session_is_not_led_to_the_progress_page() -> None:
+def test_a_link_holder_without_a_session_goes_back_to_the_link() -> None:
     for key, page in ERRORS.items():
         refusal = RefusedError(key).for_link_holder("https://umptoken.finebak.localhost/authenticate/x")
         assert refusal.page.target is not ButtonTarget.PROGRESS

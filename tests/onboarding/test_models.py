@@ -35,7 +35,7 @@ def test_a_link_works_until_its_expiry_or_until_a_started_setup_ends(
     assert Invitation.objects.get().is_expired is expired
 
 
-def test_a_new_invitation_may_not_end_in_the_past_but_an_old_one_may(invitation: Invitation) -> None:
+def test_only_an_old_invitation_may_have_an_expiry_in_the_past(invitation: Invitation) -> None:
     invitation.expires_at = timezone.now() + PAST
     invitation.full_clean()
     invitation._state.adding = True

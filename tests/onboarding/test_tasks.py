@@ -14,7 +14,7 @@ from tests.onboarding.browser import Browser
 pytestmark = pytest.mark.django_db
 
 
-def test_an_expired_sign_in_loses_its_flow_and_a_valid_one_keeps_it(customer: Browser, link: str) -> None:
+def test_only_an_expired_sign_in_loses_its_flow(customer: Browser, link: str) -> None:
     customer.start(link)
     customer.start(link)
     expired, valid = SignIn.objects.order_by("created_at")
