@@ -8,7 +8,6 @@ from django.test import Client, RequestFactory
 
 from onboarding import middleware
 from onboarding.models import Invitation
-from onboarding.views import assets
 from registrations.models import AuditEvent, UmpInstance
 from tests import factories
 from tests.onboarding.browser import Browser
@@ -173,27 +172,6 @@ def test_customers_pages_have_the_strict_policy_and_admin_pages_their_own(plain_
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "strict-transport-security" not in answer.headers
     assert get("/authenticate", HOST, secure=True).headers["strict-transport-security"]
-
-
-@pytest.mark.parametrize("name", ["portal.css", "portal.js", "favicon.svg"])
-def test_the_wizards_files_are_cached_for_a_year_under_their_hash(name: str, plain_instance: UmpInstance) -> None:
-    page = get("/authenticate", HOST).content.decode()
-    address = next(part for part in page.split('"') if f"assets/{name}" in part)
-    answer = get(address, HOST)
-    assert answer.status_code == 200
-    assert "immutable" in answer.headers["cache-control"]
-    again = get(address, HOST, headers={"if-none-match": answer.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
-    assert get(address.partition("?")[0], HOST).headers["cache-control"] == "no-cache"
-
-
-@pytest.mark.parametrize("name", ["other.css", "..%2f..%2fsettings.py", "../../apps.py", "portal.css/x"])
-def test_no_other_file_is_served(name: str, plain_instance: UmpInstance) -> None:
-    assert get(f"/authenticate/assets/{name}", HOST).status_code == 404
-
-
-def test_the_stylesheet_stays_small() -> None:
-    assert len(assets.content("portal.css")[0]) < 15_000
 
 
 def test_messages_to_staff_are_in_no_cookie(operator_client: Client, plain_instance: UmpInstance) -> None:

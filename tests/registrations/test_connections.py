@@ -28,13 +28,6 @@ def test_a_new_credential_is_used_at_once(instance: UmpInstance) -> None:
             connections.graph_as_app(tenant).organization()
 
 
-def test_a_broken_discovery_document_is_not_kept(sandbox: Sandbox, instance: UmpInstance) -> None:
-    sandbox.faults.add(service="entra", kind="truncated", path="openid-configuration")
-    with pytest.raises(RemoteUnavailableError):
-        connections.own_token(instance.provider.tenant)
-    assert connections.own_token(instance.provider.tenant).token
-
-
 def test_a_connection_idle_for_long_is_replaced(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with connections.reuse():
         first = connections._session(sandbox.graph_url)

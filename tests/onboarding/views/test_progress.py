@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from onboarding.explanations import explain, set_up
 from onboarding.models import Connection
 from onboarding.services import new_registration
 from registrations import audit
@@ -119,10 +118,3 @@ def test_a_steps_sentence_for_the_customer_is_shown_unchanged(customer: Browser,
     asked = "tilda lacks: Teams Administrator {role}. Give or activate the role, then sign in again."
     Operation.objects.update(status="waiting", waits_for="customer", error_code="roles_missing", message=asked)
     shown(customer, asked)
-
-
-def test_a_refused_token_is_explained_by_microsofts_code() -> None:
-    told = set_up.token_failed("AADSTS50057", cancelled=False)
-    assert told.sentence == explain("AADSTS50057").sentence
-    assert set_up.token_failed("no_contract", cancelled=False) is set_up.GENERIC
-    assert set_up.token_failed("AADSTS50057", cancelled=True) is set_up.CANCELLED

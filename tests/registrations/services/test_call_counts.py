@@ -8,9 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from registrations import audit, connections
-from registrations.clients.entra import EntraRefusedError
 from registrations.engine import runner
-from registrations.errors import RemoteUnavailableError
 from registrations.models import Operation, UmpInstance
 from registrations.services import provisioning
 from sandbox.app import Sandbox
@@ -74,18 +72,6 @@ def test_a_bulk_job_requests_its_own_token_once_until_a_refusal(provision: Provi
     connections.forget_cached()
     provision(priority=BULK)
     assert count_calls(sandbox, "entra", "/token") - first - without_own == without_own + 1
-
-
-def test_discovery_is_cached_unless_it_is_refused(sandbox: Sandbox, instance: UmpInstance) -> None:
-    tenant = instance.provider.tenant
-    for _ in range(3):
-        connections.own_token(tenant)
-    assert count_calls(sandbox, "entra", "openid-configuration") == 1
-    given = {"app_id": tenant.client_id, "client_secret": "x", "scope": connections.GRAPH_SCOPE}
-    for _ in range(2):
-        with pytest.raises((EntraRefusedError, RemoteUnavailableError)):
-            connections.entra().app_token(tenant_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f0ff", **given)
-    assert count_calls(sandbox, "entra", "0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f0ff/v2.0/.well-known") >= 2
 
 
 def test_a_registration_costs_at_most_48_queries_and_nine_chain_locks(sandbox: Sandbox, portal: None) -> None:

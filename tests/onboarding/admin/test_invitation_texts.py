@@ -1,0 +1,54 @@
+"""What the confirmation pages of invitations say."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from onboarding.admin import invitation_texts
+from onboarding.models import Invitation
+from onboarding.services import invitations
+from registrations.models import UmpInstance
+from sandbox.app import Sandbox
+from tests import factories
+from tests.onboarding.admin.invitation_pages import ADD, page_of, values
+from tests.onboarding.browser import Browser
+from tests.onboarding.conftest import OLGA
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_instance_without_a_ump_credential_is_named_before_inviting(
+    operator_client: Client, sandbox: Sandbox
+) -> None:
+    bare = factories.make_instance(status="active", delivery="handover")
+    answer = operator_client.post(reverse(ADD), values(factories.make_service(instance=bare)), follow=True)
+    asked = operator_client.get(page_of(Invitation.objects.get(), "send"))
+    for page in (answer, asked):
+        assert f"{bare.host} has no UMP API credential" in page.content.decode()
+
+
+def test_an_instance_without_a_credential_is_named_once(instance: UmpInstance, invitation: Invitation) -> None:
+    UmpInstance.objects.update(ump_client_secret_envelope="")
+    other = invitations.create(
+        factories.make_service(instance=instance, short_name="contoso2"),
+        it_admin_email="it@contoso.example",
+        m365_admin_email="carla@contoso.example",
+        actor=OLGA,
+    )
+    chosen = Invitation.objects.filter(pk__in=[invitation.pk, other.pk])
+    warning, *rest = invitation_texts.send_intro(chosen)
+    assert f"{instance.host} has no UMP API credential" in warning
+    assert rest == invitation_texts.SEND
+
+
+def test_sending_without_a_missing_credential_warns_of_nothing(invitation: Invitation) -> None:
+    assert invitation_texts.send_intro([invitation]) == invitation_texts.SEND
+
+
+def test_leftovers_are_listed_only_when_revoking(customer: Browser, link: str, invitation: Invitation) -> None:
+    assert invitation_texts.recipient(invitation, revoking=True) == "it@contoso.example"
+    customer.identify(link)
+    assert invitation_texts.recipient(invitation, revoking=False) == "it@contoso.example"
+    revoked = invitation_texts.recipient(invitation, revoking=True)
+    assert revoked.startswith(f"it@contoso.example. {invitation_texts.REMAINS}: ")
+    assert "the enterprise application umptoken" in revoked

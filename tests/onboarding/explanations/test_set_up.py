@@ -1,0 +1,48 @@
+"""Why a setup has stopped: which text a code selects, and that each text can be filled in."""
+
+import pytest
+
+from onboarding.explanations import explain, explain_credential, set_up
+from onboarding.services.lookups import KINDS
+from registrations.engine import registry
+
+SETUP_PROBLEMS = [set_up.SIGN_IN, set_up.CANCELLED, set_up.GENERIC, *set_up.BY_CODE.values()]
+CHECK_PROBLEMS = [set_up.CHECK_CANCELLED, set_up.CHECK_FAILED, *set_up.CHECK_PROBLEMS.values()]
+
+
+def test_a_refused_token_is_explained_by_microsofts_code() -> None:
+    told = set_up.token_failed("AADSTS50057", cancelled=False)
+    assert told.sentence == explain("AADSTS50057").sentence
+    assert set_up.token_failed("no_contract", cancelled=False) is set_up.GENERIC
+    assert set_up.token_failed("AADSTS50057", cancelled=True) is set_up.CANCELLED
+
+
+@pytest.mark.parametrize("problem", [*SETUP_PROBLEMS, *CHECK_PROBLEMS])
+def test_each_text_needs_only_provider_name_and_step(problem: set_up.SetupProblem) -> None:
+    for text in (problem.sentence, problem.next_step):
+        filled = text.format(provider="Finebak", name="Contoso-sync", step="Create the registration")
+        assert filled
+        assert "{" not in filled
+
+
+def test_an_unknown_code_names_the_step() -> None:
+    assert set_up.failed("no_such_code", cancelled=False) is set_up.GENERIC
+    assert "{step}" in set_up.GENERIC.sentence
+
+
+def test_a_cancelled_setup_is_explained_by_the_cancellation_alone() -> None:
+    assert set_up.failed("accessDenied", cancelled=True) is set_up.CANCELLED
+    assert set_up.check_failed("AADSTS7000215", cancelled=True) is set_up.CHECK_CANCELLED
+
+
+def test_a_failed_check_is_explained_by_what_was_wrong_with_the_values() -> None:
+    refused = set_up.check_failed("AADSTS7000222", cancelled=False)
+    assert refused.sentence == explain_credential("AADSTS7000222").sentence
+    assert set_up.check_failed("values_forgotten", cancelled=False) is set_up.VALUES_DELETED
+    assert set_up.check_failed("no_such_code", cancelled=False) is set_up.CHECK_FAILED
+
+
+def test_each_waiting_note_belongs_to_a_step_that_exists() -> None:
+    steps = {step.name for kind in KINDS.values() for step in registry.kinds[kind].steps}
+    assert set(set_up.WAITING_NOTES) <= steps
+    assert set_up.waiting_note("no_such_step") == set_up.REPLICATING

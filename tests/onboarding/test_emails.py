@@ -1,0 +1,42 @@
+"""The invitation email: what it shows, what it may not contain, and its headers."""
+
+import pytest
+
+from onboarding import emails
+from onboarding.models import Customer, Invitation
+from tests.onboarding.mailing import RunWorker, send, sent_mail
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_customers_name_cannot_inject_markup_or_headers_into_the_email(
+    invitation: Invitation, run_worker: RunWorker
+) -> None:
+    Customer.objects.update(name="<script>alert(1)</script>\r\nBcc: x@evil.example")
+    operation = send(invitation, run_worker)
+    assert operation.status == "succeeded"
+    message = sent_mail()
+    assert "<script>" not in str(message.alternatives[0][0])
+    assert "\n" not in message.subject
+    assert message.recipients() == ["it@contoso.example"]
+
+
+def test_a_providers_name_cannot_add_a_header(invitation: Invitation, link: str) -> None:
+    invitation.service.instance.provider.name = "Finebak\r\nBcc: x@evil.example"
+    message = emails.invitation_message(invitation, link).message()
+    assert "Bcc" not in message
+    assert message["Subject"].startswith("Finebak Bcc: x@evil.example invites Contoso")
+
+
+def test_the_text_has_names_as_they_are_and_the_html_escapes_them(invitation: Invitation, link: str) -> None:
+    invitation.service.customer.name = "Smith & Sons <GmbH>"
+    message = emails.invitation_message(invitation, link)
+    assert "Smith & Sons <GmbH>" in str(message.body)
+    assert "Smith &amp; Sons &lt;GmbH&gt;" in str(message.alternatives[0][0])
+
+
+def test_the_email_suppresses_automatic_replies(invitation: Invitation, link: str) -> None:
+    first, second = (emails.invitation_message(invitation, link).message() for _ in range(2))
+    assert first["Auto-Submitted"] == "auto-generated"
+    assert first["Message-ID"].endswith(f"@{invitation.service.instance.host}>")
+    assert first["Message-ID"] != second["Message-ID"]
