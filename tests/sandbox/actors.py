@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass
+from email.message import EmailMessage
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -205,3 +206,21 @@ def entra_error(answer: requests.Response, code: int, error: str, status: int = 
     assert body["error"] == error, body
     assert body["error_description"].startswith(f"AADSTS{code}: "), body
     return body
+
+
+def mail(subject: str = "Connect Contoso", html: str | None = None) -> EmailMessage:
+    """An invitation as plain text, and as HTML if given."""
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = subject, "portal@finebak.example", "it@contoso.example"
+    message.set_content("Open https://umptoken.finebak.com/authenticate/abc.\n.a line with a dot\n")
+    if html:
+        message.add_alternative(html, subtype="html")
+    return message
+
+
+def ump_error(answer: requests.Response, status: int, code: str, words: str = "") -> None:
+    """Fails unless the UMP refused with this status and code, and a message that contains `words`."""
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert error["code"] == code
+    assert words in error["message"]
