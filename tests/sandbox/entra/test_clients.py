@@ -1,5 +1,6 @@
 """Identifying the client application and checking its secret."""
 
+import pytest
 import requests
 from requests.auth import HTTPBasicAuth
 
@@ -73,3 +74,20 @@ def test_a_disabled_service_principal_gets_no_token(sandbox: Sandbox) -> None:
 
 def test_an_unknown_tenant_is_refused(sandbox: Sandbox) -> None:
     actors.entra_error(request_token(sandbox, "nobody.example"), 90002, "invalid_request")
+
+
+@pytest.mark.parametrize("value", ["Basic !!!", "Basic /w=="])
+def test_a_damaged_basic_header_is_refused(sandbox: Sandbox, web: requests.Session, value: str) -> None:
+    answer = web.post(f"{sandbox.entra_url}/{FINEBAK}/oauth2/v2.0/token", headers={"Authorization": value}, timeout=20)
+    actors.entra_error(answer, 90014, "invalid_request")
+
+
+def test_a_missing_client_id_is_refused(sandbox: Sandbox) -> None:
+    actors.entra_error(request_token(sandbox, client_id=""), 90014, "invalid_request")
+
+
+def test_a_secret_that_is_not_valid_yet_is_refused(sandbox: Sandbox) -> None:
+    application, secret = actors.make_app_with(sandbox, "Finebak")
+    application.passwords[0].start = sandbox.world.clock.instant(3600)
+    answer = request_token(sandbox, client_id=application.app_id, client_secret=secret)
+    actors.entra_error(answer, 7000215, "invalid_client", 401)
