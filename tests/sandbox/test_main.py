@@ -44,3 +44,11 @@ def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
     assert "a port is in use" in ended.stderr
+
+
+def test_a_directory_is_required() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "sandbox"], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert ended.returncode == 2
+    assert "--directory" in ended.stderr

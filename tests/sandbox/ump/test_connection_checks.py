@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.app import Sandbox
+from sandbox.ump import connection_checks
 from tests.sandbox import actors
 from tests.sandbox.actors import CALLBACK, Rest
 
@@ -67,3 +68,10 @@ def test_a_portal_url_that_cannot_be_reached_is_invalid(ump: Rest) -> None:
     ump.put(PORTAL, {"customerAuthenticationPortalUrl": "http://x.localhost:1/authenticate"})
     found = ump.post(f"{PORTAL}/validate").json()
     assert (found["valid"], "cannot be reached" in found["error"]) == (False, True)
+
+
+@pytest.mark.parametrize("url", ["https://localhost:99999/authenticate", "https:///authenticate"])
+def test_a_damaged_portal_url_is_reported_and_not_raised(sandbox: Sandbox, url: str) -> None:
+    problem = connection_checks.portal_problem(url, sandbox.ca_bundle)
+    assert problem is not None
+    assert problem.startswith(f"{url} cannot be reached: ")

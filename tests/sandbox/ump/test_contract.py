@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.model import UmpCustomer
+from sandbox.ump import contract
 from tests.sandbox.actors import CALLBACK, Rest, ump_error
 
 SETTINGS = "/api/portal/v1/system-settings"
@@ -63,3 +64,16 @@ def test_invalid_changes_of_a_service_are_refused(
     ump: Rest, customer: UmpCustomer, body: dict[str, Any], code: str, words: str
 ) -> None:
     ump_error(ump.patch(f"/api/v3/customer/{customer.id}", body), 400, code, words)
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 4), (2, 5), (4, 1), (5, 2)])
+def test_a_license_cannot_change_to_another_family(old: int, new: int) -> None:
+    with pytest.raises(contract.UmpError, match="Invalid change for License Type!"):
+        contract.check_license_change(old, new)
+
+
+@pytest.mark.parametrize("value", [True, 0, 501, 2.5, "25", None])
+def test_a_number_of_users_is_a_whole_number_up_to_500(value: Any) -> None:
+    with pytest.raises(contract.UmpError, match="1 to 500"):
+        contract.check({"licensedUsersCount": value}, contract.CUSTOMER, all_required=False)
+    assert contract.check({"licensedUsersCount": 500}, contract.CUSTOMER, all_required=False)

@@ -48,3 +48,21 @@ def test_a_licence_can_change_within_its_family(ump: Rest, customer: UmpCustomer
     for _ in range(2):
         ump.get(f"/api/v2/task/{job}")
     assert customer.license_type == 1
+
+
+def test_a_service_without_a_tenant_cannot_be_connected(
+    ump: Rest, customer: UmpCustomer, contoso_app: dict[str, str]
+) -> None:
+    customer.tenant_id = None
+    job = ump.patch(f"/api/v3/customer/{customer.id}", contoso_app).json()["jobId"]
+    task = [ump.get(f"/api/v2/task/{job}").json() for _ in range(2)][-1]
+    assert task["status"] == "Failed"
+    assert "no Microsoft 365 tenant" in task["executionMessages"][0]["message"]
+
+
+def test_a_finished_job_stays_as_it_is(ump: Rest, customer: UmpCustomer) -> None:
+    job = ump.patch(f"/api/v3/customer/{customer.id}", {"licensedUsersCount": 25}).json()["jobId"]
+    tasks = [ump.get(f"/api/v2/task/{job}").json() for _ in range(4)]
+    assert tasks[0]["completeTime"] is None
+    assert tasks[1] == tasks[2] == tasks[3]
+    assert len(tasks[3]["executionMessages"]) == 1
