@@ -82,10 +82,6 @@ def test_a_damaged_basic_header_is_refused(sandbox: Sandbox, web: requests.Sessi
     actors.entra_error(answer, 90014, "invalid_request")
 
 
-def test_a_missing_client_id_is_refused(sandbox: Sandbox) -> None:
-    actors.entra_error(request_token(sandbox, client_id=""), 90014, "invalid_request")
-
-
 def test_a_secret_that_is_not_valid_yet_is_refused(sandbox: Sandbox) -> None:
     application, secret = actors.make_app_with(sandbox, "Finebak")
     application.passwords[0].start = sandbox.world.clock.instant(3600)
