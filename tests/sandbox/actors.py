@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass
+from email.message import EmailMessage
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -13,6 +14,7 @@ from sandbox.app import Sandbox
 from sandbox.model import Application
 
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
+FINEBAK = "finebak.localhost"
 GRAPH_ID = "00000003-0000-0000-c000-000000000000"
 TEAMS_ID = "48ac35b8-9aa8-4d74-927d-1f4a14a0b239"
 CALLBACK = "https://umptoken.finebak.com/authenticate/OAuth2Callback"
@@ -205,3 +207,50 @@ def entra_error(answer: requests.Response, code: int, error: str, status: int = 
     assert body["error"] == error, body
     assert body["error_description"].startswith(f"AADSTS{code}: "), body
     return body
+
+
+def mail(subject: str = "Connect Contoso", html: str | None = None) -> EmailMessage:
+    """An invitation as plain text, and as HTML if given."""
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = subject, "portal@finebak.example", "it@contoso.example"
+    message.set_content("Open https://umptoken.finebak.com/authenticate/abc.\n.a line with a dot\n")
+    if html:
+        message.add_alternative(html, subtype="html")
+    return message
+
+
+def ump_error(answer: requests.Response, status: int, code: str, words: str = "") -> None:
+    """Fails unless the UMP refused with this status and code, and a message that contains `words`."""
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert error["code"] == code
+    assert words in error["message"]
+
+
+def sign_in(sandbox: Sandbox, client_id: str, secret: str, upn: str = "carla@contoso.example") -> dict[str, str]:
+    """The token answer after a person signed in and consented."""
+    url = authorize_url(sandbox, client_id)
+    code = returned(Browser(sandbox).submit(url, upn, consent="accept"))["code"]
+    answer = token_answer(
+        sandbox,
+        "organizations",
+        grant_type="authorization_code",
+        client_id=client_id,
+        client_secret=secret,
+        code=code,
+        redirect_uri=CALLBACK,
+    )
+    return dict(answer.json())
+
+
+def request_token(sandbox: Sandbox, tenant: str = FINEBAK, **changes: str) -> requests.Response:
+    """Request an app-only token with the portal's credential. `changes` replace fields of the form."""
+    provider = sandbox.seed.provider
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": provider.client_id,
+        "client_secret": provider.client_secret,
+        "scope": GRAPH_SCOPE,
+        **changes,
+    }
+    return token_answer(sandbox, tenant, **form)

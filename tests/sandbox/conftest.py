@@ -1,5 +1,8 @@
 """Fixtures of the sandbox's own tests."""
 
+import smtplib
+from collections.abc import Iterator
+
 import pytest
 import requests
 
@@ -31,3 +34,10 @@ def carla(sandbox: Sandbox) -> Rest:
 def ump(sandbox: Sandbox) -> Rest:
     """The UMP "finebak", called with the credential for its API."""
     return actors.ump_api(sandbox)
+
+
+@pytest.fixture
+def smtp(sandbox: Sandbox) -> Iterator[smtplib.SMTP]:
+    """A connection to the sandbox's SMTP server."""
+    with smtplib.SMTP("127.0.0.1", sandbox.smtp_port, timeout=10) as client:
+        yield client

@@ -1,4 +1,4 @@
-"""The control API and the front page."""
+"""The control API."""
 
 from typing import Any
 
@@ -126,13 +126,6 @@ def test_another_process_deletes_messages_and_resets(sandbox: Sandbox, control: 
     control.change(op="set_secret_policy", tenant="Contoso", max_lifetime_days=180)
     assert control.send("reset").status_code == 200
     assert sandbox.world.tenant("Contoso").secret_policy.max_lifetime_days is None
-
-
-def test_the_front_page_links_to_every_part(sandbox: Sandbox, web: requests.Session) -> None:
-    page = web.get(f"{sandbox.people_url}/", timeout=20).text
-    for words in ("/mailbox/", "Contoso", "carla@contoso.example", sandbox.ump_url("finebak"), "contoso1"):
-        assert words in page
-    assert web.get(f"{sandbox.people_url}/nothing", timeout=20).status_code == 404
 
 
 def test_hidden_and_refused_objects_are_counted(control: Control, graph: Rest) -> None:

@@ -110,37 +110,3 @@ def test_an_unknown_service_or_kind_of_fault_is_refused(sandbox: Sandbox) -> Non
     for service, kind in (("nothing", "cut"), ("graph", "nothing")):
         with pytest.raises(ValueError, match="must be one of"):
             sandbox.faults.add(service, kind)
-
-
-def test_reset_removes_faults_calls_and_changes(sandbox: Sandbox, graph: Rest) -> None:
-    graph.new_application("one")
-    sandbox.faults.add(service="graph", kind="cut")
-    sandbox.world.lag["application"] = 60
-    sandbox.world.clock.skew = 60
-    sandbox.reset()
-    assert not sandbox.calls
-    assert not sandbox.faults.listing()
-    assert not sandbox.world.lag
-    assert sandbox.world.clock.skew == 0
-    assert not sandbox.world.find_application(unique_name="one")
-    assert graph.get("/organization").status_code == 200
-
-
-def test_reset_takes_less_than_20_ms(sandbox: Sandbox) -> None:
-    def seconds() -> float:
-        started = time.perf_counter()
-        sandbox.reset()
-        return time.perf_counter() - started
-
-    # The fastest of five, because other processes slow the machine down.
-    assert min(seconds() for _ in range(5)) < 0.02
-
-
-def test_calls_are_recorded_with_their_bodies(sandbox: Sandbox, graph: Rest) -> None:
-    graph.upsert("one")
-    call = sandbox.calls[-1]
-    assert (call.service, call.method, call.path) == ("graph", "PATCH", "/v1.0/applications(uniqueName='one')")
-    assert call.body["displayName"] == "Sync App"
-    assert call.headers["Prefer"] == "create-if-missing"
-    token = next(c for c in sandbox.calls if c.service == "entra")
-    assert token.body["client_secret"] == sandbox.seed.provider.client_secret

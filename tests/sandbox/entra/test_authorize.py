@@ -12,35 +12,6 @@ from tests.sandbox.actors import Browser
 CARLA, NORA = "carla@contoso.example", "nora@contoso.example"
 
 
-@pytest.fixture
-def browser(sandbox: Sandbox) -> Browser:
-    return Browser(sandbox)
-
-
-@pytest.fixture
-def client_id(sandbox: Sandbox) -> str:
-    return actors.make_sign_in_app(sandbox)[0].app_id
-
-
-def test_the_account_picker_shows_everyone_and_their_state(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
-    page = browser.open(actors.authorize_url(sandbox, client_id)).text
-    for words in ("Carla", "Fred", "guest", "disabled", "eligible, not active", "must set up MFA", "not Microsoft"):
-        assert words in page
-
-
-def test_the_account_picker_of_a_tenant_shows_only_its_people(
-    sandbox: Sandbox, browser: Browser, client_id: str
-) -> None:
-    page = browser.open(actors.authorize_url(sandbox, client_id, sandbox.seed.customer.tenant_id)).text
-    assert "Carla" in page
-    assert "Fred" not in page
-
-
-def test_the_hinted_account_comes_first(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
-    page = browser.open(actors.authorize_url(sandbox, client_id, login_hint="fred@fabrikam.example")).text
-    assert page.index("Fred") < page.index("Carla")
-
-
 def assert_shown_not_returned(answer: requests.Response, code: int) -> None:
     assert answer.status_code == 400
     assert f"AADSTS{code}" in answer.text
@@ -146,26 +117,6 @@ def test_an_application_administrator_may_consent_to_delegated_scopes(
     assert "code" in actors.returned(browser.submit(url, "appie@contoso.example", consent="accept"))
 
 
-def test_a_disabled_account_sees_an_error_page(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
-    answer = browser.submit(actors.authorize_url(sandbox, client_id), "dan@contoso.example")
-    assert answer.status_code == 403
-    assert "AADSTS50057" in answer.text
-
-
-def test_conditional_access_blocks_a_sign_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
-    sandbox.world.tenant("Contoso").user(CARLA).blocked_by_conditional_access = True
-    assert "AADSTS53003" in browser.submit(actors.authorize_url(sandbox, client_id), CARLA).text
-
-
-def test_mfa_set_up_comes_before_consent(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
-    url, mona = actors.authorize_url(sandbox, client_id), "mona@contoso.example"
-    assert "AADSTS50079" in browser.submit(url, mona).text
-    back = actors.returned(browser.submit(url, mona, mfa="cancel"))
-    assert back["error"] == "interaction_required"
-    assert "Setup complete" in browser.submit(url, mona, mfa="finish").text
-    assert "Permissions requested" in browser.submit(url, mona).text
-
-
 def test_a_disabled_application_blocks_every_sign_in(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     url = actors.authorize_url(sandbox, client_id)
     browser.submit(url, CARLA, consent="accept")
@@ -187,14 +138,3 @@ def test_form_post_returns_a_form_with_a_button(sandbox: Sandbox, browser: Brows
 def test_the_code_is_sent_to_the_registered_redirect_uri(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     answer = browser.submit(actors.authorize_url(sandbox, client_id), CARLA, consent="accept")
     assert urlsplit(answer.headers["Location"])._replace(query="").geturl() == actors.CALLBACK
-
-
-@pytest.mark.parametrize("code", [90095, 53000])
-def test_a_scripted_sign_in_refusal_is_returned_to_the_client(
-    sandbox: Sandbox, browser: Browser, client_id: str, code: int
-) -> None:
-    user = sandbox.world.tenant("Contoso").user(CARLA)
-    user.refused_with, user.refused_where = code, "sign_in"
-    back = actors.returned(browser.submit(actors.authorize_url(sandbox, client_id), CARLA))
-    assert back["error_description"].startswith(f"AADSTS{code}: ")
-    assert back["state"] == "state-1"
