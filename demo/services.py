@@ -234,12 +234,15 @@ def prepare(layout: Layout, supervisor: Supervisor) -> None:
 
 
 def collect_static_files(layout: Layout) -> Process:
-    """The command that collects the admin's stylesheets and scripts. It needs neither keys nor a database."""
-    return manage(layout, "collectstatic", "--no-input", "--verbosity", "0")
+    """The command that collects the admin's stylesheets and scripts. It needs no keys, no database and no sandbox."""
+    process = manage(layout, "collectstatic", "--no-input", "--verbosity", "0")
+    # The sandbox, which writes this file, may not have started yet.
+    process.environment = {name: value for name, value in process.environment.items() if name != "REMOTE_CA_BUNDLE"}
+    return process
 
 
 def prepare_database(layout: Layout, supervisor: Supervisor) -> None:
-    """Make the keys where there are none, and the tables. Raises ProcessError where it fails."""
+    """Create missing keys and the tables. Raises ProcessError if it fails."""
     if not layout.keys and not all((layout.directory / name).exists() for name in KEY_FILES):
         supervisor.run(manage(layout, "make_keys"))
     supervisor.run(manage(layout, "migrate", "--no-input", "--verbosity", "0"))
@@ -249,12 +252,12 @@ def start_surroundings(layout: Layout, supervisor: Supervisor, say: Callable[[st
     """Start the sandbox, and the broker where the embedded one is used."""
     ports, seed_file = layout.ports, layout.sandbox_directory / "seed.json"
     seed_file.unlink(missing_ok=True)  # the sandbox writes it last, so it says when the sandbox is ready
-    standing_in = supervisor.start(sandbox(layout))
+    simulator = supervisor.start(sandbox(layout))
     if layout.broker_password:
         embedded = supervisor.start(broker(layout))
         embedded.wait_until(lambda: answers(ports.broker))
         say("The embedded broker runs")
-    standing_in.wait_until(lambda: seed_file.exists() and answers(ports.sandbox_http))
+    simulator.wait_until(lambda: seed_file.exists() and answers(ports.sandbox_http))
     say("The sandbox simulates Microsoft, the UMP and the mail server")
 
 

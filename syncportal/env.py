@@ -71,15 +71,28 @@ def number(name: str, default: int, least: int, most: int = 1_000_000) -> int:
 
 
 def key(name: str, files: dict[str, Path]) -> str:
-    """A key from the environment, or from its file; empty where it is in neither."""
+    """A key from the environment, or from its file; empty if it is in neither."""
     if value := str(env.str(name, "")):
         return value
     try:
         return files[name].read_text().strip()
     except (KeyError, FileNotFoundError):
         return ""
-    except OSError as error:
-        raise refuse(f"the file of {name} cannot be read: {files[name]} ({error.strerror}).") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", "") or "it is not a text file"
+        raise refuse(f"the file of {name} cannot be read: {files[name]} ({reason}).") from None
+
+
+def public_folder(name: str, default: Path, *, private: list[Path]) -> Path:
+    """A folder whose files anybody may read: absolute, and neither one of the private folders nor above one."""
+    text = env.str(name, str(default)).strip()
+    folder = Path(text).resolve()
+    if not Path(text).is_absolute() or any(each.resolve().is_relative_to(folder) for each in private):
+        raise refuse(
+            f"{name} must be an absolute path to a folder of its own, for example {default}: its files are public, "
+            "and it must not contain the database or the keys."
+        )
+    return folder
 
 
 def is_address(value: str, schemes: set[str]) -> bool:

@@ -12,7 +12,7 @@ import environ
 
 from registrations.encryption import KeyRing
 from syncportal.admin_looks import LOOKS
-from syncportal.env import BASE_DIR, env, hosts, is_address, key, number, origin, refuse
+from syncportal.env import BASE_DIR, env, hosts, is_address, key, number, origin, public_folder, refuse
 
 SHORTEST_SECRET_KEY = 32  # characters; Django's own check asks for 50 and only warns
 
@@ -211,8 +211,12 @@ USE_I18N = True
 FORMAT_MODULE_PATH = "syncportal.formats"
 FORMS_URLFIELD_ASSUME_HTTPS = True  # what Django 6 does by itself
 STATIC_URL = "/static/"
-STATIC_ROOT = env.str("STATIC_ROOT", str(data_directory / "static"))  # `manage.py collectstatic` fills it
-STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+# `manage.py collectstatic` fills it. Everything in it is public.
+STATIC_ROOT = str(public_folder("STATIC_ROOT", data_directory / "static", private=[BASE_DIR, data_directory]))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
 
 # --- Logs: no secret, no invitation link, no query string -------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()

@@ -70,7 +70,8 @@ ACTS = {
         "Cancel the job in",
         bulk_jobs.cancel,
         (Status.RUNNING, Status.PAUSED),
-        "Instances that have not started or that wait are cancelled; running ones finish their current step first. "
+        "Instances that have not started or that wait are cancelled; running ones finish their current run first, two "
+        "minutes at most. "
         "What was created already stays as it is.",
         "Cancelled.",
     ),

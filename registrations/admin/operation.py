@@ -195,7 +195,7 @@ RESUME = [
 ]
 CANCEL = [
     "The operation ends here. What its steps have done stays as it is.",
-    "A new one finds what exists already. The customer restarts a customer's set-up: with a sign-in, or by entering "
+    "A new one finds what exists already. A customer's setup is restarted by the customer: with a sign-in, or by entering "
     "the values of the existing registration again.",
 ]
 RESTORE = [

@@ -282,7 +282,7 @@ def made_for(object_id: str) -> dict[str, Any]:
     """The registration, the live secret and the number of services of an instance."""
     try:
         secrets = ClientSecret.objects.live().filter(registration__instance__pk=object_id)
-        secret = secrets.select_related("registration").order_by("-created_at").first()
+        secret = secrets.select_related("registration").first()
         counts = UmpInstance.objects.filter(pk=object_id).aggregate(services=Count("services"))
     except ValidationError:
         return {}

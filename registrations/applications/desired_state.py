@@ -64,7 +64,7 @@ def customer_app(registration: AppRegistration, required: Mapping[str, list[str]
             for api, roles in sorted(required.items())
         ],
         "tags": ["syncportal", registration.tag],
-        "notes": "Connects this organisation to its phone service. Created by SyncPortal at an administrator's request.",
+        "notes": "Connects this organisation to its phone service. Made by SyncPortal at an administrator's request.",
     }
 
 

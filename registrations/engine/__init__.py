@@ -1,7 +1,7 @@
 """The engine: it runs operations step by step, and knows nothing of what the steps mean.
 
 This module is its door: kinds of operation, services, tasks and pages import from here, and no other module of the
-package is imported from outside. `registry` knows the kinds, `queue` requests and resumes, `runner` runs the steps,
+package is imported by the rest of the product. `registry` knows the kinds, `queue` requests and resumes, `runner` runs the steps,
 `transitions` and `failures` commit the outcomes, `lease` and `shutdown` keep workers apart, `retry_schedule` says when a
 step is tried again, `run_context` and `checkpoints` are what steps use, and `clock` corrects times that were set wrong.
 """

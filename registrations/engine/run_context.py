@@ -3,7 +3,7 @@
 A run lasts seconds, two minutes at most, and the address of its subject cannot be edited meanwhile. Three things make a
 run cheap; docs/performance.md ("What a run saves") has their figures and is the place that describes them:
 
-- `cached` reads a row once per run, and `set`/`get` pass on what a step has just created, so that no later step asks
+- `cached` reads a row once per run, and `set_value`/`get_value` pass on what a step has just created, so that no later step asks
   Graph or the UMP for it again. What a step decides by (the secret's state, notes, the lease) is read from the database
   each time, and so are credentials when a token is requested.
 - `on_step_commit` defers a write to the commit that ends the step: one commit instead of two, and the history's chain is

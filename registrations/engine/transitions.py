@@ -113,7 +113,8 @@ def put_back(operation: Operation, token: str, step: StepState, error: NotYetErr
     pause = error.retry_after or retry_schedule.pause_after(step.attempts - 1)
     step.status, step.note, step.request_id = StepStatus.WAITING, str(error), error.request_id
     step.waits_since = timezone.now()
-    _wait(operation, token, error, next_attempt_at=_due(operation, error, pause))
+    with audit.atomic(durable=True):
+        _wait(operation, token, error, next_attempt_at=_due(operation, error, pause))
 
 
 def wait_for_quota(operation: Operation, token: str, error: QuotaSpentError) -> None:
@@ -124,7 +125,8 @@ def wait_for_quota(operation: Operation, token: str, error: QuotaSpentError) -> 
         step.status = StepStatus.WAITING if step.status == StepStatus.RUNNING else step.status
         step.waits_since = timezone.now()
         retry_schedule.leave_out(step, pause)
-    _wait(operation, token, error, next_attempt_at=_due(operation, error, pause))
+    with audit.atomic(durable=True):
+        _wait(operation, token, error, next_attempt_at=_due(operation, error, pause))
 
 
 def wait_for_person(operation: Operation, token: str, step: StepState | None, needed: PersonNeededError) -> None:
@@ -193,18 +195,17 @@ def record(operation: Operation, action: str, after: dict[str, Any]) -> None:
 
 
 def _wait(operation: Operation, token: str, error: PortalError, **values: Any) -> None:
-    with audit.atomic():
-        write(
-            operation,
-            token,
-            steps=operation.steps,
-            status=Operation.Status.WAITING,
-            message=str(error),
-            error_code=error.code,
-            lease="",
-            leased_until=None,
-            **values,
-        )
+    write(
+        operation,
+        token,
+        steps=operation.steps,
+        status=Operation.Status.WAITING,
+        message=str(error),
+        error_code=error.code,
+        lease="",
+        leased_until=None,
+        **values,
+    )
 
 
 def _mark_running(step: StepState, lease: Lease) -> None:

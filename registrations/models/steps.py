@@ -24,7 +24,7 @@ class StepState:
     """One step on an operation's row. The field names are the keys in the stored JSON."""
 
     name: str
-    title: str
+    title: str = ""
     status: str = StepStatus.PENDING
     attempts: int = 0
     started_at: datetime | None = None  # of the first attempt that counts
@@ -82,9 +82,26 @@ class StepsField(Steps):
 
     def get_prep_value(self, value: Any) -> Any:
         """The JSON form."""
-        if isinstance(value, list):
-            value = [step.as_json() if isinstance(step, StepState) else step for step in value]
-        return super().get_prep_value(value)
+        return super().get_prep_value(_as_json(value))
+
+    def to_python(self, value: Any) -> Any:
+        """Typed steps from their JSON form, for deserialisation."""
+        found = super().to_python(value)
+        return [StepState.from_json(step) if isinstance(step, dict) else step for step in found]
+
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
+        """Validate the JSON form. Raises ValidationError."""
+        super().validate(_as_json(value), model_instance)
+
+    def value_to_string(self, obj: models.Model) -> Any:
+        """The JSON form, for serialisation."""
+        return _as_json(self.value_from_object(obj))
+
+
+def _as_json(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [step.as_json() if isinstance(step, StepState) else step for step in value]
 
 
 def reset_steps(steps: Iterable[StepState], *names: str) -> list[StepState]:

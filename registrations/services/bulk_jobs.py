@@ -127,7 +127,7 @@ def resume(part: BulkPart, *, actor: audit.Actor) -> None:
 
 
 def cancel(part: BulkPart, *, actor: audit.Actor) -> None:
-    """Cancel instances that have not started or that wait; running ones once they finish their current step.
+    """Cancel instances that have not started or that wait; running ones once their run ends.
 
     Raises WrongStateError if the part has ended.
     """

@@ -63,7 +63,7 @@ def register() -> None:
 def request(
     instance: UmpInstance, *, actor: audit.Actor, user: Any = None, adopt_existing: bool = False, priority: str = ""
 ) -> Operation:
-    """Queue the provisioning of an instance; a bulk job gives its lane.
+    """Queue the provisioning of an instance; a bulk job passes its priority.
 
     Raises WrongStateError if one has not ended yet, or the instance is retired.
     """

@@ -204,7 +204,7 @@ def test_tab_stops_on_customer_pages_are_visible_and_top_down(
     for found in open_page(stage, page_state, contexts["light"]):
         stops = tab_stops(found.page, 40)
         assert len(stops) > 3
-        assert stops[0]["name"] == "Skip to the content"
+        assert stops[0]["name"] == "Skip to content"
         assert all(stop["visible"] and stop["marked"] for stop in stops), stops
         tops = [stop["top"] for stop in stops[1:]]
         assert tops == sorted(tops)
@@ -216,7 +216,7 @@ def test_the_skip_link_leads_to_the_content(name: str, stage: Stage, contexts: d
     for found in open_page(stage, page_state, contexts["light"]):
         found.page.set_viewport_size({"width": DESK, "height": 800})
         (skip,) = tab_stops(found.page, 1)
-        assert (skip["name"], skip["visible"]) == ("Skip to the content", True)
+        assert (skip["name"], skip["visible"]) == ("Skip to content", True)
         found.page.keyboard.press("Enter")
         found.page.keyboard.press("Tab")
         assert found.page.evaluate("document.activeElement.closest('main, [role=main]') !== null")

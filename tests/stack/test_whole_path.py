@@ -78,9 +78,7 @@ def test_an_operation_whose_worker_was_killed_goes_on_with_another_worker(stack:
 
 
 @pytest.mark.parametrize("with_children", [False, True])
-def test_a_stopped_worker_hands_its_step_back_within_ten_seconds(
-    stack: Stack, with_children: bool
-) -> None:
+def test_a_stopped_worker_hands_its_step_back_within_ten_seconds(stack: Stack, with_children: bool) -> None:
     stack.sandbox("faults", {"service": "ump", "method": "GET", "kind": "slow", "seconds": 25})
     stack.manage("provision", stack.host)
     until(lambda: not stack.sandbox("faults"), "a worker is in the middle of a step")

@@ -64,6 +64,10 @@ def start(tmp_path: Path, **changed: str) -> subprocess.CompletedProcess[str]:
         ("UMP_ALLOWED_HOSTS", "ump.example,https://other.example"),
         ("DEFAULT_FROM_EMAIL", "SyncPortal"),
         ("SYNCPORTAL_ENV_FILE", "/nowhere/environment"),
+        ("STATIC_ROOT", ""),
+        ("STATIC_ROOT", "static"),
+        ("STATIC_ROOT", "/"),
+        ("STATIC_ROOT", str(PROJECT)),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, name: str, value: str) -> None:
@@ -169,7 +173,7 @@ def test_a_web_server_without_static_files_is_one_line(tmp_path: Path) -> None:
     ended = run(tmp_path, [*WEB, "--bind", "127.0.0.1:0"], **KEYS)
     assert ended.returncode == 1
     assert (ended.stdout + ended.stderr).splitlines() == [
-        "SyncPortal cannot start: the static files are not collected. Collect them with: "
+        "SyncPortal cannot start: the static files are not collected, or not since the last update. Collect them with: "
         ".venv/bin/python manage.py collectstatic --noinput"
     ]
 
@@ -180,3 +184,17 @@ def test_a_renamed_setting_is_read_under_its_old_name_with_one_warning(tmp_path:
     assert ended.stderr.splitlines() == [
         "SyncPortal: the setting GRAPH_BUDGET_SHARES is now called GRAPH_RATE_LIMIT_SHARES. Please rename it."
     ]
+
+
+def test_the_folder_of_database_and_keys_is_never_public(tmp_path: Path) -> None:
+    ended = start(tmp_path, STATIC_ROOT=str(tmp_path))
+    assert ended.returncode == 1
+    assert "STATIC_ROOT must be an absolute path to a folder of its own" in ended.stderr
+
+
+def test_a_lost_portal_key_beside_a_database_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "db.sqlite3").write_bytes(b"not empty")
+    ended = manage(tmp_path, "make_keys")
+    assert ended.returncode != 0
+    assert "Restore the file" in ended.stderr
+    assert not (tmp_path / "portal.keys").exists()

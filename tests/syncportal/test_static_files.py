@@ -93,3 +93,10 @@ def test_the_sources_need_not_be_collected_where_they_are_served() -> None:
         STORAGES={"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     ):
         start.require_static_files()
+
+
+def test_a_start_with_an_old_collected_file_is_refused(collected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = "registrations/admin.000000000000.js"
+    monkeypatch.setitem(staticfiles_storage.hashed_files, "registrations/admin.js", old)  # type: ignore[attr-defined]
+    with pytest.raises(SystemExit, match="since the last update"):
+        start.require_static_files()

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     """Writes the keys beside an SQLite database, or prints them for any other. Existing keys are never replaced."""
 
     help = (
-        "Make SyncPortal's keys, in files beside the SQLite database that only their owner may read. "
+        "Create SyncPortal's keys, in files beside the SQLite database that only their owner may read. "
         "Existing keys stay as they are."
     )
     requires_system_checks = ()
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--key-id", default="k1", help="with --print: the name of the new encryption key")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError where the files cannot be written, or belong to no database."""
+        """Raises CommandError if the files cannot be written, or belong to no database."""
         if options["print"]:
             self.stdout.write("\n".join(f"{name}={key}" for name, key in _new_keys(options["key_id"]).items()))
             return
@@ -44,6 +44,15 @@ class Command(BaseCommand):
             self.stdout.write(self._keep(name, path, new[name]))
 
     def _keep(self, name: str, path: Path, key: str) -> str:
+        if path.is_symlink() and not path.exists():
+            raise CommandError(
+                f"{path} is a link to a file that does not exist. Restore that file, or remove the link."
+            )
+        if name == "PORTAL_KEYS" and name in settings.MISSING_KEYS and not path.exists() and _has_database():
+            raise CommandError(
+                f"{path} is missing, and there is a database beside it: its secrets cannot be decrypted with a new key. "
+                "Restore the file, or start with another database."
+            )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if name not in settings.MISSING_KEYS and not path.exists():
@@ -58,15 +67,20 @@ class Command(BaseCommand):
         return f"Made {path}" if made else f"Kept {path}"
 
 
+def _has_database() -> bool:
+    database = Path(settings.DATABASES["default"]["NAME"])
+    return database.exists() and database.stat().st_size > 0
+
+
 def write_once(path: Path, text: str) -> bool:
-    """Write a file that only its owner may read, whole or not at all. False where it is there already: it stays."""
+    """Write a file that only its owner may read, whole or not at all. False if it exists already: it is not replaced."""
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # with mode 0600
     try:
         with os.fdopen(handle, "w") as file:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
-        os.link(draft, path)  # unlike a rename, it fails where the file exists
+        os.link(draft, path)  # unlike a rename, it fails if the file exists
     except FileExistsError:
         return False
     finally:

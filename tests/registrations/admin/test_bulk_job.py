@@ -79,7 +79,7 @@ def test_the_page_needs_no_more_queries_for_more_operations(operator_client: Cli
 
 def test_the_cancel_page_says_what_happens_to_running_operations(operator_client: Client, part: BulkPart) -> None:
     page = operator_client.get(reverse("admin:registrations_bulkjob_act", args=[part.pk, "cancel"])).content.decode()
-    assert "running ones finish their current step first." in " ".join(page.split())
+    assert "running ones finish their current run first, two minutes at most." in " ".join(page.split())
 
 
 def test_the_message_after_the_confirmation_matches_it(operator_client: Client, instances: list[UmpInstance]) -> None:

@@ -7,10 +7,11 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from registrations import audit, connections
-from registrations.engine import queue, registry, runner
+from registrations.engine import queue, registry, runner, transitions
 from registrations.errors import (
     NotYetError,
     PersonNeededError,
+    QuotaSpentError,
     RemoteRejectedError,
     RemoteUnavailableError,
 )
@@ -137,3 +138,10 @@ def test_a_dead_workers_step_is_shown_as_waiting_during_a_wait_for_quota(instanc
     runner.run(operation.pk)
     operation.refresh_from_db()
     assert (operation.status, operation.steps[0].status) == ("waiting", "waiting")
+
+
+def test_a_wait_is_never_written_inside_another_transaction(make_operation: MakeOperation) -> None:
+    operation = make_operation(succeeds)
+    waits = QuotaSpentError("Wait.", retry_after=timedelta(seconds=3))
+    with audit.atomic(), pytest.raises(RuntimeError, match="durable"):
+        transitions.wait_for_quota(operation, operation.lease, waits)

@@ -1,9 +1,10 @@
 """A step's state: typed in Python, JSON in the row, and readable by the versions before and after."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from django.core import serializers
 
 from registrations.models import Operation
 from registrations.models.steps import KEYS, StepState, StepStatus, reset_steps
@@ -56,3 +57,20 @@ def test_a_row_gives_typed_steps_and_a_lookup_within_them_plain_values() -> None
     assert found.current_step == found.step("b") == steps[1]
     assert Operation.objects.filter(steps__1__started_at=NOON.isoformat()).count() == 1
     assert list(Operation.objects.values_list("steps__0__status", flat=True)) == ["done"]
+
+
+@pytest.mark.django_db
+def test_an_operation_survives_serialisation_and_validation() -> None:
+    tenant = factories.make_tenant()
+    operation = Operation.objects.create(
+        kind="check_tenant",
+        subject_type="entratenant",
+        subject_id=tenant.pk,
+        subject_label=str(tenant),
+        requested_by_label="Olga",
+        steps=[StepState("token", "Obtain a token", StepStatus.DONE, started_at=NOON)],
+    )
+    operation.clean_fields()
+    text = serializers.serialize("json", [operation])
+    (restored,) = serializers.deserialize("json", text)
+    assert cast(Operation, restored.object).steps == operation.steps
