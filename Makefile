@@ -26,7 +26,7 @@ demo: $(VENV)/.installed-sandbox ## Start everything here with the sandbox and a
 dev: $(VENV)/.installed-sandbox ## As demo, for working on the code: a change of it restarts what uses it
 	@exec $(PY) -m demo --dev
 
-demo-reset: $(VENV)/.made ## Forget the demo
+demo-reset: $(VENV)/.made ## Delete the demo's data
 	@exec $(PY) -m demo --reset
 
 test: programs ## Install what is missing and run every test
@@ -70,7 +70,7 @@ floors: $(VENV)/.installed-dev ## import-linter: imports go down
 
 check: lint types floors migrations ## The quick checks of CI in one: lint, types, floors, migrations
 
-migrations: $(VENV)/.installed-dev ## Fail where a model has changed without its migration
+migrations: $(VENV)/.installed-dev ## Fail if a model has changed without its migration
 	@exec $(PY) -m tests.run migrations
 
 lock: $(VENV)/.installed-dev ## Make each requirements*.txt from its .in file, requirements.txt first

@@ -1,6 +1,6 @@
 """`python -m demo`: start everything, seed the example, say where to look, and wait.
 
-`--dev` restarts what uses a changed source file; `--reset` forgets it all.
+`--dev` restarts what uses a changed source file; `--reset` deletes its data.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def main() -> int:
     """Run the demo until Ctrl-C, SIGTERM or a closed terminal. Returns 0, or 1 after an error."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where the demo keeps everything")
-    parser.add_argument("--reset", action="store_true", help="forget the demo: delete its directory")
+    parser.add_argument("--reset", action="store_true", help="delete the demo's data")
     parser.add_argument("--dev", action="store_true", help="restart the product's processes when their code changes")
     options = parser.parse_args()
     directory = options.directory.resolve()
@@ -119,7 +119,7 @@ def ports_wanted(directory: Path) -> Ports:
         port = wanted[name] = int(text)
         if not processes.port_is_free(port):
             other = f"{variable}={port + 1} make demo"
-            if port in made_for:  # its addresses stand in database and sandbox
+            if port in made_for:  # the database and the sandbox keep its addresses
                 other = f"free it, or start over on another port: make demo-reset, then {other}"
             else:
                 other = f"Choose another: {other}"

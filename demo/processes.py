@@ -147,7 +147,7 @@ class Process:
         return self.last_line()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = START_SECONDS) -> None:
-        """Wait for readiness. Raises ProcessError where the process ends or takes longer."""
+        """Wait for readiness. Raises ProcessError if the process ends or takes longer."""
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.alive:
@@ -157,7 +157,7 @@ class Process:
             time.sleep(0.05)
 
     def wait_until_ready(self) -> None:
-        """Wait until it does its work. Raises ProcessError where the process ends or takes longer."""
+        """Wait until it does its work. Raises ProcessError if the process ends or takes longer."""
         self.wait_until(lambda: self.ready is None or self.ready(self))
 
     def wait(self) -> int:
@@ -208,7 +208,7 @@ class Supervisor:
         return process
 
     def check(self) -> None:
-        """Raises ProcessError, naming the process and its log, where one has ended."""
+        """Raises ProcessError, naming the process and its log, if one has ended."""
         for process in self.processes:
             if not process.alive and not process.may_end:
                 raise ProcessError(
@@ -230,7 +230,7 @@ class Supervisor:
     def run(self, command: Process, hear: Callable[[str], None] | None = None) -> str:
         """Run a command to its end and return its standard output; `hear` gets each line as it comes.
 
-        Raises ProcessError with the command's last words where it fails, or where a watched process ends meanwhile.
+        Raises ProcessError with the command's last words if it fails, or if a watched process ends meanwhile.
         """
         read_end, write_end = os.pipe()
         try:
@@ -247,7 +247,7 @@ class Supervisor:
 
     @contextlib.contextmanager
     def beside(self, command: Process) -> Iterator[None]:
-        """Run a command beside the block and wait for its end after it. Raises ProcessError where it fails."""
+        """Run a command beside the block and wait for its end after it. Raises ProcessError if it fails."""
         try:
             command.start()
             yield

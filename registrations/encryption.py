@@ -78,7 +78,7 @@ def seal(ring: KeyRing, plaintext: str, context: str) -> str:
 
 
 def unseal(ring: KeyRing, envelope: str, context: str) -> str:
-    """The plaintext of an envelope. Raises EnvelopeError where key, context or text do not fit."""
+    """The plaintext of an envelope. Raises EnvelopeError if key, context or text do not fit."""
     try:
         version, key_id, wrapped, sealed = envelope.split(".")
         if version != "v1":

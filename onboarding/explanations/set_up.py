@@ -32,7 +32,7 @@ CANCELLED = SetupProblem(
 GENERIC = SetupProblem("The step “{step}” failed.", f"{AGAIN} {SEND}")
 SECRETS_FORBIDDEN = SetupProblem(
     "A policy of your organisation does not allow the secret that the registration needs.",
-    "Ask whoever manages the app management policies in Microsoft Entra for an exception for {name}, then sign in again.",
+    "Ask the person who manages the app management policies in Microsoft Entra for an exception for {name}, then sign in again.",
 )
 REFUSED = SetupProblem(
     "Microsoft refused the step “{step}”: the account that signed in lacks a role or permission for it.",

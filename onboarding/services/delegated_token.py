@@ -53,7 +53,7 @@ def register() -> None:
 def start_or_resume(connection: Connection, tokens: SignInAnswer, actor: audit.Actor) -> Operation:
     """Store the token encrypted, and start or resume the operation. The caller enqueues it.
 
-    Raises WrongStateError where another operation is live, or the invitation can no longer be used.
+    Raises WrongStateError if another operation is live, or the invitation can no longer be used.
     """
     latest = Operation.objects.newest_of(connection, KIND)
     with audit.atomic():

@@ -80,7 +80,7 @@ def register() -> None:
 def request(invitation: Invitation, values: EnteredValues, *, actor: audit.Actor) -> Operation:
     """Queue the check of the entered values. The caller enqueues the operation.
 
-    Raises RefusedError where the link does not work, another setup is in progress, or there were too many attempts.
+    Raises RefusedError if the link does not work, another setup is in progress, or there were too many attempts.
     """
     sign_in_requests.require_usable(invitation, SignIn.Purpose.AUTHORISE)
     with audit.atomic():

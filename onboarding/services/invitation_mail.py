@@ -35,7 +35,7 @@ def register() -> None:
 def mail(operation: Operation) -> str:
     """Render and send the email; every attempt is counted.
 
-    Raises WrongStateError where the link no longer works, RemoteRejectedError where the mail server rejects the email
+    Raises WrongStateError if the link no longer works, RemoteRejectedError if the mail server rejects the email
     permanently, RemoteUnavailableError for any other problem: it is retried after a minute.
     """
     invitation = Invitation.objects.select_related("service__customer", "service__instance__provider").get(

@@ -31,7 +31,7 @@ def create(
 ) -> Invitation:
     """Create an invitation for a service, with its own link. No email is sent yet.
 
-    `tenant_id` defaults to the customer's tenant. Raises ValidationError, and WrongStateError where the service has an
+    `tenant_id` defaults to the customer's tenant. Raises ValidationError, and WrongStateError if the service has an
     open invitation, or is connected and `again` is not set.
     """
     invitation = Invitation(
@@ -57,7 +57,7 @@ def create(
 
 
 def refuse_second(service: Service, *, except_for: Invitation | None = None) -> None:
-    """Raises WrongStateError where another link of the service still opens the wizard."""
+    """Raises WrongStateError if another link of the service still opens the wizard."""
     opened = Invitation.objects.usable(timezone.now()).filter(service=service)
     found = (opened.exclude(pk=except_for.pk) if except_for else opened).first()
     if found:
@@ -83,14 +83,14 @@ def no_credential(instance: UmpInstance) -> str:
 def send(invitation: Invitation, *, actor: audit.Actor, user: Any = None) -> Operation:
     """Queue the email with the link, for the first time or again; the link stays the same. The caller enqueues it.
 
-    Raises WrongStateError where the link no longer works, or the instance is not active.
+    Raises WrongStateError if the link no longer works, or the instance is not active.
     """
     refuse_unsendable(invitation)
     return engine.request(SEND_KIND, invitation, actor=actor, user=user)
 
 
 def refuse_unsendable(invitation: Invitation) -> None:
-    """Raises WrongStateError where the link does not work, so that emailing it would be useless."""
+    """Raises WrongStateError if the link does not work, so that emailing it would be useless."""
     invitation = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)
     if invitation.status not in Invitation.OPEN:
         raise WrongStateError(f"The invitation is {invitation.get_status_display().lower()}: its link no longer works.")
@@ -105,7 +105,7 @@ def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
     """Replace the link. The new one is not emailed.
 
     Sign-ins, sessions and checks of entered values that were started with the old link end. A setup whose values were
-    verified continues. Raises WrongStateError where the invitation is completed or revoked, or its email is being sent.
+    verified continues. Raises WrongStateError if the invitation is completed or revoked, or its email is being sent.
     """
     _give_link(invitation)
     with audit.atomic():
@@ -124,7 +124,7 @@ def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
 def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
     """Revoke the invitation; a person in the wizard gets an error page with the next click.
 
-    A waiting operation is cancelled. Raises WrongStateError where a worker is running one (half a registration would
+    A waiting operation is cancelled. Raises WrongStateError if a worker is running one (half a registration would
     remain), or where the invitation is already completed or revoked.
     """
     with audit.atomic():
@@ -153,7 +153,7 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
 def copy_link(invitation: Invitation, *, actor: audit.Actor) -> str:
     """The link, for a person who passes it on. The history records each copy.
 
-    Raises WrongStateError where the link no longer works.
+    Raises WrongStateError if the link no longer works.
     """
     with audit.atomic():
         current = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)

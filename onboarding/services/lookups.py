@@ -20,7 +20,7 @@ KINDS = {
 
 
 def connection_of(operation: Operation) -> Connection:
-    """The operation's connection. Raises WrongStateError where it no longer exists."""
+    """The operation's connection. Raises WrongStateError if it no longer exists."""
     found = (
         Connection.objects.select_related("invitation__service__instance__provider__tenant", "registration")
         .filter(pk=operation.subject_id)
@@ -32,7 +32,7 @@ def connection_of(operation: Operation) -> Connection:
 
 
 def open_connection(operation: Operation) -> Connection:
-    """The operation's connection, for a step. Raises WrongStateError where the invitation was revoked."""
+    """The operation's connection, for a step. Raises WrongStateError if the invitation was revoked."""
     found = connection_of(operation)
     if found.invitation.status == Invitation.Status.REVOKED:
         raise WrongStateError("The invitation was revoked, so its setup stops. Create a new one.")
@@ -42,7 +42,7 @@ def open_connection(operation: Operation) -> Connection:
 def begin_connecting(invitation_id: UUID) -> None:
     """Mark the invitation as connecting, in the transaction that starts or resumes an operation.
 
-    Raises WrongStateError where it was completed, revoked or expired while the network was used.
+    Raises WrongStateError if it was completed, revoked or expired while the network was used.
     """
     usable = Invitation.objects.usable(timezone.now()).filter(pk=invitation_id)
     if not usable.update(status=Invitation.Status.CONNECTING):
@@ -50,7 +50,7 @@ def begin_connecting(invitation_id: UUID) -> None:
 
 
 def made_registration(operation: Operation) -> AppRegistration:
-    """The registration that an earlier step created. Raises WrongStateError where there is none."""
+    """The registration that an earlier step created. Raises WrongStateError if there is none."""
     registration = open_connection(operation).registration
     if registration is None:
         raise WrongStateError("The registration's row is missing. Revoke the invitation and create a new one.")
@@ -58,7 +58,7 @@ def made_registration(operation: Operation) -> AppRegistration:
 
 
 def sync_app_of(instance: UmpInstance) -> AppRegistration:
-    """The instance's sync app. Raises WrongStateError where its tenant has none, for example after a change of tenant."""
+    """The instance's sync app. Raises WrongStateError if its tenant has none, for example after a change of tenant."""
     found = AppRegistration.objects.sync_app_of(instance)
     if found is None:
         raise WrongStateError(f"{instance.host} has no sync app in its tenant. Provision it first.")

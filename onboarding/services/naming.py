@@ -23,7 +23,7 @@ def default_name(service: Service) -> str:
 
 
 def choose(connection: Connection, name: str, *, actor: audit.Actor) -> None:
-    """Store the name. Raises ValidationError for an invalid one, WrongStateError where the registration exists."""
+    """Store the name. Raises ValidationError for an invalid one, WrongStateError if the registration exists."""
     validate_registration_name(name)
     with audit.atomic():
         before = Connection.objects.values_list("registration_name", flat=True).get(pk=connection.pk)

@@ -63,7 +63,7 @@ def register() -> None:
 def request(connection: Connection, *, access_token: str, token_expires_at: datetime, actor: audit.Actor) -> Operation:
     """Queue the operation that connects a customer. The administrator's token is stored encrypted on the operation.
 
-    Raises WrongStateError where such an operation is live, or the invitation can no longer be used.
+    Raises WrongStateError if such an operation is live, or the invitation can no longer be used.
     """
     invitation = connection.invitation
     with audit.atomic():
@@ -84,7 +84,7 @@ def resume_with_token(
 ) -> None:
     """Store the token of a new sign-in and resume the operation where it stopped.
 
-    Raises WrongStateError where the operation is neither waiting nor failed, or the invitation can no longer be used.
+    Raises WrongStateError if the operation is neither waiting nor failed, or the invitation can no longer be used.
     """
     connection = connection_of(operation)
     with audit.atomic():

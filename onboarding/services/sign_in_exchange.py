@@ -46,7 +46,7 @@ class RedeemedCode:
 def begin(invitation: Invitation, purpose: SignIn.Purpose, method: str) -> dict[str, object]:
     """MSAL's flow for a new sign-in: Microsoft's address, state, nonce and PKCE verifier.
 
-    Raises RefusedError where the instance has no working sync app, or Microsoft refuses or does not answer.
+    Raises RefusedError if the instance has no working sync app, or Microsoft refuses or does not answer.
     """
     instance = invitation.service.instance
     app = sync_app(instance)
@@ -67,7 +67,7 @@ def begin(invitation: Invitation, purpose: SignIn.Purpose, method: str) -> dict[
 
 
 def redeem(sign_in: SignIn, answer: dict[str, str]) -> RedeemedCode:
-    """Redeem the authorization code in Microsoft's answer. Raises RefusedError where there is none, or it is refused."""
+    """Redeem the authorization code in Microsoft's answer. Raises RefusedError if there is none, or it is refused."""
     app = sync_app(sign_in.invitation.service.instance)
     authority = authority_of(sign_in.invitation, sign_in.purpose)
     keeps = keeps_token(sign_in.purpose, sign_in.way)
@@ -85,7 +85,7 @@ def redeem(sign_in: SignIn, answer: dict[str, str]) -> RedeemedCode:
 
 
 def verify(redeemed: RedeemedCode) -> Identity:
-    """The person whom the verified id_token names. Raises RefusedError where it cannot be verified."""
+    """The person whom the verified id_token names. Raises RefusedError if it cannot be verified."""
     with _errors_as_refusals(redeemed.answer):
         claims = connections.entra().verify_id_token(
             redeemed.tokens.id_token, app_id=redeemed.app_id, authority=redeemed.authority
@@ -94,7 +94,7 @@ def verify(redeemed: RedeemedCode) -> Identity:
 
 
 def directory_roles(redeemed: RedeemedCode) -> frozenset[str]:
-    """The template IDs of the person's active directory roles. Raises RefusedError where Graph refuses or is down."""
+    """The template IDs of the person's active directory roles. Raises RefusedError if Graph refuses or is down."""
     with _errors_as_refusals(redeemed.answer):
         return connections.graph_as_person(redeemed.tokens.access_token).my_directory_roles()
 
@@ -130,7 +130,7 @@ def keeps_token(purpose: str, method: str) -> bool:
 
 
 def sync_app(instance: UmpInstance) -> SyncApp:
-    """The sync app of an active instance with its secret. Raises RefusedError where none works."""
+    """The sync app of an active instance with its secret. Raises RefusedError if none works."""
     secret = ClientSecret.objects.of_sync_app(instance)
     value = secret.unseal("envelope") if secret else ""
     if secret is None or not value:

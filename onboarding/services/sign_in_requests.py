@@ -39,7 +39,7 @@ def start(
 ) -> StartedSignIn:
     """Prepare a sign-in. `browser` is the current cookie value; a valid one is kept, so that several tabs work.
 
-    Raises RefusedError where the link no longer works, the instance is not ready, or Microsoft does not respond.
+    Raises RefusedError if the link no longer works, the instance is not ready, or Microsoft does not respond.
     """
     require_usable(invitation, purpose)
     flow = sign_in_exchange.begin(invitation, purpose, method)
@@ -52,7 +52,7 @@ def start(
 
 
 def find_for_browser(browser: str, sign_in_id: UUID, instance: UmpInstance) -> SignIn:
-    """The sign-in that this browser started on this host. Raises RefusedError("state_lost") where there is none."""
+    """The sign-in that this browser started on this host. Raises RefusedError("state_lost") if there is none."""
     sign_in = (
         SignIn.objects.select_related(
             "invitation__service__customer", "invitation__service__instance__provider__tenant"
@@ -76,7 +76,7 @@ def auth_uri_of(sign_in: SignIn) -> str:
 def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor) -> SignIn:
     """Claim the sign-in that this state belongs to; it can be claimed once.
 
-    Raises RefusedError("state_lost") where no current sign-in of this host and browser has this state, and
+    Raises RefusedError("state_lost") if no current sign-in of this host and browser has this state, and
     RefusedError("replaced_link") where it was started with a link that was replaced since.
     """
     now = timezone.now()
@@ -159,7 +159,7 @@ def invalidate_open(invitation: Invitation) -> int:
 
 
 def require_current_link(sign_in: SignIn) -> None:
-    """Raises RefusedError where the sign-in's link was replaced or no longer works."""
+    """Raises RefusedError if the sign-in's link was replaced or no longer works."""
     sign_in.invitation.refresh_from_db(fields=["status", "expires_at", "token_hash"])
     if sign_in.token_hash != sign_in.invitation.token_hash:
         raise RefusedError(REPLACED_LINK)
@@ -167,7 +167,7 @@ def require_current_link(sign_in: SignIn) -> None:
 
 
 def require_usable(invitation: Invitation, purpose: str) -> None:
-    """Raises RefusedError where the invitation's link does not work for this purpose.
+    """Raises RefusedError if the invitation's link does not work for this purpose.
 
     A completed invitation still lets administrators identify themselves, to see the final page again.
     """

@@ -24,7 +24,7 @@ NOT_REVOKED = (
 
 
 def graph_client(operation: Operation) -> GraphClient:
-    """A Graph client with the administrator's token. Raises PersonNeededError where it has expired."""
+    """A Graph client with the administrator's token. Raises PersonNeededError if it has expired."""
     stored = Operation.objects.only("pk", "credential_envelope", "credential_expires_at").get(pk=operation.pk)
     expires_at = stored.credential_expires_at
     if not stored.credential_envelope or (expires_at and expires_at - TOKEN_MARGIN <= timezone.now()):

@@ -96,7 +96,7 @@ def _method_of(request: InstanceRequest, invitation: Invitation) -> str:
 def invitation_of(
     request: InstanceRequest, token: str, purpose: SignIn.Purpose = SignIn.Purpose.IDENTIFY
 ) -> Invitation:
-    """The invitation behind the link on this host. Raises RefusedError where the link does not work for this purpose."""
+    """The invitation behind the link on this host. Raises RefusedError if the link does not work for this purpose."""
     invitation = invitations.behind_link(token, request.instance)
     if invitation is None:
         raise RefusedError("unknown_link")

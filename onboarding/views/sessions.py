@@ -87,7 +87,7 @@ def invitation_behind(request: InstanceRequest) -> Invitation | None:
 def connection_of(request: InstanceRequest) -> Connection:
     """The connection of the signed-in administrator, read from the database with each request.
 
-    Raises RefusedError without a session, with another host's session, and where the invitation was revoked or expired
+    Raises RefusedError without a session, with another host's session, and if the invitation was revoked or expired
     or its link replaced.
     """
     kept = _kept_id(request, CONNECTION)

@@ -135,7 +135,7 @@ class EntraClient:
 
         Where several APIs were consented to, `scopes` names those of one: a code is redeemed for one API only.
 
-        Raises EntraRefusedError where Entra or the person said no, RemoteRejectedError where the answer does not fit
+        Raises EntraRefusedError if Entra or the person said no, RemoteRejectedError if the answer does not fit
         the flow (state or nonce), RemoteUnavailableError where Entra does not answer.
         """
         cache = TokenCache() if keeps else None
@@ -162,7 +162,7 @@ class EntraClient:
     def renew(self, *, tenant_id: str, app_id: str, client_secret: str, cache: str, scopes: list[str]) -> RenewedToken:
         """A token for one API by the refresh token in the cache, which comes back changed.
 
-        Raises EntraRefusedError where Microsoft has ended it, NotYetError, RemoteUnavailableError.
+        Raises EntraRefusedError if Microsoft has ended it, NotYetError, RemoteUnavailableError.
         """
         kept = TokenCache()
         kept.deserialize(cache)
@@ -231,7 +231,7 @@ class EntraClient:
         return body
 
     def tenant_id_of(self, domain: str) -> str:
-        """The GUID of the tenant that a domain belongs to. Raises EntraRefusedError where Entra knows none."""
+        """The GUID of the tenant that a domain belongs to. Raises EntraRefusedError if Entra knows none."""
         issuer = str(self.discovery(domain)["issuer"])
         found = re.search(r"/([0-9a-f-]{36})/", issuer, re.IGNORECASE)
         if found is None:

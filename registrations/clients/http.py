@@ -90,7 +90,7 @@ def origin_of(url: str) -> str:
 
 
 def exchange(session: RemoteSession, service: str, method: str, url: str, **kwargs: Any) -> requests.Response:
-    """One request and its answer. Raises RemoteUnavailableError where there is none, or the service is busy."""
+    """One request and its answer. Raises RemoteUnavailableError if there is none, or the service is busy."""
     try:
         response = session.request(method, url, **kwargs)
     except requests.RequestException as error:
@@ -114,7 +114,7 @@ def busy_of(response: requests.Response, service: str) -> RemoteUnavailableError
 
 
 def json_of(response: requests.Response, service: str) -> dict[str, Any]:
-    """The JSON object of an answer. Raises RemoteUnavailableError where it was cut off: the outcome is unknown then."""
+    """The JSON object of an answer. Raises RemoteUnavailableError if it was cut off: the outcome is unknown then."""
     try:
         body = response.json()
     except requests.JSONDecodeError as error:

@@ -69,17 +69,17 @@ class UmpClient:
         self._token = token
 
     def read_settings(self) -> SystemSettings:
-        """The values of System Settings now. Raises NotFoundError where this UMP does not offer the contract."""
+        """The values of System Settings now. Raises NotFoundError if this UMP does not offer the contract."""
         response = self._answer("GET", "/api/portal/v1/system-settings")
         return _settings(json_of(response, SERVICE), response.headers.get("ETag", ""))
 
     def apply_sync_app(self, *, client_id: str, client_secret: str, redirect_uri: str, etag: str) -> SystemSettings:
-        """The first save group. Raises NotYetError where somebody changed the values since they were read."""
+        """The first save group. Raises NotYetError if somebody changed the values since they were read."""
         body = {"clientId": client_id, "clientSecret": client_secret, "redirectUri": redirect_uri}
         return self._save("/api/portal/v1/system-settings/sync-app", body, etag)
 
     def apply_portal_url(self, portal_url: str, *, etag: str) -> SystemSettings:
-        """The second save group. Raises NotYetError where somebody changed the values since they were read."""
+        """The second save group. Raises NotYetError if somebody changed the values since they were read."""
         body = {"customerAuthenticationPortalUrl": portal_url}
         return self._save("/api/portal/v1/system-settings/authentication-portal", body, etag)
 
@@ -96,7 +96,7 @@ class UmpClient:
         return self._validate(f"/api/portal/v1/customers/{guid}/connection/validate")
 
     def apply_token(self, guid: str, *, tenant_id: str, username: str, refresh_token: str) -> UmpConnection:
-        """Hand a delegated token over to a service. Raises NotFoundError where this UMP does not offer the contract."""
+        """Hand a delegated token over to a service. Raises NotFoundError if this UMP does not offer the contract."""
         body = {"method": "delegated_token", "tenantId": tenant_id, "username": username, "refreshToken": refresh_token}
         return _connection(json_of(self._answer("PUT", f"{PORTAL}/customers/{guid}/connection", json=body), SERVICE))
 

@@ -38,7 +38,7 @@ class ReportingCommand(BaseCommand):
 
 
 def read_secret(path: str) -> str:
-    """The secret in a file, or from standard input for "-". Raises CommandError where it is missing or empty."""
+    """The secret in a file, or from standard input for "-". Raises CommandError if it is missing or empty."""
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except OSError as error:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from registrations import engine
 from registrations.clients.http import RemoteSession
 from registrations.engine import runner, transitions
 from registrations.services import bulk_jobs
@@ -122,7 +123,7 @@ def install(directory: Path) -> None:
 
 def _trace_runs(directory: Path) -> None:
     """Trace each run by its operation's id, and what follows it in a bulk job (others start) by one shared name."""
-    run, after_turn, close_when_done = runner.run, bulk_jobs.after_run, bulk_jobs._close_when_done
+    run, after_run, close_when_done = runner.run, bulk_jobs.after_run, bulk_jobs._close_when_done
 
     def traced_run(operation_id: Any) -> bool:
         with _traced(directory, str(uuid.UUID(str(operation_id)))):
@@ -130,14 +131,14 @@ def _trace_runs(directory: Path) -> None:
 
     def traced_after_run(operation_id: Any) -> list[Any]:
         with _traced(directory, AFTER_RUN):
-            return after_turn(operation_id)
+            return after_run(operation_id)
 
     def traced_close_when_done(part: Any) -> None:
         if _current:
             _current.step = f"{AFTER_RUN}, the last one"
         close_when_done(part)
 
-    runner.run = runner.run = traced_run
+    engine.run = runner.run = traced_run  # the tasks import the first
     bulk_jobs.after_run, bulk_jobs._close_when_done = traced_after_run, traced_close_when_done
 
 

@@ -50,7 +50,7 @@ class Stack:
         return self.seeding.host
 
     def manage(self, *arguments: str) -> str:
-        """Run one of the product's commands and return what it printed. Raises ProcessError where it fails."""
+        """Run one of the product's commands and return what it printed. Raises ProcessError if it fails."""
         return self.supervisor.run(services.manage(self.layout, *arguments))
 
     def manage_json(self, *arguments: str) -> list[dict[str, Any]]:

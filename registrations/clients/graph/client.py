@@ -122,7 +122,7 @@ class GraphClient:
     def create_application(self, unique_name: str, properties: Mapping[str, Any]) -> Application | None:
         """Create the application, or update the one that somebody created meanwhile; None in that case: look again.
 
-        Raises GraphRefusedError with `NAME_TAKEN` where a deleted application still holds the name.
+        Raises GraphRefusedError with `NAME_TAKEN` if a deleted application still holds the name.
         """
         path = f"/applications(uniqueName='{_quoted(unique_name)}')"
         response = self._act("PATCH", path, properties, headers={"Prefer": "create-if-missing"})
@@ -168,7 +168,7 @@ class GraphClient:
     def granted_roles(self, service_principal_id: str) -> frozenset[tuple[str, str]]:
         """(resource service principal id, app role id) of every application permission granted to it.
 
-        Raises NotYetError where this replica does not know the principal: its id is one that Graph has given us.
+        Raises NotYetError if this replica does not know the principal: its id is one that Graph has given us.
         """
         path = f"/servicePrincipals/{service_principal_id}/appRoleAssignments"
         try:
@@ -200,7 +200,7 @@ class GraphClient:
         self._act_once("POST", "/roleManagement/directory/roleAssignments", body)
 
     def credentials(self, object_id: str) -> list[Credential]:
-        """The application's client secrets, ours and others'. Raises NotYetError where it is not visible yet."""
+        """The application's client secrets, ours and others'. Raises NotYetError if it is not visible yet."""
         application = self.read_application(object_id)
         if application is None:
             raise NotYetError("Microsoft does not show the new application everywhere yet.")

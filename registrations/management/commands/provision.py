@@ -29,8 +29,8 @@ class Command(ReportingCommand):
         parser.add_argument(
             "--adopt",
             action="store_true",
-            help="take over, without asking, the application that is in Entra already under this unique name, or made by "
-            "hand for this host; where several were made by hand, the operation asks",
+            help="take over, without asking, the application that is in Entra already under this unique name, or was "
+            "created manually for this host; if there are several of these, the operation asks",
         )
 
     def act(self, options: dict[str, Any]) -> None:
