@@ -47,7 +47,7 @@ class Attempt:
 def of(invitation: Invitation, connection: Connection | None) -> list[Attempt]:
     """The newest attempts of an invitation: two queries, however many there are."""
     sign_ins = [_sign_in(sign_in) for sign_in in SignIn.objects.filter(invitation=invitation)[:SHOWN]]
-    operations = Operation.objects.filter(subject_id=connection.pk)[:SHOWN] if connection else []
+    operations = Operation.objects.of_subject(connection)[:SHOWN] if connection else []
     attempts = sign_ins + [_setup(operation) for operation in operations]
     return sorted(attempts, key=lambda attempt: attempt.started_at, reverse=True)[:SHOWN]
 

@@ -127,9 +127,7 @@ def _closed(operation: Operation) -> None:
 
 def limit_attempts(connection: Connection) -> None:
     """Raises RefusedError after MAX_ATTEMPTS checks of one invitation within ATTEMPTS_WINDOW."""
-    recent = Operation.objects.filter(
-        kind=KIND, subject_id=connection.pk, created_at__gt=timezone.now() - ATTEMPTS_WINDOW
-    )
+    recent = Operation.objects.of_subject(connection).filter(kind=KIND, created_at__gt=timezone.now() - ATTEMPTS_WINDOW)
     if recent.count() >= MAX_ATTEMPTS:
         raise RefusedError("too_many_tries")
 
@@ -159,9 +157,11 @@ def check_again(operation: Operation) -> None:
 
 def cancel_waiting_check(connection: Connection, *, actor: audit.Actor) -> None:
     """Cancel a check that waits for the customer's grants, so that the customer can start again with any method."""
-    waiting = Operation.objects.filter(
-        subject_id=connection.pk, kind=KIND, status=Operation.Status.WAITING, waits_for="customer"
-    ).first()
+    waiting = (
+        Operation.objects.of_subject(connection)
+        .filter(kind=KIND, status=Operation.Status.WAITING, waits_for=Operation.WaitsFor.CUSTOMER)
+        .first()
+    )
     if waiting:
         engine.cancel(waiting, actor=actor)
 

@@ -73,7 +73,7 @@ def of(invitation: Invitation) -> Leftovers:
     if connection is None:
         return Leftovers()
     registration = connection.registration
-    has_started = Operation.objects.filter(kind__in=SIGN_IN_KINDS, subject_id=connection.pk).exists()
+    has_started = Operation.objects.of_subject(connection).filter(kind__in=SIGN_IN_KINDS).exists()
     return Leftovers(
         registration=registration.display_name if registration else "",
         is_certain=bool(registration and registration.object_id),

@@ -199,7 +199,7 @@ def _apply_displayed_name(sign_in: SignIn, connection: Connection, actor: audit.
 
 
 def _is_running(connection: Connection) -> bool:
-    return Operation.objects.live().of_subject(connection).filter(~Q(waits_for="customer")).exists()
+    return Operation.objects.live().of_subject(connection).filter(~Q(waits_for=Operation.WaitsFor.CUSTOMER)).exists()
 
 
 def _awaits_staff(connection: Connection) -> bool:

@@ -90,7 +90,7 @@ def _is_in_use(connection: Connection) -> bool:
     )
     live = Operation.objects.live().filter(kind=NEW_REGISTRATION, subject_id__in=before_clean_up.values("pk"))
     return live.exclude(
-        waits_for="customer"
+        waits_for=Operation.WaitsFor.CUSTOMER
     ).exists()  # an operation that waits for a new sign-in gets a new grant with it
 
 

@@ -160,7 +160,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
     def describe(self, request: HttpRequest, job: BulkJob) -> dict[str, Any]:
         """What the page shows of a job."""
         rows = [self._row(request, part) for part in job.parts.all()]
-        trouble = bulk_jobs.RETRYABLE | Q(operation__waits_for="staff")
+        trouble = bulk_jobs.RETRYABLE | Q(operation__waits_for=Operation.WaitsFor.STAFF)
         items = BulkItem.objects.filter(part__job=job).select_related("instance__provider", "operation")
         # Of parts that have ended: what was running when it was cancelled, or was resumed since.
         left = items.live().filter(part__status__in=(Status.CANCELLED, Status.COMPLETED)).exclude(trouble)

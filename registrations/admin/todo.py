@@ -60,7 +60,8 @@ def _listed_elsewhere() -> Q:
 def _is_late(now: datetime) -> Q:
     """Due for minutes: the workers or the scheduler do not run, or are far behind."""
     limit = now - LATE_AFTER
-    return Q(status__in=["queued", "waiting"], next_attempt_at__lt=limit) | Q(status="running", leased_until__lt=limit)
+    due = Q(status__in=[Operation.Status.QUEUED, Operation.Status.WAITING], next_attempt_at__lt=limit)
+    return due | Q(status=Operation.Status.RUNNING, leased_until__lt=limit)
 
 
 INSTANCES = TodoSource(
@@ -103,7 +104,7 @@ OPERATIONS = TodoSource(
             "waiting",
             "Open",
             "created_at",
-            lambda now: Q(status=Operation.Status.WAITING, waits_for="staff"),
+            lambda now: Q(status=Operation.Status.WAITING, waits_for=Operation.WaitsFor.STAFF),
         ),
     ),
     named=lambda operation: str(operation.subject_label),

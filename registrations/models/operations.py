@@ -18,7 +18,8 @@ class OperationQuerySet(models.QuerySet["Operation"]):
     def due(self, now: datetime) -> Self:
         """Queued or waiting ones whose time has come, and running ones whose lease has expired."""
         return self.filter(
-            Q(status__in=["queued", "waiting"], next_attempt_at__lte=now) | Q(status="running", leased_until__lt=now)
+            Q(status__in=[Operation.Status.QUEUED, Operation.Status.WAITING], next_attempt_at__lte=now)
+            | Q(status=Operation.Status.RUNNING, leased_until__lt=now)
         )
 
     def live(self) -> Self:

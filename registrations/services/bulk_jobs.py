@@ -197,7 +197,7 @@ def _who_cancelled(part: BulkPart) -> audit.Actor:
 def progress(part: BulkPart) -> Progress:
     """How far the part is, in one query."""
     now = timezone.now()
-    succeeded, failed = Q(operation__status="succeeded"), Q(operation__status="failed")
+    succeeded, failed = Q(operation__status=Operation.Status.SUCCEEDED), Q(operation__status=Operation.Status.FAILED)
     counts = part.items.aggregate(
         total=Count("pk"),
         pending=Count("pk", filter=Q(status=BulkItem.Status.PENDING)),
@@ -208,7 +208,8 @@ def progress(part: BulkPart) -> Progress:
         refused=Count("pk", filter=Q(status=BulkItem.Status.REFUSED)),
         cancelled=Count(
             "pk",
-            filter=Q(status=BulkItem.Status.CANCELLED, operation=None) | Q(operation__status="cancelled"),
+            filter=Q(status=BulkItem.Status.CANCELLED, operation=None)
+            | Q(operation__status=Operation.Status.CANCELLED),
         ),
         recently=Count("pk", filter=(succeeded | failed) & Q(operation__ended_at__gt=now - RATE_WINDOW)),
     )
