@@ -58,7 +58,7 @@ def end_step(operation: Operation, step: Step, note: str, lease: Lease, *, conti
     operation's end, raises. Then nothing of it is written.
     """
     before, now, began = dict(operation.__dict__), timezone.now(), time.monotonic()
-    operation.steps = copy.deepcopy(operation.steps)
+    operation.steps = [copy.copy(step) for step in operation.steps]
     state = operation.step(step.name)
     state.status, state.ended_at, state.note = StepStatus.DONE, now, note
     operation.message = operation.error_code = ""
