@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from django.utils import timezone
 
 from onboarding.services import new_registration
 from registrations.models import Operation
@@ -29,17 +28,6 @@ def authorised(customer: Browser, link: str) -> Operation:
     answer = customer.authorise(customer.identify(link), name="Contoso-sync")
     assert answer.status_code == 303
     return Operation.objects.get(kind=new_registration.KIND)
-
-
-def worked(operation: Operation, run_worker: RunWorker) -> Operation:
-    """Run workers until the operation ends or waits for a person."""
-    for _ in range(12):
-        run_worker()
-        operation.refresh_from_db()
-        if not operation.is_live or operation.waits_for:
-            break
-        Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
-    return operation
 
 
 def made_in(contoso: Tenant) -> Application:

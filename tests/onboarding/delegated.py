@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from onboarding import requirements
 from onboarding.services import delegated_token
@@ -49,16 +48,6 @@ def authorise(customer: Browser, link: str, person: str = TILDA) -> Operation:
     answer = customer.sign_in(customer.press(identify(customer, link, person)), person)
     assert answer.status_code == 303, text(answer)
     return Operation.objects.get(kind=delegated_token.KIND)
-
-
-def worked(operation: Operation, run_worker: RunWorker) -> Operation:
-    for _ in range(12):
-        run_worker()
-        operation.refresh_from_db()
-        if not operation.is_live or operation.waits_for:
-            break
-        Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
-    return operation
 
 
 def held(sandbox: Sandbox) -> UmpConnection:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from onboarding import requirements
 from onboarding.services import existing_registration
@@ -16,6 +15,7 @@ from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
 from tests.onboarding.browser import Browser
 from tests.onboarding.wizard import text
+from tests.registrations.runs import run_until_settled
 
 RunWorker = Callable[[], None]
 
@@ -74,15 +74,10 @@ def enter(customer: Browser, link: str, values: dict[str, str]) -> Any:
     return customer.press(customer.open(answer.headers["location"]), **values)
 
 
-def worked(run_worker: RunWorker) -> Operation:
+def run_newest_check(run_worker: RunWorker) -> Operation:
     """Run workers until the check ends or waits for a person."""
-    for _ in range(12):
-        run_worker()
-        operation = Operation.objects.filter(kind=existing_registration.KIND).latest("created_at")
-        if not operation.is_live or operation.waits_for:
-            break
-        Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
-    return operation
+    operation = Operation.objects.filter(kind=existing_registration.KIND).latest("created_at")
+    return run_until_settled(operation, run_worker)
 
 
 def told() -> str:

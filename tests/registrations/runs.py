@@ -26,12 +26,12 @@ def run_again(operation: Operation, run_worker: RunWorker, times: int = 1) -> Op
 
 def run_until_settled(operation: Operation, run_worker: RunWorker) -> Operation:
     """Let workers run it until it ends or waits for a person."""
-    for _ in range(6):
+    for _ in range(12):
         run_worker()
         operation.refresh_from_db()
         if not operation.is_live or operation.waits_for:
             break
-        Operation.objects.filter(pk=operation.pk, status="waiting").update(next_attempt_at=timezone.now())
+        Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
     return operation
 
 

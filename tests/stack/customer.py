@@ -73,7 +73,7 @@ class Browser:
         self.cookies: dict[str, dict[str, str]] = {}
 
     def open(self, url: str, method: str = "get", body: str = "") -> Page:
-        """Open a page and follow redirects, as browsers do: a POST goes on as a GET."""
+        """Open a page and follow redirects, as browsers do: a POST becomes a GET."""
         for _ in range(10):
             status, headers, html = self._send(url, method, body)
             if status not in REDIRECTS:

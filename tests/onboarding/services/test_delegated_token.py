@@ -23,9 +23,9 @@ from tests.onboarding.delegated import (
     held,
     identify,
     provisioned,
-    worked,
 )
 from tests.onboarding.wizard import last_refusal, refused, text
+from tests.registrations.runs import run_until_settled
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +36,7 @@ __all__ = ["contoso", "provisioned"]  # fixtures
 def test_a_customer_connects_with_a_delegated_token(
     customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
 ) -> None:
-    operation = worked(authorise(customer, link), run_worker)
+    operation = run_until_settled(authorise(customer, link), run_worker)
     assert operation.status == "succeeded", operation.message
     connection = Connection.objects.get()
     assert (connection.status, connection.way, connection.registration) == ("connected", "token", None)
@@ -57,7 +57,7 @@ def test_the_second_apis_token_comes_from_the_refresh_token(
     page = customer.press(identify(customer, link))
     sandbox.log.clear()
     customer.sign_in(page, TILDA)
-    worked(Operation.objects.get(kind=delegated_token.KIND), run_worker)
+    run_until_settled(Operation.objects.get(kind=delegated_token.KIND), run_worker)
     bodies = [str(call.body) for call in sandbox.calls if call.path.endswith("/oauth2/v2.0/token")]
     by_code = [body for body in bodies if "authorization_code" in body]
     by_refresh = [body for body in bodies if "grant_type=refresh_token" in body or "'refresh_token'" in body]
@@ -90,7 +90,7 @@ def test_the_token_cache_is_nowhere_in_clear(
     cache = DelegatedToken.objects.get().unseal("cache_envelope")
     secret = refresh_token_in(cache)
     assert secret
-    worked(operation, run_worker)
+    run_until_settled(operation, run_worker)
     told = str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values())) + caplog.text
     told += str(list(DelegatedToken.objects.values()))
     assert secret not in told
@@ -125,7 +125,7 @@ def test_a_role_removed_meanwhile_waits_for_the_customer(
 ) -> None:
     operation = authorise(customer, link)
     contoso.role_assignments[:] = [a for a in contoso.role_assignments if a.role_id != SKYPE]
-    operation = worked(operation, run_worker)
+    operation = run_until_settled(operation, run_worker)
     assert (operation.waits_for, operation.error_code) == ("customer", "roles_missing")
     assert "lacks: Skype for Business Administrator." in operation.message
     assert DelegatedToken.objects.get().delivered_at is None
@@ -146,19 +146,19 @@ def test_a_delegated_token_that_microsoft_revoked_asks_for_a_sign_in(
 ) -> None:
     operation = authorise(customer, link)
     sandbox.world.state.refresh_tokens.clear()
-    operation = worked(operation, run_worker)
+    operation = run_until_settled(operation, run_worker)
     assert (operation.waits_for, operation.error_code) == ("customer", "AADSTS70000")
     page = customer.open("/authenticate/progress")
     assert "Sign in again" in text(page)
     customer.sign_in(customer.press(page), TILDA)
-    assert worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
 
 
 def test_a_ump_that_cannot_use_the_token_is_not_connected(
     customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
 ) -> None:
     sandbox.world.ump("finebak").client_secret = "another-secret-than-the-sync-apps"
-    operation = worked(authorise(customer, link), run_worker)
+    operation = run_until_settled(authorise(customer, link), run_worker)
     assert (operation.status, operation.error_code) == ("failed", "ump_validation")
     assert Connection.objects.get().status == "failed"
     assert "Your part is done" in text(customer.open("/authenticate/progress"))
@@ -168,7 +168,7 @@ def test_a_ump_without_the_contract_says_so_to_staff(
     customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
 ) -> None:
     sandbox.world.ump("finebak").lacks_contract_api = True
-    operation = worked(authorise(customer, link), run_worker)
+    operation = run_until_settled(authorise(customer, link), run_worker)
     assert (operation.status, operation.error_code) == ("failed", "no_contract")
 
 
@@ -189,7 +189,7 @@ def test_revoking_an_invitation_deletes_its_token(
 ) -> None:
     operation = authorise(customer, link)
     contoso.role_assignments[:] = [a for a in contoso.role_assignments if a.role_id != SKYPE]
-    worked(operation, run_worker)
+    run_until_settled(operation, run_worker)
     invitations.revoke(invitation, actor=OLGA)
     assert DelegatedToken.objects.get().cache_envelope == ""
 
@@ -197,7 +197,7 @@ def test_revoking_an_invitation_deletes_its_token(
 def test_revoking_the_grant_keeps_the_scopes_of_a_stored_token(
     customer: Browser, link: str, run_worker: RunWorker, instance: UmpInstance, sandbox: Sandbox, contoso: Tenant
 ) -> None:
-    worked(authorise(customer, link), run_worker)
+    run_until_settled(authorise(customer, link), run_worker)
     sandbox.world.add_ump_customer("finebak", "contoso2", "Contoso Two", contoso.id)
     service = Service.objects.get()
     second = Service.objects.create(
@@ -211,7 +211,7 @@ def test_revoking_the_grant_keeps_the_scopes_of_a_stored_token(
     other = Browser(sandbox, instance.host)
     answer = other.authorise(other.identify(invitations.link_of(made)))
     assert answer.status_code == 303, text(answer)
-    operation = worked(Operation.objects.get(kind=new_registration.KIND), run_worker)
+    operation = run_until_settled(Operation.objects.get(kind=new_registration.KIND), run_worker)
     assert operation.status == "succeeded", operation.message
     client = contoso.service_principal_of(instance.registrations.get().app_id)
     assert client is not None
@@ -221,4 +221,4 @@ def test_revoking_the_grant_keeps_the_scopes_of_a_stored_token(
     first = Operation.objects.get(kind=delegated_token.KIND)
     steps = reset_steps(first.steps, "validation")
     Operation.objects.filter(pk=first.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
-    assert worked(first, run_worker).status == "succeeded"
+    assert run_until_settled(first, run_worker).status == "succeeded"

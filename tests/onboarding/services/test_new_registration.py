@@ -15,8 +15,9 @@ from registrations.models.steps import reset_steps
 from registrations.services import addresses
 from sandbox.app import Sandbox
 from sandbox.model import Tenant
-from tests.onboarding.authorised import CARLA, RunWorker, authorised, contoso, made_in, worked
+from tests.onboarding.authorised import CARLA, RunWorker, authorised, contoso, made_in
 from tests.onboarding.browser import Browser
+from tests.registrations.runs import run_until_settled
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ __all__ = ["authorised", "contoso"]  # fixtures
 def test_a_customer_becomes_connected(
     authorised: Operation, contoso: Tenant, run_worker: RunWorker, sandbox: Sandbox
 ) -> None:
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert operation.status == "succeeded", operation.message
     assert Connection.objects.get().status == "connected"
     assert Invitation.objects.get().status == "completed"
@@ -39,7 +40,7 @@ def test_a_customer_becomes_connected(
 def test_the_registration_has_exactly_the_listed_permissions_and_roles(
     authorised: Operation, contoso: Tenant, run_worker: RunWorker
 ) -> None:
-    worked(authorised, run_worker)
+    run_until_settled(authorised, run_worker)
     principal = contoso.service_principal_of(made_in(contoso).app_id)
     assert principal is not None
     granted = [grant for grant in contoso.app_role_assignments if grant.principal_id == principal.id]
@@ -50,7 +51,7 @@ def test_the_registration_has_exactly_the_listed_permissions_and_roles(
 
 def test_a_missing_teams_api_is_added(authorised: Operation, contoso: Tenant, run_worker: RunWorker) -> None:
     assert contoso.service_principal_of(TEAMS_ADMIN_API_APP_ID) is None
-    worked(authorised, run_worker)
+    run_until_settled(authorised, run_worker)
     assert contoso.service_principal_of(TEAMS_ADMIN_API_APP_ID) is not None
 
 
@@ -61,7 +62,7 @@ def test_our_own_access_is_revoked_at_the_end(
     client = contoso.service_principal_of(sync_app.app_id)
     assert client is not None
     assert [grant for grant in contoso.permission_grants if grant.client_id == client.id]
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert [grant for grant in contoso.permission_grants if grant.client_id == client.id] == []
     assert operation.credential_envelope == ""
     assert Connection.objects.get().grant_removed is True
@@ -74,7 +75,7 @@ def test_a_grant_that_could_not_be_revoked_is_reported(
     sandbox.faults.add(
         service="graph", kind="status", method="DELETE", path="/oauth2PermissionGrants", status=403, body=body, times=9
     )
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert operation.status == "succeeded", operation.message
     assert Connection.objects.get().grant_removed is False
     assert AuditEvent.objects.filter(action="grant.left").exists()
@@ -84,10 +85,10 @@ def test_an_expired_token_asks_the_customer_to_sign_in_again(
     authorised: Operation, customer: Browser, run_worker: RunWorker
 ) -> None:
     Operation.objects.update(credential_envelope="")
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert (operation.waits_for, operation.error_code) == ("customer", "sign_in_again")
     customer.sign_in(customer.press(customer.open("/authenticate/progress")), CARLA)
-    assert worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_a_lost_response_duplicates_nothing(
     authorised: Operation, contoso: Tenant, sandbox: Sandbox, run_worker: RunWorker, method: str, path: str
 ) -> None:
     sandbox.faults.add(service="graph", kind="lost_answer", method=method, path=path)
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert operation.status == "succeeded", operation.message
     assert len(made_in(contoso).passwords) == 1
     assert AppRegistration.objects.filter(instance=None).count() == 1
@@ -127,14 +128,14 @@ def test_permissions_that_replicate_late_are_waited_for(
     assert (authorised.status, authorised.waits_for) == ("waiting", "")
     assert "still replicating" in authorised.message
     sandbox.world.lag["consent"] = 0
-    assert worked(authorised, run_worker).status == "succeeded"
+    assert run_until_settled(authorised, run_worker).status == "succeeded"
 
 
 def test_a_failing_setup_revokes_the_temporary_grant(
     authorised: Operation, contoso: Tenant, instance: UmpInstance, run_worker: RunWorker
 ) -> None:
     contoso.secret_policy.secrets_forbidden = True
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     client = contoso.service_principal_of(instance.registrations.get().app_id)
     assert client is not None
     assert operation.status == "failed"
@@ -154,11 +155,11 @@ def test_resume_does_not_complete_a_revoked_invitation(
     authorised: Operation, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     sandbox.world.ump("finebak").lacks_contract_api = True
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert operation.status == "failed"
     invitations.revoke(Invitation.objects.get(), actor=audit.SYSTEM)
     queue.resume(operation, actor=audit.SYSTEM)
-    operation = worked(operation, run_worker)
+    operation = run_until_settled(operation, run_worker)
     assert operation.status == "failed"
     assert "was revoked" in operation.message
     assert not AuditEvent.objects.filter(action="invitation.completed").exists()
@@ -174,10 +175,10 @@ def test_the_instances_address_is_fixed_while_a_customer_connects(authorised: Op
 def test_a_crash_after_the_revocation_does_not_ask_the_customer_again(
     authorised: Operation, run_worker: RunWorker
 ) -> None:
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     steps = reset_steps(operation.steps, "clean_up", "find_service", "hand_over", "validation")
     Operation.objects.filter(pk=operation.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
-    assert worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
 
 
 def test_a_token_that_microsoft_revokes_early_asks_the_customer_again(
@@ -185,13 +186,13 @@ def test_a_token_that_microsoft_revokes_early_asks_the_customer_again(
 ) -> None:
     body = {"error": {"code": "InvalidAuthenticationToken", "message": "Continuous access evaluation."}}
     sandbox.faults.add(service="graph", kind="status", status=401, body=body, path="/applications", times=2)
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert (operation.waits_for, operation.error_code) == ("customer", "sign_in_again")
 
 
 def test_a_policy_that_forbids_secrets_is_named(authorised: Operation, contoso: Tenant, run_worker: RunWorker) -> None:
     contoso.secret_policy.secrets_forbidden = True
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert (operation.status, operation.error_code) == ("failed", "CredentialTypeNotAllowedAsPerAppPolicy")
 
 
@@ -199,7 +200,7 @@ def test_no_secret_or_token_is_in_rows_or_history(
     authorised: Operation, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:
     token = authorised.unseal("credential_envelope")
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     secret = ClientSecret.objects.get(registration__instance=None).unseal("envelope")
     told = str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values()))
     assert operation.status == "succeeded"

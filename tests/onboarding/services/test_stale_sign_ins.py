@@ -23,10 +23,10 @@ from tests.onboarding.delegated import (
     contoso,
     identify,
     provisioned,
-    worked,
 )
 from tests.onboarding.existing import Own, bare, enter, own
 from tests.onboarding.wizard import refused, text
+from tests.registrations.runs import run_until_settled
 
 __all__ = ["bare", "contoso", "own", "provisioned"]  # fixtures
 pytestmark = pytest.mark.django_db
@@ -111,12 +111,12 @@ def test_a_tab_with_another_method_does_not_change_a_waiting_setup(
     page = stale.start(link, way="new")
     operation = authorise(customer, link)
     sandbox.world.state.refresh_tokens.clear()
-    assert worked(operation, run_worker).waits_for == "customer"
+    assert run_until_settled(operation, run_worker).waits_for == "customer"
     assert stale.sign_in(page, GERTA).status_code == 303
     assert Connection.objects.get().way == "token"
     again = stale.press(stale.open("/authenticate/progress"))
     assert stale.sign_in(again, GERTA).status_code == 303
-    assert worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
 
 
 def test_a_late_token_does_not_replace_a_created_registration(
@@ -125,7 +125,7 @@ def test_a_late_token_does_not_replace_a_created_registration(
     page = stale.press(identify(stale, link, GERTA))
     customer.authorise(customer.identify(link, GERTA), GERTA)
     sandbox.world.ump("finebak").customers.clear()
-    fail(worked(Operation.objects.get(kind=new_registration.KIND), run_worker))
+    fail(run_until_settled(Operation.objects.get(kind=new_registration.KIND), run_worker))
     before = dict(Connection.objects.values().get())
     assert before["registration_id"]
     refused(stale.sign_in(page, GERTA), "busy")
@@ -141,7 +141,7 @@ def test_a_late_consent_does_not_change_the_customers_registration(
     page = stale.press(stale.identify(link, GERTA), name="Contoso-sync")
     enter(customer, link, own.values)
     sandbox.world.ump("finebak").customers.clear()
-    fail(worked(Operation.objects.get(kind="connect_existing"), run_worker))
+    fail(run_until_settled(Operation.objects.get(kind="connect_existing"), run_worker))
     before = Connection.objects.get()
     assert before.registration is not None
     refused(stale.sign_in(page, GERTA), "busy")
@@ -172,7 +172,7 @@ def test_no_one_is_told_to_delete_what_a_token_needs(
     assert "could not be revoked" not in told
     assert "a delegated token of your organisation needs them" in told
     assert Connection.objects.get().grant_removed is None
-    assert worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
 
 
 def test_a_wrong_account_first_leaves_no_warning_on_the_token_page(
@@ -184,7 +184,7 @@ def test_a_wrong_account_first_leaves_no_warning_on_the_token_page(
     operation = authorise(customer, link)
     assert Connection.objects.get().grant_removed is None
     sandbox.world.ump("finebak").customers.clear()
-    assert worked(operation, run_worker).waits_for == "staff"
+    assert run_until_settled(operation, run_worker).waits_for == "staff"
     Connection.objects.update(
         grant_removed=False
     )  # a wrong account in another tab, at the very moment of the beginning
@@ -201,13 +201,13 @@ def test_the_final_page_names_the_account_of_the_token(
 ) -> None:
     ump = sandbox.world.ump("finebak")
     working, ump.client_secret = ump.client_secret, "another-secret-than-the-sync-apps"
-    operation = worked(authorise(customer, link), run_worker)
+    operation = run_until_settled(authorise(customer, link), run_worker)
     assert operation.status == "failed"
     identify(stale, link, GERTA)
     assert Connection.objects.get().admin_username == TILDA
     ump.client_secret = working
     queue.resume(operation, actor=OLGA)
-    assert worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
     Connection.objects.update(admin_name="Gerta", admin_username=GERTA)
     page = text(customer.open("/authenticate/progress", follow=True))
     assert TILDA in page

@@ -17,6 +17,7 @@ from tests.onboarding.conftest import OLGA
 from tests.onboarding.delegated import SKYPE, TILDA, authorise
 from tests.onboarding.existing import Own, RunWorker, enter, grant
 from tests.onboarding.wizard import refused, text
+from tests.registrations.runs import run_until_settled
 
 pytestmark = pytest.mark.django_db
 contoso, bare, own = existing.contoso, existing.bare, existing.own
@@ -24,14 +25,14 @@ provisioned = delegated.provisioned
 
 
 def tried(run_worker: RunWorker) -> Operation:
-    return existing.worked(run_worker)
+    return existing.run_newest_check(run_worker)
 
 
 def waiting_token(customer: Browser, link: str, run_worker: RunWorker, contoso: Tenant) -> Operation:
     """A token setup that waits for the customer, because a role is missing."""
     operation = authorise(customer, link)
     contoso.role_assignments[:] = [a for a in contoso.role_assignments if a.role_id != SKYPE]
-    return delegated.worked(operation, run_worker)
+    return run_until_settled(operation, run_worker)
 
 
 # --- A check that was started with a replaced link ---
@@ -108,7 +109,7 @@ def test_a_failed_token_setup_keeps_the_token_for_resume(
     customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
 ) -> None:
     sandbox.world.ump("finebak").lacks_contract_api = True
-    operation = delegated.worked(authorise(customer, link), run_worker)
+    operation = run_until_settled(authorise(customer, link), run_worker)
     assert operation.status == "failed"
     assert DelegatedToken.objects.get().cache_envelope
 
@@ -116,7 +117,7 @@ def test_a_failed_token_setup_keeps_the_token_for_resume(
 def test_reconnecting_a_service_deletes_the_previous_token(
     customer: Browser, link: str, own: Own, run_worker: RunWorker, invitation: Invitation
 ) -> None:
-    assert delegated.worked(authorise(customer, link), run_worker).status == "succeeded"
+    assert run_until_settled(authorise(customer, link), run_worker).status == "succeeded"
     assert DelegatedToken.objects.get().cache_envelope
     again = invitations.create(
         invitation.service,
@@ -134,7 +135,7 @@ def test_reconnecting_a_service_deletes_the_previous_token(
 
 
 def test_the_token_that_connects_a_service_stays_stored(customer: Browser, link: str, run_worker: RunWorker) -> None:
-    assert delegated.worked(authorise(customer, link), run_worker).status == "succeeded"
+    assert run_until_settled(authorise(customer, link), run_worker).status == "succeeded"
     assert DelegatedToken.objects.get().cache_envelope
     assert not AuditEvent.objects.filter(action="token.forgotten").exists()
 
@@ -156,7 +157,7 @@ def test_a_token_that_expires_while_waiting_asks_for_a_sign_in(
     customers = sandbox.world.ump("finebak").customers
     taken = dict(customers)
     customers.clear()
-    operation = delegated.worked(authorise(customer, link), run_worker)
+    operation = run_until_settled(authorise(customer, link), run_worker)
     assert operation.error_code == "service_missing"
     assert "Your part is done" in text(customer.open("/authenticate/progress"))
     sandbox.world.state.refresh_tokens.clear()
@@ -169,7 +170,7 @@ def test_a_token_that_expires_while_waiting_asks_for_a_sign_in(
     page = customer.open("/authenticate/progress")
     assert "Sign in again to continue" in text(page)
     customer.sign_in(customer.press(page), TILDA)
-    assert delegated.worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
 
 
 def test_a_token_that_ends_after_the_hand_over_asks_for_a_sign_in(
@@ -178,11 +179,11 @@ def test_a_token_that_ends_after_the_hand_over_asks_for_a_sign_in(
     operation = unusable_by_the_ump(customer, link, run_worker, sandbox)
     sandbox.world.state.refresh_tokens.clear()
     queue.resume(operation, actor=OLGA)
-    operation = delegated.worked(operation, run_worker)
+    operation = run_until_settled(operation, run_worker)
     assert (operation.waits_for, operation.error_code) == ("customer", "AADSTS70000")
     page = customer.open("/authenticate/progress")
     customer.sign_in(customer.press(page), TILDA)
-    assert delegated.worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
 
 
 def test_resume_hands_over_a_new_token_after_a_failed_validation(
@@ -191,7 +192,7 @@ def test_resume_hands_over_a_new_token_after_a_failed_validation(
     operation = unusable_by_the_ump(customer, link, run_worker, sandbox)
     delegated.held(sandbox).refresh_token = "ended"
     queue.resume(operation, actor=OLGA)
-    assert delegated.worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
     cache = DelegatedToken.objects.get().unseal("cache_envelope")
     assert delegated.held(sandbox).refresh_token == refresh_token_in(cache)
 
@@ -200,7 +201,7 @@ def unusable_by_the_ump(customer: Browser, link: str, run_worker: RunWorker, san
     """A token setup that failed at the UMP's validation; the cause is fixed now."""
     ump = sandbox.world.ump("finebak")
     secret, ump.client_secret = ump.client_secret, "another-secret-than-the-sync-apps"
-    operation = delegated.worked(authorise(customer, link), run_worker)
+    operation = run_until_settled(authorise(customer, link), run_worker)
     assert (operation.status, operation.error_code) == ("failed", "ump_validation")
     ump.client_secret = secret
     return operation
@@ -212,13 +213,13 @@ def test_a_token_setup_cancelled_after_the_customers_part_starts_again(
     customers = sandbox.world.ump("finebak").customers
     taken = dict(customers)
     customers.clear()
-    queue.cancel(delegated.worked(authorise(customer, link), run_worker), actor=OLGA)
+    queue.cancel(run_until_settled(authorise(customer, link), run_worker), actor=OLGA)
     customers.update(taken)
     page = customer.open("/authenticate/progress")
     assert "has cancelled the setup" in text(page)
     customer.sign_in(customer.press(page), TILDA)
     newest = Operation.objects.filter(status="queued").get()
-    assert delegated.worked(newest, run_worker).status == "succeeded"
+    assert run_until_settled(newest, run_worker).status == "succeeded"
 
 
 # --- An existing registration whose setup was cancelled ---

@@ -10,7 +10,8 @@ from registrations import audit
 from registrations.engine import queue
 from registrations.models import Operation
 from sandbox.app import Sandbox
-from tests.onboarding.authorised import RunWorker, authorised, contoso, worked
+from tests.onboarding.authorised import RunWorker, authorised, contoso
+from tests.registrations.runs import run_until_settled
 
 pytestmark = pytest.mark.django_db
 
@@ -24,14 +25,14 @@ def test_a_service_missing_in_the_ump_waits_for_staff(
     customers = sandbox.world.ump("finebak").customers
     kept = dict(customers)
     customers.clear()
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert (operation.status, operation.waits_for, operation.error_code) == ("waiting", "staff", "service_missing")
     assert "Create the service in the UMP" in operation.message
     assert Connection.objects.get().customer_part_done_at is not None
     assert operation.credential_envelope == ""
     customers.update(kept)
     Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now(), waits_for="")
-    assert worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
 
 
 def test_a_service_of_another_organisation_is_refused(
@@ -39,7 +40,7 @@ def test_a_service_of_another_organisation_is_refused(
 ) -> None:
     for ump_service in sandbox.world.ump("finebak").customers.values():
         ump_service.tenant_id = sandbox.world.tenant("Fabrikam").id
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert (operation.status, operation.error_code) == ("failed", "service_tenant")
     assert Connection.objects.get().status == "failed"
     assert Invitation.objects.get().status == "connecting"
@@ -54,11 +55,11 @@ def test_a_ump_job_that_fails_can_be_resumed(authorised: Operation, sandbox: San
         status=200,
         body={"id": "wst_1", "status": "Failed", "executionMessages": [{"level": "error", "message": "No licence."}]},
     )
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert operation.status == "failed"
     assert "No licence." in operation.message
     queue.resume(operation, actor=audit.SYSTEM)
-    assert worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"
 
 
 def test_a_ump_that_hit_a_stale_server_gets_the_secret_again(
@@ -73,7 +74,7 @@ def test_a_ump_that_hit_a_stale_server_gets_the_secret_again(
         status=200,
         body={"id": "wst_1", "status": "Failed", "executionMessages": [message]},
     )
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert operation.status == "succeeded", operation.message
     assert (
         sum(call.service == "ump" and call.method == "PATCH" and "/customer/" in call.path for call in sandbox.calls)
@@ -92,9 +93,9 @@ def test_resume_restarts_a_ump_job_that_took_over_an_hour(
     first = authorised.notes["job"]
     long_ago = (timezone.now() - timedelta(hours=2)).isoformat()
     Operation.objects.filter(pk=authorised.pk).update(notes={**authorised.notes, "job_started_at": long_ago})
-    operation = worked(authorised, run_worker)
+    operation = run_until_settled(authorised, run_worker)
     assert operation.status == "failed"
     assert first in operation.message
     sandbox.world.ump("finebak").polls_before_done = 1
     queue.resume(operation, actor=audit.SYSTEM)
-    assert worked(operation, run_worker).status == "succeeded"
+    assert run_until_settled(operation, run_worker).status == "succeeded"

@@ -117,7 +117,11 @@ def test_the_same_sentence_is_shown_once(operator_client: Client, operation: Ope
     assert "Finebak has what it needs." in live_part(operator_client, operation)
     factories.change(operation.steps[1], status="failed")
     set_state(
-        operation, status="failed", waits_for="", message=f"{ASKED} What was lent is given back.", steps=operation.steps
+        operation,
+        status="failed",
+        waits_for="",
+        message=f"{ASKED} The permission was removed again.",
+        steps=operation.steps,
     )
     assert live_part(operator_client, operation).count(ASKED) == 1
 
