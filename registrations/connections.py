@@ -14,6 +14,7 @@ import redis
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from registrations.clients.credential_refusals import explain
 from registrations.clients.entra import AppToken, EntraClient, EntraRefusedError, claims_for_diagnosis
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.http import RemoteSession, origin_of
@@ -140,7 +141,7 @@ def ump(instance: UmpInstance) -> UmpClient:
             return entra().app_token(tenant_id=tenant_id, app_id=app_id, client_secret=secret, scope=instance.ump_scope)
 
     whose = ("ump", str(instance.pk), instance.ump_client_id, instance.ump_scope)
-    token = _renewing(_explained(obtain, instance.host), whose, _tokens_of_run())
+    token = _renewing(_explained(obtain, instance), whose, _tokens_of_run())
     return UmpClient(_session(origin_of(instance.ump_url)), instance.ump_url, lambda: token(False))
 
 
@@ -189,25 +190,20 @@ def own_token(tenant: EntraTenant, client_secret: str | None = None) -> AppToken
                 tenant_id=tenant.tenant_id, app_id=tenant.client_id, client_secret=secret, scope=GRAPH_SCOPE
             )
     except EntraRefusedError as refusal:
-        raise RemoteRejectedError(
-            f"Microsoft does not accept SyncPortal's credential in {tenant.name} ({refusal.code}). Check its tenant ID, "
-            "its client ID, and its client secret under Entra tenants: the value, not the secret's ID, and not past its end.",
-            code=refusal.code,
-            request_id=refusal.request_id,
-        ) from refusal
+        whose = f"SyncPortal's credential in {tenant.name}"
+        sentence = explain(whose, refusal, where="Its values are under Entra tenants.", secret=secret)
+        raise RemoteRejectedError(sentence, code=refusal.code, answer=refusal.answer) from refusal
 
 
-def _explained(obtain: Callable[[], AppToken], host: str) -> Callable[[], AppToken]:
+def _explained(obtain: Callable[[], AppToken], instance: UmpInstance) -> Callable[[], AppToken]:
     def explained() -> AppToken:
         try:
             return obtain()
         except EntraRefusedError as refusal:
-            raise RemoteRejectedError(
-                f"Microsoft does not accept the UMP API credential of {host} ({refusal.code}). Check the UMP API values of the "
-                "instance.",
-                code=refusal.code,
-                request_id=refusal.request_id,
-            ) from refusal
+            whose = f"the UMP API credential of {instance.host}"
+            secret = instance.unseal("ump_client_secret_envelope")
+            sentence = explain(whose, refusal, where="Check the UMP API values of the instance.", secret=secret)
+            raise RemoteRejectedError(sentence, code=refusal.code, answer=refusal.answer) from refusal
 
     return explained
 

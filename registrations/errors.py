@@ -1,9 +1,23 @@
 """Errors, named by what the caller does about them. Their texts are shown to people and contain no secret."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 LONGEST_MESSAGE = 1000
 LONGEST_CODE = 120  # the width of the columns that store it
+
+
+@dataclass(frozen=True)
+class RemoteAnswer:
+    """What a remote service said with its refusal, for those who ask its support. Redacted: it holds no secret."""
+
+    sentence: str = ""  # its own words, see `service_words`
+    request_id: str = ""  # Graph's request-id, Entra's trace ID
+    correlation_id: str = ""
+    answered_at: str = ""  # by the service's clock, as it writes it
+
+
+NOTHING_SAID = RemoteAnswer()
 
 
 class PortalError(Exception):
@@ -12,19 +26,28 @@ class PortalError(Exception):
     It may quote a remote service, so it is shortened and NUL is removed: PostgreSQL refuses NUL and values that are too long.
     """
 
-    def __init__(self, message: str, *, code: str = "", request_id: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: str = "", request_id: str = "", answer: RemoteAnswer = NOTHING_SAID
+    ) -> None:
         super().__init__(_fit(message, LONGEST_MESSAGE))
         self.code = _fit(code, LONGEST_CODE)
-        self.request_id = _fit(request_id, LONGEST_CODE)
+        self.request_id = _fit(request_id or answer.request_id, LONGEST_CODE)
+        self.answer = answer
 
 
 class NotYetError(PortalError):
     """The remote service is still replicating or working: try again after `retry_after`."""
 
     def __init__(
-        self, message: str, *, retry_after: timedelta | None = None, code: str = "", request_id: str = ""
+        self,
+        message: str,
+        *,
+        retry_after: timedelta | None = None,
+        code: str = "",
+        request_id: str = "",
+        answer: RemoteAnswer = NOTHING_SAID,
     ) -> None:
-        super().__init__(message, code=code, request_id=request_id)
+        super().__init__(message, code=code, request_id=request_id, answer=answer)
         self.retry_after = retry_after
 
 

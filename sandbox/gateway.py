@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from uuid import uuid4
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from werkzeug import Request, Response
@@ -115,7 +116,7 @@ def _failing(fault: Fault, service: Service, request: Request) -> Response:
     if fault.kind == "reset":
         raise ConnectionResetError("scripted")
     if fault.kind == "status":
-        return _scripted(fault)
+        return _scripted(fault, request)
     if fault.kind == "slow":
         time.sleep(fault.seconds)
     response = _guarded(service, request)
@@ -129,13 +130,16 @@ def _failing(fault: Fault, service: Service, request: Request) -> Response:
     return response
 
 
-def _scripted(fault: Fault) -> Response:
+def _scripted(fault: Fault, request: Request) -> Response:
     if isinstance(fault.body, str):
         response = Response(fault.body, status=fault.status, mimetype="text/html")
     elif fault.body is None:
         response = Response(status=fault.status)
     else:
         response = Response(json.dumps(fault.body), status=fault.status, mimetype="application/json")
+    if fault.service == "graph":  # every answer of Graph has both, refusals of its front door too
+        response.headers["request-id"] = str(uuid4())
+        response.headers["client-request-id"] = request.headers.get("client-request-id", response.headers["request-id"])
     for name, value in fault.headers.items():
         response.headers[name] = str(value)
     return response

@@ -27,14 +27,17 @@ Person = AbstractBaseUser | AnonymousUser
 
 @dataclass(frozen=True)
 class StepRow:
-    """One step: title, state, duration, and what was answered."""
+    """One step: title, state, duration, and what was answered. `support_text` is for the remote service's support."""
 
     title: str
     state: str
     taken: str
     note: str
     request_id: str
+    correlation_id: str
+    answered_at: str
     attempts: int
+    support_text: str
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,27 @@ def _row(step: StepState, operation: Operation, message: str) -> StepRow:
         taken=_taken(step) if state in ("done", "failed", "running") else "",
         note=note,
         request_id=step.request_id,
+        correlation_id=step.correlation_id,
+        answered_at=step.answered_at,
         attempts=step.attempts,
+        support_text=_support_text(step, operation) if state in ("failed", "waiting") else "",
     )
+
+
+def _support_text(step: StepState, operation: Operation) -> str:
+    """What somebody at Microsoft or the UMP's vendor asks for, as text to copy; "" if no remote service was refused."""
+    if not (step.request_id or step.correlation_id or step.says):
+        return ""
+    lines = {
+        "Operation": f"{title_of(operation)}: {operation.subject_label} ({operation.pk})",
+        "Step": f"{step.title}, {step.attempts} attempts",
+        "Code": operation.error_code,
+        "Answer": step.says,
+        "Request or trace ID": step.request_id,
+        "Correlation ID": step.correlation_id,
+        "Answered at": step.answered_at,
+    }
+    return "\n".join(f"{name}: {value}" for name, value in lines.items() if value)
 
 
 def _span(started: datetime | None, ended: datetime | None) -> Any:

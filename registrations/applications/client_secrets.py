@@ -10,6 +10,7 @@ from registrations.applications import desired_state, secret_cleanup
 from registrations.applications.ensure import require_managed
 from registrations.applications.replication import confirm_deleted, may_be_replicating, reset_missing
 from registrations.applications.secret_cleanup import OUR_PREFIX
+from registrations.clients.credential_refusals import explain
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
 from registrations.clients.graph.client import BETWEEN_CREDENTIAL_WRITES, GraphClient
 from registrations.clients.graph.errors import GraphRefusedError, Meaning
@@ -73,9 +74,7 @@ def prove_secret(
                 code=refusal.code,
             ) from refusal
         raise RemoteRejectedError(
-            f"Microsoft does not accept the secret ({refusal.code}). {remedy}",
-            code=refusal.code,
-            request_id=refusal.request_id,
+            explain("the secret", refusal, where=remedy), code=refusal.code, answer=refusal.answer
         ) from refusal
 
     def save() -> None:
@@ -154,7 +153,7 @@ def _add(graph: GraphClient, registration: AppRegistration, intent: ClientSecret
             "The organisation's app management policy does not allow this client secret "
             f"({refusal.code}). An administrator of that tenant can make an exception for this application, then resume.",
             code=refusal.code,
-            request_id=refusal.request_id,
+            answer=refusal.answer,
         ) from refusal
 
 

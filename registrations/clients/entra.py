@@ -19,8 +19,9 @@ from msal import SerializableTokenCache as TokenCache
 from msal.exceptions import MsalServiceError
 
 from registrations.clients.discovery_cache import DISCOVERY_PATH, SERVICE, DiscoveryCache
-from registrations.clients.http import RemoteSession, exchange, json_of
-from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavailableError
+from registrations.clients.http import LONGEST_ID, RemoteSession, exchange, json_of
+from registrations.errors import NotYetError, RemoteAnswer, RemoteRejectedError, RemoteUnavailableError
+from registrations.service_words import own_sentence
 
 CLOCK_SKEW = timedelta(minutes=5)
 ID_TOKEN_CLAIMS = ["aud", "iss", "exp", "iat", "nbf", "sub", "oid", "tid", "ver"]
@@ -44,9 +45,15 @@ class EntraRefusedError(RemoteRejectedError):
         numbers = answer.get("error_codes") or []
         self.error = str(answer.get("error", "unknown_error"))
         self.suberror = str(answer.get("suberror") or answer.get("error_subcode") or "")
-        self.correlation_id = str(answer.get("correlation_id") or "")
+        self.correlation_id = _short_text(answer.get("correlation_id"))
         code = f"AADSTS{numbers[0]}" if numbers else _code_in(str(answer.get("error_description", ""))) or self.error
-        super().__init__(f"Microsoft refused ({code}).", code=code, request_id=str(answer.get("trace_id") or ""))
+        said = RemoteAnswer(
+            sentence=own_sentence(str(answer.get("error_description") or "")),
+            request_id=_short_text(answer.get("trace_id")),
+            correlation_id=_short_text(answer.get("correlation_id")),
+            answered_at=_short_text(answer.get("timestamp")),
+        )
+        super().__init__(f"Microsoft refused ({code}).", code=code, answer=said)
 
 
 @dataclass(frozen=True)
@@ -292,7 +299,7 @@ def _refuse_errors(result: dict[str, Any]) -> None:
         return
     refusal = EntraRefusedError(result)
     if refusal.code in TRANSIENT or refusal.error == "temporarily_unavailable":
-        raise NotYetError(f"{SERVICE} is busy ({refusal.code}).", code=refusal.code, request_id=refusal.request_id)
+        raise NotYetError(f"{SERVICE} is busy ({refusal.code}).", code=refusal.code, answer=refusal.answer)
     raise refusal
 
 
@@ -303,6 +310,10 @@ def claims_for_diagnosis(token: str) -> dict[str, Any]:
     except jwt.PyJWTError:
         return {}
     return claims
+
+
+def _short_text(value: Any) -> str:
+    return str(value or "")[:LONGEST_ID]
 
 
 def _code_in(description: str) -> str:

@@ -15,12 +15,14 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as LateError
 from urllib3.util import Retry
 
-from registrations.errors import RemoteUnavailableError
+from registrations.errors import RemoteAnswer, RemoteUnavailableError
+from registrations.service_words import own_sentence
 
 BUSY = frozenset({429, 500, 502, 503, 504})
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
 LONGEST_ANSWER_IN_TIMEOUTS = 2
 LONGEST_RETRY_AFTER = timedelta(hours=1)
+LONGEST_ID = 80  # characters of an ID in a header
 
 # Called before each request is sent: a run raises here once its lease is lost.
 before_call: ContextVar[Callable[[], None] | None] = ContextVar("before_call", default=None)
@@ -109,8 +111,23 @@ def busy_of(response: requests.Response, service: str) -> RemoteUnavailableError
         f"{service} is busy (HTTP {response.status_code}).",
         retry_after=retry_after(response.headers.get("Retry-After")),
         code=str(response.status_code),
-        request_id=response.headers.get("request-id", ""),
+        answer=answer_of(response),
     )
+
+
+def answer_of(response: requests.Response, words: str = "") -> RemoteAnswer:
+    """What the answer says for support: `words`, which are redacted here, and the IDs and the date in its headers."""
+    headers, sent = response.headers, getattr(response.request, "headers", None) or {}
+    return RemoteAnswer(
+        sentence=own_sentence(words),
+        request_id=_id_in(headers.get("request-id") or headers.get("x-ms-request-id")),
+        correlation_id=_id_in(headers.get("client-request-id") or sent.get("client-request-id")),
+        answered_at=own_sentence(headers.get("Date", "")),
+    )
+
+
+def _id_in(header: str | None) -> str:
+    return (header or "").strip()[:LONGEST_ID]
 
 
 def json_of(response: requests.Response, service: str) -> dict[str, Any]:

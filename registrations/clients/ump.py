@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from registrations.clients.http import RemoteSession, exchange, json_of
+from registrations.clients.http import RemoteSession, answer_of, exchange, json_of
 from registrations.errors import NotFoundError, NotYetError, RemoteRejectedError
 
 SERVICE = "The UMP"
@@ -152,20 +152,24 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
     body = json_of(response, SERVICE) if "json" in response.headers.get("Content-Type", "") else {}
     found = body.get("error") if isinstance(body, dict) else None
     error = found if isinstance(found, dict) else {"message": found or ""}
-    code = str(error.get("code", response.status_code))
-    text = str(error.get("message", ""))
+    code = str(error.get("code") or response.status_code)
+    text = str(error.get("message") or "")
     for name in SECRETS & sent.keys():
         text = text.replace(sent[name], "[secret]")
+    answer = answer_of(response, text)
     if response.status_code in {requests.codes.precondition_failed, requests.codes.conflict}:
-        return NotYetError("Somebody changed the UMP's settings at the same moment.", code=code)
+        return NotYetError("Somebody changed the UMP's settings at the same moment.", code=code, answer=answer)
     if response.status_code == requests.codes.not_found:
-        return NotFoundError(f"The UMP does not know this address or object ({code}).", code=code)
+        return NotFoundError(f"The UMP does not know this address or object ({code}).", code=code, answer=answer)
+    says = f" It says: “{answer.sentence}”" if answer.sentence else ""
     if response.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
         return RemoteRejectedError(
-            f"The UMP does not accept SyncPortal's API credential ({code}). Check the UMP API values of the instance.",
+            f"The UMP does not accept SyncPortal's API credential ({code}).{says} Check the UMP API values of the instance.",
             code=code,
+            answer=answer,
         )
-    return RemoteRejectedError(f"The UMP refused: {text or 'no reason given'} ({code}).", code=code)
+    reason = answer.sentence or "no reason given"
+    return RemoteRejectedError(f"The UMP refused: {reason} ({code}).", code=code, answer=answer)
 
 
 def _connection(body: dict[str, Any]) -> UmpConnection:

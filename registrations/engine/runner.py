@@ -178,7 +178,7 @@ def _handle_error(operation: Operation, token: str, step: StepState, error: Port
         transitions.put_back(operation, token, step, error)
     elif isinstance(error, NotPermittedError) and retry_schedule.may_be_replicating(step):
         # A refused permission may be a grant that is still being copied: try for a while before failing.
-        not_yet = NotYetError(str(error), code=error.code, request_id=error.request_id)
+        not_yet = NotYetError(str(error), code=error.code, answer=error.answer)
         transitions.put_back(operation, token, step, not_yet)
     else:
         transitions.fail(operation, token, error)

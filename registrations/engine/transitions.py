@@ -108,10 +108,11 @@ def put_back(operation: Operation, token: str, step: StepState, error: NotYetErr
         step.started_at = step.started_at if step.attempts else None
         retry_schedule.leave_out(step, error.retry_after or retry_schedule.FIRST_PAUSE)
     elif retry_schedule.is_overdue(step):
-        fail(operation, token, PortalError(f"{error} It {TOO_LONG}", code=error.code, request_id=error.request_id))
+        fail(operation, token, PortalError(f"{error} It {TOO_LONG}", code=error.code, answer=error.answer))
         return
     pause = error.retry_after or retry_schedule.pause_after(step.attempts - 1)
-    step.status, step.note, step.request_id = StepStatus.WAITING, str(error), error.request_id
+    step.status = StepStatus.WAITING
+    step.note_refusal(error)
     step.waits_since = timezone.now()
     with audit.atomic(durable=True):
         _wait(operation, token, error, next_attempt_at=_due(operation, error, pause))
@@ -133,7 +134,8 @@ def wait_for_person(operation: Operation, token: str, step: StepState | None, ne
     """Somebody must act; the history has it once."""
     waits_already = operation.message == str(needed)
     if step:  # a person's time does not count as ours, and the step's counters start again afterwards
-        step.status, step.note, step.waits_since = StepStatus.WAITING, str(needed), timezone.now()
+        step.status, step.waits_since = StepStatus.WAITING, timezone.now()
+        step.note_refusal(needed)
         step.started_at, step.refused_at, step.uncounted = None, None, 0
     next_attempt_at = timezone.now() + needed.look_again if needed.look_again else None
     with audit.atomic(durable=True):
@@ -174,7 +176,7 @@ def fail(operation: Operation, token: str, error: PortalError) -> None:
     current = operation.current_step
     if current:
         current.status, current.ended_at = StepStatus.FAILED, timezone.now()
-        current.note, current.request_id = str(error), error.request_id
+        current.note_refusal(error)
     before_failing = kind_of(operation).before_failing
     addition = before_failing(operation) if before_failing else ""
     operation.message, operation.error_code = f"{error} {addition}".strip(), error.code

@@ -25,7 +25,7 @@ class ReportingCommand(BaseCommand):
         try:
             self.act(options)
         except PortalError as refusal:
-            raise CommandError(str(refusal)) from refusal
+            raise CommandError(_with_support_data(refusal)) from refusal
 
     def act(self, options: dict[str, Any]) -> None:
         """What the command does. Raises PortalError or CommandError."""
@@ -35,6 +35,18 @@ class ReportingCommand(BaseCommand):
         """One result, written at once, so that a reader sees each step when it is done."""
         self.stdout.write(json.dumps(values, default=str) if self.as_json else sentence)
         self.stdout.flush()
+
+
+def _with_support_data(refusal: PortalError) -> str:
+    """The refusal in one line, with what the remote service's support asks for."""
+    answer = refusal.answer
+    known = {
+        "Request or trace ID": refusal.request_id,
+        "correlation ID": answer.correlation_id,
+        "answered at": answer.answered_at,
+    }
+    data = ", ".join(f"{name} {value}" for name, value in known.items() if value)
+    return f"{refusal} ({data})" if data else str(refusal)
 
 
 def read_secret(path: str) -> str:

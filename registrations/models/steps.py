@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models.fields.json import KeyTransform
 
+from registrations.errors import PortalError
+
 
 class StepStatus(models.TextChoices):
     """The status of one step of an operation."""
@@ -30,7 +32,11 @@ class StepState:
     started_at: datetime | None = None  # of the first attempt that counts
     ended_at: datetime | None = None
     note: str = ""  # for people
-    request_id: str = ""  # of the remote service's last refusal
+    # Of the remote service's last refusal: what its support asks for. The words are redacted.
+    request_id: str = ""
+    correlation_id: str = ""
+    answered_at: str = ""  # by the service's clock, as it writes it
+    says: str = ""
     uncounted: int = 0  # seconds since `started_at` in which nothing could be tried
     refused_at: datetime | None = None  # when a permission was refused first
     waits_since: datetime | None = None
@@ -42,9 +48,16 @@ class StepState:
 
     def reset(self) -> None:
         """Back to pending, as if nobody had tried it."""
-        fresh = StepState(self.name, self.title, request_id=self.request_id)
+        fresh = StepState(self.name, self.title)
         for each in fields(self):
-            setattr(self, each.name, getattr(fresh, each.name))
+            if each.name not in OF_LAST_REFUSAL:
+                setattr(self, each.name, getattr(fresh, each.name))
+
+    def note_refusal(self, error: PortalError) -> None:
+        """Keep what a refusal says for people, and for the remote service's support."""
+        self.note, self.request_id = str(error), error.request_id
+        self.correlation_id, self.answered_at = error.answer.correlation_id, error.answer.answered_at
+        self.says = error.answer.sentence
 
     def as_json(self) -> dict[str, Any]:
         """The form in which the row keeps it."""
@@ -62,6 +75,7 @@ class StepState:
 
 
 KEYS = tuple(each.name for each in fields(StepState))
+OF_LAST_REFUSAL = ("request_id", "correlation_id", "answered_at", "says")  # support may ask for them later
 INSTANTS = ("started_at", "ended_at", "refused_at", "waits_since")
 
 if TYPE_CHECKING:  # Django's fields are generic to the type checker only

@@ -246,7 +246,7 @@ def _application(operation: Operation) -> str:
             f"Microsoft lets SyncPortal change only applications that it owns ({refusal.code}). Add SyncPortal's application "
             f"({instance.provider.tenant.client_id}) to the owners of {registration.app_id}, then resume.",
             code=refusal.code,
-            request_id=refusal.request_id,
+            answer=refusal.answer,
         ) from refusal
 
 

@@ -308,9 +308,7 @@ class GraphClient:
 
 
 def _not_copied_yet(missing: NotFoundError) -> NotYetError:
-    return NotYetError(
-        "Microsoft is still copying this to its data centres.", code=missing.code, request_id=missing.request_id
-    )
+    return NotYetError("Microsoft is still copying this to its data centres.", code=missing.code, answer=missing.answer)
 
 
 def _application(body: Mapping[str, Any]) -> Application:

@@ -6,8 +6,15 @@ from typing import Any
 
 import requests
 
-from registrations.clients.http import json_of
-from registrations.errors import NotFoundError, NotPermittedError, NotYetError, RemoteRejectedError
+from registrations.clients.http import answer_of, json_of
+from registrations.errors import (
+    NOTHING_SAID,
+    NotFoundError,
+    NotPermittedError,
+    NotYetError,
+    RemoteAnswer,
+    RemoteRejectedError,
+)
 
 SERVICE = "Microsoft Graph"
 
@@ -20,6 +27,10 @@ class Meaning(Enum):
     GONE = "gone already"
     NAME_TAKEN = "name taken"
     POLICY = "a policy forbids it"
+    QUOTA_OF_CREATOR = "the quota of objects that one creator may have is used up"
+    QUOTA_OF_TENANT = "the quota of objects of the whole tenant is used up"
+    QUOTA_OF_OWNERS = "the application has as many owners as Microsoft allows"
+    QUOTA = "a quota of objects is used up"
 
 
 @dataclass(frozen=True)
@@ -51,12 +62,40 @@ KNOWN_ANSWERS = (
     KnownAnswer(400, Meaning.POLICY, code="CredentialTypeNotAllowedAsPerAppPolicy"),
 )
 
+QUOTA_CODE = "QuotaExceeded"  # the end of the codes of full directories: Directory_QuotaExceeded and the like
+# One code has several meanings, and only the message tells them apart. The first text that it contains decides.
+# https://learn.microsoft.com/entra/identity/users/directory-service-limits-restrictions
+QUOTAS = (
+    ("owners", Meaning.QUOTA_OF_OWNERS),
+    ("for the principal", Meaning.QUOTA_OF_CREATOR),
+    ("for the tenant", Meaning.QUOTA_OF_TENANT),
+)
+PURGE = (
+    "Deleted applications count until they are deleted for good: in Entra, under App registrations, Deleted applications, "
+    "delete those that nobody needs"
+)
+RAISE_CREATOR = (
+    "For people a custom Entra role with microsoft.directory/applications/create lifts the creator's quota; Microsoft does "
+    "not say whether it does so for applications like SyncPortal's"
+)
+RAISE_TENANT = "Or verify a domain in the tenant, or ask Microsoft's support to raise the tenant's quota"
+FEWER_OWNERS = "In Entra, remove owners of the application who are not needed: 100 are allowed"
+QUOTA_ADVICE = {
+    Meaning.QUOTA_OF_CREATOR: f"{PURGE}. {RAISE_CREATOR}.",
+    Meaning.QUOTA_OF_TENANT: f"{PURGE}. {RAISE_TENANT}.",
+    Meaning.QUOTA_OF_OWNERS: f"{FEWER_OWNERS}.",
+    Meaning.QUOTA: f"It is the creator's, the tenant's, or that of the application's owners. {PURGE}. {RAISE_CREATOR}. "
+    f"{RAISE_TENANT}.",
+}
+
 
 class GraphRefusedError(RemoteRejectedError):
     """Graph said no; `meaning` is set for answers that the table knows."""
 
-    def __init__(self, message: str, *, status: int, meaning: Meaning | None, code: str, request_id: str) -> None:
-        super().__init__(message, code=code, request_id=request_id)
+    def __init__(
+        self, message: str, *, status: int, meaning: Meaning | None, code: str, answer: RemoteAnswer = NOTHING_SAID
+    ) -> None:
+        super().__init__(message, code=code, answer=answer)
         self.status = status
         self.meaning = meaning
 
@@ -65,36 +104,62 @@ def refusal_of(response: requests.Response) -> RemoteRejectedError | NotYetError
     """The error that an answer of 4xx means, by the table of known answers."""
     found = json_of(response, SERVICE).get("error")
     error: dict[str, Any] = found if isinstance(found, dict) else {"message": found or ""}
-    code, text = str(error.get("code", "")), str(error.get("message", ""))
-    codes = {code, *(str(detail.get("code", "")) for detail in error.get("details") or [])}
+    code, text = str(error.get("code") or ""), str(error.get("message") or "")
+    codes = {code, *_codes_in(error.get("details")), *_codes_in(error.get("innererror"), error.get("innerError"))}
+    answer = answer_of(response, text)
+    quota = next((each for each in sorted(codes) if each.endswith(QUOTA_CODE)), "")
+    if quota and response.status_code in {requests.codes.bad_request, requests.codes.forbidden}:
+        return _full(response.status_code, quota, text, answer)
     known = _known_answer(response.status_code, codes, text)
-    request_id = response.headers.get("request-id", "")
     if known and known.meaning is Meaning.NOT_YET:
-        return NotYetError("Microsoft is still copying this to its data centres.", code=code, request_id=request_id)
+        return NotYetError("Microsoft is still copying this to its data centres.", code=code, answer=answer)
     if known:
         return GraphRefusedError(
             f"Microsoft refused this step: {known.meaning.value} ({code}).",
             status=response.status_code,
             meaning=known.meaning,
             code=next((c for c in codes if c == known.code), code),
-            request_id=request_id,
+            answer=answer,
         )
-    if response.status_code == requests.codes.not_found:
-        return NotFoundError("Microsoft Graph does not know this object.", code=code, request_id=request_id)
-    if response.status_code == requests.codes.forbidden:
+    return _unknown(response.status_code, code, answer)
+
+
+def _unknown(status: int, code: str, answer: RemoteAnswer) -> RemoteRejectedError:
+    if status == requests.codes.not_found:
+        return NotFoundError("Microsoft Graph does not know this object.", code=code, answer=answer)
+    if status == requests.codes.forbidden:
         return NotPermittedError(
             f"Microsoft refused this step: a permission or role is missing ({code}). Grant it, then resume.",
             code=code,
-            request_id=request_id,
+            answer=answer,
         )
+    says = f"Microsoft says: “{answer.sentence}”" if answer.sentence else "Microsoft gives no reason."
     return GraphRefusedError(
-        f"Microsoft refused this step (HTTP {response.status_code}, {code or 'no code'}). Fix the cause that the code names, "
-        "then resume.",
-        status=response.status_code,
+        f"Microsoft refused this step (HTTP {status}, {code or 'no code'}). {says} Fix the cause, then resume.",
+        status=status,
         meaning=None,
         code=code,
-        request_id=request_id,
+        answer=answer,
     )
+
+
+def _full(status: int, code: str, text: str, answer: RemoteAnswer) -> GraphRefusedError:
+    """A quota is used up. Another attempt finds it used up too, so a person must make room first."""
+    meaning = next((meaning for part, meaning in QUOTAS if part in text.lower()), Meaning.QUOTA)
+    says = f" Microsoft says: “{answer.sentence}”" if answer.sentence else ""
+    return GraphRefusedError(
+        f"Microsoft refused this step: {meaning.value} ({code}).{says} {QUOTA_ADVICE[meaning]} Then resume.",
+        status=status,
+        meaning=meaning,
+        code=code,
+        answer=answer,
+    )
+
+
+def _codes_in(*parts: Any) -> set[str]:
+    """The codes in the details of an error, whatever shape they have."""
+    entries = [entry for part in parts for entry in (part if isinstance(part, list) else [part])]
+    return {str(entry["code"]) for entry in entries if isinstance(entry, dict) and entry.get("code")}
 
 
 def _known_answer(status: int, codes: set[str], text: str) -> KnownAnswer | None:

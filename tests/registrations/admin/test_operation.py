@@ -73,3 +73,40 @@ def test_opening_a_bulk_operation_raises_its_priority(
     operation.refresh_from_db()
     assert (answer.status_code, operation.priority, enqueued) == (204, "interactive", [str(operation.pk)])
     assert address not in operator_client.get(page).content.decode()
+
+
+def test_a_refusal_without_a_code_shows_microsofts_words_and_data_for_support(
+    operator_client: Client, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker, portal: None
+) -> None:
+    words = "The value of property X is not allowed because of anna@contoso.example."
+    body = {"error": {"code": "Request_BadRequest", "message": words, "details": []}}
+    sandbox.faults.add("graph", "status", method="PATCH", path=r"/applications\(uniqueName", status=400, body=body)
+    operation = provisioning.request(instance, actor=OLGA)
+    run_worker()
+    operation.refresh_from_db()
+    page = operator_client.get(page_of(operation)).content.decode()
+    assert "The value of property X is not allowed because of [e-mail]" in page
+    assert "anna@contoso.example" not in page
+    step = operation.current_step
+    assert step
+    assert step.request_id
+    assert step.answered_at
+    for shown in (step.request_id, step.answered_at, "Copy for support"):
+        assert shown in page
+    assert "anna@contoso.example" not in str(list(AuditEvent.objects.values()))
+
+
+def test_a_used_up_quota_fails_at_once_and_is_not_retried(
+    operator_client: Client, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker, portal: None
+) -> None:
+    body = {"error": {"code": "Directory_QuotaExceeded", "message": "quota of objects of the creator is used up"}}
+    sandbox.faults.add(
+        "graph", "status", method="PATCH", path=r"/applications\(uniqueName", status=403, body=body, times=200
+    )
+    operation = provisioning.request(instance, actor=OLGA)
+    run_worker()
+    operation.refresh_from_db()
+    assert (operation.status, operation.error_code) == ("failed", "Directory_QuotaExceeded")
+    page = operator_client.get(page_of(operation)).content.decode()
+    assert "a quota of objects is used up" in page
+    assert "delete those that nobody needs" in page

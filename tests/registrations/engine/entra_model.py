@@ -105,7 +105,7 @@ class ModelOfEntra:
         if outcome == "killed before":
             raise KilledError
         if outcome == "refused":
-            raise GraphRefusedError("A policy.", status=400, meaning=Meaning.POLICY, code="x", request_id="")
+            raise GraphRefusedError("A policy.", status=400, meaning=Meaning.POLICY, code="x")
         if outcome == "busy":
             raise RemoteUnavailableError("Busy.", retry_after=timedelta(seconds=1))
         if outcome == "replicating":

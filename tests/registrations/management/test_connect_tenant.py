@@ -76,3 +76,16 @@ def test_nothing_is_stored_if_microsoft_cannot_be_reached(
     with pytest.raises(CommandError, match="did not answer"):
         connect(run, sandbox, secret_file)
     assert EntraTenant.objects.count() == 0
+
+
+def test_a_refusal_names_its_cause_and_what_support_asks_for(run: Run, sandbox: Sandbox, secret_file: Path) -> None:
+    body = {
+        "error": "access_denied",
+        "error_description": "AADSTS53003: words of ours Trace ID: t-1",
+        "error_codes": [53003],
+        "trace_id": "t-1",
+        "correlation_id": "c-1",
+    }
+    sandbox.faults.add("entra", "status", method="POST", path="/oauth2/v2.0/token", status=400, body=body)
+    with pytest.raises(CommandError, match=r"Conditional Access .*\(Request or trace ID t-1, correlation ID c-1\)"):
+        connect(run, sandbox, secret_file)

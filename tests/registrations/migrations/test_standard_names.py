@@ -43,6 +43,7 @@ def old_step(number: int, **values: Any) -> dict[str, Any]:
 
 DONE = old_step(0, status="done", attempts=1, started_at=NOW.isoformat(), ended_at=NOW.isoformat(), note="Made.")
 LATER_KEYS: dict[str, Any] = {"uncounted": 0, "refused_at": None, "waits_since": None}
+OF_LATER_VERSIONS = {"correlation_id": "", "answered_at": "", "says": ""}
 WAITING = {**old_step(1, status="waiting", attempts=3, started_at=NOW.isoformat(), note="Copying."), **LATER_KEYS}
 ROWS: dict[str, dict[str, Any]] = {
     "queued": {"status": "queued", "next_attempt_at": NOW, "steps": [DONE, old_step(1)]},
@@ -233,7 +234,7 @@ def test_the_version_before_can_read_what_a_run_writes(calls: list[str]) -> None
     kept = model.objects.get(pk=operation.pk)
     assert kept.lane == "interactive"
     for number, step in enumerate(kept.steps):
-        assert set(step) == {*old_step(number), *LATER_KEYS}
+        assert set(step) == {*old_step(number), *LATER_KEYS, *OF_LATER_VERSIONS}
         assert (step["name"], step["status"], step["attempts"], step["note"]) == (f"step{number}", "done", 1, "")
         assert all(is_instant(step[key]) for key in ("started_at", "ended_at"))
         assert (step["uncounted"], step["refused_at"], step["waits_since"]) == (0, None, None)
@@ -247,7 +248,10 @@ def test_steps_and_notes_of_the_version_before_are_written_back_unchanged() -> N
     operation = Operation.objects.get(pk=made.pk)
     operation.save()
     kept = model.objects.get(pk=made.pk)
-    assert kept.steps == [{**DONE, **LATER_KEYS}, values["steps"][1]]
+    assert kept.steps == [
+        {**DONE, **LATER_KEYS, **OF_LATER_VERSIONS},
+        {**values["steps"][1], **OF_LATER_VERSIONS},
+    ]
     assert kept.notes == values["notes"]
     json.dumps(kept.steps)  # nothing but JSON
 

@@ -36,10 +36,11 @@ def test_json_has_every_key_and_instants_as_iso_strings() -> None:
     assert StepState.from_json(kept) == step
 
 
-def test_reset_keeps_only_name_title_and_request_id() -> None:
-    step = StepState("a", "A", "failed", 12, NOON, NOON, "No.", "r-1", 90, NOON, NOON)
+def test_reset_keeps_only_names_and_what_support_asks_for() -> None:
+    of_support = ("r-1", "c-1", "noon", "No.")
+    step = StepState("a", "A", "failed", 12, NOON, NOON, "No.", *of_support, uncounted=90, refused_at=NOON)
     step.reset()
-    assert step == StepState("a", "A", request_id="r-1")
+    assert step == StepState("a", "A", "pending", 0, None, None, "", *of_support)
 
 
 def test_only_the_named_steps_are_reset() -> None:

@@ -50,7 +50,7 @@ def test_a_wrong_credential_fails_with_what_to_do(provision: Provision, instance
     operation = provision()
     assert operation.status == "failed"
     assert operation.error_code == "AADSTS7000215"
-    assert "client secret under Entra tenants" in operation.message
+    assert "Its values are under Entra tenants" in operation.message
 
 
 def test_a_bulk_run_skips_the_check_of_a_recently_checked_tenant(provision: Provision, sandbox: Sandbox) -> None:

@@ -1,11 +1,15 @@
 """Graph's refusals, and the error that each becomes."""
 
+import json
+from collections.abc import Mapping
+
 import pytest
 import requests
 
 from registrations.clients import ump as ump_client
-from registrations.clients.graph.errors import GraphRefusedError, refusal_of
+from registrations.clients.graph.errors import GraphRefusedError, Meaning, refusal_of
 from registrations.errors import (
+    LONGEST_MESSAGE,
     NotFoundError,
     NotPermittedError,
     NotYetError,
@@ -41,3 +45,50 @@ def test_each_refusal_of_graph_becomes_the_matching_error(status: int, body: str
     answer = requests.Response()
     answer.status_code, answer._content = status, body.encode()
     assert type(refusal_of(answer)) is error
+
+
+QUOTA_CREATOR = "The directory object quota limit for the Principal has been exceeded."
+QUOTA_TENANT = "The directory object quota limit for the Tenant has been exceeded."
+QUOTA_OWNERS = "The maximum quota count '100' for forward-link owners has been exceeded."
+
+
+@pytest.mark.parametrize(
+    ("words", "meaning", "advice"),
+    [
+        (QUOTA_CREATOR, Meaning.QUOTA_OF_CREATOR, "Deleted applications"),
+        (QUOTA_TENANT, Meaning.QUOTA_OF_TENANT, "Microsoft's support"),
+        (QUOTA_OWNERS, Meaning.QUOTA_OF_OWNERS, "remove owners"),
+        ("quota of objects of the creator is used up (words of ours)", Meaning.QUOTA, "a quota of objects is used up"),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_used_up_quota_is_no_missing_permission_and_says_what_helps(
+    status: int, words: str, meaning: Meaning, advice: str
+) -> None:
+    refusal = refusal_of(answer_with(status, {"code": "Directory_QuotaExceeded", "message": words}))
+    assert isinstance(refusal, GraphRefusedError)
+    assert refusal.meaning is meaning
+    assert advice in str(refusal)
+    assert "permission or role is missing" not in str(refusal)
+    assert len(str(refusal)) < LONGEST_MESSAGE
+
+
+def test_a_refusal_without_a_telling_code_quotes_microsoft() -> None:
+    said = {"code": "Request_BadRequest", "message": "The value of anna@contoso.example is not allowed."}
+    refusal = refusal_of(answer_with(400, said))
+    assert "Microsoft says: “The value of [e-mail] is not allowed.”" in str(refusal)
+    assert (refusal.request_id, refusal.answer.answered_at) == ("r-1", "Mon, 30 Nov 2026 10:00:00 GMT")
+
+
+def test_a_code_in_the_details_or_the_inner_error_counts() -> None:
+    inner = {"code": "x", "message": QUOTA_TENANT, "innerError": {"code": "Directory_QuotaExceeded"}}
+    refusal = refusal_of(answer_with(403, inner))
+    assert isinstance(refusal, GraphRefusedError)
+    assert refusal.meaning is Meaning.QUOTA_OF_TENANT
+
+
+def answer_with(status: int, error: Mapping[str, object]) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code, answer._content = status, json.dumps({"error": error}).encode()
+    answer.headers.update({"request-id": "r-1", "Date": "Mon, 30 Nov 2026 10:00:00 GMT"})
+    return answer

@@ -1,0 +1,51 @@
+"""A remote service's own words, made fit for people: one line, short, without secrets, tokens and addresses of persons."""
+
+import re
+import unicodedata
+
+LONGEST_SENTENCE = 300  # characters
+
+_SUPPORT_DATA = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)  # kept beside the sentence
+_CODE = re.compile(r"^\s*AADSTS\d+:\s*")
+_RULES = (
+    (re.compile(r"(https?://)[^\s/@\"']+@"), r"\1"),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), "[token]"),
+    (re.compile(r"(?i)\bbearer\s+\S+"), "Bearer [token]"),
+    (
+        re.compile(
+            r"(?i)\b(client_?secret|secret_?text|password|passwd|assertion|code|(?:access|refresh|id)_?token)"
+            r"(\W{0,3}[=:]\W{0,3})[^\s\"'&,;]+"
+        ),
+        r"\1\2[secret]",
+    ),
+    (re.compile(r"[^\s\"'<>()\[\],;:=]+@[^\s\"'<>()\[\],;]+\.[^\s\"'<>()\[\],;.]+"), "[e-mail]"),
+    (re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']*"), r"\1?[...]"),
+)
+_LONG = re.compile(r"[\w~.+/=-]{30,}")
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def own_sentence(text: str) -> str:
+    """What the service said, redacted and at most LONGEST_SENTENCE characters; "" if it said nothing."""
+    text = _SUPPORT_DATA.sub("", _CODE.sub("", text))
+    text = "".join(
+        " " if each.isspace() else each for each in text if each.isspace() or unicodedata.category(each)[0] != "C"
+    )
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    text = " ".join(_LONG.sub(_unless_readable, text).split())
+    return text if len(text) <= LONGEST_SENTENCE else text[: LONGEST_SENTENCE - 1].rstrip() + "…"
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of what the service said, redacted likewise."""
+    said = own_sentence(text)
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z\"'])", said, maxsplit=1)[0]
+
+
+def _unless_readable(found: re.Match[str]) -> str:
+    """A long word stays if it is an ID, an address or a name; a random one, such as a secret's value, does not."""
+    word = found[0]
+    kinds = (str.isdigit, str.islower, str.isupper)
+    is_random = all(any(map(kind, word)) for kind in kinds) and not _GUID.search(word) and "://" not in word
+    return "[secret]" if is_random else word
