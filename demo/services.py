@@ -105,6 +105,7 @@ def sandbox(layout: Layout) -> Process:
         "--directory",
         str(layout.sandbox_directory),
         "--allow-localhost-redirects",
+        "--pages-over-http",
         "--https-port",
         str(ports.sandbox_https),
         "--http-port",

@@ -24,6 +24,11 @@ def _arguments() -> argparse.Namespace:
         help="accept redirect URIs like http://portal.localhost:8000/..., which Entra refuses",
     )
     parser.add_argument(
+        "--pages-over-http",
+        action="store_true",
+        help="discovery names the http address for sign-in pages, for browsers that do not know the certificate authority",
+    )
+    parser.add_argument(
         "--in-memory", action="store_true", help="keep no state on disk: faster, but a restart loses it"
     )
     return parser.parse_args()
@@ -42,6 +47,7 @@ def main() -> int:
             arguments.http_port,
             arguments.smtp_port,
             allow_localhost_redirects=arguments.allow_localhost_redirects,
+            pages_over_http=arguments.pages_over_http,
             in_memory=arguments.in_memory,
         )
         sandbox.start()

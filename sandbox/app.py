@@ -40,13 +40,15 @@ class Sandbox:
         smtp_port: int = 0,
         *,
         allow_localhost_redirects: bool = False,
+        pages_over_http: bool = False,
         in_memory: bool = False,
     ) -> None:
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._ports = (https_port, http_port, smtp_port)
         self._allow_localhost_redirects = allow_localhost_redirects
-        self.faults, self.log, self._urls, self.quotas = Faults(), CallLog(), Urls(), Quotas()
+        self.faults, self.log, self.quotas = Faults(), CallLog(), Quotas()
+        self._urls = Urls(pages_over_http=pages_over_http)
         self.latency: dict[str, float] = {}  # seconds of delay before each service answers
         self.world = World(None if in_memory else self.directory / "world.json")
         self.keys = SigningKeys(self.directory / "signing-key.pem")
@@ -82,6 +84,7 @@ class Sandbox:
         self._urls.entra = f"https://localhost:{api}"
         self._urls.people = f"http://localhost:{pages}"
         self.smtp_port = smtp
+        self.world.own_url = self._urls.entra
         self._seed_or_restore()
         for server in self._servers:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -19,6 +19,11 @@ class Clock:
         """Now, as Graph writes it: `2026-11-23T05:03:47Z`."""
         return as_text(self.now() + offset)
 
+    def precise_instant(self) -> str:
+        """Now with fractions of a second, as Graph writes when an object was created: `2026-11-23T05:03:47.1234567Z`."""
+        now = self.now()
+        return f"{as_text(now)[:-1]}.{int(now % 1 * 10_000_000):07d}Z"
+
 
 def as_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

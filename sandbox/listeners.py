@@ -47,7 +47,7 @@ class _Handler(WSGIRequestHandler):
 
     def _send(self, status: str, headers: list[tuple[str, str]], body: bytes, pause: float = 0.0) -> None:
         code, _, reason = status.partition(" ")
-        self.send_response(int(code), reason)
+        self.send_response(int(code), reason)  # with Server and Date, each once
         for name, value in headers:
             self.send_header(name, value)
         has_length = any(name.lower() == "content-length" for name, _ in headers)

@@ -11,6 +11,12 @@ class Urls:
 
     entra: str = ""
     people: str = ""
+    pages_over_http: bool = False  # browsers that do not know the sandbox's certificate authority sign in over http
+
+    @property
+    def sign_in(self) -> str:
+        """Where the sign-in pages are: on Entra's own host, as at Microsoft's, unless browsers need http."""
+        return self.people if self.pages_over_http else self.entra
 
     def ump(self, name: str) -> str:
         return f"{self.entra}/ump/{name}/tenantui"

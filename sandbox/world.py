@@ -41,6 +41,7 @@ class World:
     def __init__(self, path: Path | None = None) -> None:
         self.lock = threading.RLock()
         self.clock = Clock()
+        self.own_url = ""  # Graph's own address here: clients that are given another Graph ask for `<address>/.default`
         self.state = State()
         self.memory: JsonObject = {}
         self.alternating_seconds = 0.0  # for this long, every second read comes from a stale replica

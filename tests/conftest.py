@@ -51,7 +51,9 @@ def _no_network_but_loopback() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One sandbox for the whole run, on free ports."""
-    with Sandbox(directory=Path(tmp_path_factory.mktemp("sandbox")), allow_localhost_redirects=True) as sandbox:
+    with Sandbox(
+        directory=Path(tmp_path_factory.mktemp("sandbox")), allow_localhost_redirects=True, pages_over_http=True
+    ) as sandbox:
         yield sandbox
 
 

@@ -58,13 +58,12 @@ class AdminConsent(SignInRequest):
         return FULL_CONSENT_ROLES if wants_graph_roles else CONSENT_ROLES
 
     def _grants(self) -> list[Grant]:
-        state = self.world.state
         if self.version == 1:
             return self._registered()
         scope = self.request.args.get("scope", "")
         if not scope:
             raise EntraError(90014, field="scope")
-        wanted = scopes.parse(state, self.application, scope)
+        wanted = scopes.parse(self.world, self.application, scope)
         if any(asked.is_default for asked in wanted.asked):
             # `/.default` means everything that the registration requires, for any resource.
             return self._registered()

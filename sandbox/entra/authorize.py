@@ -23,6 +23,10 @@ from sandbox.model import Tenant, User
 from sandbox.world import World
 
 CODE_LIFETIME_SECONDS = 600
+RESPONSE_TYPES = tuple(
+    frozenset(kind.split()) for kind in ("code", "id_token", "code id_token", "id_token token", "token")
+)
+RESPONSE_MODES = ("query", "fragment", "form_post")
 
 
 @dataclass
@@ -35,7 +39,7 @@ class Authorization(SignInRequest):
         args = self.request.args
         try:
             self._check()
-            wanted = scopes.parse(self.world.state, self.application, args.get("scope", ""))
+            wanted = scopes.parse(self.world, self.application, args.get("scope", ""))
         except EntraError as error:
             return self.refuse(error)
         if args.get("prompt") == "none":
@@ -57,18 +61,40 @@ class Authorization(SignInRequest):
             answered = self._consent(tenant, user, missing)
             if answered is not None:
                 return answered
-        return self._finish(tenant, user)
+        return self._finish(tenant, user, wanted)
+
+    @property
+    def wishes(self) -> frozenset[str]:
+        """What the response type asks for: code, id_token, token."""
+        return frozenset(self.request.args.get("response_type", "").split())
+
+    @property
+    def mode(self) -> str:
+        """How the answer goes back. Tokens never go back in a query."""
+        return self.request.args.get("response_mode") or ("query" if self.wishes == {"code"} else "fragment")
 
     def _check(self) -> None:
         args = self.request.args
-        if args.get("response_type") != "code":
+        if self.wishes not in RESPONSE_TYPES:
             raise EntraError(90023, parameter="response_type")
-        if args.get("response_mode", "query") not in ("query", "form_post"):
+        if self.mode not in RESPONSE_MODES or (self.mode == "query" and self.wishes != {"code"}):
             raise EntraError(90023, parameter="response_mode")
+        if self.wishes != {"code"}:
+            self._check_implicit()
         if not args.get("scope"):
             raise EntraError(90014, field="scope")
         if args.get("code_challenge_method", "S256") not in ("S256", "plain"):
             raise EntraError(90023, parameter="code_challenge_method")
+
+    def _check_implicit(self) -> None:
+        """https://learn.microsoft.com/entra/identity-platform/v2-oauth2-implicit-grant-flow"""
+        switches = (self.application.properties.get("web") or {}).get("implicitGrantSettings") or {}
+        if "id_token" in self.wishes and not switches.get("enableIdTokenIssuance"):
+            raise EntraError(700054, app_id=self.application.app_id)
+        if "token" in self.wishes and not switches.get("enableAccessTokenIssuance"):
+            raise EntraError(700051, app_id=self.application.app_id)
+        if "id_token" in self.wishes and not self.request.args.get("nonce"):
+            raise EntraError(90014, field="nonce")
 
     def _missing(self, tenant: Tenant, user: User, wanted: scopes.ScopeRequest) -> list[tuple[str, list[str]]]:
         """Scopes without consent, as (resource id, scopes)."""
@@ -135,9 +161,22 @@ class Authorization(SignInRequest):
         buttons = [("consent", "decline", "Cancel"), ("consent", "accept", "Accept")]
         return self.form_page("Permissions requested", user, body, buttons)
 
-    def _finish(self, tenant: Tenant, user: User) -> Response:
+    def _finish(self, tenant: Tenant, user: User, wanted: scopes.ScopeRequest) -> Response:
         args = self.request.args
         directory.ensure_service_principal(tenant, self.application.app_id, self.world.clock.now())
+        answer = {"session_state": secrets.token_hex(16)}
+        if "code" in self.wishes:
+            answer["code"] = self._new_code(tenant, user)
+        if "id_token" in self.wishes:
+            nonce = args.get("nonce")
+            issuer = self.endpoint.issuer
+            answer["id_token"] = issuer.id_token(tenant, user, self.application, nonce, wanted.openid)
+        if "token" in self.wishes:
+            answer |= self.endpoint.implicit(tenant, user, self.application, args["scope"])
+        return self.go_back(answer)
+
+    def _new_code(self, tenant: Tenant, user: User) -> str:
+        args = self.request.args
         code = f"1.{secrets.token_urlsafe(40)}"
         self.endpoint.codes[code] = Code(
             client_id=self.application.app_id,
@@ -150,7 +189,7 @@ class Authorization(SignInRequest):
             challenge_method=args.get("code_challenge_method", "plain"),
             expires_at=self.world.clock.now() + CODE_LIFETIME_SECONDS,
         )
-        return self.go_back({"code": code, "session_state": secrets.token_hex(16)})
+        return code
 
     def refuse(self, error: EntraError, subcode: str | None = None) -> Response:
         """Redirect to the client with an error."""
@@ -163,9 +202,9 @@ class Authorization(SignInRequest):
         args = self.request.args
         if "state" in args:
             values["state"] = args["state"]
-        if args.get("response_mode") == "form_post":
+        if self.mode == "form_post":
             return post_back(args["redirect_uri"], values)
-        return go_to(args["redirect_uri"], values)
+        return go_to(args["redirect_uri"], values, in_fragment=self.mode == "fragment")
 
 
 def permission_list(world: World, wanted: list[tuple[str, list[str]]]) -> str:
@@ -180,8 +219,8 @@ def permission_list(world: World, wanted: list[tuple[str, list[str]]]) -> str:
     return f'<ul class="plain">{rows}</ul>'
 
 
-def go_to(url: str, values: dict[str, str]) -> Response:
-    joint = "&" if "?" in url else "?"
+def go_to(url: str, values: dict[str, str], *, in_fragment: bool = False) -> Response:
+    joint = "#" if in_fragment else "&" if "?" in url else "?"
     response = redirect(f"{url}{joint}{urlencode(values)}", 302)
     return Response(response.get_data(), response.status, response.headers)
 

@@ -10,6 +10,24 @@ from sandbox.model import JsonObject
 from sandbox.urls import Urls
 from sandbox.world import World
 
+CLAIMS = [
+    *("sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host", "aud"),
+    *(
+        "exp",
+        "iat",
+        "auth_time",
+        "acr",
+        "nonce",
+        "preferred_username",
+        "name",
+        "tid",
+        "ver",
+        "at_hash",
+        "c_hash",
+        "email",
+    ),
+]
+
 
 def configuration(world: World, urls: Urls, segment: str) -> JsonObject:
     """The OpenID configuration of a tenant, or of `organizations` and `common`."""
@@ -19,20 +37,28 @@ def configuration(world: World, urls: Urls, segment: str) -> JsonObject:
     issuer_id = "{tenantid}" if any_tenant else tenant_id
     return {
         "token_endpoint": f"{base}/oauth2/v2.0/token",
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
         "jwks_uri": f"{base}/discovery/v2.0/keys",
-        "response_modes_supported": ["query", "form_post"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "response_types_supported": ["code"],
+        "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "issuer": f"{urls.entra}/{issuer_id}/v2.0",
         "request_uri_parameter_supported": False,
-        "authorization_endpoint": f"{urls.people}/{tenant_id}/oauth2/v2.0/authorize",
-        "http_logout_supported": False,
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "ver"],
-        "tenant_region_scope": "EU",
+        "userinfo_endpoint": f"{urls.entra}/oidc/userinfo",
+        "authorization_endpoint": f"{urls.sign_in}/{tenant_id}/oauth2/v2.0/authorize",
+        "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+        "http_logout_supported": True,
+        "frontchannel_logout_supported": True,
+        "end_session_endpoint": f"{urls.sign_in}/{tenant_id}/oauth2/v2.0/logout",
+        "claims_supported": CLAIMS,
+        "kerberos_endpoint": f"{base}/kerberos",
+        "tenant_region_scope": None if any_tenant else "EU",
         "cloud_instance_name": "localhost",
+        "cloud_graph_host_name": "localhost",
+        "msgraph_host": urls.entra.removeprefix("https://"),
+        "rbac_url": urls.entra,
     }
 
 

@@ -115,6 +115,12 @@ CODES: dict[int, ErrorDefinition] = {
         "{name} needs an administrator's approval. A request for it was sent.",
         suberror="consent_required",
     ),
+    700051: ErrorDefinition(
+        "unsupported_response_type", "response_type 'token' is not enabled for the application '{app_id}'."
+    ),
+    700054: ErrorDefinition(
+        "unsupported_response_type", "response_type 'id_token' is not enabled for the application '{app_id}'."
+    ),
     500011: ErrorDefinition(
         "invalid_resource",
         "The resource principal named {resource} was not found in the tenant named"

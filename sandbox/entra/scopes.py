@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from sandbox import directory
 from sandbox.catalogue import GRAPH, OPENID_SCOPES, Resource
 from sandbox.entra.errors import EntraError
-from sandbox.model import Application, JsonObject, State
+from sandbox.model import Application, JsonObject
+from sandbox.world import World
 
 DEFAULT = ".default"
 
@@ -42,7 +43,7 @@ class ScopeRequest:
         return self.asked[-1]
 
 
-def parse(state: State, application: Application, scope: str) -> ScopeRequest:
+def parse(world: World, application: Application, scope: str) -> ScopeRequest:
     """Parse a scope parameter. Raises EntraError for unknown resources and scopes, like Entra."""
     request = ScopeRequest()
     for word in scope.split():
@@ -50,11 +51,18 @@ def parse(state: State, application: Application, scope: str) -> ScopeRequest:
             request.openid.append(word)
             continue
         audience, slash, value = word.rpartition("/")
-        resource = directory.resource_by_audience(state, audience) if slash else GRAPH
+        resource = resource_of(world, audience) if slash else GRAPH
         if resource is None:
             raise EntraError(500011, resource=audience, tenant="this directory")
         request.of(resource).values.append(_known(resource, application, value))
     return request
+
+
+def resource_of(world: World, audience: str) -> Resource | None:
+    """The API that a scope's prefix names; this sandbox's own address is its Graph."""
+    if world.own_url and audience.rstrip("/").lower() == world.own_url:
+        return GRAPH
+    return directory.resource_by_audience(world.state, audience)
 
 
 def _known(resource: Resource, application: Application, value: str) -> str:

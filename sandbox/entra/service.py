@@ -44,7 +44,9 @@ class Entra:
     urls: Urls
 
     def api(self, request: Request) -> Response:
-        """Discovery, keys and tokens."""
+        """Discovery, keys and tokens, and the pages: at Microsoft one host has all of them."""
+        if PAGE_ROUTES.bind_to_environ(request.environ).test():
+            return self.pages(request)
         try:
             endpoint, values = API_ROUTES.bind_to_environ(request.environ).match()
         except HTTPException as wrong:

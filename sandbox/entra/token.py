@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sandbox.catalogue import GRAPH, OPENID_SCOPES, Resource
-from sandbox.directory import consented_scopes, resource_by_audience
+from sandbox.directory import consented_scopes
 from sandbox.entra import clients, scopes
 from sandbox.entra.errors import EntraError
 from sandbox.entra.tokens import LIFETIME_SECONDS, Issuer, client_info
@@ -72,7 +72,7 @@ class TokenEndpoint:
             raise EntraError(70011, scope=scope or "(none)")
         principal = clients.principal_of(world, application, tenant)
         audience = words[0].removesuffix("/.default")
-        resource = resource_by_audience(world.state, audience)
+        resource = scopes.resource_of(world, audience)
         if resource is None or tenant.service_principal_of(resource.app_id) is None:
             raise EntraError(500011, resource=audience, tenant=tenant.name)
         return {
@@ -127,7 +127,7 @@ class TokenEndpoint:
         self, tenant: Tenant, user: User, application: Application, scope: str, nonce: str | None, wants_info: bool
     ) -> JsonObject:
         clients.check_enabled(application, tenant)
-        request = scopes.parse(self.issuer.world.state, application, scope)
+        request = scopes.parse(self.issuer.world, application, scope)
         if len(request.asked) > 1:
             raise EntraError(28000, scope=scope)
         resource = request.asked[0].resource if request.asked else GRAPH
@@ -142,10 +142,16 @@ class TokenEndpoint:
         if "offline_access" in request.openid:
             answer["refresh_token"] = self._new_refresh_token(tenant, user, application, scope)
         if "openid" in request.openid:
-            answer["id_token"] = self.issuer.id_token(tenant, user, application, nonce)
+            answer["id_token"] = self.issuer.id_token(tenant, user, application, nonce, request.openid)
         if wants_info:
             answer["client_info"] = client_info(tenant, user)
         return answer
+
+    def implicit(self, tenant: Tenant, user: User, application: Application, scope: str) -> dict[str, str]:
+        """An access token for the browser, if the registration allows it: the same as a code brings, without a refresh token."""
+        words = " ".join(word for word in scope.split() if word not in ("offline_access", "openid"))
+        found = self._person(tenant, user, application, words, None, False)
+        return {name: str(found[name]) for name in ("access_token", "token_type", "expires_in", "scope")}
 
     def _granted(
         self, tenant: Tenant, user: User, application: Application, resource: Resource, request: scopes.ScopeRequest

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sandbox.catalogue import DEFAULT_USER_ROLE, Resource
@@ -31,16 +32,24 @@ class Issuer:
     def issuer_of(self, tenant_id: str) -> str:
         return f"{self.urls.entra}/{tenant_id}/v2.0"
 
-    def id_token(self, tenant: Tenant, user: User, application: Application, nonce: str | None) -> str:
+    def id_token(
+        self, tenant: Tenant, user: User, application: Application, nonce: str | None, openid: Collection[str]
+    ) -> str:
+        """An id_token with the claims that the OpenID scopes ask for.
+
+        https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference: oid, name and preferred_username need
+        `profile`, email needs `email`.
+        """
         claims = {
             **self._common(tenant, application.app_id),
             "ver": "2.0",
             "sub": f"{user.id[:8]}-{application.app_id[:8]}-pairwise",
-            "oid": user.id,
-            "name": user.display_name,
-            "preferred_username": user.upn,
             "uti": secrets.token_urlsafe(16),
         }
+        if "profile" in openid:
+            claims |= {"oid": user.id, "name": user.display_name, "preferred_username": user.upn}
+        if "email" in openid and not user.is_guest:
+            claims["email"] = user.upn
         if nonce:
             claims["nonce"] = nonce
         if user.is_guest:

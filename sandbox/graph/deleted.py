@@ -8,7 +8,7 @@ from __future__ import annotations
 from sandbox.graph import odata, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, check_owner, only_owned
 from sandbox.graph.errors import denied, not_found
-from sandbox.graph.routing import Answer, GraphCall, Router
+from sandbox.graph.routing import Answer, GraphCall, Router, checked_key
 from sandbox.model import JsonObject
 
 router = Router()
@@ -39,7 +39,7 @@ def _shown(call: GraphCall, object_id: str) -> JsonObject:
 
 def _check(call: GraphCall) -> str:
     """The id of the deleted object. Raises GraphError if there is none or the caller may not access it."""
-    object_id = call.params["object"]
+    object_id = checked_key(call.params["object"], "id")[1]
     application = call.tenant.deleted_applications.get(object_id)
     principal = call.tenant.deleted_service_principals.get(object_id)
     if application is None and principal is None:
@@ -53,7 +53,7 @@ def _check(call: GraphCall) -> str:
 
 @router.on("GET", "directory/deletedItems/{object}", READ_APPLICATIONS)
 def read(call: GraphCall) -> Answer:
-    object_id = call.params["object"]
+    object_id = checked_key(call.params["object"], "id")[1]
     if object_id not in call.tenant.deleted_applications and object_id not in call.tenant.deleted_service_principals:
         raise not_found(object_id)
     return odata.one(call, "directoryObject", "directoryObjects", _shown(call, object_id))

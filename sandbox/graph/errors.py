@@ -70,5 +70,14 @@ def unique_name_taken() -> GraphError:
     return bad_request("Another object with the same value for property uniqueName already exists.")
 
 
+def unsupported_query(message: str) -> GraphError:
+    return GraphError(400, "Request_UnsupportedQuery", message)
+
+
+def malformed_id(value: str) -> GraphError:
+    """An object id that is no GUID."""
+    return bad_request(f"Invalid object identifier '{value}'.")
+
+
 def wrong_segment(segment: str) -> GraphError:
     return GraphError(400, "BadRequest", f"Resource not found for the segment '{segment}'.")

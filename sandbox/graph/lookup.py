@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sandbox.graph.access import check_owner
-from sandbox.graph.errors import bad_request, not_found
-from sandbox.graph.routing import GraphCall, key_of
+from sandbox.graph.errors import not_found
+from sandbox.graph.routing import GraphCall, checked_key, key_of
 from sandbox.model import Application
 
 
@@ -15,9 +15,7 @@ def every(call: GraphCall) -> list[Application]:
 
 
 def find(call: GraphCall, segment: str) -> Application | None:
-    name, value = key_of(segment)
-    if name not in ("id", "appId", "uniqueName"):
-        raise bad_request(f"Invalid key property '{name}'.")
+    name, value = checked_key(segment, "id", "appId", "uniqueName")
     wanted, world = value.lower(), call.world
     # Compare the name first: each call searches all applications, and there may be thousands.
     if name == "uniqueName":

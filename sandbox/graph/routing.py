@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sandbox.graph.errors import bad_request, malformed_id
 from sandbox.model import JsonObject, ServicePrincipal, Tenant, User
 from sandbox.world import World
 
@@ -59,6 +60,7 @@ class Answer:
     status: int = 200
     body: JsonObject | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    text: str | None = None  # in place of JSON
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,20 @@ def canonical(path: str) -> str:
     return re.sub(r"/microsoft\.graph\.(add|remove)(Password|Key)$", r"/\1\2", flat)
 
 
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
 def key_of(segment: str) -> tuple[str, str]:
     """Parse a key segment: ("id", value) or, for example, ("appId", value)."""
     named = re.fullmatch(r"(\w+)='(.*)'", segment)
     return (named[1], named[2].replace("''", "'")) if named else ("id", segment)
+
+
+def checked_key(segment: str, *names: str) -> tuple[str, str]:
+    """The key segment, if its property is one of these and an id is a GUID. Raises GraphError as Graph does."""
+    name, value = key_of(segment)
+    if name not in names:
+        raise bad_request(f"Invalid key property '{name}'.")
+    if name in ("id", "appId") and not GUID.fullmatch(value):
+        raise malformed_id(value)
+    return name, value

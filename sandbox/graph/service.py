@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 from werkzeug import Request, Response
-from werkzeug.http import http_date
 
 from sandbox.entra.keys import SigningKeys
 from sandbox.graph import applications, credentials, deleted, grants, roles, service_principals, tenant
@@ -49,14 +48,14 @@ class Graph:
             body = error.body(request_id, client_request_id, self.world.clock.instant())
             headers = {"WWW-Authenticate": 'Bearer realm="", error="invalid_token"'} if error.status == 401 else {}
             answer = Answer(error.status, body, headers)
-        response = Response(json.dumps(answer.body) if answer.body is not None else b"", status=answer.status)
+        content = json.dumps(answer.body) if answer.body is not None else answer.text or b""
+        response = Response(content, status=answer.status, mimetype="text/plain" if answer.text else None)
         if answer.body is not None:
             response.headers["Content-Type"] = (
                 "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
             )
         response.headers["request-id"] = request_id
         response.headers["client-request-id"] = client_request_id
-        response.headers["Date"] = http_date()
         for name, value in answer.headers.items():
             response.headers[name] = value
         return response
@@ -70,9 +69,25 @@ class Graph:
             if request.method != "POST":
                 raise _wrong_method()
             return self._batch(tenant, caller, body)
-        refused = self.quotas.take(caller.app_id, tenant.id, request.method, canonical(path), query)
-        answer = refused or self._call(tenant, caller, request.method, path, query, headers, body)
-        answer.headers.update(self.quotas.headers(caller.app_id, tenant.id, request.method))
+        return self._counted(tenant, caller, request.method, path, query, headers, body)
+
+    def _counted(
+        self,
+        tenant: Tenant,
+        caller: Caller,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        headers: dict[str, str],
+        body: JsonObject,
+    ) -> Answer:
+        """One call, or one part of a batch: it costs the same, and is refused alone."""
+        counted = (caller.app_id, tenant.id, method, canonical(path), query)
+        refused = self.quotas.take(*counted)
+        if refused:
+            return refused
+        answer = self._call(tenant, caller, method, path, query, headers, body)
+        answer.headers.update(self.quotas.headers(*counted))
         return answer
 
     def _call(
@@ -136,7 +151,7 @@ class Graph:
         headers = {name.lower(): str(value) for name, value in (part.get("headers") or {}).items()}
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         try:
-            return self._call(
+            return self._counted(
                 tenant,
                 caller,
                 str(part.get("method", "")).upper(),

@@ -10,7 +10,7 @@ from sandbox.catalogue import MICROSOFT_RESOURCES
 from sandbox.graph import odata, validation, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, only_owned
 from sandbox.graph.errors import GraphError, bad_request, denied, no_backing_application, not_found
-from sandbox.graph.routing import Answer, GraphCall, Router, key_of
+from sandbox.graph.routing import Answer, GraphCall, Router, checked_key, key_of
 from sandbox.model import JsonObject, ServicePrincipal
 
 router = Router()
@@ -24,9 +24,7 @@ def every(call: GraphCall) -> list[ServicePrincipal]:
 
 
 def find(call: GraphCall, segment: str) -> ServicePrincipal | None:
-    name, value = key_of(segment)
-    if name not in ("id", "appId"):
-        raise bad_request(f"Invalid key property '{name}'.")
+    name, value = checked_key(segment, "id", "appId")
     wanted, world = value.lower(), call.world
     principals = call.tenant.service_principals.values()
     named = (p for p in principals if (p.app_id if name == "appId" else p.id) == wanted)
@@ -51,6 +49,11 @@ def _get_own(call: GraphCall) -> ServicePrincipal:
 def listing(call: GraphCall) -> Answer:
     found = [views.service_principal(call.world, p) for p in every(call)]
     return odata.many(call, "servicePrincipal", "servicePrincipals", found)
+
+
+@router.on("GET", "servicePrincipals/$count", READ_APPLICATIONS)
+def counted(call: GraphCall) -> Answer:
+    return odata.count(call, [views.service_principal(call.world, p) for p in every(call)])
 
 
 @router.on("GET", "servicePrincipals/{key}", READ_APPLICATIONS)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from typing import Any
+
 from sandbox import directory
 from sandbox.catalogue import DIRECTORY_ROLES, MICROSOFT_TENANT_ID, Resource
 from sandbox.clock import as_text
@@ -41,6 +45,8 @@ def application(
         "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
         **_APPLICATION_DEFAULTS,
         **own,
+        "appRoles": _reordered(own.get("appRoles") or []),
+        "requiredResourceAccess": _reordered(own.get("requiredResourceAccess") or []),
         "api": {**_EMPTY_API, **(own.get("api") or {})},
         "info": {**_EMPTY_INFO, **(own.get("info") or {})},
         "web": _web(own.get("web") or {}),
@@ -49,6 +55,11 @@ def application(
         "keyCredentials": keys,
         "passwordCredentials": [password(p) for p in (app.passwords if passwords is None else passwords)],
     }
+
+
+def _reordered(items: list[Any]) -> list[Any]:
+    """Some lists come back from Graph in an order of its own, always the same one, and not the one that was sent."""
+    return sorted(items, key=lambda item: hashlib.sha256(json.dumps(item, sort_keys=True).encode()).digest())
 
 
 _APPLICATION_DEFAULTS: JsonObject = {
@@ -98,7 +109,7 @@ _SERVICE_PRINCIPAL_DEFAULTS: JsonObject = {
 
 
 def _web(own: JsonObject) -> JsonObject:
-    uris = own.get("redirectUris") or []
+    uris = _reordered(own.get("redirectUris") or [])
     implicit = {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False}
     return {
         "homePageUrl": None,

@@ -152,7 +152,8 @@ class Browser:
 def returned(answer: requests.Response) -> dict[str, str]:
     """The parameters that the client receives, from the redirect or from the form that posts itself."""
     if answer.status_code == 302:
-        return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+        where = urlsplit(answer.headers["Location"])
+        return dict(parse_qsl(where.query or where.fragment))
     assert 'id="back"' in answer.text, answer.text
     fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', answer.text)
     return {name: html.unescape(value) for name, value in fields}

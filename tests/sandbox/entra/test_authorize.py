@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+import jwt
 import pytest
 import requests
 
@@ -44,8 +45,8 @@ def test_an_unknown_tenant_is_refused(sandbox: Sandbox, browser: Browser, client
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"response_type": "token"}, "AADSTS90023"),
-        ({"response_mode": "fragment"}, "AADSTS90023"),
+        ({"response_type": "cookie"}, "AADSTS90023"),
+        ({"response_mode": "carrier-pigeon"}, "AADSTS90023"),
         ({"scope": "Nothing.Known"}, "AADSTS650053"),
         ({"scope": "api://nobody/read"}, "AADSTS500011"),
         ({"scope": ""}, "AADSTS90014"),
@@ -138,3 +139,49 @@ def test_form_post_returns_a_form_with_a_button(sandbox: Sandbox, browser: Brows
 def test_the_code_is_sent_to_the_registered_redirect_uri(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     answer = browser.submit(actors.authorize_url(sandbox, client_id), CARLA, consent="accept")
     assert urlsplit(answer.headers["Location"])._replace(query="").geturl() == actors.CALLBACK
+
+
+IMPLICIT = {"redirectUris": [actors.CALLBACK], "implicitGrantSettings": {"enableIdTokenIssuance": True}}
+
+
+@pytest.mark.parametrize(
+    ("wish", "mode", "where", "brought"),
+    [
+        ("id_token", "", "fragment", {"id_token"}),
+        ("code id_token", "", "fragment", {"id_token", "code"}),
+        ("code id_token", "form_post", "form", {"id_token", "code"}),
+        ("code", "fragment", "fragment", {"code"}),
+    ],
+)
+def test_a_hybrid_sign_in_brings_what_it_asks_for(
+    sandbox: Sandbox, browser: Browser, wish: str, mode: str, where: str, brought: set[str]
+) -> None:
+    application, _ = actors.make_sign_in_app(sandbox, web=IMPLICIT)
+    url = actors.authorize_url(
+        sandbox, application.app_id, response_type=wish, response_mode=mode, nonce="n-1", scope="openid profile"
+    )
+    answer = browser.submit(url, CARLA, consent="accept")
+    assert ("#" in answer.headers.get("Location", "")) == (where == "fragment")
+    found = actors.returned(answer)
+    assert {"code", "id_token"} & set(found) == brought
+    if "id_token" in brought:
+        assert jwt.decode(found["id_token"], options={"verify_signature": False})["nonce"] == "n-1"
+
+
+def test_an_id_token_needs_the_switch_and_a_nonce(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+    asked = {"response_type": "id_token", "scope": "openid"}
+    refused = actors.returned(browser.submit(actors.authorize_url(sandbox, client_id, **asked, nonce="n"), CARLA))
+    assert "AADSTS700054" in refused["error_description"]
+    application, _ = actors.make_sign_in_app(sandbox, web=IMPLICIT)
+    no_nonce = actors.returned(browser.open(actors.authorize_url(sandbox, application.app_id, **asked)))
+    assert "AADSTS90014" in no_nonce["error_description"]
+    in_query = actors.authorize_url(sandbox, application.app_id, **asked, nonce="n", response_mode="query")
+    assert "AADSTS90023" in actors.returned(browser.open(in_query))["error_description"]
+
+
+def test_claims_follow_the_openid_scopes(sandbox: Sandbox, browser: Browser) -> None:
+    application, _ = actors.make_sign_in_app(sandbox, web=IMPLICIT)
+    url = actors.authorize_url(sandbox, application.app_id, response_type="id_token", nonce="n", scope="openid")
+    bare = actors.returned(browser.submit(url, CARLA, consent="accept"))["id_token"]
+    claims = jwt.decode(bare, options={"verify_signature": False})
+    assert {"oid", "name", "preferred_username", "email"} & set(claims) == set()

@@ -4,6 +4,7 @@ import pytest
 import requests
 
 from sandbox.app import Sandbox
+from sandbox.entra import discovery
 from tests.sandbox import actors
 
 
@@ -11,7 +12,7 @@ def configuration(sandbox: Sandbox, web: requests.Session, tenant: str) -> reque
     return web.get(f"{sandbox.entra_url}/{tenant}/v2.0/.well-known/openid-configuration", timeout=20)
 
 
-def test_token_endpoint_uses_https_and_sign_in_page_http(sandbox: Sandbox, web: requests.Session) -> None:
+def test_browsers_can_be_sent_to_http(sandbox: Sandbox, web: requests.Session) -> None:
     tenant = sandbox.seed.provider.tenant_id
     found = configuration(sandbox, web, tenant).json()
     assert found["token_endpoint"] == f"{sandbox.entra_url}/{tenant}/oauth2/v2.0/token"
@@ -44,3 +45,20 @@ def test_a_tenant_cannot_be_addressed_by_display_name(sandbox: Sandbox, web: req
 def test_instance_discovery_names_this_host(sandbox: Sandbox, web: requests.Session) -> None:
     found = web.get(f"{sandbox.entra_url}/common/discovery/instance?api-version=1.1", timeout=20).json()
     assert found["metadata"][0]["aliases"] == [sandbox.entra_url.removeprefix("https://")]
+
+
+def test_without_the_switch_all_endpoints_share_one_https_host(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox._urls, "pages_over_http", False)
+    found = discovery.configuration(sandbox.world, sandbox._urls, sandbox.seed.provider.tenant_id)
+    endpoints = [value for name, value in found.items() if name.endswith("_endpoint")]
+    assert len(endpoints) >= 5
+    assert all(address.startswith(sandbox.entra_url) for address in endpoints)
+
+
+def test_the_document_names_what_microsofts_does(sandbox: Sandbox, web: requests.Session) -> None:
+    found = configuration(sandbox, web, "organizations").json()
+    assert found["response_types_supported"] == ["code", "id_token", "code id_token", "id_token token"]
+    assert found["response_modes_supported"] == ["query", "fragment", "form_post"]
+    assert {"userinfo_endpoint", "end_session_endpoint", "device_authorization_endpoint", "msgraph_host"} <= set(found)

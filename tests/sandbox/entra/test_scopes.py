@@ -38,12 +38,12 @@ def test_unknown_scopes_and_resources_are_refused(
     world: World, application: Application, scope: str, code: int
 ) -> None:
     with pytest.raises(EntraError, match=f"^AADSTS{code}: "):
-        scopes.parse(world.state, application, scope)
+        scopes.parse(world, application, scope)
 
 
 def test_scopes_are_grouped_by_resource(world: World, application: Application) -> None:
     wanted = f"openid user.read {TEAMS_ADMIN_APP_ID}/user_impersonation https://graph.microsoft.com/Group.Read.All"
-    found = scopes.parse(world.state, application, wanted)
+    found = scopes.parse(world, application, wanted)
     assert found.openid == ["openid"]
     assert [(asked.resource, asked.values) for asked in found.asked] == [
         (GRAPH, ["User.Read", "Group.Read.All"]),
@@ -52,7 +52,13 @@ def test_scopes_are_grouped_by_resource(world: World, application: Application) 
 
 
 def test_default_means_what_the_registration_requires(world: World, application: Application) -> None:
-    (asked,) = scopes.parse(world.state, application, "https://graph.microsoft.com/.default").asked
+    (asked,) = scopes.parse(world, application, "https://graph.microsoft.com/.default").asked
     assert scopes.expand(application, asked) == ["User.Read"]
     assert scopes.required(application, GRAPH) == (["User.Read"], [ORGANIZATION_READ_ALL["id"]])
     assert scopes.required(application, TEAMS_ADMIN) == ([], [])
+
+
+def test_the_sandboxs_own_address_is_its_graph(world: World, application: Application) -> None:
+    world.own_url = "https://localhost:8443"
+    (asked,) = scopes.parse(world, application, "https://localhost:8443/.default").asked
+    assert asked.resource == GRAPH

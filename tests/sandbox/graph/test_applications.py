@@ -1,8 +1,11 @@
 """Applications at Graph: create, upsert, change, delete, owners."""
 
+import re
+
 from sandbox.app import Sandbox
 from tests.sandbox import actors
 from tests.sandbox.actors import SYNC_APP, Rest, graph_error
+from tests.sandbox.graph.principals import NOBODY
 
 
 def test_an_upsert_creates_then_updates(graph: Rest) -> None:
@@ -86,3 +89,59 @@ def test_an_owner_is_added_once(sandbox: Sandbox, graph: Rest) -> None:
     graph_error(graph.post(path, body), 400, "Request_BadRequest", "already exist")
     graph_error(graph.post(path, {"@odata.id": "x/none"}), 404, "Request_ResourceNotFound")
     assert len(graph.get(path).json()["value"]) == 2
+
+
+def test_a_malformed_id_is_a_bad_request(graph: Rest) -> None:
+    for path in (
+        "/applications/none",
+        "/applications(appId='none')",
+        "/servicePrincipals/none",
+        "/directory/deletedItems/none",
+    ):
+        graph_error(graph.get(path), 400, "Request_BadRequest", "Invalid object identifier 'none'")
+
+
+def test_a_nested_change_keeps_what_it_does_not_name(graph: Rest) -> None:
+    both = {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True}
+    made = graph.new_application(web={"redirectUris": ["https://a.example/x"], "implicitGrantSettings": both})
+    change = {"web": {"implicitGrantSettings": {"enableIdTokenIssuance": False}}}
+    assert graph.patch(f"/applications/{made['id']}", change).status_code == 204
+    web = graph.get(f"/applications/{made['id']}").json()["web"]
+    assert web["implicitGrantSettings"] == {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": False}
+    assert web["redirectUris"] == ["https://a.example/x"]
+
+
+def test_lists_come_back_in_an_order_of_their_own(graph: Rest) -> None:
+    uris = [f"https://{letter}.example/x" for letter in "abcdefgh"]
+    made = graph.new_application(web={"redirectUris": uris})
+    found = graph.get(f"/applications/{made['id']}").json()["web"]["redirectUris"]
+    assert sorted(found) == uris
+    assert found != uris
+    assert graph.get(f"/applications/{made['id']}").json()["web"]["redirectUris"] == found
+
+
+def test_a_created_application_has_a_location_and_a_precise_time(graph: Rest) -> None:
+    answer = graph.post("/applications", {"displayName": "precise"})
+    assert answer.headers["Location"].endswith(f"/{answer.json()['id']}/Microsoft.DirectoryServices.Application")
+    assert re.fullmatch(r"[0-9T:-]{19}\.[0-9]{7}Z", answer.json()["createdDateTime"])
+
+
+def test_owners_can_be_bound_at_creation(sandbox: Sandbox, graph: Rest) -> None:
+    tenant = sandbox.world.tenant(sandbox.seed.provider.tenant_id)
+    owner = next(iter(tenant.service_principals))
+    link = f"{sandbox.graph_url}/v1.0/directoryObjects/"
+    made = graph.post("/applications", {"displayName": "bound", "owners@odata.bind": [link + owner]}).json()
+    owners = graph.get(f"/applications/{made['id']}/owners").json()["value"]
+    assert owner in {each["id"] for each in owners}
+    unknown = {"displayName": "x", "owners@odata.bind": [link + "11111111-2222-3333-4444-555555555555"]}
+    graph_error(graph.post("/applications", unknown), 404, "Request_ResourceNotFound")
+    many = {"displayName": "x", "owners@odata.bind": [link + owner] * 21}
+    graph_error(graph.post("/applications", many), 400, "Request_BadRequest")
+
+
+def test_permissions_of_an_api_that_is_not_played_are_kept(graph: Rest) -> None:
+    access = [
+        {"resourceAppId": "e406a681-f3d4-42a8-90b6-c2b029497af1", "resourceAccess": [{"id": NOBODY, "type": "Scope"}]}
+    ]
+    made = graph.new_application(requiredResourceAccess=access)
+    assert graph.get(f"/applications/{made['id']}").json()["requiredResourceAccess"] == access

@@ -7,6 +7,7 @@ import pytest
 from sandbox.app import Sandbox
 from tests.sandbox import actors
 from tests.sandbox.actors import Rest, graph_error
+from tests.sandbox.graph.principals import NOBODY
 
 
 def in_days(days: float) -> str:
@@ -67,7 +68,8 @@ def test_invalid_secrets_are_refused(graph: Rest) -> None:
         {"passwordCredential": "text"},
     ):
         graph_error(graph.post(path, body), 400, "Request_BadRequest")
-    graph_error(graph.post("/applications/none/addPassword"), 404, "Request_ResourceNotFound")
+    graph_error(graph.post("/applications/none/addPassword"), 400, "Request_BadRequest", "Invalid object identifier")
+    graph_error(graph.post(f"/applications/{NOBODY}/addPassword"), 404, "Request_ResourceNotFound")
 
 
 def test_a_removed_secret_stops_working_and_cannot_be_removed_again(sandbox: Sandbox, graph: Rest) -> None:

@@ -1,5 +1,7 @@
 """Select, filters and pages at Graph."""
 
+import pytest
+
 from tests.sandbox.actors import Rest, graph_error
 
 
@@ -40,3 +42,50 @@ def test_a_long_list_is_paged(graph: Rest) -> None:
 
 def test_an_unknown_property_cannot_be_selected(graph: Rest) -> None:
     graph_error(graph.get("/applications?$select=id,nothing"), 400, "BadRequest", "property named 'nothing'")
+
+
+EVENTUAL = {"ConsistencyLevel": "eventual"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "$orderby=displayName",
+        "$filter=displayName ne 'x'",
+        "$filter=not startswith(displayName,'x')",
+        '$search="displayName:x"',
+    ],
+)
+def test_advanced_queries_need_header_and_count(graph: Rest, query: str) -> None:
+    graph_error(graph.get(f"/applications?{query}"), 400, "Request_UnsupportedQuery", "ConsistencyLevel")
+    assert graph.get(f"/applications?{query}&$count=true", **EVENTUAL).status_code == 200
+
+
+@pytest.mark.parametrize("option", ["$skip=1", "$apply=x", "$format=json", "$nothing=1"])
+def test_an_option_that_is_not_carried_out_is_refused(graph: Rest, option: str) -> None:
+    graph_error(graph.get(f"/applications?{option}"), 400, "BadRequest", "is not supported")
+
+
+def test_a_count_is_given_only_with_the_header(graph: Rest) -> None:
+    assert "@odata.count" not in graph.get("/applications?$count=true").json()
+    assert graph.get("/applications?$count=true", **EVENTUAL).json()["@odata.count"] >= 1
+    graph_error(graph.get("/applications/$count"), 400, "Request_BadRequest", "ConsistencyLevel")
+    assert int(graph.get("/applications/$count", **EVENTUAL).text) >= 1
+
+
+def test_sorting_searching_and_in_find_and_order(graph: Rest) -> None:
+    ids = [graph.new_application(name, displayName=f"order {name}")["id"] for name in ("b", "c", "a")]
+    asked = '/applications?$search="displayName:order"&$orderby=displayName desc&$count=true'
+    found = graph.get(asked, **EVENTUAL).json()["value"]
+    assert [each["displayName"] for each in found] == ["order c", "order b", "order a"]
+    one_of = graph.get(f"/applications?$filter=id in ('{ids[0]}', '{ids[2]}')").json()["value"]
+    assert {each["id"] for each in one_of} == {ids[0], ids[2]}
+    ends = graph.get("/applications?$filter=endsWith(displayName,'der a')&$count=true", **EVENTUAL).json()["value"]
+    assert [each["id"] for each in ends] == [ids[2]]
+
+
+def test_owners_are_expanded_and_other_names_refused(graph: Rest) -> None:
+    made = graph.new_application()
+    assert graph.get(f"/applications/{made['id']}?$expand=owners").json()["owners"][0]["id"]
+    graph_error(graph.get(f"/applications/{made['id']}?$expand=nothing"), 400, "BadRequest")
+    graph_error(graph.get("/applications?$expand=owners&$count=true", **EVENTUAL), 400, "Request_UnsupportedQuery")

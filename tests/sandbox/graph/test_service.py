@@ -1,6 +1,7 @@
 """Addresses, bodies, ids of answers and batches at Graph."""
 
 from tests.sandbox.actors import Rest, graph_error
+from tests.sandbox.graph.principals import NOBODY
 
 
 def test_every_answer_carries_its_request_ids(graph: Rest) -> None:
@@ -36,7 +37,7 @@ def test_a_batch_answers_each_part_separately(graph: Rest) -> None:
     app = graph.new_application()
     parts = [
         {"id": "1", "method": "GET", "url": f"/applications/{app['id']}?$select=id"},
-        {"id": "2", "method": "GET", "url": "/applications/no-such-id"},
+        {"id": "2", "method": "GET", "url": f"/applications/{NOBODY}"},
         {"id": "3", "method": "GET", "url": "/organization", "dependsOn": ["2"]},
         {"id": "4", "method": "PATCH", "url": f"/applications/{app['id']}", "body": {"notes": "from a batch"}},
     ]
@@ -52,3 +53,8 @@ def test_a_batch_has_at_most_twenty_valid_parts(graph: Rest) -> None:
     graph_error(graph.post("/$batch", {"requests": parts}), 400, "BadRequest")
     for wrong in ([], "x", [1], [{"headers": "x"}], [{"dependsOn": "1"}], [{"body": []}, {"body": "x"}]):
         graph_error(graph.post("/$batch", {"requests": wrong}), 400, "BadRequest")
+
+
+def test_an_answer_has_one_date(graph: Rest) -> None:
+    answer = graph.get("/organization")
+    assert len(answer.raw.headers.getlist("Date")) == 1

@@ -34,10 +34,6 @@ from tests.sandbox.actors import Rest, graph_error
         ({"passwordCredentials": []}, "passwordCredentials"),
         ({"uniqueName": "other"}, "uniqueName"),
         (
-            {"requiredResourceAccess": [{"resourceAppId": "11111111-2222-3333-4444-555555555555"}]},
-            "does not exist",
-        ),
-        (
             {
                 "requiredResourceAccess": [
                     {
