@@ -110,6 +110,9 @@ class Seeding:
             "ump_scope": ump["scope"],
             "ump_tenant_id": ump["tenant_id"],
             "delivery": "api",
+            "contact_name": f"{provider['name']} onboarding team",
+            "contact_email": f"onboarding@{provider['domain']}",
+            "contact_phone": "+44 20 7946 0000",
         }
         table = io.StringIO()
         writer = csv.DictWriter(table, list(row))

@@ -26,6 +26,7 @@ def invitation_message(invitation: Invitation, link: str) -> EmailMultiAlternati
         subject=subject,
         body=render_to_string("emails/invitation.txt", context),
         to=[invitation.it_admin_email],
+        reply_to=[provider.contact_email] if provider.contact_email else None,
         headers={
             "Auto-Submitted": "auto-generated",  # RFC 3834: suppresses out-of-office replies
             "Message-ID": make_msgid(domain=service.instance.host),

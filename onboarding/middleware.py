@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import set_urlconf
 
-from registrations.models import UmpInstance
+from registrations.models import ServiceProvider, UmpInstance
 from registrations.models.tenants import PORTAL_PATH
 
 # The same hosts as Django's own check accepts (django.http.request.host_validation_re), so that it never refuses later.
@@ -47,10 +47,20 @@ class HostMiddleware:
             return not_found()
         instance = instance_of(host)
         if instance is None:
-            return not_found()
+            return self._provider_page(request, host)
         request.instance = instance  # type: ignore[attr-defined]
         request.urlconf = settings.INSTANCE_URLCONF
         # The handlers of the current urlconf also answer errors in the middleware after this one.
+        set_urlconf(settings.INSTANCE_URLCONF)
+        return self.get_response(request)
+
+    def _provider_page(self, request: HttpRequest, host: str) -> HttpResponseBase:
+        """On a provider's own domain: a page that says whom to ask, and its style. Nothing of the wizard is there."""
+        provider = ServiceProvider.objects.filter(domain=host).first() if "." in host else None
+        if provider is None or not is_open_path(request.path_info):
+            return not_found()
+        request.provider = provider  # type: ignore[attr-defined]
+        request.urlconf = settings.INSTANCE_URLCONF
         set_urlconf(settings.INSTANCE_URLCONF)
         return self.get_response(request)
 
@@ -119,8 +129,13 @@ def instance_of(host: str) -> UmpInstance | None:
 
 
 def is_portal_path(path: str) -> bool:
-    """Whether the path belongs to the wizard: `/authenticate` itself or below it."""
-    return path == PORTAL_PATH or path.startswith(PORTAL_PATH + "/")
+    """Whether the path belongs to the wizard: the host's root, `/authenticate` itself or below it."""
+    return path in ("/", PORTAL_PATH) or path.startswith(PORTAL_PATH + "/")
+
+
+def is_open_path(path: str) -> bool:
+    """Whether the page behind the path needs no UMP instance."""
+    return path in ("/", PORTAL_PATH, PORTAL_PATH + "/") or path.startswith(PORTAL_PATH + "/assets/")
 
 
 def not_found() -> HttpResponse:

@@ -6,6 +6,7 @@ from onboarding import tokens
 from onboarding.views import allow, assets, callback, existing, landing, progress, registration, sharing, sign_in
 
 urlpatterns = [
+    path("", landing.portal),
     path("authenticate", landing.portal, name="portal"),
     path("authenticate/", landing.portal),
     path("authenticate/OAuth2Callback", callback.callback, name="callback"),

@@ -27,10 +27,17 @@ def make_tenant(sandbox: Sandbox | None = None, **values: Any) -> EntraTenant:
     return tenant
 
 
+CONTACT = {
+    "contact_name": "Finebak onboarding team",
+    "contact_email": "onboarding@finebak.example",
+    "contact_phone": "+44 20 7946 0000",
+}
+
+
 def make_provider(sandbox: Sandbox | None = None, **values: Any) -> ServiceProvider:
     """Finebak, under finebak.localhost."""
     values.setdefault("tenant", EntraTenant.objects.first() or make_tenant(sandbox))
-    return ServiceProvider.objects.create(**{"name": "Finebak", "domain": "finebak.localhost", **values})
+    return ServiceProvider.objects.create(**{"name": "Finebak", "domain": "finebak.localhost", **CONTACT, **values})
 
 
 def make_instance(sandbox: Sandbox | None = None, **values: Any) -> UmpInstance:

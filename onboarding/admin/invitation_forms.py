@@ -55,5 +55,8 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
         except WrongStateError as refusal:
             self.add_error("service" if "service" in self.fields else None, str(refusal))
             return
+        provider = service.instance.provider
+        if is_new and not provider.contact_email and invitations.is_first_of(provider):
+            self.add_error("service" if "service" in self.fields else None, invitations.no_contact(provider))
         if is_new and invitations.is_connected(service) and not values.get("again"):
             self.add_error("again", f"{service} is already connected. Select this to reconnect it.")

@@ -23,6 +23,7 @@ WATCHED = (
     todo.INSTANCES,
     todo.SECRETS,
     todo.TENANTS,
+    todo.PROVIDERS,
     INVITATIONS,
 )
 SEVERITY = ["late", "failed", "missing", "expired", "waiting", "expiring", "unchecked", "draft"]

@@ -21,30 +21,75 @@ TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
 SCOPES_IDENTIFY = ["User.Read"]
 
 
+# The date of the last change of what is asked for below: a security team can compare two invitations by it.
+VERSION = "2026-11-30"
+
+
 @dataclass(frozen=True)
 class Scope:
-    """A delegated permission that the administrator grants SyncPortal."""
+    """A delegated permission that the administrator grants SyncPortal: Microsoft's two names for it, what it is used for, why,
+    and what more it could do.
+    """
 
     value: str
+    display_name: str
     sentence: str
+    reason: str
+    caution: str = ""
 
 
+# https://learn.microsoft.com/graph/permissions-reference has the display names.
+SCOPES_FIRST_SIGN_IN = [
+    Scope(
+        "User.Read",
+        "Sign in and read user profile",
+        "Read your name and your administrator roles.",
+        "Only an administrator of your organisation may connect it.",
+    ),
+    Scope("openid", "Sign users in", "Sign you in.", "Without it Microsoft tells nothing about who signed in."),
+    Scope("profile", "View users' basic profile", "Read your name and user name.", "They are shown to you, and kept."),
+]
 SCOPES = [
-    Scope("Application.ReadWrite.All", "Create the registration and its secret."),
-    Scope("AppRoleAssignment.ReadWrite.All", "Grant the registration its permissions."),
-    Scope("RoleManagement.ReadWrite.Directory", "Assign the registration its administrator roles."),
-    Scope("DelegatedPermissionGrant.ReadWrite.All", "Revoke this temporary access at the end."),
+    Scope(
+        "Application.ReadWrite.All",
+        "Read and write all applications",
+        "Create the registration and its secret.",
+        "Microsoft has no permission for creating one registration only.",
+        "It allows changes to every application of your organisation.",
+    ),
+    Scope(
+        "AppRoleAssignment.ReadWrite.All",
+        "Manage app permission grants and app role assignments",
+        "Grant the registration its permissions.",
+        "The phone service works without anyone's sign-in, so its permissions are granted to the registration.",
+        "It allows granting any permission to any application.",
+    ),
+    Scope(
+        "RoleManagement.ReadWrite.Directory",
+        "Read and write all directory RBAC settings",
+        "Assign the registration its administrator roles.",
+        "Microsoft has no smaller permission for assigning a role to an application.",
+        "It allows making anyone a Global Administrator.",
+    ),
+    Scope(
+        "DelegatedPermissionGrant.ReadWrite.All",
+        "Manage all delegated permission grants",
+        "Revoke this temporary access at the end.",
+        "Without it the four permissions would stay until you remove them.",
+        "It allows changing every consent that people gave to applications.",
+    ),
 ]
 SCOPES_AUTHORISE = [scope.value for scope in SCOPES]
 
 
 @dataclass(frozen=True)
 class Permission:
-    """An application permission of the registration: Microsoft's exact name, a plain sentence and the reason."""
+    """An application permission of the registration: Microsoft's two names for it, a plain sentence and the reason."""
 
     resource_app_id: str
     resource_name: str
     value: str
+    display_name: str
     sentence: str
     reason: str
 
@@ -54,6 +99,7 @@ PERMISSIONS = [
         GRAPH_APP_ID,
         "Microsoft Graph",
         "Organization.Read.All",
+        "Read organization information",
         "Read the name and domains of your organisation.",
         "Required for Teams administration by an application.",
     ),
@@ -61,6 +107,7 @@ PERMISSIONS = [
         GRAPH_APP_ID,
         "Microsoft Graph",
         "User.Read.All",
+        "Read all users' full profiles",
         "Read the profiles of all users.",
         "The phone service shows which users have a number.",
     ),
@@ -68,6 +115,7 @@ PERMISSIONS = [
         GRAPH_APP_ID,
         "Microsoft Graph",
         "Group.Read.All",
+        "Read all groups",
         "Read groups and their members.",
         "Numbers and policies can be assigned to groups.",
     ),
@@ -75,6 +123,7 @@ PERMISSIONS = [
         TEAMS_ADMIN_API_APP_ID,
         "Skype and Teams Tenant Admin API",
         "application_access",
+        "Grant appId full permission",
         "Administer Teams calling as an application.",
         "Sets numbers, voice routes and policies in Teams.",
     ),
@@ -125,14 +174,46 @@ ADMINISTRATOR_ROLES = [
 # Connection to Delegated Token Authentication"). Microsoft adds openid, profile and offline_access.
 TEAMS_USER_SCOPE = f"{TEAMS_ADMIN_API_APP_ID}/user_impersonation"
 TOKEN_SCOPES = [
-    Scope("Group.ReadWrite.All", "Read and write all groups."),
-    Scope("Directory.AccessAsUser.All", "Access the directory as the person who signs in."),
-    Scope("User.Read.All", "Read the profiles of all users."),
-    Scope("AppCatalog.ReadWrite.All", "Read and write all app catalogs."),
+    Scope(
+        "Group.ReadWrite.All",
+        "Read and write all groups",
+        "Read and change groups and their members.",
+        "Numbers and policies can be assigned to groups.",
+        "It allows changing every group that the account may change.",
+    ),
+    Scope(
+        "Directory.AccessAsUser.All",
+        "Access the directory as you",
+        "Do in the directory what the account may do.",
+        "Teams administration as a person requires it.",
+        "If the account is a Global Administrator, so is whoever has the token.",
+    ),
+    Scope(
+        "User.Read.All",
+        "Read all users' full profiles",
+        "Read the profiles of all users.",
+        "The phone service shows which users have a number.",
+    ),
+    Scope(
+        "AppCatalog.ReadWrite.All",
+        "Read and write to all app catalogs",
+        "Read and change the Teams app catalog.",
+        "The phone service can offer its Teams app there.",
+    ),
 ]
 TOKEN_SCOPES_ELSEWHERE = [
-    Scope("user_impersonation", "Administer Teams and Skype for Business as the person who signs in."),
-    Scope("offline_access", "Keep this access until it is revoked or a policy of your organisation ends it."),
+    Scope(
+        "user_impersonation",
+        "Access Microsoft Teams and Skype for Business data as the signed in user",
+        "Administer Teams and Skype for Business as the person who signs in.",
+        "Sets numbers, voice routes and policies in Teams.",
+    ),
+    Scope(
+        "offline_access",
+        "Maintain access to data you have given it access to",
+        "Keep this access until it is revoked or a policy of your organisation ends it.",
+        "The phone service syncs when nobody is signed in.",
+    ),
 ]
 SCOPES_TOKEN = [scope.value for scope in TOKEN_SCOPES]
 

@@ -14,7 +14,7 @@ from onboarding.services import sign_in_requests, stored_tokens
 from onboarding.services.lookups import EXISTING_REGISTRATION
 from registrations import audit, engine
 from registrations.errors import WrongStateError
-from registrations.models import Operation, UmpInstance
+from registrations.models import Operation, ServiceProvider, UmpInstance
 
 SEND_KIND = "send_invitation"
 
@@ -78,6 +78,19 @@ def no_credential(instance: UmpInstance) -> str:
         f"{instance.host} has no UMP API credential: the customer's setup would stop before it finishes. Enter client ID, "
         "secret and scope at the UMP instance first."
     )
+
+
+def no_contact(provider: ServiceProvider) -> str:
+    """The warning that the provider's customers can ask nobody."""
+    return (
+        f"{provider} has no contact whom customers can ask. Enter a contact e-mail under Service providers, {provider}, before "
+        "you invite."
+    )
+
+
+def is_first_of(provider: ServiceProvider) -> bool:
+    """Whether the provider has not invited anybody yet."""
+    return not Invitation.objects.filter(service__instance__provider=provider).exists()
 
 
 def send(invitation: Invitation, *, actor: audit.Actor, user: Any = None) -> Operation:

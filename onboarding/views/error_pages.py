@@ -71,7 +71,7 @@ def render_error(request: HttpRequest, refused: RefusedError) -> HttpResponse:
         "grant": _fill(GRANT_SENTENCES.get(refused.grant, ""), names),
         "grant_remains": refused.grant in {GrantOutcome.NOT_REVOKED, GrantOutcome.UNKNOWN},
         "button": page.button if refused.link or page.target is not ButtonTarget.INVITATION else HOW_TO_CONTINUE,
-        "button_url": _url(page, refused, names),
+        "button_url": _url(page, refused, names, frame),
         "details": _details(refused),
     }
     return HttpResponse(render_to_string("onboarding/error.html", context), status=page.status)
@@ -121,14 +121,20 @@ def _fill(text: str, names: dict[str, str]) -> str:
     return str(capfirst(filled)) if filled.startswith(UNKNOWN) else filled
 
 
-def _url(page: ErrorPage, refused: RefusedError, names: dict[str, str]) -> str:
+def _contact(frame: dict[str, Any]) -> str:
+    """Whom a mail of the customer reaches: the provider's contact, else the sender of the invitation."""
+    provider = frame["provider"]
+    return (provider.contact_email if provider else "") or parseaddr(emails.sender())[1]
+
+
+def _url(page: ErrorPage, refused: RefusedError, names: dict[str, str], frame: dict[str, Any]) -> str:
     if page.target is ButtonTarget.REGISTRATION:
         return reverse("registration")
     if page.target is ButtonTarget.PROGRESS:
         return reverse("progress")
     if page.target is ButtonTarget.CONTACT:
         subject = f"Invitation for {refused.customer or names['host']}: {page.title}"
-        return f"mailto:{parseaddr(emails.sender())[1]}?subject={quote(subject)}"
+        return f"mailto:{_contact(frame)}?subject={quote(subject)}"
     portal = reverse("portal", settings.INSTANCE_URLCONF)
     # The link is only for a browser that has shown that it started from it.
     return refused.link or portal if page.target is ButtonTarget.INVITATION else portal

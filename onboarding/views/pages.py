@@ -29,7 +29,7 @@ def frame_of(request: HttpRequest) -> dict[str, Any]:
     instance = getattr(request, "instance", None)
     return {
         "instance": instance,
-        "provider": instance.provider if instance else None,
+        "provider": instance.provider if instance else getattr(request, "provider", None),
         "sender": emails.sender(),
         "stylesheet": assets.address("portal.css"),
         "script": assets.address("portal.js"),

@@ -13,6 +13,7 @@ from onboarding.services import invitations
 from onboarding.views import pages
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.landing import invitation_of
+from registrations.models import AppRegistration
 
 
 @require_safe
@@ -37,6 +38,7 @@ def for_security(request: InstanceRequest, token: str) -> HttpResponseBase:
     """A text file without the link: what is created, which permissions and roles, why, and how to undo it."""
     invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
     service = invitation.service
+    sync_app = AppRegistration.objects.sync_app_of(request.instance)
     context = {
         **pages.frame_of(request),
         "service": service,
@@ -47,6 +49,9 @@ def for_security(request: InstanceRequest, token: str) -> HttpResponseBase:
         "permissions": requirements.PERMISSIONS,
         "roles": requirements.ROLES,
         "scopes": requirements.SCOPES,
+        "first_scopes": requirements.SCOPES_FIRST_SIGN_IN,
+        "client_id": sync_app.app_id if sync_app else "",
+        "version": requirements.VERSION,
         "token_scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,
         "token_roles": requirements.TOKEN_ROLES,
         "needed_role": requirements.NEEDED_ROLE_SENTENCE,

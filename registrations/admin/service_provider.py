@@ -9,6 +9,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from registrations.admin import todo
 from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import actor_of, page
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
@@ -18,6 +19,12 @@ from registrations.services import addresses
 FIXED = (
     "Domain and tenant are read only while an operation is running, and after the first delivery. After a delivery, use "
     "Change address."
+)
+
+
+CONTACT = ["contact_name", "contact_email", "contact_phone"]
+WHO_READS_IT = (
+    "Whom the customers of this provider can ask. It stands in every invitation email and on every page of the wizard."
 )
 
 
@@ -37,7 +44,7 @@ class ServiceProviderAdmin(AddressAdmin):
 
     subject_word = "provider"
     list_display = ("name", "domain", "tenant", "instance_count")
-    list_filter = ("tenant",)
+    list_filter = (todo.todo_filter(todo.PROVIDERS), "tenant")
     list_select_related = ("tenant",)
     search_fields = ("name", "domain")
     search_help_text = "Name or domain"
@@ -61,7 +68,10 @@ class ServiceProviderAdmin(AddressAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: ServiceProvider | None = None) -> Any:
         """With the reason if the address is read only."""
         fixed = bool(obj and self.is_fixed(obj))
-        return [(None, {"fields": ["name", "domain", "tenant"], "description": FIXED if fixed else ""})]
+        return [
+            (None, {"fields": ["name", "domain", "tenant"], "description": FIXED if fixed else ""}),
+            ("Contact for customers", {"fields": CONTACT, "description": WHO_READS_IT}),
+        ]
 
     def has_change_address_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The same permission as for an instance's address."""

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from registrations.models import ClientSecret, EntraTenant, Operation, UmpInstance
+from registrations.models import ClientSecret, EntraTenant, Operation, ServiceProvider, UmpInstance
 from registrations.services import tenant_check
 
 EXPIRING_WITHIN = timedelta(days=60)
@@ -151,6 +151,21 @@ TENANTS = TodoSource(
             "Check",
             "",
             lambda now: Q(checked_at__isnull=True) & ~Q(_failed_last()),
+        ),
+    ),
+)
+
+
+PROVIDERS = TodoSource(
+    ServiceProvider,
+    (
+        Todo(
+            "contact",
+            "Service providers without a contact for customers",
+            "missing",
+            "Add",
+            "",
+            lambda now: Q(contact_email="") & Q(Exists(UmpInstance.objects.filter(provider=OuterRef("pk")))),
         ),
     ),
 )

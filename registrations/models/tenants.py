@@ -60,6 +60,15 @@ class ServiceProvider(EncryptedModel):
         help_text="The registered domain, for example finebak.com.",
     )
     tenant = models.ForeignKey(EntraTenant, on_delete=models.PROTECT, related_name="service_providers")
+    contact_name = models.CharField(
+        max_length=120, blank=True, help_text="A person or a team. Customers read it on every page and in every email."
+    )
+    contact_email = models.EmailField(
+        "contact e-mail",
+        blank=True,
+        help_text="Answers to invitation emails go here. Needed before the first invitation.",
+    )
+    contact_phone = models.CharField(max_length=40, blank=True, help_text="For example +44 20 7946 0000.")
 
     class Meta:
         ordering = ["name"]
@@ -73,6 +82,11 @@ class ServiceProvider(EncryptedModel):
         stored = ServiceProvider.objects.filter(pk=self.pk).values_list("domain", flat=True).first()
         if self.domain and self.domain != stored:
             validate_domain_is_free(self.domain, self.pk)
+
+    @property
+    def contact_label(self) -> str:
+        """How pages call whom customers ask: the contact's name, or the provider's."""
+        return self.contact_name or self.name
 
     @property
     def is_localhost(self) -> bool:

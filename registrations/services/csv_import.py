@@ -11,7 +11,7 @@ from registrations import audit
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label, validate_guid
 from registrations.models.tenants import validate_ump_url
-from registrations.services import addresses, credentials
+from registrations.services import addresses, credentials, provider_contacts
 
 REQUIRED = (
     "service_provider",
@@ -24,7 +24,7 @@ REQUIRED = (
     "ump_client_secret",
     "ump_scope",
 )
-OPTIONAL = ("ump_tenant_id", "delivery")
+OPTIONAL = ("ump_tenant_id", "delivery", *provider_contacts.COLUMNS)
 SURPLUS = "(surplus)"
 MAY_BE_EMPTY = {"ump_client_id", "ump_client_secret", "ump_scope", *OPTIONAL}  # a UMP without an API has no credential
 COLUMN_OF = {"name": "service_provider", "provider": "service_provider", "tenant": "tenant_id"}
@@ -161,6 +161,7 @@ def _import_row(line: int, row: dict[str, str], actor: audit.Actor) -> Outcome:
     if tenant.subscription != row["subscription"]:
         raise ValidationError({"subscription": f"{tenant.name} is stored as {tenant.subscription}."})
     provider = _provider(row, tenant, actor)
+    provider_contacts.update(provider, row, actor=actor)
     instance = UmpInstance.objects.filter(provider=provider, app_name__iexact=row["app_name"]).first()
     is_new = instance is None
     instance = instance or UmpInstance(provider=provider, app_name=row["app_name"])

@@ -40,3 +40,18 @@ def test_the_email_suppresses_automatic_replies(invitation: Invitation, link: st
     assert first["Auto-Submitted"] == "auto-generated"
     assert first["Message-ID"].endswith(f"@{invitation.service.instance.host}>")
     assert first["Message-ID"] != second["Message-ID"]
+
+
+def test_an_answer_to_the_email_reaches_the_providers_contact(invitation: Invitation, link: str) -> None:
+    message = emails.invitation_message(invitation, link)
+    assert message.message()["Reply-To"] == "onboarding@finebak.example"
+    for part in (str(message.body), str(message.alternatives[0][0])):
+        assert "Questions? Reply to this email, or ask Finebak onboarding team" in part
+        assert "+44 20 7946 0000" in part
+
+
+def test_without_a_contact_the_email_promises_no_answer(invitation: Invitation, link: str) -> None:
+    invitation.service.instance.provider.contact_email = ""
+    message = emails.invitation_message(invitation, link)
+    assert message.message()["Reply-To"] is None
+    assert "Reply to this email" not in str(message.body)

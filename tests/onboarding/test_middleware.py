@@ -28,7 +28,6 @@ def plain_instance(db: None) -> UmpInstance:
     "host",
     [
         "evil.example",
-        "finebak.localhost",
         "x.umptoken.finebak.localhost",
         "umptoken.finebak.localhost.evil.example",
         "umptoken.finebak.localhost@evil.example",
@@ -49,7 +48,7 @@ def test_a_forged_or_malformed_host_gets_a_plain_404_without_cookies(host: str, 
     assert not answer.cookies
 
 
-@pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/", "/static/admin/css/base.css", "/authenticated"])
+@pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/static/admin/css/base.css", "/authenticated"])
 def test_a_customers_host_has_no_admin(path: str, plain_instance: UmpInstance) -> None:
     answer = get(path, HOST)
     assert (answer.status_code, answer.content) == (404, b"Not found.\n")
@@ -181,3 +180,20 @@ def test_messages_to_staff_are_in_no_cookie(operator_client: Client, plain_insta
     assert answer.status_code == 302
     assert "messages" not in answer.cookies
     assert "The check started" in operator_client.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize("host", [HOST, "finebak.localhost", "FINEBAK.localhost:8000"])
+@pytest.mark.django_db
+def test_the_root_of_a_providers_host_says_whom_to_ask(host: str, plain_instance: UmpInstance) -> None:
+    page = get("/", host).content.decode()
+    assert "Open the link in your email" in page
+    assert "onboarding@finebak.example" in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/authenticate/OAuth2Callback", "/authenticate/progress", "/admin/", "/x", "/authenticate/x"]
+)
+@pytest.mark.django_db
+def test_a_providers_own_domain_has_nothing_of_the_wizard(path: str, plain_instance: UmpInstance) -> None:
+    answer = get(path, "finebak.localhost")
+    assert (answer.status_code, answer.content) == (404, b"Not found.\n")

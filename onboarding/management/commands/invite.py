@@ -56,6 +56,8 @@ class Command(BaseCommand):
         except WrongStateError as error:
             raise CommandError(str(error)) from error
         instance = invitation.service.instance
+        if not instance.provider.contact_email:
+            self.stderr.write(invitations.no_contact(instance.provider))
         if not instance.has_ump_credential:
             self.stderr.write(invitations.no_credential(instance))
         found = {"invitation": str(invitation.pk), "link": link, "expires_at": invitation.expires_at.isoformat()}

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onboarding.models import Invitation
+from registrations.models import ServiceProvider
 from tests import factories
 from tests.onboarding.admin.invitation_pages import ADD, page_of, values
 
@@ -78,3 +79,24 @@ def test_the_form_knows_the_service_it_was_opened_for(operator_client: Client) -
 
 def test_the_expiry_of_an_invitation_names_its_time_zone(operator_client: Client) -> None:
     assert "Expires at (UTC)" in operator_client.get(reverse(ADD)).content.decode()
+
+
+def test_the_first_invitation_asks_for_a_contact(operator_client: Client) -> None:
+    service = factories.make_service()
+    provider = service.instance.provider
+    ServiceProvider.objects.update(contact_email="")
+    answer = operator_client.post(reverse(ADD), values(service)).content.decode()
+    assert "Finebak has no contact whom customers can ask" in answer
+    assert not Invitation.objects.exists()
+    ServiceProvider.objects.filter(pk=provider.pk).update(contact_email="onboarding@finebak.example")
+    operator_client.post(reverse(ADD), values(service))
+    assert Invitation.objects.exists()
+
+
+def test_a_provider_that_has_invited_before_can_go_on_without_a_contact(
+    operator_client: Client, invitation: Invitation
+) -> None:
+    ServiceProvider.objects.update(contact_email="")
+    service = factories.make_service(short_name="contoso2")
+    operator_client.post(reverse(ADD), values(service))
+    assert Invitation.objects.filter(service=service).exists()

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from onboarding.models import Invitation
 from onboarding.services import invitations
-from registrations.models import ClientSecret, EntraTenant, Operation, UmpInstance
+from registrations.models import ClientSecret, EntraTenant, Operation, ServiceProvider, UmpInstance
 from registrations.services import provisioning, tenant_check
 from tests import factories
 from tests.onboarding.conftest import OLGA
@@ -117,3 +117,10 @@ def test_staff_without_permissions_see_no_counts(stranger: User, quiet: UmpInsta
     client = Client(headers={"host": "localhost"})
     client.force_login(stranger)
     assert lines(client) == {}
+
+
+def test_a_provider_without_a_contact_needs_attention(operator_client: Client, quiet: UmpInstance) -> None:
+    ServiceProvider.objects.update(contact_email="")
+    assert lines(operator_client) == {"Service providers without a contact for customers": 1}
+    page = operator_client.get("/admin/registrations/serviceprovider/?needs=contact").content.decode()
+    assert "Finebak" in page

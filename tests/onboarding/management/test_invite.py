@@ -11,7 +11,7 @@ from django.utils import timezone
 from onboarding.models import Customer, Invitation, Service
 from onboarding.services import invitations
 from registrations import audit
-from registrations.models import AuditEvent, Operation, UmpInstance
+from registrations.models import AuditEvent, Operation, ServiceProvider, UmpInstance
 from tests.onboarding.conftest import OLGA
 from tests.onboarding.mailing import RunWorker, sent_mail
 
@@ -137,6 +137,14 @@ def test_the_command_warns_when_the_setup_would_stop(instance: UmpInstance, caps
     UmpInstance.objects.update(ump_client_secret_envelope="")
     invite()
     assert f"{instance.host} has no UMP API credential" in capsys.readouterr().err
+
+
+def test_the_command_warns_when_customers_can_ask_nobody(
+    instance: UmpInstance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ServiceProvider.objects.update(contact_email="")
+    invite()
+    assert "Finebak has no contact whom customers can ask" in capsys.readouterr().err
 
 
 def test_a_revoked_invitation_does_not_block_a_new_one(instance: UmpInstance) -> None:

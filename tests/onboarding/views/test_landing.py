@@ -1,13 +1,17 @@
 """The page behind the link: what it says, and which links it refuses."""
 
+import html
 from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
+from onboarding import requirements
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations
 from registrations.models import AuditEvent, ClientSecret, UmpInstance
@@ -123,3 +127,44 @@ def test_choosing_changes_nothing_until_it_is_sent(customer: Browser, link: str)
     before = AuditEvent.objects.count()
     customer.choose(link)
     assert AuditEvent.objects.count() == before
+
+
+def words(answer: HttpResponse) -> str:
+    """What a person reads on the page."""
+    return " ".join(html.unescape(strip_tags(answer.content.decode())).split())
+
+
+def test_each_permission_shows_microsofts_name_and_its_reason(customer: Browser, link: str) -> None:
+    page = words(customer.open(urlsplit(link).path))
+    scopes = requirements.SCOPES + requirements.SCOPES_FIRST_SIGN_IN + requirements.TOKEN_SCOPES
+    for scope in scopes:
+        assert f"“{scope.display_name}”, permission {scope.value}" in page
+        assert scope.reason in page
+    for permission in requirements.PERMISSIONS:
+        assert f"“{permission.display_name}”, permission {permission.value}" in page
+
+
+def test_the_power_of_the_temporary_permissions_is_said_openly(customer: Browser, link: str) -> None:
+    page = words(customer.open(urlsplit(link).path))
+    assert "RoleManagement.ReadWrite.Directory alone allows making anyone a Global Administrator" in page
+    assert "the last page says whether Microsoft confirmed that" in page
+
+
+def test_the_privacy_text_names_what_is_really_kept(customer: Browser, link: str) -> None:
+    page = words(customer.open(urlsplit(link).path))
+    for kept in (
+        "IP address",
+        "email addresses",
+        "secret",
+        "token",
+        "cannot be changed and is not deleted",
+        "Two cookies",
+    ):
+        assert kept in page
+    assert "onboarding@finebak.example" in page
+
+
+def test_every_page_says_whom_to_ask(customer: Browser, link: str) -> None:
+    for path in (urlsplit(link).path, "/authenticate", "/authenticate/nothing-here"):
+        page = words(customer.open(path))
+        assert "Questions? Ask Finebak onboarding team: onboarding@finebak.example, +44 20 7946 0000." in page

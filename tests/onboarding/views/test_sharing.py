@@ -7,7 +7,7 @@ import pytest
 from onboarding import requirements
 from onboarding.models import Invitation, SignIn
 from onboarding.services import invitations
-from registrations.models import AuditEvent, UmpInstance
+from registrations.models import AppRegistration, AuditEvent, UmpInstance
 from tests.onboarding.browser import Browser, read
 from tests.onboarding.conftest import OLGA
 from tests.onboarding.wizard import refused, text
@@ -20,8 +20,8 @@ def test_the_invitation_can_be_forwarded_by_the_customers_own_mail(customer: Bro
     assert "Forward to a colleague" in text(landing)
     page = customer.open(urlsplit(link).path + "/forward")
     assert link in text(page)
-    [mail] = [found["href"] for found in read(page.content.decode()).links if found["href"].startswith("mailto:")]
-    assert quote(link, safe="") in mail
+    mails = [found["href"] for found in read(page.content.decode()).links if found["href"].startswith("mailto:?")]
+    assert quote(link, safe="") in mails[0]
     assert page.headers["cache-control"] == "no-store"
 
 
@@ -38,6 +38,18 @@ def test_the_security_file_lists_everything_and_holds_no_link(
         assert name in told
     assert link.rpartition("/")[2] not in told
     assert "&#" not in told
+
+
+def test_the_security_file_names_client_publisher_storage_and_contact(
+    customer: Browser, link: str, instance: UmpInstance
+) -> None:
+    told = customer.open(urlsplit(link).path + "/security").content.decode()
+    sync_app = AppRegistration.objects.sync_app_of(instance)
+    assert sync_app
+    wanted = [sync_app.app_id, instance.provider.tenant.tenant_id, "onboarding@finebak.example", requirements.VERSION]
+    wanted += [scope.display_name for scope in requirements.SCOPES_FIRST_SIGN_IN + requirements.SCOPES]
+    wanted += ["AES-256-GCM", "IP address", "is not deleted", "making anyone a Global Administrator"]
+    assert [name for name in wanted if name not in told] == []
 
 
 def test_a_used_link_redirects_to_its_explanation(customer: Browser, link: str) -> None:

@@ -101,3 +101,22 @@ def test_an_address_of_a_delivered_instance_is_not_changed_by_a_file(sandbox: Sa
     with pytest.raises(csv_import.BadRowsError) as refusal:
         csv_import.import_rows([row(sandbox, ump_url="https://localhost/other")], actor=audit.SYSTEM)
     assert "with a reason" in refusal.value.problems[0].reason
+
+
+def test_a_file_can_bring_the_providers_contact(sandbox: Sandbox, tmp_path: Path) -> None:
+    factories.make_tenant(sandbox)
+    contact = {"contact_name": "Desk", "contact_email": "desk@finebak.example", "contact_phone": "+44 1"}
+    call_command("import_instances", csv_file(tmp_path, {**row(sandbox), **contact}))
+    provider = ServiceProvider.objects.get()
+    assert (provider.contact_name, provider.contact_email, provider.contact_phone) == tuple(contact.values())
+    call_command("import_instances", csv_file(tmp_path, row(sandbox)))
+    provider.refresh_from_db()
+    assert provider.contact_email == "desk@finebak.example"
+
+
+def test_a_contact_that_is_no_email_address_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    factories.make_tenant(sandbox)
+    errors = StringIO()
+    with pytest.raises(CommandError, match="Nothing was imported"):
+        call_command("import_instances", csv_file(tmp_path, {**row(sandbox), "contact_email": "desk"}), stderr=errors)
+    assert "Line 2, column contact_email" in errors.getvalue()
