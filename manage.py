@@ -6,8 +6,9 @@ import sys
 
 try:
     from django.core.management import BaseCommand, ManagementUtility
-    from django.db import DatabaseError, OperationalError, ProgrammingError
+    from django.db import ProgrammingError
 
+    from registrations import unavailable
     from syncportal import start
 except ModuleNotFoundError:
     sys.exit(
@@ -33,12 +34,12 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
     try:
         CommandLine(sys.argv).execute()
-    except (OperationalError, ProgrammingError) as error:
+    except (*unavailable.OUTAGES, ProgrammingError) as error:
         sys.exit(_sentence(error))
 
 
-def _sentence(error: DatabaseError) -> str:
-    words = (str(error).splitlines() or [type(error).__name__])[0]
+def _sentence(error: Exception) -> str:
+    words = unavailable.sentence_of(error)
     if isinstance(error, ProgrammingError) or "no such" in words:
         return (
             f"The database lacks what this version needs ({words}). "

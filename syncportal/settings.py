@@ -235,7 +235,10 @@ if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redact": {"()": "syncportal.redaction.RedactionFilter"}},
+    "filters": {
+        "redact": {"()": "syncportal.redaction.RedactionFilter"},
+        "outage": {"()": "registrations.unavailable.OutageFilter"},
+    },
     "formatters": {
         "line": {
             "()": "syncportal.redaction.RedactingFormatter",
@@ -247,6 +250,7 @@ LOGGING = {
     "loggers": {
         "msal": {"level": "CRITICAL"},  # at DEBUG it prints codes, at ERROR a token answer that is not JSON
         "urllib3": {"level": "WARNING"},
+        "django.request": {"filters": ["outage"]},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }
