@@ -66,7 +66,9 @@ def parse(value: str, schemes: Collection[str], *, is_local: bool = False) -> Ad
     if parts.scheme not in schemes or not value.lower().startswith(f"{parts.scheme}://"):
         raise AddressError(f"it does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
     if "@" in parts.query or ("@" in parts.path and not is_local):
-        raise AddressError(f"it has an @ after its host, so a part of the password may have been taken for it. {ENCODING}")
+        raise AddressError(
+            f"it has an @ after its host, so a part of the password may have been taken for it. {ENCODING}"
+        )
     login, _, servers = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
     hosts, ports = _servers(servers)

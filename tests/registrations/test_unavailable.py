@@ -98,11 +98,11 @@ def test_staff_see_a_page_while_the_database_is_read_only(instance: UmpInstance,
 
 
 def test_a_statement_that_was_stopped_says_that_it_took_too_long(operator: User) -> None:
-    class Stopped(Exception):
+    class StoppedError(Exception):
         sqlstate = unavailable.QUERY_CANCELED
 
     def stop(*_: Any) -> None:
-        raise OperationalError("canceling statement due to statement timeout") from Stopped()
+        raise OperationalError("canceling statement due to statement timeout") from StoppedError()
 
     with connection.execute_wrapper(stop):
         answer = browser(settings.ADMIN_HOSTS[0]).post(reverse("admin:login"), {"username": "a", "password": "b"})

@@ -55,7 +55,9 @@ def test_a_line_that_is_no_setting_is_refused_by_its_number(tmp_path: Path, line
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 def test_an_encoding_other_than_utf8_is_one_line(tmp_path: Path, encoding: str) -> None:
-    with pytest.raises(env_file.EnvFileError, match="line 1 (is not text in UTF-8|has an invisible character)") as refused:
+    with pytest.raises(
+        env_file.EnvFileError, match="line 1 (is not text in UTF-8|has an invisible character)"
+    ) as refused:
         read(tmp_path, f"A=pa55wörd\nDATABASE_URL={URL}".encode(encoding))
     assert "pa55" not in str(refused.value)
 
