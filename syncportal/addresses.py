@@ -35,6 +35,7 @@ VERIFY = {  # ssl_cert_reqs, as redis-py and as Celery's documentation write it,
     "none": "none",
     "cert_none": "none",
 }
+TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 SWITCHES = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
 
 
@@ -261,7 +262,7 @@ def _tls(options: dict[str, str]) -> dict[str, Any]:
     """The certificate checks of a rediss:// URL, for both clients: they verify by default."""
     verify = VERIFY.get(options.pop("ssl_cert_reqs", "required").lower())
     match_host = SWITCHES.get(options.pop("ssl_check_hostname", "true").lower())
-    files = {name: options.pop(name) for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in options}
+    files: dict[str, Any] = {name: options.pop(name) for name in TLS_FILES if name in options}
     if options or verify is None or match_host is None:
         raise AddressError(
             "its options for TLS are ssl_cert_reqs (required or none), ssl_check_hostname (true or false), ssl_ca_certs, "

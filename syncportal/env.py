@@ -23,7 +23,7 @@ NOT_OURS = {  # read by Celery itself, and they would win over REDIS_URL in Cele
     "CELERY_BROKER_READ_URL": "REDIS_URL",
     "CELERY_BROKER_WRITE_URL": "REDIS_URL",
 }
-TYPING_ERROR = 0.9  # of difflib's ratio: a variable of the environment so like a setting's name is meant to be it
+TYPING_ERROR = 0.885  # of difflib's ratio: a variable of the environment so like a setting's name is meant to be it
 
 _known: set[str] = set()  # the names that have been read so far
 _lines: dict[str, int] = {}  # the names that the file sets, and their lines

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_a_password_that_a_parser_misreads_is_refused(scheme: str, password: str
 @pytest.mark.parametrize("scheme", READERS)
 @pytest.mark.parametrize("password", ["p:a@s$s", "$ecret", "a+b,c;d=e&f!", "%2F%3F%23%40%25%3A", "äöü"])
 def test_a_password_that_can_be_read_is_read(scheme: str, password: str) -> None:
-    right = addresses.unquote(password)
+    right = unquote(password)
     found: Any = READERS[scheme](f"{scheme}://relay:{password}@host.example:587{TAILS[scheme]}")
     if scheme == "postgres":
         assert (found["PASSWORD"], found["HOST"], found["PORT"]) == (right, "host.example", "587")

@@ -15,6 +15,8 @@ from demo.processes import Process, Supervisor, clean_environment, free_port
 from tests import ephemeral, programs
 from tests.syncportal.test_settings import KEYS, PROJECT
 
+pytestmark = pytest.mark.postgresql  # each takes seconds, so they run once
+
 ASK = """
 from django.db import connection
 from syncportal import start
