@@ -34,17 +34,18 @@ def refuse(message: str) -> SystemExit:
     return SystemExit(f"SyncPortal cannot start: {message}")
 
 
-def _file() -> Path:
+def file_path() -> Path:
+    """The file of settings, whether it is there or not."""
     return Path(os.environ.get(FILE, "") or BASE_DIR / ".env")
 
 
 def load_file() -> None:
     """Put the file's settings into the environment, which wins. A named file has to be there, `.env` may be missing."""
     try:
-        found = env_file.read(_file())
+        found = env_file.read(file_path())
     except FileNotFoundError:
         if os.environ.get(FILE):
-            raise refuse(f"{FILE} names a file that is not there: {_file()}") from None
+            raise refuse(f"{FILE} names a file that is not there: {file_path()}") from None
         return
     except env_file.EnvFileError as error:
         raise refuse(str(error)) from None
@@ -77,9 +78,9 @@ def warn_of_unknown_names() -> None:
     known = _known | {FILE, *OLD_NAMES.values()}
     for name, line in _lines.items():
         if name == FILE:
-            _warn(f"{_file()}, line {line} sets {FILE}, which can only be set in the environment.")
+            _warn(f"{file_path()}, line {line} sets {FILE}, which can only be set in the environment.")
         elif name not in known:
-            _warn(f"{_file()}, line {line} sets an unknown name. The nearest known one is {_nearest(name, 0.0)}.")
+            _warn(f"{file_path()}, line {line} sets an unknown name. The nearest known one is {_nearest(name, 0.0)}.")
     for name in sorted(os.environ.keys() - known - _lines.keys()):
         if nearest := _nearest(name, TYPING_ERROR):
             _warn(f"the environment sets {name}, which is unknown. The nearest known name is {nearest}.")

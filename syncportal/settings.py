@@ -12,6 +12,7 @@ from syncportal import addresses
 from syncportal.admin_looks import LOOKS
 from syncportal.env import (
     BASE_DIR,
+    file_path,
     hosts,
     is_set,
     key,
@@ -71,6 +72,9 @@ try:
         KeyRing.parse(PORTAL_KEYS)
 except ValueError as error:
     raise refuse(f"PORTAL_KEYS is wrong: {error}") from None
+
+# `manage.py check --deploy` looks at who may read them.
+PRIVATE_FILES = [file_path(), *KEY_FILES.values(), *([Path(database["NAME"])] if on_sqlite else [])]
 
 # --- Remote services ------------------------------------------------------------------------------------------------
 ENTRA_URL = origin("ENTRA_URL", "https://login.microsoftonline.com")
@@ -164,6 +168,10 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "onboarding.views.error_pages.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # names and hosts stay out of cookies
 SECURE_CROSS_ORIGIN_OPENER_POLICY = None  # syncportal.security_headers sends it, on the admin's pages alone
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",  # SecurityHeadersMiddleware sends Strict-Transport-Security
+    "security.W008",  # the proxy leads http to https (README); behind it every request is https
+]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # a bulk job's confirmation names each of its instances
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
