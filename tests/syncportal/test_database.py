@@ -90,6 +90,22 @@ def test_what_the_url_says_wins_over_our_defaults(server: ephemeral.PostgreSQL) 
     assert ask(url + "?options=-c%20work_mem%3D8MB", 15).stdout.split() == ["15s", "60", "5"]
 
 
+SLEEP = """
+from django.db import OperationalError, connection
+from registrations import unavailable
+from syncportal import start
+start.require_database(1)
+try:
+    connection.cursor().execute("SELECT pg_sleep(20)")
+except OperationalError as error:
+    print(unavailable.is_too_slow(error))
+"""
+
+
+def test_a_statement_beyond_the_limit_ends_and_is_told_from_an_outage(server: ephemeral.PostgreSQL) -> None:
+    assert manage(server.new_database(), "shell", "--no-imports", "--command", SLEEP).stdout.split() == ["True"]
+
+
 @pytest.fixture(scope="module")
 def pooler(server: ephemeral.PostgreSQL) -> Iterator[dict[str, str]]:
     """URLs of a migrated database behind PgBouncer in transaction mode: as it comes, and told to ignore `options`."""
