@@ -106,6 +106,24 @@ def test_a_statement_beyond_the_limit_ends_and_is_told_from_an_outage(server: ep
     assert manage(server.new_database(), "shell", "--no-imports", "--command", SLEEP).stdout.split() == ["True"]
 
 
+AWAY = """
+from django.test import Client
+for host, path in (("localhost", "/admin/"), ("umptoken.finebak.com", "/authenticate"), ("umptoken.finebak.com", "/")):
+    client = Client(raise_request_exception=False, headers={"host": host})
+    client.cookies["__Host-session"] = "x" * 32
+    print(client.get(path).status_code)
+"""
+
+
+def test_a_server_that_does_not_answer_is_a_page_for_customers_and_staff() -> None:
+    url = f"postgres://u:{ephemeral.PASSWORD}@127.0.0.1:9/x"
+    ended = manage(url, "shell", "--no-imports", "--command", AWAY)
+    assert ended.stdout.split() == ["503", "503", "404"]
+    assert "Traceback" not in ended.stderr
+    assert ephemeral.PASSWORD not in ended.stderr
+    assert ended.stderr.count("the database cannot be used") == 2
+
+
 @pytest.fixture(scope="module")
 def pooler(server: ephemeral.PostgreSQL) -> Iterator[dict[str, str]]:
     """URLs of a migrated database behind PgBouncer in transaction mode: as it comes, and told to ignore `options`."""
