@@ -20,6 +20,7 @@ HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?|[0-9a-f:.]+", re.ASCII)
 LAST_PORT = 65535
 
 POSTGRESQL = ("postgres", "postgresql", "psql", "pgsql")
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 MAIL = {  # scheme: the setting that turns TLS on, and the port if the URL names none
     "smtp": ("", 25),
     "smtp+tls": ("EMAIL_USE_TLS", 587),
@@ -193,6 +194,13 @@ def _require_known(options: Mapping[str, str]) -> None:
         make_conninfo("", **options)
     except psycopg.Error:
         raise AddressError("it has an option that PostgreSQL's client does not know.") from None
+    if options.get("sslmode", SSL_MODES[0]) not in SSL_MODES:
+        raise AddressError(f"its sslmode is none of {', '.join(SSL_MODES)}.")
+    if "connect_timeout" in options:
+        _whole_number(options["connect_timeout"], "connect_timeout")
+    for name in ("sslrootcert", "sslcert", "sslkey"):
+        if name in options and options[name] != "system" and not Path(options[name]).is_file():
+            raise AddressError(f"its {name} names a file that is not there.")
 
 
 def mail(value: str) -> dict[str, Any]:
