@@ -5,9 +5,11 @@ import os
 import sys
 
 try:
-    from django.core.management import BaseCommand, ManagementUtility
-    from django.db import DatabaseError, OperationalError, ProgrammingError
+    from django.core.management import BaseCommand, ManagementUtility, get_commands
+    from django.db import ProgrammingError
+    from django.db.migrations.exceptions import MigrationSchemaMissing
 
+    from registrations import unavailable
     from syncportal import start
 except ModuleNotFoundError:
     sys.exit(
@@ -15,16 +17,21 @@ except ModuleNotFoundError:
     )
 
 WITHOUT_KEYS = {"make_keys", "collectstatic", "makemigrations"}
+OURS = {"registrations", "onboarding"}  # the apps whose commands use secrets
 
 
 class CommandLine(ManagementUtility):
-    """Django's command line, which refuses the commands that work on secrets where there are no keys."""
+    """Django's command line, which refuses the commands that work on secrets where keys or database are not the right ones."""
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
         """The command of this name. Ends the start with one line where it needs keys and there are none."""
         command = super().fetch_command(subcommand)
-        if subcommand not in WITHOUT_KEYS:
-            start.require_keys()
+        if subcommand in WITHOUT_KEYS:
+            return command
+        start.require_keys()
+        asks_for_help = {"--help", "-h"} & set(self.argv)
+        if (subcommand == "migrate" or get_commands()[subcommand] in OURS) and not asks_for_help:
+            start.require_database(start.COMMAND_STATEMENT_SECONDS)
         return command
 
 
@@ -33,12 +40,12 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
     try:
         CommandLine(sys.argv).execute()
-    except (OperationalError, ProgrammingError) as error:
+    except (*unavailable.OUTAGES, ProgrammingError, MigrationSchemaMissing) as error:
         sys.exit(_sentence(error))
 
 
-def _sentence(error: DatabaseError) -> str:
-    words = (str(error).splitlines() or [type(error).__name__])[0]
+def _sentence(error: Exception) -> str:
+    words = unavailable.sentence_of(error)
     if isinstance(error, ProgrammingError) or "no such" in words:
         return (
             f"The database lacks what this version needs ({words}). "

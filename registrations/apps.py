@@ -11,7 +11,7 @@ class RegistrationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Registration happens once, when every app is loaded."""
-        from registrations import checks  # noqa: F401
+        from registrations import checks, deploy_checks  # noqa: F401
         from registrations.services import provisioning, tenant_check
 
         provisioning.register()

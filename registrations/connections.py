@@ -115,8 +115,7 @@ def rate_limit_of(tenant: EntraTenant) -> RateLimit:
 @functools.cache
 def rate_limiter() -> RateLimiter:
     """Counts the calls to Microsoft, together with all other processes."""
-    address = settings.REDIS_URL.replace("redis+socket://", "unix://", 1)
-    client = redis.Redis.from_url(address, socket_timeout=0.5, socket_connect_timeout=0.5)
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
     return RateLimiter(client, settings.GRAPH_RATE_LIMIT_SHARES)
 
 

@@ -38,6 +38,13 @@ def refuse_without_keys(**_: Any) -> None:
 
 
 @signals.celeryd_after_setup.connect
+@signals.beat_init.connect
+def check_database(**_: Any) -> None:
+    """Worker and scheduler end here, with one line, if the database or the keys are not the right ones."""
+    start.require_database_if_it_answers(start.WORKER_STATEMENT_SECONDS)
+
+
+@signals.celeryd_after_setup.connect
 def warn_of_too_few_shares(instance: Any, **_: Any) -> None:
     """Warn where the setting is too small: it is all that a process knows of the others until Redis has answered."""
     if not instance.pool_cls.__module__.endswith("prefork"):

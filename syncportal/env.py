@@ -1,18 +1,32 @@
-"""Reads settings from the environment and `.env`. A wrong value ends the start with one line that says what to do."""
+"""Reads settings from the environment and `.env`. A wrong value ends the start with one line that says what to do.
 
+Values are taken as they stand, without the blanks around them: nothing in them is interpolated.
+"""
+
+import difflib
 import os
 import re
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
+from syncportal import env_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
 OLD_NAMES = {  # today's name: the name it had, which is still read
     "GRAPH_RATE_LIMIT_SHARES": "GRAPH_BUDGET_SHARES",
 }
+FILE = "SYNCPORTAL_ENV_FILE"
+NOT_OURS = {  # read by Celery itself, and they would win over REDIS_URL in Celery alone
+    "CELERY_BROKER_URL": "REDIS_URL",
+    "CELERY_BROKER_READ_URL": "REDIS_URL",
+    "CELERY_BROKER_WRITE_URL": "REDIS_URL",
+}
+TYPING_ERROR = 0.885  # of difflib's ratio: a variable of the environment so like a setting's name is meant to be it
+
+_known: set[str] = set()  # the names that have been read so far
+_lines: dict[str, int] = {}  # the names that the file sets, and their lines
 
 
 def refuse(message: str) -> SystemExit:
@@ -20,30 +34,95 @@ def refuse(message: str) -> SystemExit:
     return SystemExit(f"SyncPortal cannot start: {message}")
 
 
-def env_file() -> Path:
-    """The file of settings: a named one has to be there, `.env` may be missing."""
-    named = os.environ.get("SYNCPORTAL_ENV_FILE", "")
-    if named and not Path(named).exists():
-        raise refuse(f"SYNCPORTAL_ENV_FILE names a file that is not there: {named}")
-    return Path(named) if named else BASE_DIR / ".env"
+def file_path() -> Path:
+    """The file of settings, whether it is there or not."""
+    return Path(os.environ.get(FILE, "") or BASE_DIR / ".env")
+
+
+def load_file() -> None:
+    """Put the file's settings into the environment, which wins. A named file has to be there, `.env` may be missing."""
+    try:
+        found = env_file.read(file_path())
+    except FileNotFoundError:
+        if os.environ.get(FILE):
+            raise refuse(f"{FILE} names a file that is not there: {file_path()}") from None
+        return
+    except env_file.EnvFileError as error:
+        raise refuse(str(error)) from None
+    for name, (value, line) in found.items():
+        _lines[name] = line
+        os.environ.setdefault(name, value)
 
 
 def take_over_old_names() -> None:
     """Read a renamed setting under its old name too, with a warning line. The new name wins where both are set."""
     for name, old in OLD_NAMES.items():
         if old in os.environ:
-            sys.stderr.write(f"SyncPortal: the setting {old} is now called {name}. Please rename it.\n")
+            _warn(f"the setting {old} is now called {name}. Please rename it.")
             os.environ.setdefault(name, os.environ.pop(old))
 
 
-env = environ.Env()
-environ.Env.read_env(env_file())
+def refuse_foreign_names() -> None:
+    """End the start if a variable is set that a library reads in place of our setting."""
+    for foreign, name in NOT_OURS.items():
+        if os.environ.get(foreign):
+            raise refuse(f"{foreign} is set, and Celery would use it in place of {name}. Unset it.")
+
+
+def warn_of_unknown_names() -> None:
+    """One warning line for each name that is no setting: all of the file's, and the environment's that look mistyped.
+
+    To be called once all settings are read. A name in the file may be a part of a secret that stands on the wrong line, so
+    its line's number stands for it.
+    """
+    known = _known | {FILE, *OLD_NAMES.values()}
+    for name, line in _lines.items():
+        if name == FILE:
+            _warn(f"{file_path()}, line {line} sets {FILE}, which can only be set in the environment.")
+        elif name not in known:
+            _warn(f"{file_path()}, line {line} sets an unknown name. The nearest known one is {_nearest(name, 0.0)}.")
+    for name in sorted(os.environ.keys() - known - _lines.keys()):
+        if nearest := _nearest(name, TYPING_ERROR):
+            _warn(f"the environment sets {name}, which is unknown. The nearest known name is {nearest}.")
+
+
+def _nearest(name: str, cutoff: float) -> str:
+    found = difflib.get_close_matches(name.upper(), sorted(_known), n=1, cutoff=cutoff)
+    return found[0] if found else ""
+
+
+def _warn(sentence: str) -> None:
+    sys.stderr.write(f"SyncPortal: {sentence}\n")
+
+
+load_file()
 take_over_old_names()
+refuse_foreign_names()
+
+
+def text(name: str, default: str) -> str:
+    """A setting as it stands, without blanks around it. Raises SystemExit for a control character."""
+    _known.add(name)
+    value = os.environ.get(name, default).strip()
+    if not value.isprintable():
+        raise refuse(f"{name} has an invisible character. Type its value again.")
+    return value
+
+
+def is_set(name: str) -> bool:
+    """Whether the environment or the file sets it, even to nothing."""
+    _known.add(name)
+    return name in os.environ
+
+
+def names(name: str, default: list[str]) -> list[str]:
+    """The entries of a setting that takes several, separated by commas."""
+    return [entry.strip() for entry in text(name, ",".join(default)).split(",") if entry.strip()]
 
 
 def hosts(name: str, default: list[str]) -> list[str]:
     """Bare host names from the environment, in lower case."""
-    values = [str(value).strip().lower() for value in env.list(name, default=default)]
+    values = [entry.lower() for entry in names(name, default)]
     wrong = [value for value in values if not HOST.fullmatch(value)]
     if wrong:
         raise refuse(f"{name} takes host names separated by commas, without https:// and port, and has {wrong[0]!r}.")
@@ -52,30 +131,36 @@ def hosts(name: str, default: list[str]) -> list[str]:
 
 def origin(name: str, default: str) -> str:
     """An https origin (scheme, host, port) from the environment, without a trailing slash."""
-    value = str(env.str(name, default)).rstrip("/")
+    value = text(name, default).rstrip("/")
+    refusal = refuse(f"{name} must be an origin like {default}.")
     try:
         parts = urlsplit(value)
+        port = parts.port
     except ValueError:
-        raise refuse(f"{name} must be an origin like {default}.") from None
-    if parts.scheme != "https" or not parts.hostname or parts.path or parts.query:
-        raise refuse(f"{name} must be an origin like {default}, and it is {value!r}.")
+        raise refusal from None
+    host = parts.hostname or ""
+    exact = {f"{parts.scheme}://{parts.netloc}", value}
+    if parts.scheme != "https" or len(exact) > 1 or port == 0 or "@" in parts.netloc:
+        raise refusal
+    if not HOST.fullmatch(f"[{host}]" if ":" in host else host):
+        raise refusal
     return value
 
 
 def number(name: str, default: int, least: int, most: int = 1_000_000) -> int:
     """A whole number from the environment, within bounds."""
-    text = env.str(name, str(default)).strip()
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise refuse(f"{name} must be a whole number from {least} to {most}, and it is {text!r}.")
-    return int(text)
+    value = text(name, str(default))
+    if not value.isdecimal() or len(value) > len(str(most)) or not least <= int(value) <= most:
+        raise refuse(f"{name} must be a whole number from {least} to {most}, and it is {value!r}.")
+    return int(value)
 
 
 def key(name: str, files: dict[str, Path]) -> str:
     """A key from the environment, or from its file; empty if it is in neither."""
-    if value := str(env.str(name, "")):
+    if value := text(name, ""):
         return value
     try:
-        return files[name].read_text().strip()
+        return files[name].read_text(encoding="utf-8-sig").strip()
     except (KeyError, FileNotFoundError):
         return ""
     except (OSError, UnicodeDecodeError) as error:
@@ -85,20 +170,11 @@ def key(name: str, files: dict[str, Path]) -> str:
 
 def public_folder(name: str, default: Path, *, private: list[Path]) -> Path:
     """A folder whose files anybody may read: absolute, and neither one of the private folders nor above one."""
-    text = env.str(name, str(default)).strip()
-    folder = Path(text).resolve()
-    if not Path(text).is_absolute() or any(each.resolve().is_relative_to(folder) for each in private):
+    value = text(name, str(default))
+    folder = Path(value).resolve()
+    if not Path(value).is_absolute() or any(each.resolve().is_relative_to(folder) for each in private):
         raise refuse(
             f"{name} must be an absolute path to a folder of its own, for example {default}: its files are public, "
             "and it must not contain the database or the keys."
         )
     return folder
-
-
-def is_address(value: str, schemes: set[str]) -> bool:
-    """Whether it is a URL of one of these schemes; a bare / in a password makes the rest look like a wrong port."""
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in schemes and parts.port != 0
-    except ValueError:
-        return False

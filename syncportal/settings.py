@@ -4,43 +4,53 @@ A wrong or missing setting stops the start with one line that says what to do.
 """
 
 import ipaddress
-import warnings
 from email.utils import parseaddr
 from pathlib import Path
 
-import environ
-
 from registrations.encryption import KeyRing
+from syncportal import addresses
 from syncportal.admin_looks import LOOKS
-from syncportal.env import BASE_DIR, env, hosts, is_address, key, number, origin, public_folder, refuse
+from syncportal.env import (
+    BASE_DIR,
+    file_path,
+    hosts,
+    is_set,
+    key,
+    names,
+    number,
+    origin,
+    public_folder,
+    refuse,
+    text,
+    warn_of_unknown_names,
+)
 
 SHORTEST_SECRET_KEY = 32  # characters; Django's own check asks for 50 and only warns
 
 # --- Database -------------------------------------------------------------------------------------------------------
-DATABASE_FORM = (
-    "an address like postgres://user:password@host/name or sqlite:///path. In a password, write / as %2F and : as %3A."
-)
+DATABASE_FILE = BASE_DIR / "var" / "syncportal.sqlite3"  # without DATABASE_URL
 try:
-    with warnings.catch_warnings(action="ignore"):  # what it warns of is refused below, in one line
-        database = env.db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'syncportal.sqlite3'}")
-except (ValueError, KeyError, environ.ImproperlyConfigured):  # their texts may hold a part of the password
-    raise refuse(f"DATABASE_URL is not {DATABASE_FORM}") from None
-if database.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
-    raise refuse(f"DATABASE_URL is not {DATABASE_FORM}")
+    if is_set("DATABASE_URL"):
+        database = addresses.database(text("DATABASE_URL", ""), BASE_DIR)
+    else:
+        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATABASE_FILE), "OPTIONS": {}}
+except addresses.AddressError as error:
+    raise refuse(f"DATABASE_URL is not an address like postgres://user:password@host/name: {error}") from None
 on_sqlite = database["ENGINE"] == "django.db.backends.sqlite3"
 data_directory = Path(database["NAME"]).parent if on_sqlite else BASE_DIR / "var"
 if on_sqlite:
     # All three are needed, or concurrent processes meet "database is locked".
-    database["OPTIONS"] = {
+    needed: dict[str, object] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
     }
 else:
     # A worker's run takes seconds: a new connection for each would be a tenth of the work.
-    database.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+    database = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, **database}
     # A server that does not answer is noticed in seconds, not in the minutes that the network would take.
-    database["OPTIONS"] = {"connect_timeout": 5, **database.get("OPTIONS", {})}
+    needed = {"connect_timeout": 5}
+database["OPTIONS"] = needed | database["OPTIONS"]  # what the URL says wins
 DATABASES = {"default": database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -63,10 +73,13 @@ try:
 except ValueError as error:
     raise refuse(f"PORTAL_KEYS is wrong: {error}") from None
 
+# `manage.py check --deploy` looks at who may read them.
+PRIVATE_FILES = [file_path(), *KEY_FILES.values(), *([Path(database["NAME"])] if on_sqlite else [])]
+
 # --- Remote services ------------------------------------------------------------------------------------------------
 ENTRA_URL = origin("ENTRA_URL", "https://login.microsoftonline.com")
 GRAPH_URL = origin("GRAPH_URL", "https://graph.microsoft.com")
-REMOTE_CA_BUNDLE = env.str("REMOTE_CA_BUNDLE", "")
+REMOTE_CA_BUNDLE = text("REMOTE_CA_BUNDLE", "")
 if REMOTE_CA_BUNDLE and not Path(REMOTE_CA_BUNDLE).is_file():
     raise refuse(f"REMOTE_CA_BUNDLE names a file that does not exist: {REMOTE_CA_BUNDLE}")
 REMOTE_TIMEOUT_SECONDS = number("REMOTE_TIMEOUT_SECONDS", 20, 1, 120)
@@ -82,7 +95,7 @@ if not ADMIN_HOSTS:
     raise refuse("ADMIN_HOSTS is empty: nobody could open the admin. Name its host.")
 PORTAL_LOCALHOST_PORT = number("PORTAL_LOCALHOST_PORT", 8000, 1, 65535)
 try:
-    TRUSTED_PROXIES = [ipaddress.ip_network(value) for value in env.list("TRUSTED_PROXIES", default=[])]
+    TRUSTED_PROXIES = [ipaddress.ip_network(value) for value in names("TRUSTED_PROXIES", [])]
 except ValueError as error:
     raise refuse(f"TRUSTED_PROXIES takes IP addresses or networks separated by commas: {error}.") from None
 INVITATION_VALID_DAYS = number("INVITATION_VALID_DAYS", 30, 1, 365)
@@ -155,25 +168,30 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "onboarding.views.error_pages.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # names and hosts stay out of cookies
 SECURE_CROSS_ORIGIN_OPENER_POLICY = None  # syncportal.security_headers sends it, on the admin's pages alone
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",  # SecurityHeadersMiddleware sends Strict-Transport-Security
+    "security.W008",  # the proxy leads http to https (README); behind it every request is https
+]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # a bulk job's confirmation names each of its instances
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
 try:
-    vars().update(env.email_url("EMAIL_URL", "smtp://localhost:25"))
-except (ValueError, KeyError, environ.ImproperlyConfigured):
-    raise refuse(
-        "EMAIL_URL is not an address like smtp://user:password@host:25. In a password, write / as %2F."
-    ) from None
+    vars().update(addresses.mail(text("EMAIL_URL", "smtp://localhost:25")))
+except addresses.AddressError as error:
+    raise refuse(f"EMAIL_URL is not an address like smtp+tls://user:password@host:587: {error}") from None
 EMAIL_TIMEOUT = number("EMAIL_TIMEOUT_SECONDS", 20, 1, 600)
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "SyncPortal <syncportal@localhost>")
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "SyncPortal <syncportal@localhost>")
 if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
     raise refuse("DEFAULT_FROM_EMAIL is not an address like SyncPortal <syncportal@example.com>.")
 
 # --- Celery: notifies the workers -------------------------------------------------------------------------------------
-REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6390/0")
-if not is_address(REDIS_URL, {"redis", "rediss", "redis+socket"}):
-    raise refuse("REDIS_URL is not an address like redis://host:6379/0. In a password, write / as %2F.")
-CELERY_BROKER_URL = REDIS_URL
+try:
+    broker = addresses.redis(text("REDIS_URL", "redis://127.0.0.1:6390/0"))
+except addresses.AddressError as error:
+    raise refuse(f"REDIS_URL is not an address like redis://:password@host:6379/0: {error}") from None
+REDIS_URL = broker.url  # as redis-py reads it, for the rate limiter
+CELERY_BROKER_URL = broker.broker_url  # the same one, as Celery reads it
+CELERY_BROKER_USE_SSL = broker.broker_use_ssl
 CELERY_TASK_IGNORE_RESULT = True
 # Late acknowledgement is off. The row and its lease keep the work, so a message that is lost with its worker loses nothing,
 # and a message redelivered before the lease expires would find nothing to claim. A worker that holds unacknowledged
@@ -219,13 +237,16 @@ STORAGES = {
 }
 
 # --- Logs: no secret, no invitation link, no query string -------------------------------------------------------------
-LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = text("LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
     raise refuse("LOG_LEVEL is one of DEBUG, INFO, WARNING, ERROR and CRITICAL.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redact": {"()": "syncportal.redaction.RedactionFilter"}},
+    "filters": {
+        "redact": {"()": "syncportal.redaction.RedactionFilter"},
+        "outage": {"()": "registrations.unavailable.OutageFilter"},
+    },
     "formatters": {
         "line": {
             "()": "syncportal.redaction.RedactingFormatter",
@@ -237,9 +258,12 @@ LOGGING = {
     "loggers": {
         "msal": {"level": "CRITICAL"},  # at DEBUG it prints codes, at ERROR a token answer that is not JSON
         "urllib3": {"level": "WARNING"},
+        "django.request": {"filters": ["outage"]},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }
 
 # --- The admin's appearance -------------------------------------------------------------------------------------------
 UNFOLD = LOOKS
+
+warn_of_unknown_names()

@@ -1,17 +1,36 @@
-"""What has to be there before SyncPortal starts: its keys, and for the web server the collected static files.
+"""What has to be there before SyncPortal starts: its keys, a database that fits, and for the web server the static files.
 
-Settings load without either, so that the commands that make them can run.
+Settings load without them, so that the commands that make them can run.
 """
 
+import logging
+from pathlib import Path
 from typing import cast
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.files.storage import Storage
+from django.db import OperationalError, connection
 
+from registrations import unavailable
 from syncportal.env import refuse
 
+logger = logging.getLogger(__name__)
+
+# The longest that one statement may take, in seconds; 0 is without a limit. A page is waited for, and its slowest statement
+# takes a second; a worker's sweep over a large table may take longer.
+WEB_STATEMENT_SECONDS = 15
+WORKER_STATEMENT_SECONDS = 60
+COMMAND_STATEMENT_SECONDS = 0  # migrations and imports take what they need
+# PgBouncer's answer to `options`, which carries statement_timeout, with its default configuration:
+# https://www.pgbouncer.org/config.html#ignore_startup_parameters
+POOLER_REFUSES = "unsupported startup parameter"
+BEHIND_POOLER = (
+    "DATABASE_URL leads to a connection pooler such as PgBouncer that does not pass statement_timeout on. "
+    "Add ?disable_server_side_cursors=true to DATABASE_URL (README, Behind PgBouncer)."
+)
 OURS = "registrations/"  # our own static files, which are collected without a change
 NO_KEYS = "there are no keys. Make them with: .venv/bin/python manage.py make_keys"
 NO_SETTINGS_OF_KEYS = (
@@ -27,6 +46,66 @@ def require_keys() -> None:
     """End this start with one line if a key is missing."""
     if settings.MISSING_KEYS:
         raise refuse(NO_KEYS if settings.KEY_FILES else NO_SETTINGS_OF_KEYS)
+
+
+def require_database(statement_seconds: int) -> None:
+    """End this start with one line if the database or the keys are not the right ones. Needs the apps.
+
+    The connections of this process, and of those that it forks, get the limit on statements; what DATABASE_URL says in
+    `options` wins. Raises Django's database errors if the database cannot be asked.
+    """
+    limited = _limit_statements(statement_seconds)
+    try:
+        if connection.vendor == "sqlite" and not Path(settings.DATABASES["default"]["NAME"]).exists():
+            return  # asking would create it
+        if connection.vendor == "postgresql":
+            _require_postgresql(statement_seconds if limited else 0)
+        canaries = apps.get_model("registrations", "KeyCanary")
+        if canaries._meta.db_table in connection.introspection.table_names():  # it is not before `migrate`
+            refusal = canaries._default_manager.refusal()
+            if refusal:
+                raise refuse(refusal)
+    finally:
+        connection.close()  # a forked process must not share it
+
+
+def require_database_if_it_answers(statement_seconds: int) -> None:
+    """For servers: as `require_database`, but a database that is away at the start is a warning, because it comes back."""
+    try:
+        require_database(statement_seconds)
+    except unavailable.OUTAGES as error:
+        logger.warning("Database and keys were not checked at the start: %s", unavailable.sentence_of(error))
+
+
+def _limit_statements(seconds: int) -> bool:
+    """Have each new connection ask for the limit. False where the URL decides, or a pooler would refuse to pass it on."""
+    database = connection.settings_dict  # one dictionary for the connections of all threads
+    options = database["OPTIONS"]
+    given = options.get("options", "")
+    if connection.vendor != "postgresql" or database.get("DISABLE_SERVER_SIDE_CURSORS") or "statement_timeout" in given:
+        return False
+    options["options"] = f"{given} -c statement_timeout={seconds * 1000}".strip()
+    return True
+
+
+def _require_postgresql(statement_seconds: int) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT name, setting FROM pg_settings WHERE name IN ('server_encoding', 'statement_timeout')"
+            )
+            found = dict(cursor.fetchall())
+    except OperationalError as error:
+        if POOLER_REFUSES in str(error):
+            raise refuse(BEHIND_POOLER) from None
+        raise
+    if found["server_encoding"] != "UTF8":
+        raise refuse(
+            f"the database's encoding is {found['server_encoding']}, and names need UTF8. "
+            "Create one with: createdb --encoding UTF8 --template template0"
+        )
+    if statement_seconds and int(found["statement_timeout"]) != statement_seconds * 1000:
+        raise refuse(BEHIND_POOLER)
 
 
 def require_static_files() -> None:

@@ -8,6 +8,7 @@ from registrations.admin import staff
 
 handler403 = "registrations.admin.error_pages.forbidden"
 handler404 = "registrations.admin.error_pages.not_found"
+handler500 = "registrations.admin.error_pages.server_error"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     # Django's own page, with an entry in the history.

@@ -10,5 +10,6 @@ from syncportal import start
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
 start.require_keys()
 django.setup()
+start.require_database_if_it_answers(start.WEB_STATEMENT_SECONDS)
 start.require_static_files()
 application = get_wsgi_application()

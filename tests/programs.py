@@ -13,8 +13,10 @@ from pathlib import Path
 NAMES = {
     "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     "redis-server": ("redis-server", "valkey-server"),
+    "pgbouncer": ("pgbouncer",),
 }
 FOLDERS = ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin")
+PGBOUNCER_ON_DEBIAN = Path("/usr/sbin/pgbouncer")
 CHROMIUM_ON_MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
 
@@ -26,6 +28,11 @@ def chromium() -> Path | None:
 def redis_server() -> Path | None:
     """The server of Redis or Valkey."""
     return _on_path("redis-server")
+
+
+def pgbouncer() -> Path | None:
+    """PgBouncer, a pooler in front of PostgreSQL; Debian keeps it where only root's PATH leads."""
+    return _on_path("pgbouncer") or (PGBOUNCER_ON_DEBIAN if PGBOUNCER_ON_DEBIAN.exists() else None)
 
 
 def postgresql() -> Path | None:
@@ -43,6 +50,7 @@ def postgresql() -> Path | None:
 
 FINDERS: dict[str, Callable[[], Path | None]] = {
     "chromium": chromium,
+    "pgbouncer": pgbouncer,
     "postgresql": postgresql,
     "redis-server": redis_server,
 }

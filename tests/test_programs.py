@@ -8,11 +8,12 @@ from pathlib import Path
 from demo.services import PROJECT
 from tests import programs
 
-# A stand-in for apt-get: notes what it was asked, and "installs" two programs beside itself.
+# A stand-in for apt-get: notes what it was asked, and "installs" the programs beside itself.
 APT_GET = """#!/bin/sh
 echo "$DEBIAN_FRONTEND $*" >> "{folder}/asked"
 /bin/cp /bin/true "{folder}/chromium"
 /bin/cp /bin/true "{folder}/redis-server"
+/bin/cp /bin/true "{folder}/pgbouncer"
 /bin/cp /bin/true "{folder}/initdb"
 /bin/cp /bin/true "{folder}/postgres"
 """

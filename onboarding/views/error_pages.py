@@ -19,6 +19,7 @@ from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
 from onboarding.services import invitations, sign_in_requests
 from onboarding.views import pages, sessions
+from registrations import unavailable
 
 P = ParamSpec("P")
 FORM_TOO_OLD = (
@@ -93,8 +94,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's 500; the log has the traceback."""
-    return render_error(request, RefusedError("server_error"))
+    """503 while the database cannot be used, and Django's 500 otherwise; the log has the traceback."""
+    return unavailable.page() or render_error(request, RefusedError("server_error"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

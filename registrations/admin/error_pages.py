@@ -1,8 +1,11 @@
-"""The admin's pages for "not allowed" and "not found", in its frame and with a way back."""
+"""The admin's pages for "not allowed" and "not found", in its frame and with a way back, and for unexpected errors."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.views import defaults
+
+from registrations import unavailable
 
 FORBIDDEN = (
     "This is not allowed",
@@ -19,6 +22,11 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for an address or an object that does not exist."""
     return _answer(request, 404, *NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler for an unexpected error: 503 while the database cannot be used, and 500 otherwise."""
+    return unavailable.page() or defaults.server_error(request)
 
 
 def _answer(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:

@@ -52,7 +52,7 @@ def _with_support_data(refusal: PortalError) -> str:
 def read_secret(path: str) -> str:
     """The secret in a file, or from standard input for "-". Raises CommandError if it is missing or empty."""
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise CommandError(f"The secret cannot be read from {path}: {error.strerror}.") from error
     except UnicodeDecodeError:

@@ -3,6 +3,7 @@
 from registrations.models.applications import AppRegistration, ClientSecret
 from registrations.models.audit import AuditEvent
 from registrations.models.bulk import BulkItem, BulkJob, BulkPart
+from registrations.models.key_canary import KeyCanary
 from registrations.models.login_attempts import LoginAttempt
 from registrations.models.operations import Operation
 from registrations.models.tenants import EntraTenant, ServiceProvider, UmpInstance
@@ -15,6 +16,7 @@ __all__ = [
     "BulkPart",
     "ClientSecret",
     "EntraTenant",
+    "KeyCanary",
     "LoginAttempt",
     "Operation",
     "ServiceProvider",

@@ -101,6 +101,8 @@ CUSTOMER = [
     PageState("link-revoked", link("revoked")),
     PageState("link-expired", link("expired")),
     PageState("mail", mail),
+    PageState("unavailable", at("/unavailable")),
+    PageState("unavailable-too-slow", at("/unavailable/slow")),
     *(PageState(f"refusal-{key}", at(f"/refusal/{key}")) for key in ERRORS),
     *(PageState(f"refusal-microsoft-{code}", at(f"/refusal/microsoft_error/{code}")) for code in ("53003", "500021")),
 ]

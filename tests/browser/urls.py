@@ -1,5 +1,7 @@
 """The wizard's URLs, and pages of every refusal without the steps that lead to it; used by tests only."""
 
+import psycopg
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.urls import path
 
@@ -27,8 +29,15 @@ def refusal(request: InstanceRequest, key: str, code: str = "") -> HttpResponse:
     return error_pages.render_error(request, refused)
 
 
+def unavailable(request: InstanceRequest, slow: str = "") -> HttpResponse:
+    """Any page while the database is away, or after a statement that took too long."""
+    raise OperationalError("the database is away") from (psycopg.errors.QueryCanceled() if slow else None)
+
+
 urlpatterns = [
     *urls.urlpatterns,
+    path("authenticate/unavailable", unavailable),
+    path("authenticate/unavailable/<str:slow>", unavailable),
     path("authenticate/refusal/<str:key>", refusal),
     path("authenticate/refusal/<str:key>/<str:code>", refusal),
 ]

@@ -1,12 +1,16 @@
 """A wrong or missing setting ends the start with one clear line: no traceback, and no part of a password."""
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
 
+from registrations import encryption
 from tests import ephemeral
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -53,6 +57,15 @@ def start(tmp_path: Path, **changed: str) -> subprocess.CompletedProcess[str]:
         ("INVITATION_VALID_DAYS", "-3"),
         ("EMAIL_URL", "smtp://u:pa/ssw0rd@mail.example:25"),
         ("EMAIL_URL", "pigeon://loft"),
+        ("EMAIL_URL", "smtp+tls://relay@corp.example:123#ssw0rd@mail.example:587"),
+        ("DATABASE_URL", "postgres://u:123?ssw0rd@dbhost:5432/name"),
+        ("DATABASE_URL", "sqlite://:memory:"),
+        ("REDIS_URL", "redis://:12#ssw0rd@host"),
+        ("REDIS_URL", "rediss://:ssw0rd@host/0?ssl_cert_reqs=maybe"),
+        ("CELERY_BROKER_URL", "redis://:ssw0rd@host/0"),
+        ("GRAPH_URL", "https://u:ssw0rd@graph.microsoft.com"),
+        ("GRAPH_URL", "https://graph.microsoft.com:ssw0rd"),
+        ("SECRET_KEY", "ssw0rd\u200b" + "x" * 40),
         ("EMAIL_TIMEOUT_SECONDS", "x"),
         ("TRUSTED_PROXIES", "proxy.example"),
         ("REDIS_URL", "redis://:pa/ssw0rd@redis.example:6379/0"),
@@ -79,6 +92,76 @@ def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, name: str, va
     assert name in lines[0]
     assert "ssw0rd" not in lines[0]
     assert "'pa'" not in lines[0]
+
+
+SHOW = (
+    "from django.conf import settings as s; d = s.DATABASES['default']; "
+    "print(d.get('HOST'), d.get('PASSWORD'), d['NAME'], s.SECRET_KEY, s.EMAIL_HOST_PASSWORD)"
+)
+
+
+def show(tmp_path: Path, content: str | bytes, **changed: str) -> subprocess.CompletedProcess[str]:
+    """Load the settings from an env file with this content, and print some of them."""
+    file = tmp_path / "environment"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    given = {
+        "PATH": os.environ["PATH"],
+        "SYNCPORTAL_ENV_FILE": str(file),
+        "DJANGO_SETTINGS_MODULE": "syncportal.settings",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", SHOW],
+        cwd=PROJECT,
+        env=given | changed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+FILE = f"DATABASE_URL = postgres://u:$pa$ss@dbhost:5432/name\nPORTAL_KEYS={KEYS['PORTAL_KEYS']}\nSECRET_KEY={{}}\n"
+
+
+@pytest.mark.parametrize(
+    ("secret_key", "found"),
+    [
+        ("$q0eo+c2u9^tpd6f0szxt6+thj^z9mhkyen036t4455667788", "$q0eo+c2u9^tpd6f0szxt6+thj^z9mhkyen036t4455667788"),
+        ("$PATH-and-more-letters-so-that-it-is-long-enough", "$PATH-and-more-letters-so-that-it-is-long-enough"),
+        ("'${HOME}#x=y-and-more-letters-so-that-it-is-long'", "${HOME}#x=y-and-more-letters-so-that-it-is-long"),
+    ],
+)
+def test_a_value_from_the_file_is_taken_as_it_stands(tmp_path: Path, secret_key: str, found: str) -> None:
+    ended = show(tmp_path, "\ufeff" + FILE.format(secret_key) + "EMAIL_URL=smtp://u:$x$y@mail.example\n")
+    assert ended.stderr == ""
+    assert ended.stdout.split() == ["dbhost", "$pa$ss", "name", found, "$x$y"]
+
+
+def test_a_line_that_is_not_understood_ends_the_start_without_its_text(tmp_path: Path) -> None:
+    ended = show(tmp_path, FILE.format("x" * 40).replace("URL =", "URL:"))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"SyncPortal cannot start: {tmp_path}/environment, line 1 is not of the form NAME=value.\n"
+
+
+def test_a_folder_as_the_file_of_settings_is_one_line(tmp_path: Path) -> None:
+    ended = show(tmp_path, "", SYNCPORTAL_ENV_FILE=str(tmp_path))
+    assert ended.returncode == 1
+    assert ended.stderr == f"SyncPortal cannot start: {tmp_path} cannot be read (Is a directory).\n"
+
+
+def test_an_unknown_name_is_a_warning_with_the_nearest_known_one(tmp_path: Path) -> None:
+    wrong = "DATABSE_URL=postgres://u:ssw0rd@h/n\nssw0rdline==\nSYNCPORTAL_ENV_FILE=x\n"
+    ended = show(tmp_path, FILE.format("x" * 40) + wrong, EMAIL_ULR="smtp://localhost")
+    assert ended.returncode == 0
+    file = f"SyncPortal: {tmp_path}/environment"
+    lines = ended.stderr.splitlines()
+    assert lines[0] == f"{file}, line 4 sets an unknown name. The nearest known one is DATABASE_URL."
+    assert lines[1].startswith(f"{file}, line 5 sets an unknown name. The nearest known one is ")
+    assert lines[2] == f"{file}, line 6 sets SYNCPORTAL_ENV_FILE, which can only be set in the environment."
+    assert (
+        lines[3] == "SyncPortal: the environment sets EMAIL_ULR, which is unknown. The nearest known name is EMAIL_URL."
+    )
+    assert "ssw0rd" not in ended.stderr
 
 
 def test_a_database_without_tables_is_one_line_that_says_migrate(tmp_path: Path) -> None:
@@ -134,6 +217,37 @@ def test_a_start_without_keys_is_one_line_and_writes_nothing(tmp_path: Path, com
     assert ended.returncode == 1
     assert (ended.stdout + ended.stderr).strip() == NO_KEYS
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["manage.py", "add_staff", "bert", "--group", "operators"],
+        [*WEB, "--bind", "127.0.0.1:0"],
+        ["-m", "celery", "--app", "syncportal", "worker"],
+        ["-m", "celery", "--app", "syncportal", "beat", "--schedule", "{folder}/schedule"],
+    ],
+    ids=["command", "web", "worker", "scheduler"],
+)
+def test_another_key_than_the_databases_ends_the_start_with_one_line(tmp_path: Path, command: list[str]) -> None:
+    row = uuid.uuid4()
+    ring = encryption.KeyRing.parse(ephemeral.portal_key())
+    with contextlib.closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database:
+        database.execute("CREATE TABLE registrations_keycanary (id char(32), key_id varchar(120), envelope text)")
+        envelope = encryption.seal(ring, "canary", f"registrations_keycanary|envelope|{row}")
+        database.execute("INSERT INTO registrations_keycanary VALUES (?, 'k1', ?)", (row.hex, envelope))
+        database.commit()
+    ended = run(tmp_path, [part.format(folder=tmp_path) for part in command], **KEYS)
+    assert ended.returncode == 1
+    assert (
+        ended.stderr.strip()
+        .splitlines()[-1]
+        .endswith(
+            "SyncPortal cannot start: the key k1 of PORTAL_KEYS is not the one that this database's secrets are encrypted with. "
+            "Put the right one back."
+        )
+    )
+    assert "Traceback" not in ended.stderr
 
 
 def test_with_postgresql_a_start_without_keys_names_the_settings(tmp_path: Path) -> None:

@@ -48,9 +48,11 @@ class Command(BaseCommand):
 
 def _password_in(file: Path) -> str:
     try:
-        return file.read_text().strip()
+        return file.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         raise CommandError(f"The password file cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise CommandError("The password file is not text in UTF-8.") from None
 
 
 def _add(username: str, full_name: str, group_name: str, password: str) -> User:

@@ -51,6 +51,7 @@
       let answer;
       try {
         answer = await fetch(region.dataset.address, { credentials: "same-origin", redirect: "error" });
+        if (answer.status >= 500) throw new Error("The portal is having problems.");
       } catch {
         tell("The list cannot be updated at the moment. Retrying.");
         window.setTimeout(look, TRY_AGAIN_MS);

@@ -52,3 +52,8 @@ def test_a_file_without_a_readable_secret_is_named(tmp_path: Path, content: byte
     (tmp_path / "secret").write_bytes(content)
     with pytest.raises(CommandError, match=reason):
         read_secret(str(tmp_path / "secret"))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes("\ufeffabc\r\n".encode())
+    assert read_secret(str(tmp_path / "secret")) == "abc"

@@ -1,0 +1,79 @@
+"""The reader of `.env`. It takes what is meant and refuses the rest by line number: a skipped line would be a wrong setting.
+
+A line is `NAME=value`, with blanks anywhere and `export` before it if wanted. A value in single quotes stands as it is; in
+double quotes a backslash escapes `"`, `\\`, `$` and a backtick. Nothing is ever interpolated. Lines that shells, Docker and
+systemd read differently (a comment after a value, a value over several lines) are refused.
+"""
+
+import re
+import unicodedata
+from pathlib import Path
+
+LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
+SINGLE_QUOTED = re.compile(r"'(?P<text>[^']*)'\s*(?:#.*)?")
+DOUBLE_QUOTED = re.compile(r'"(?P<text>(?:[^"\\]|\\["\\$`])*)"\s*(?:#.*)?')
+ESCAPED = re.compile(r'\\(["\\$`])')
+COMMENT_AFTER_VALUE = re.compile(r"(?:^|\s)#")
+TYPOGRAPHIC_QUOTES = "‘’‚‛“”„‟«»‹›"
+INVISIBLE = {"Cc", "Cf", "Zl", "Zp"}  # Unicode's categories of control and format characters, and line separators
+
+
+class EnvFileError(Exception):
+    """The file cannot be read as settings. The sentence names the file and the line's number, never its text."""
+
+
+def read(path: Path) -> dict[str, tuple[str, int]]:
+    """Each name with its value and its line's number. Raises EnvFileError; FileNotFoundError if there is no file."""
+    found: dict[str, tuple[str, int]] = {}
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", _text(path)), start=1):
+        where = f"{path}, line {number}"
+        bare = line.strip()
+        is_comment = bare.startswith("#")
+        unwanted = INVISIBLE - {"Cf"} if is_comment else INVISIBLE
+        if any(unicodedata.category(character) in unwanted and character != "\t" for character in line):
+            raise EnvFileError(f"{where} has an invisible character. Type the line again.")
+        if not bare or is_comment:
+            continue
+        match = LINE.fullmatch(bare)
+        if match is None:
+            raise EnvFileError(f"{where} is not of the form NAME=value.")
+        name = match["name"]
+        if name in found:
+            raise EnvFileError(f"{where} sets the same name as line {found[name][1]}. Remove one of the two.")
+        found[name] = (_value(match["value"], where), number)
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise EnvFileError(f"{path}, line {line} is not text in UTF-8. Save the file as UTF-8.") from None
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise EnvFileError(f"{path} is a link to a file that does not exist.") from None
+        raise
+    except OSError as error:
+        raise EnvFileError(f"{path} cannot be read ({error.strerror}).") from None
+
+
+def _value(written: str, where: str) -> str:
+    """The value without quotes. `where` names file and line for a refusal."""
+    if written[:1] in {"'", '"'}:
+        quoted = (SINGLE_QUOTED if written[0] == "'" else DOUBLE_QUOTED).fullmatch(written)
+        if quoted is None:
+            raise EnvFileError(
+                f"{where} has quotes that do not enclose the whole value, or a backslash that means nothing between double "
+                "quotes. A value that has single quotes stands in double quotes, and the other way round."
+            )
+        return quoted["text"] if written[0] == "'" else ESCAPED.sub(r"\1", quoted["text"])
+    if written[:1] and written[0] in TYPOGRAPHIC_QUOTES:
+        raise EnvFileError(f"{where} has typographic quotes. Use straight ones, or none.")
+    if written.endswith("\\"):
+        raise EnvFileError(f"{where} ends with a backslash. A value stands on one line, or in single quotes.")
+    if COMMENT_AFTER_VALUE.search(written):
+        raise EnvFileError(
+            f"{where} has a # after a blank. A comment stands on a line of its own, and a value with # in quotes."
+        )
+    return written
