@@ -1,13 +1,15 @@
 """Every error page of the wizard as data: what happened, what to do, and where the button leads.
 
 Texts may use {provider}, {customer}, {host}, {app} (the sync app's name) and {facts} (what one case adds). They blame
-nobody, and name the cause wherever it is known.
+nobody, and name the cause wherever it is known. {needed_role} is the role that the chosen method needs.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
-from onboarding.explanations import GENERIC
+from onboarding.explanations import GENERIC, Who
+from onboarding.explanations.aadsts import CLOCKS, NEEDS_APPROVAL
+from onboarding.explanations.advice import APPROVAL, CLOCK
 
 
 class ButtonTarget(Enum):
@@ -47,6 +49,8 @@ class ErrorPage:
     button: str = HOW_TO_CONTINUE
     target: ButtonTarget = ButtonTarget.PORTAL
     effect: str = ""  # what has changed so far, or that nothing has
+    who: Who = Who.SAME  # whom the next step sends to act
+    shows_codes: bool = False  # openly, not folded away
 
 
 UNCHANGED = "This sign-in changed nothing in your organisation."
@@ -132,10 +136,11 @@ ERRORS = {
             403,
             "This account is from another organisation",
             "You signed in as {facts}, but the invitation is for {customer}.",
-            "Sign in again with an administrator's account of {customer}.",
+            "Sign in again with an administrator's account of {customer}: {needed_role}.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "another_administrator",
@@ -146,37 +151,41 @@ ERRORS = {
             "Back to the invitation",
             ButtonTarget.INVITATION,
             SAVED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "personal_account",
             403,
             "This is a personal account",
             "A personal Microsoft account does not belong to an organisation.",
-            "Sign in again with your work account of {customer}.",
+            "Sign in again with your work account of {customer}. Required role: {needed_role}.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "guest",
             403,
             "This account is a guest",
             "{facts} is a guest in the Microsoft 365 of {customer}, and guests cannot do this setup.",
-            "Sign in again with an account that belongs to {customer} itself.",
+            "Sign in again with an account that belongs to {customer} itself. Required role: {needed_role}.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "not_an_administrator",
             403,
             "This account does not have the required roles",
             "{facts} does not hold the roles that Microsoft requires for this setup.",
-            "Sign in as a Global Administrator, or as a Privileged Role Administrator who is also an Application "
-            "Administrator. If your organisation uses Privileged Identity Management, activate the role first and sign in again.",
+            "Sign in with another account. Required role: {needed_role}. If your organisation uses Privileged Identity Management, "
+            "activate the role first and sign in again. A role that was activated a moment ago can take some minutes to show.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "roles_missing",
@@ -184,21 +193,23 @@ ERRORS = {
             "A role is missing",
             "For a delegated token, this account also needs {facts}.",
             "Have the role assigned to this account, or activate it if your organisation uses Privileged Identity "
-            "Management. Then sign in again, or choose another method.",
+            "Management. Then sign in again, use another account, or go back and choose another method. The account needs "
+            "{needed_role}.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "approval_needed",
             403,
             "Administrator approval required",
-            "Only certain administrators of your organisation can accept these permissions, and this account is not one of them.",
-            "Forward the invitation to a Global Administrator, an Application Administrator or a Cloud Application "
-            "Administrator, or sign in as one.",
+            NEEDS_APPROVAL,
+            APPROVAL.text,
             "Back to the invitation",
             ButtonTarget.INVITATION,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "consent_declined",
@@ -215,8 +226,8 @@ ERRORS = {
             403,
             "Some permissions are missing",
             "Microsoft's answer does not contain: {facts}.",
-            "Sign in again and accept the whole list. If Microsoft does not offer it, your organisation's consent "
-            "settings prevent it: ask a Global Administrator.",
+            "Sign in again and accept the whole list. If Microsoft does not offer it, your organisation's consent settings "
+            "prevent it: ask an administrator to allow it for {app}, then sign in again.",
             "Try again",
             ButtonTarget.REGISTRATION,
             SAVED,
@@ -226,7 +237,8 @@ ERRORS = {
             400,
             "This sign-in cannot be continued",
             "It took longer than 15 minutes, was already completed, or was started in another browser.",
-            "Open the link in your email again, in this browser, and start again. Your browser must accept cookies.",
+            "Go back to the invitation, or open the link in your email again, in this browser, and start again. Your browser must "
+            "accept cookies.",
             "Back to the invitation",
             ButtonTarget.INVITATION,
             SAVED,
@@ -258,6 +270,17 @@ ERRORS = {
             "Back to the invitation",
             ButtonTarget.INVITATION,
             SAVED,
+        ),
+        ErrorPage(
+            "clock_skew",
+            503,
+            "The clocks differ",
+            CLOCKS,
+            CLOCK.text,
+            "Back to the invitation",
+            ButtonTarget.INVITATION,
+            UNCHANGED,
+            Who.PROVIDER,
         ),
         ErrorPage(
             "busy",

@@ -66,6 +66,8 @@ def for_support(invitation: Invitation, attempts: list[Attempt]) -> str:
 def _sign_in(sign_in: SignIn) -> Attempt:
     refusal = ERRORS.get(sign_in.refusal)
     state, word = "running", "In progress"
+    if sign_in.retry_at:
+        word = "Waiting for Microsoft"
     if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
         state, word = "succeeded", "Succeeded"
     elif sign_in.outcome == SignIn.Outcome.REFUSED:
@@ -78,10 +80,16 @@ def _sign_in(sign_in: SignIn) -> Attempt:
         ended_at=sign_in.redeemed_at,
         state=state,
         word=word,
-        reason=refusal.title if refusal else sign_in.refusal,
+        reason=" ".join(
+            filter(None, [refusal.title if refusal else sign_in.refusal, _quoted(sign_in.microsoft_words)])
+        ),
         code=sign_in.microsoft_code,
         correlation_id=sign_in.correlation_id,
     )
+
+
+def _quoted(words: str) -> str:
+    return f"Microsoft: “{words}”" if words else ""
 
 
 def _setup(operation: Operation) -> Attempt:

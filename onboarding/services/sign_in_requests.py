@@ -17,6 +17,7 @@ from registrations import audit
 from registrations.models import AuditEvent, UmpInstance
 
 VALID_FOR = timedelta(minutes=15)
+BROWSER_KNOWN_FOR = timedelta(days=1)  # for so long a browser gets its invitation back
 ENTRY_INTERVAL = timedelta(minutes=15)
 REPLACED_LINK = "replaced_link"
 
@@ -36,18 +37,20 @@ def start(
     browser: str,
     actor: audit.Actor,
     method: str = ConnectionMethod.NEW,
+    other_account: bool = False,
 ) -> StartedSignIn:
     """Prepare a sign-in. `browser` is the current cookie value; a valid one is kept, so that several tabs work.
 
+    With `other_account` it is only offered, on the page of a refusal: nobody has started it, so the history says nothing.
     Raises RefusedError if the link no longer works, the instance is not ready, or Microsoft does not respond.
     """
     require_usable(invitation, purpose)
-    flow = sign_in_exchange.begin(invitation, purpose, method)
+    flow = sign_in_exchange.begin(invitation, purpose, method, other_account=other_account)
     browser = browser if re.fullmatch(tokens.LINK_PATTERN, browser) else tokens.new_token()
     sign_in = SignIn(invitation=invitation, purpose=purpose, way=method)
     if purpose == SignIn.Purpose.AUTHORISE and method == ConnectionMethod.NEW:
         sign_in.registration_name = invitation.connection.registration_name
-    _save(sign_in, json.dumps(flow), str(flow["state"]), browser, actor)
+    _save(sign_in, json.dumps(flow), str(flow["state"]), browser, None if other_account else actor)
     return StartedSignIn(sign_in, browser)
 
 
@@ -111,6 +114,8 @@ def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> Non
             refusal=refusal.page.key,
             microsoft_code=refusal.code,
             correlation_id=refusal.correlation_id,
+            microsoft_words=refusal.words,
+            for_staff=refusal.is_for_staff,
         )
         _record_refusal(sign_in, refusal, actor)
 
@@ -147,8 +152,9 @@ def succeed(sign_in: SignIn) -> None:
 
 
 def delete_expired_flows() -> int:
-    """Delete the sealed flows of expired sign-ins. Returns their number."""
-    return SignIn.objects.filter(expires_at__lt=timezone.now()).exclude(flow_envelope="").update(flow_envelope="")
+    """Delete the sealed flows and answers of expired sign-ins. Returns their number."""
+    expired = SignIn.objects.filter(expires_at__lt=timezone.now()).exclude(flow_envelope="", answer_envelope="")
+    return expired.update(flow_envelope="", answer_envelope="", retry_at=None)
 
 
 def invalidate_open(invitation: Invitation) -> int:
@@ -181,7 +187,7 @@ def require_usable(invitation: Invitation, purpose: str) -> None:
         raise RefusedError("instance_not_active")
 
 
-def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Actor) -> None:
+def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Actor | None) -> None:
     now = timezone.now()
     invitation = sign_in.invitation
     sign_in.token_hash = invitation.token_hash
@@ -190,6 +196,8 @@ def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Act
     sign_in.seal("flow_envelope", flow)
     with audit.atomic():
         sign_in.save(force_insert=True)
+        if actor is None:
+            return
         if sign_in.purpose == SignIn.Purpose.IDENTIFY:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=now)
             audit.record("invitation.started", actor=actor, subject=invitation, after={"way": str(sign_in.way)})
@@ -197,8 +205,10 @@ def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Act
             audit.record("invitation.consent_begun", actor=actor, subject=invitation, after={"way": str(sign_in.way)})
 
 
-def _close(sign_in: SignIn, outcome: SignIn.Outcome, **values: str) -> None:
-    SignIn.objects.filter(pk=sign_in.pk).update(outcome=outcome, flow_envelope="", **values)
+def _close(sign_in: SignIn, outcome: SignIn.Outcome, **values: str | bool) -> None:
+    SignIn.objects.filter(pk=sign_in.pk).update(
+        outcome=outcome, flow_envelope="", answer_envelope="", retry_at=None, **{"microsoft_code": "", **values}
+    )
 
 
 def _record_refusal(sign_in: SignIn, refusal: RefusedError, actor: audit.Actor) -> None:
