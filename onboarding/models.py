@@ -173,6 +173,7 @@ class SignIn(EncryptedModel):
     microsoft_code = models.CharField(max_length=60, blank=True)
     correlation_id = models.CharField(max_length=60, blank=True)
     microsoft_words = models.CharField(max_length=300, blank=True)  # the first sentence of an unknown code, redacted
+    is_offer = models.BooleanField(default=False)  # prepared for the page of a refusal: nobody pressed a button
     for_staff = models.BooleanField(default=False)  # the customer alone cannot resolve the refusal
     # While Microsoft's answer cannot be redeemed yet: the answer, when it is tried again, and how often it was tried
     answer_envelope = EnvelopeField()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -46,7 +47,9 @@ class Attempt:
 
 def of(invitation: Invitation, connection: Connection | None) -> list[Attempt]:
     """The newest attempts of an invitation: two queries, however many there are."""
-    sign_ins = [_sign_in(sign_in) for sign_in in SignIn.objects.filter(invitation=invitation)[:SHOWN]]
+    unused_offer = Q(is_offer=True, redeemed_at=None)
+    tried = SignIn.objects.filter(~unused_offer, invitation=invitation)[:SHOWN]
+    sign_ins = [_sign_in(sign_in) for sign_in in tried]
     operations = Operation.objects.of_subject(connection)[:SHOWN] if connection else []
     attempts = sign_ins + [_setup(operation) for operation in operations]
     return sorted(attempts, key=lambda attempt: attempt.started_at, reverse=True)[:SHOWN]

@@ -27,6 +27,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="signin",
+            name="is_offer",
+            field=models.BooleanField(default=False),
+        ),
+        migrations.AddField(
+            model_name="signin",
             name="microsoft_words",
             field=models.CharField(blank=True, max_length=300),
         ),

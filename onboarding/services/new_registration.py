@@ -196,8 +196,8 @@ def _failed(operation: Operation) -> None:
     ump_handover.failed(operation)
     temporary_grant.report_unrevoked(operation)
     connection = connection_of(operation)
-    if not made_anything(connection):  # every method may be chosen again, and the invitation expires as before
-        lookups.reopen(connection)
+    if operation.error_code == secret_rules.FORBIDDEN and not made_anything(connection):
+        lookups.reopen(connection)  # every method may be chosen again
 
 
 def _registration(connection: Connection, operation: Operation) -> AppRegistration:

@@ -213,7 +213,10 @@ def _apply_displayed_name(sign_in: SignIn, connection: Connection, actor: audit.
 
 
 def _is_running(connection: Connection) -> bool:
-    return Operation.objects.live().of_subject(connection).filter(~Q(waits_for=Operation.WaitsFor.CUSTOMER)).exists()
+    running = Operation.objects.live().of_subject(connection).filter(~Q(waits_for=Operation.WaitsFor.CUSTOMER))
+    if connection.status == Connection.Status.IDENTIFIED:
+        running = running.exclude(kind=existing_registration.KIND)  # a trial of entered values uses nobody's token
+    return running.exists()
 
 
 def _awaits_staff(connection: Connection) -> bool:

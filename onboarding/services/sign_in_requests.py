@@ -47,10 +47,10 @@ def start(
     require_usable(invitation, purpose)
     flow = sign_in_exchange.begin(invitation, purpose, method, other_account=other_account)
     browser = browser if re.fullmatch(tokens.LINK_PATTERN, browser) else tokens.new_token()
-    sign_in = SignIn(invitation=invitation, purpose=purpose, way=method)
+    sign_in = SignIn(invitation=invitation, purpose=purpose, way=method, is_offer=other_account)
     if purpose == SignIn.Purpose.AUTHORISE and method == ConnectionMethod.NEW:
         sign_in.registration_name = invitation.connection.registration_name
-    _save(sign_in, json.dumps(flow), str(flow["state"]), browser, None if other_account else actor)
+    _save(sign_in, json.dumps(flow), str(flow["state"]), browser, actor)
     return StartedSignIn(sign_in, browser)
 
 
@@ -187,7 +187,7 @@ def require_usable(invitation: Invitation, purpose: str) -> None:
         raise RefusedError("instance_not_active")
 
 
-def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Actor | None) -> None:
+def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Actor) -> None:
     now = timezone.now()
     invitation = sign_in.invitation
     sign_in.token_hash = invitation.token_hash
@@ -196,7 +196,7 @@ def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Act
     sign_in.seal("flow_envelope", flow)
     with audit.atomic():
         sign_in.save(force_insert=True)
-        if actor is None:
+        if sign_in.is_offer:
             return
         if sign_in.purpose == SignIn.Purpose.IDENTIFY:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=now)

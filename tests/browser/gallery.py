@@ -102,7 +102,10 @@ CUSTOMER = [
     PageState("link-expired", link("expired")),
     PageState("mail", mail),
     *(PageState(f"refusal-{key}", at(f"/refusal/{key}")) for key in ERRORS),
-    *(PageState(f"refusal-microsoft-{code}", at(f"/refusal/microsoft_error/{code}")) for code in ("53003", "500021")),
+    *(
+        PageState(f"refusal-microsoft-{code}", at(f"/refusal/microsoft_error/{code}"))
+        for code in ("53003", "500021", "90095", "1234567")
+    ),
 ]
 
 
