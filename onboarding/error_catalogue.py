@@ -33,6 +33,7 @@ class GrantOutcome(Enum):
     UNKNOWN = "unknown"
 
 
+BACK = ("Back to the invitation", ButtonTarget.INVITATION)
 HOW_TO_CONTINUE = "How to continue"
 NEW_LINK = "Ask for a new invitation"
 
@@ -137,8 +138,7 @@ ERRORS = {
             "This account is from another organisation",
             "You signed in as {facts}, but the invitation is for {customer}.",
             "Sign in again with an administrator's account of {customer}: {needed_role}.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
             who=Who.ANOTHER,
         ),
@@ -148,8 +148,7 @@ ERRORS = {
             "A different account",
             "You signed in as {facts}, but this setup was started with another account of {customer}.",
             "Sign in again with the first account. To continue with this one, start again from the invitation.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             SAVED,
             who=Who.ANOTHER,
         ),
@@ -159,8 +158,7 @@ ERRORS = {
             "This is a personal account",
             "A personal Microsoft account does not belong to an organisation.",
             "Sign in again with your work account of {customer}. Required role: {needed_role}.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
             who=Who.ANOTHER,
         ),
@@ -170,8 +168,7 @@ ERRORS = {
             "This account is a guest",
             "{facts} is a guest in the Microsoft 365 of {customer}, and guests cannot do this setup.",
             "Sign in again with an account that belongs to {customer} itself. Required role: {needed_role}.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
             who=Who.ANOTHER,
         ),
@@ -182,8 +179,7 @@ ERRORS = {
             "{facts} does not hold the roles that Microsoft requires for this setup.",
             "Sign in with another account. Required role: {needed_role}. If your organisation uses Privileged Identity Management, "
             "activate the role first and sign in again. A role that was activated a moment ago can take some minutes to show.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
             who=Who.ANOTHER,
         ),
@@ -195,8 +191,7 @@ ERRORS = {
             "Have the role assigned to this account, or activate it if your organisation uses Privileged Identity "
             "Management. Then sign in again, use another account, or go back and choose another method. The account needs "
             "{needed_role}.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
             who=Who.ANOTHER,
         ),
@@ -206,8 +201,7 @@ ERRORS = {
             "Administrator approval required",
             NEEDS_APPROVAL,
             APPROVAL.text,
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
             who=Who.ANOTHER,
         ),
@@ -217,8 +211,7 @@ ERRORS = {
             "The permissions were not accepted",
             "Cancel was chosen on Microsoft's page, so {provider} received no permission.",
             "Review the list of permissions. If you agree, sign in again and choose Accept.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
         ),
         ErrorPage(
@@ -239,8 +232,7 @@ ERRORS = {
             "It took longer than 15 minutes, was already completed, or was started in another browser.",
             "Go back to the invitation, or open the link in your email again, in this browser, and start again. Your browser must "
             "accept cookies.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             SAVED,
         ),
         ErrorPage(
@@ -257,8 +249,7 @@ ERRORS = {
             "Microsoft did not complete the sign-in",
             GENERIC.sentence,
             GENERIC.next_step,
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
         ),
         ErrorPage(
@@ -267,8 +258,7 @@ ERRORS = {
             "Microsoft is not responding",
             "Microsoft's service did not respond in time.",
             "Wait a minute and try again.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             SAVED,
         ),
         ErrorPage(
@@ -277,8 +267,7 @@ ERRORS = {
             "The clocks differ",
             CLOCKS,
             CLOCK.text,
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
             Who.PROVIDER,
         ),
@@ -298,8 +287,7 @@ ERRORS = {
             "Already in progress",
             "{facts}",
             "Wait a minute, then try again. An administrator who has signed in can follow the progress.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             SAVED,
         ),
         ErrorPage(
@@ -308,8 +296,7 @@ ERRORS = {
             "Too many attempts",
             "Values were entered five times within 15 minutes.",
             "Wait 15 minutes. Meanwhile, compare the values with the registration in Microsoft Entra.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
         ),
         ErrorPage(
             "way_not_offered",
@@ -317,8 +304,7 @@ ERRORS = {
             "This method is not available",
             "The phone service of {provider} does not support {facts}.",
             "Go back and choose another method.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
         ),
         ErrorPage(

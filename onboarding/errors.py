@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from onboarding.error_catalogue import CONSENTED, ERRORS, SAVED, UNCHANGED, ButtonTarget, GrantOutcome
+from onboarding.error_catalogue import BACK, CONSENTED, ERRORS, SAVED, UNCHANGED, ButtonTarget, GrantOutcome
 from onboarding.explanations import Explanation, Who
 from onboarding.models import ConnectionMethod
 from registrations.errors import PortalError
@@ -75,7 +75,7 @@ class RefusedError(PortalError):
         """The same error for a holder of the link without a session: the button leads back to the link."""
         if self.page.target is ButtonTarget.PROGRESS:
             self.page, self.link = (
-                replace(self.page, button="Back to the invitation", target=ButtonTarget.INVITATION),
+                replace(self.page, button=BACK[0], target=BACK[1]),
                 link,
             )
         return self

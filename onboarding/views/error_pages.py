@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from onboarding import emails, requirements
-from onboarding.error_catalogue import GRANT_SENTENCES, HOW_TO_CONTINUE, ButtonTarget, ErrorPage, GrantOutcome
+from onboarding.error_catalogue import BACK, GRANT_SENTENCES, HOW_TO_CONTINUE, ButtonTarget, ErrorPage, GrantOutcome
 from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
 from onboarding.models import ConnectionMethod
@@ -26,7 +26,6 @@ FORM_TOO_OLD = (
     "The form has expired, or your browser does not accept cookies. Go back, reload the page and send it again.\n"
 )
 WAYS_BACK = {ButtonTarget.INVITATION, ButtonTarget.PORTAL}  # to the invitation, where it is known
-BACK = "Back to the invitation"
 NEEDED_ROLES: dict[str, str] = {ConnectionMethod.TOKEN: requirements.NEEDED_FOR_TOKEN_SENTENCE}
 UNKNOWN = ("your provider", "the application", "your organisation")
 
@@ -136,7 +135,7 @@ def _button(page: ErrorPage, refused: RefusedError) -> str:
         return page.button
     if not refused.link:
         return HOW_TO_CONTINUE
-    return page.button if page.target is ButtonTarget.INVITATION else BACK
+    return page.button if page.target is ButtonTarget.INVITATION else BACK[0]
 
 
 def _url(page: ErrorPage, refused: RefusedError, names: dict[str, str]) -> str:
