@@ -19,6 +19,7 @@ from registrations.models import AuditEvent, UmpInstance
 VALID_FOR = timedelta(minutes=15)
 BROWSER_KNOWN_FOR = timedelta(days=1)  # for so long a browser gets its invitation back
 ENTRY_INTERVAL = timedelta(minutes=15)
+MOST_OFFERS = 10  # a browser can refuse an offer, and get the next one, without asking Microsoft
 REPLACED_LINK = "replaced_link"
 
 
@@ -52,6 +53,12 @@ def start(
         sign_in.registration_name = invitation.connection.registration_name
     _save(sign_in, json.dumps(flow), str(flow["state"]), browser, actor)
     return StartedSignIn(sign_in, browser)
+
+
+def has_many_offers(invitation: Invitation) -> bool:
+    """Whether the pages of refusals have offered this invitation's sign-in `MOST_OFFERS` times within `VALID_FOR`."""
+    since = timezone.now() - VALID_FOR
+    return SignIn.objects.filter(invitation=invitation, is_offer=True, created_at__gt=since).count() >= MOST_OFFERS
 
 
 def find_for_browser(browser: str, sign_in_id: UUID, instance: UmpInstance) -> SignIn:

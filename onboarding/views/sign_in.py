@@ -61,10 +61,9 @@ def begin_sign_in(
 def offer_other_account(request: InstanceRequest, refused_one: SignIn, refused: RefusedError) -> None:
     """Prepare Microsoft's page for another account, where that is the advice: its address goes into the refusal.
 
-    Each answer of Microsoft is claimed once, so there is at most one offer for each sign-in that was started. The page
-    leads to the invitation instead where Microsoft does not respond.
+    The page leads to the invitation instead where Microsoft does not respond, and where many offers were made.
     """
-    if not (refused.needs_other_account and refused.link):
+    if not (refused.needs_other_account and refused.link) or sign_in_requests.has_many_offers(refused_one.invitation):
         return
     # In the second step only the first account is accepted; every other account starts with the first step.
     wants_first_account = refused.page.key == "another_administrator"

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from onboarding.models import Connection, Invitation, SignIn
-from onboarding.services import invitations
+from onboarding.services import invitations, sign_in_requests
 from registrations.clients.discovery_cache import DiscoveryCache
 from registrations.models import UmpInstance
 from tests.onboarding.browser import Browser, read
@@ -187,6 +187,18 @@ def test_use_another_account_leads_straight_to_the_account_picker(customer: Brow
     assert f'<a href="{link}">Back to the invitation</a>' in text(page)
     assert history().count("invitation.started") == 1  # an offer is no act
     assert customer.sign_in(page, CARLA).headers["location"] == "/authenticate/registration"
+
+
+def test_offers_of_another_account_are_limited(customer: Browser, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in_requests, "MOST_OFFERS", 2)
+    page = customer.sign_in(customer.start(link), "nora@contoso.example")
+    for _ in range(2):
+        assert "Use another account" in text(page)
+        page = customer.sign_in(page, "nora@contoso.example")
+    said = refused(page, "not_an_administrator")
+    assert "Use another account" not in said
+    assert f'href="{link}"' in said
+    assert SignIn.objects.filter(is_offer=True).count() == 2
 
 
 def test_without_microsoft_the_refusal_leads_to_the_invitation(customer: Browser, link: str) -> None:
