@@ -33,11 +33,11 @@ APP_REPLICATES = frozenset({"AADSTS700016", "AADSTS7000215"})
 T = TypeVar("T")
 
 
-class RedeemLaterError(PortalError):
-    """Microsoft will accept the same answer in a moment. `cause` is the error that it gave."""
+class RedeemLaterError(Exception):
+    """Microsoft will accept the same answer in a moment: no refusal. `cause` is the error that it gave."""
 
     def __init__(self, cause: PortalError, wait: timedelta) -> None:
-        super().__init__(str(cause), code=cause.code, request_id=cause.request_id)
+        super().__init__(str(cause))
         self.cause = cause
         self.wait = wait
 
@@ -87,7 +87,7 @@ def put_off(sign_in: SignIn, answer: dict[str, str], later: RedeemLaterError) ->
                 answer_envelope=sign_in.answer_envelope,
                 retry_at=now + later.wait,
                 tries=F("tries") + 1,
-                microsoft_code=later.code[:60],
+                microsoft_code=later.cause.code[:60],
             )
         )
 
