@@ -1,13 +1,15 @@
 """Every error page of the wizard as data: what happened, what to do, and where the button leads.
 
 Texts may use {provider}, {customer}, {host}, {app} (the sync app's name) and {facts} (what one case adds). They blame
-nobody, and name the cause wherever it is known.
+nobody, and name the cause wherever it is known. {needed_role} is the role that the chosen method needs.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
-from onboarding.explanations import GENERIC
+from onboarding.explanations import GENERIC, Who
+from onboarding.explanations.aadsts import CLOCKS, NEEDS_APPROVAL
+from onboarding.explanations.advice import APPROVAL, CLOCK
 
 
 class ButtonTarget(Enum):
@@ -31,6 +33,7 @@ class GrantOutcome(Enum):
     UNKNOWN = "unknown"
 
 
+BACK = ("Back to the invitation", ButtonTarget.INVITATION)
 HOW_TO_CONTINUE = "How to continue"
 NEW_LINK = "Ask for a new invitation"
 
@@ -47,6 +50,8 @@ class ErrorPage:
     button: str = HOW_TO_CONTINUE
     target: ButtonTarget = ButtonTarget.PORTAL
     effect: str = ""  # what has changed so far, or that nothing has
+    who: Who = Who.SAME  # whom the next step sends to act
+    shows_codes: bool = False  # openly, not folded away
 
 
 UNCHANGED = "This sign-in changed nothing in your organisation."
@@ -132,10 +137,10 @@ ERRORS = {
             403,
             "This account is from another organisation",
             "You signed in as {facts}, but the invitation is for {customer}.",
-            "Sign in again with an administrator's account of {customer}.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            "Sign in again with an administrator's account of {customer}: {needed_role}.",
+            *BACK,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "another_administrator",
@@ -143,40 +148,40 @@ ERRORS = {
             "A different account",
             "You signed in as {facts}, but this setup was started with another account of {customer}.",
             "Sign in again with the first account. To continue with this one, start again from the invitation.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             SAVED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "personal_account",
             403,
             "This is a personal account",
             "A personal Microsoft account does not belong to an organisation.",
-            "Sign in again with your work account of {customer}.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            "Sign in again with your work account of {customer}. Required role: {needed_role}.",
+            *BACK,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "guest",
             403,
             "This account is a guest",
             "{facts} is a guest in the Microsoft 365 of {customer}, and guests cannot do this setup.",
-            "Sign in again with an account that belongs to {customer} itself.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            "Sign in again with an account that belongs to {customer} itself. Required role: {needed_role}.",
+            *BACK,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "not_an_administrator",
             403,
             "This account does not have the required roles",
             "{facts} does not hold the roles that Microsoft requires for this setup.",
-            "Sign in as a Global Administrator, or as a Privileged Role Administrator who is also an Application "
-            "Administrator. If your organisation uses Privileged Identity Management, activate the role first and sign in again.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            "Sign in with another account. Required role: {needed_role}. If your organisation uses Privileged Identity Management, "
+            "activate the role first and sign in again. A role that was activated a moment ago can take some minutes to show.",
+            *BACK,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "roles_missing",
@@ -184,21 +189,21 @@ ERRORS = {
             "A role is missing",
             "For a delegated token, this account also needs {facts}.",
             "Have the role assigned to this account, or activate it if your organisation uses Privileged Identity "
-            "Management. Then sign in again, or choose another method.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            "Management. Then sign in again, use another account, or go back and choose another method. The account needs "
+            "{needed_role}.",
+            *BACK,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "approval_needed",
             403,
             "Administrator approval required",
-            "Only certain administrators of your organisation can accept these permissions, and this account is not one of them.",
-            "Forward the invitation to a Global Administrator, an Application Administrator or a Cloud Application "
-            "Administrator, or sign in as one.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            NEEDS_APPROVAL,
+            APPROVAL.text,
+            *BACK,
             UNCHANGED,
+            who=Who.ANOTHER,
         ),
         ErrorPage(
             "consent_declined",
@@ -206,8 +211,7 @@ ERRORS = {
             "The permissions were not accepted",
             "Cancel was chosen on Microsoft's page, so {provider} received no permission.",
             "Review the list of permissions. If you agree, sign in again and choose Accept.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
         ),
         ErrorPage(
@@ -215,8 +219,8 @@ ERRORS = {
             403,
             "Some permissions are missing",
             "Microsoft's answer does not contain: {facts}.",
-            "Sign in again and accept the whole list. If Microsoft does not offer it, your organisation's consent "
-            "settings prevent it: ask a Global Administrator.",
+            "Sign in again and accept the whole list. If Microsoft does not offer it, your organisation's consent settings "
+            "prevent it: ask an administrator to allow it for {app}, then sign in again.",
             "Try again",
             ButtonTarget.REGISTRATION,
             SAVED,
@@ -226,9 +230,9 @@ ERRORS = {
             400,
             "This sign-in cannot be continued",
             "It took longer than 15 minutes, was already completed, or was started in another browser.",
-            "Open the link in your email again, in this browser, and start again. Your browser must accept cookies.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            "Go back to the invitation, or open the link in your email again, in this browser, and start again. Your browser must "
+            "accept cookies.",
+            *BACK,
             SAVED,
         ),
         ErrorPage(
@@ -245,8 +249,7 @@ ERRORS = {
             "Microsoft did not complete the sign-in",
             GENERIC.sentence,
             GENERIC.next_step,
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
         ),
         ErrorPage(
@@ -255,9 +258,18 @@ ERRORS = {
             "Microsoft is not responding",
             "Microsoft's service did not respond in time.",
             "Wait a minute and try again.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             SAVED,
+        ),
+        ErrorPage(
+            "clock_skew",
+            503,
+            "The clocks differ",
+            CLOCKS,
+            CLOCK.text,
+            *BACK,
+            UNCHANGED,
+            Who.PROVIDER,
         ),
         ErrorPage(
             "busy",
@@ -275,8 +287,7 @@ ERRORS = {
             "Already in progress",
             "{facts}",
             "Wait a minute, then try again. An administrator who has signed in can follow the progress.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             SAVED,
         ),
         ErrorPage(
@@ -285,8 +296,7 @@ ERRORS = {
             "Too many attempts",
             "Values were entered five times within 15 minutes.",
             "Wait 15 minutes. Meanwhile, compare the values with the registration in Microsoft Entra.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
         ),
         ErrorPage(
             "way_not_offered",
@@ -294,8 +304,7 @@ ERRORS = {
             "This method is not available",
             "The phone service of {provider} does not support {facts}.",
             "Go back and choose another method.",
-            "Back to the invitation",
-            ButtonTarget.INVITATION,
+            *BACK,
             UNCHANGED,
         ),
         ErrorPage(

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from onboarding.error_catalogue import CONSENTED, ERRORS, SAVED, UNCHANGED, ButtonTarget, GrantOutcome
-from onboarding.explanations import Explanation
+from onboarding.error_catalogue import BACK, CONSENTED, ERRORS, SAVED, UNCHANGED, ButtonTarget, GrantOutcome
+from onboarding.explanations import Explanation, Who
+from onboarding.models import ConnectionMethod
 from registrations.errors import PortalError
 
 LONGEST_CODE = 60  # a browser may post anything as Microsoft's error
@@ -15,6 +16,8 @@ class RefusedError(PortalError):
     `facts` is what one case adds to the texts. `link` is the invitation's link; it is set only for a browser that has
     shown that it began there. `customer` is the organisation's name, for holders of a link that named it. `grant` says
     what happened to permissions that were accepted just before, `leftovers` what else remains in the organisation.
+    `method` is the chosen one: it decides which roles are needed. `other_account` is Microsoft's page for another account.
+    `words` is Microsoft's own sentence about a code that nobody knows, and `is_for_staff` whether staff must look at it.
     """
 
     def __init__(
@@ -25,6 +28,7 @@ class RefusedError(PortalError):
         explanation: Explanation | None = None,
         code: str = "",
         correlation_id: str = "",
+        words: str = "",
         details: dict[str, str] | None = None,
         customer: str = "",
     ) -> None:
@@ -38,9 +42,28 @@ class RefusedError(PortalError):
         self.grant = GrantOutcome.NOTHING
         self.recorded = False  # whether it is in the history
         self.leftovers: list[str] = []
+        self.method: str = ConnectionMethod.NEW
+        self.other_account = ""
+        self.words = "" if explanation and explanation.is_known else words
         if explanation:
             # The meaning of Microsoft's code says more than the general page.
-            self.page = replace(self.page, sentence=explanation.sentence, next_step=explanation.next_step)
+            self.page = replace(
+                self.page,
+                sentence=explanation.sentence,
+                next_step=explanation.next_step,
+                who=explanation.advice.who,
+                shows_codes=not explanation.is_known,
+            )
+
+    @property
+    def is_for_staff(self) -> bool:
+        """Whether the provider's staff must look at it: nobody knows the code, or only they can help."""
+        return self.page.who is Who.PROVIDER
+
+    @property
+    def needs_other_account(self) -> bool:
+        """Whether the advice is to use another account, so that the page offers one."""
+        return self.page.who is Who.ANOTHER
 
     def after_consent(self) -> "RefusedError":
         """The same error for a person who accepted Microsoft's first page, which may list the application from then on."""
@@ -52,13 +75,16 @@ class RefusedError(PortalError):
         """The same error for a holder of the link without a session: the button leads back to the link."""
         if self.page.target is ButtonTarget.PROGRESS:
             self.page, self.link = (
-                replace(self.page, button="Back to the invitation", target=ButtonTarget.INVITATION),
+                replace(self.page, button=BACK[0], target=BACK[1]),
                 link,
             )
         return self
 
     def in_second_step(self) -> "RefusedError":
-        """The same error after the first sign-in: the button leads back to the second one."""
-        if self.page.target is ButtonTarget.INVITATION and self.page.key != "another_administrator":
+        """The same error after the first sign-in: the button leads back to the second one.
+
+        Another account starts at the invitation: the second sign-in accepts only the account of the first one.
+        """
+        if self.page.target is ButtonTarget.INVITATION and not self.needs_other_account:
             self.page = replace(self.page, button="Try again", target=ButtonTarget.REGISTRATION, effect=SAVED)
         return self

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from onboarding import requirements
 from onboarding.models import ConnectionMethod
 from registrations.models import UmpInstance
 
@@ -27,6 +28,7 @@ class Choice:
     title: str
     suits: str
     leaves: str
+    needs: str  # told here, before anything is allowed at Microsoft
     warning: str = ""
 
 
@@ -36,18 +38,21 @@ CHOICES = (
         "Create a new app registration",
         "Recommended for most organisations. It is created for you now.",
         "Result: one registration in your Microsoft Entra, with the permissions and roles that the invitation lists.",
+        f"Needed: an account with the active role {requirements.NEEDED_ROLE_SENTENCE}.",
     ),
     Choice(
         ConnectionMethod.EXISTING,
         "Use an existing app registration",
         "For organisations that create every registration themselves. You enter its values; no sign-in is needed.",
         "Result: nothing new. You keep the registration and renew its secret yourself.",
+        "Needed: the registration’s IDs and secret, and its permissions and roles, which the next page lists.",
     ),
     Choice(
         ConnectionMethod.TOKEN,
         "Use a delegated token",
         "For organisations that cannot use a registration. A service account that no person uses is best.",
         "Result: an enterprise application with broad permissions that acts as one account.",
+        f"Needed: one account with the active roles {requirements.NEEDED_FOR_TOKEN_SENTENCE}.",
         CONDITIONAL_ACCESS,
     ),
 )

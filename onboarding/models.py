@@ -172,11 +172,19 @@ class SignIn(EncryptedModel):
     refusal = models.CharField(max_length=60, blank=True)
     microsoft_code = models.CharField(max_length=60, blank=True)
     correlation_id = models.CharField(max_length=60, blank=True)
+    microsoft_words = models.CharField(max_length=300, blank=True)  # the first sentence of an unknown code, redacted
+    is_offer = models.BooleanField(default=False)  # prepared for the page of a refusal: nobody pressed a button
+    for_staff = models.BooleanField(default=False)  # the customer alone cannot resolve the refusal
+    # While Microsoft's answer cannot be redeemed yet: the answer, when it is tried again, and how often it was tried
+    answer_envelope = EnvelopeField()
+    retry_at = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         verbose_name = "sign-in"
         ordering = ["-created_at"]
         default_permissions = ("view",)
+        indexes = [models.Index(fields=["browser_hash", "-created_at"], name="sign_in_of_browser")]
 
 
 class Connection(EncryptedModel):
@@ -197,6 +205,9 @@ class Connection(EncryptedModel):
     admin_object_id = GuidField("administrator's object ID", blank=True)
     admin_name = models.CharField(max_length=255, blank=True)
     admin_username = models.CharField(max_length=255, blank=True)
+    admin_roles = models.JSONField(
+        default=list, blank=True
+    )  # template IDs of the roles that were active at the sign-in
     registration_name = models.CharField(max_length=15, blank=True, validators=[validate_registration_name])
     registration = models.OneToOneField(
         AppRegistration, on_delete=models.PROTECT, null=True, blank=True, related_name="connection"

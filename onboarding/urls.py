@@ -13,6 +13,7 @@ urlpatterns = [
     path("authenticate/assets/<str:name>", assets.asset, name="asset"),
     path("authenticate/registration", registration.registration, name="registration"),
     path("authenticate/sign-in/<uuid:sign_in_id>", sign_in.sign_in, name="sign_in"),
+    path("authenticate/sign-in/<uuid:sign_in_id>/again", callback.try_again, name="try_again"),
     path("authenticate/allow", allow.allow, name="allow"),
     path("authenticate/progress", progress.progress, name="progress"),
     path("authenticate/progress/sign-in", progress.sign_in_again, name="sign_in_again"),

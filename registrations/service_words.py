@@ -37,12 +37,6 @@ def own_sentence(text: str) -> str:
     return text if len(text) <= LONGEST_SENTENCE else text[: LONGEST_SENTENCE - 1].rstrip() + "…"
 
 
-def first_sentence(text: str) -> str:
-    """The first sentence of what the service said, redacted likewise."""
-    said = own_sentence(text)
-    return re.split(r"(?<=[.!?])\s+(?=[A-Z\"'])", said, maxsplit=1)[0]
-
-
 def _unless_readable(found: re.Match[str]) -> str:
     """A long word stays if it is an ID, an address or a name; a random one, such as a secret's value, does not."""
     word = found[0]

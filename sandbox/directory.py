@@ -20,8 +20,9 @@ from sandbox.model import (
 )
 
 NAMESPACE = UUID("5f0c2a52-94a0-4c7b-9c4b-3d1f6f0c2a52")
-# Keys of `World.lag`. "secret": a new secret is refused. "consent": granted roles are missing from tokens.
-LAG_KINDS = ("application", "service_principal", "secret", "consent", "role")
+# Keys of `World.lag`. "secret": a new secret is refused. "consent": granted roles are missing from tokens. "role_index": a
+# person's new role is missing from advanced queries.
+LAG_KINDS = ("application", "service_principal", "secret", "consent", "role", "role_index")
 # Real secrets are 40 characters of this alphabet with a `~` near the start.
 SECRET_ALPHABET = string.ascii_letters + string.digits + "-._~"
 

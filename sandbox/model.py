@@ -140,6 +140,7 @@ class SecretPolicy:
 
     max_lifetime_days: int | None = None
     secrets_forbidden: bool = False
+    excluded_users: list[str] = field(default_factory=list)  # IDs of users whom the rule against secrets does not bind
 
 
 @dataclass

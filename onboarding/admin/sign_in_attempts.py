@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -46,7 +47,9 @@ class Attempt:
 
 def of(invitation: Invitation, connection: Connection | None) -> list[Attempt]:
     """The newest attempts of an invitation: two queries, however many there are."""
-    sign_ins = [_sign_in(sign_in) for sign_in in SignIn.objects.filter(invitation=invitation)[:SHOWN]]
+    unused_offer = Q(is_offer=True, redeemed_at=None)
+    tried = SignIn.objects.filter(~unused_offer, invitation=invitation)[:SHOWN]
+    sign_ins = [_sign_in(sign_in) for sign_in in tried]
     operations = Operation.objects.of_subject(connection)[:SHOWN] if connection else []
     attempts = sign_ins + [_setup(operation) for operation in operations]
     return sorted(attempts, key=lambda attempt: attempt.started_at, reverse=True)[:SHOWN]
@@ -66,6 +69,8 @@ def for_support(invitation: Invitation, attempts: list[Attempt]) -> str:
 def _sign_in(sign_in: SignIn) -> Attempt:
     refusal = ERRORS.get(sign_in.refusal)
     state, word = "running", "In progress"
+    if sign_in.retry_at:
+        word = "Waiting for Microsoft"
     if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
         state, word = "succeeded", "Succeeded"
     elif sign_in.outcome == SignIn.Outcome.REFUSED:
@@ -78,10 +83,16 @@ def _sign_in(sign_in: SignIn) -> Attempt:
         ended_at=sign_in.redeemed_at,
         state=state,
         word=word,
-        reason=refusal.title if refusal else sign_in.refusal,
+        reason=" ".join(
+            filter(None, [refusal.title if refusal else sign_in.refusal, _quoted(sign_in.microsoft_words)])
+        ),
         code=sign_in.microsoft_code,
         correlation_id=sign_in.correlation_id,
     )
+
+
+def _quoted(words: str) -> str:
+    return f"Microsoft: “{words}”" if words else ""
 
 
 def _setup(operation: Operation) -> Attempt:

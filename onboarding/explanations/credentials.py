@@ -4,45 +4,57 @@ Numbers and causes: https://learn.microsoft.com/entra/identity-platform/referenc
 """
 
 from onboarding.explanations.aadsts import Explanation
+from onboarding.explanations.advice import ENABLE_SERVICE, Advice, Who
 
-UNKNOWN_APPLICATION = Explanation(
+
+def _of(sentence: str, text: str, who: Who = Who.SAME) -> Explanation:
+    return Explanation(sentence, Advice(who, text))
+
+
+UNKNOWN_APPLICATION = _of(
     "Microsoft knows no such application in your organisation.",
     "Compare the application (client) ID with the registration's Overview page in Microsoft Entra. A registration of "
     "another organisation cannot be used.",
 )
 CREDENTIAL_CODES: dict[str, Explanation] = {
-    "AADSTS7000215": Explanation(
+    "AADSTS7000215": _of(
         "Microsoft does not accept the secret.",
         "Copy the secret's value, not its ID. Microsoft shows the value only once, when the secret is created: create a new "
         "one if it is lost. A new secret may take two minutes to work.",
     ),
-    "AADSTS7000222": Explanation(
+    "AADSTS7000222": _of(
         "The secret has expired.", "Create a new secret under Certificates & secrets, then enter its value."
     ),
     "AADSTS700016": UNKNOWN_APPLICATION,
-    "AADSTS7000229": Explanation(
+    "AADSTS7000229": _of(
         "The registration has no enterprise application in your organisation.",
         "Grant admin consent for it in Microsoft Entra under API permissions. This creates one.",
     ),
-    "AADSTS7000112": Explanation(
+    "AADSTS7000112": _of(
         "The application is disabled in your organisation.",
         "Enable it in Microsoft Entra under Enterprise applications.",
     ),
-    "AADSTS53003": Explanation(
+    "AADSTS53003": _of(
         "A Conditional Access policy for applications blocks the registration.",
         "Ask your security team to allow this application from the addresses of {provider}.",
+        Who.ORGANISATION,
     ),
-    "AADSTS90002": Explanation(
+    "AADSTS90002": _of(
         "Microsoft knows no organisation with this domain.",
         "Enter the tenant ID, or a domain that is verified in Microsoft 365.",
     ),
+    "AADSTS500014": Explanation(
+        "A Microsoft service that the registration needs is disabled in your organisation.", ENABLE_SERVICE
+    ),
 }
-UNKNOWN_REFUSAL = Explanation(
-    "Microsoft refused the registration with a code that SyncPortal does not know.",
-    "Send the details below to your contact at {provider}.",
-)
+UNKNOWN_REFUSAL = "Microsoft refused the registration with a code that SyncPortal does not know."
+SEND = Advice(Who.PROVIDER, "Send the details below to your contact at {provider}.")
 
 
-def explain_credential(code: str) -> Explanation:
-    """The explanation of a code for a person who has just entered a registration's values."""
-    return CREDENTIAL_CODES.get(code, UNKNOWN_REFUSAL)
+def explain_credential(code: str, words: str = "") -> Explanation:
+    """The explanation of a code for a person who has just entered a registration's values.
+
+    Where nobody knows the code, it is Microsoft's own first sentence. `words` must be redacted before.
+    """
+    sentence = f"Microsoft refused the registration: “{words}”" if words else UNKNOWN_REFUSAL
+    return CREDENTIAL_CODES.get(code, Explanation(sentence, SEND, is_known=False))

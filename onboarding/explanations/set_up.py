@@ -7,8 +7,7 @@ registration) and {step} (its title).
 from dataclasses import dataclass
 
 from onboarding.explanations.aadsts import CODES
-from onboarding.explanations.aadsts import GENERIC as GENERIC_REFUSAL
-from onboarding.explanations.credentials import explain_credential
+from onboarding.explanations.credentials import CREDENTIAL_CODES
 
 AGAIN = "Sign in again to retry this step."
 SEND = "If it fails again, send the details below to your contact at {provider}."
@@ -30,9 +29,16 @@ CANCELLED = SetupProblem(
     "{provider} has cancelled the setup.", "Ask your contact at {provider}, or sign in again to continue."
 )
 GENERIC = SetupProblem("The step “{step}” failed.", f"{AGAIN} {SEND}")
+# A policy excludes people by an attribute, or applications that exist: {name} may not exist yet.
+# https://learn.microsoft.com/entra/identity/enterprise-apps/configure-app-management-policies
 SECRETS_FORBIDDEN = SetupProblem(
     "A policy of your organisation does not allow the secret that the registration needs.",
-    "Ask the person who manages the app management policies in Microsoft Entra for an exception for {name}, then sign in again.",
+    "Ask the person who manages the app management policies in Microsoft Entra to exclude your account, or to allow client "
+    "secrets, then sign in again. If you have a registration with a secret of its own, use that one instead.",
+)
+LIFETIME_FORBIDDEN = SetupProblem(
+    "A policy of your organisation does not allow the lifetime of the secret that the registration needs.",
+    "Ask the person who manages the app management policies in Microsoft Entra for a longer lifetime, then sign in again.",
 )
 REFUSED = SetupProblem(
     "Microsoft refused the step “{step}”: the account that signed in lacks a role or permission for it.",
@@ -40,7 +46,7 @@ REFUSED = SetupProblem(
 )
 BY_CODE = {
     "CredentialTypeNotAllowedAsPerAppPolicy": SECRETS_FORBIDDEN,
-    "CredentialInvalidLifetimeAsPerAppPolicy": SECRETS_FORBIDDEN,
+    "CredentialInvalidLifetimeAsPerAppPolicy": LIFETIME_FORBIDDEN,
     "permission_unknown": SetupProblem(
         "Microsoft does not offer every required permission in your organisation. Usually a Teams licence is missing.",
         "Check with {provider} which licence the phone service needs. Then sign in again.",
@@ -49,7 +55,10 @@ BY_CODE = {
     "accessDenied": REFUSED,
 }
 
-CHECK_CANCELLED = SetupProblem("The check of the values was cancelled.", "Enter them again to continue.")
+CHECK_CANCELLED = SetupProblem(
+    "The check of these values was cancelled, because other values were entered or another method was chosen.",
+    "Enter them again to continue with them.",
+)
 VALUES_DELETED = SetupProblem("The values are stored for one day only.", "Enter them again.")
 OTHER_ORGANISATION = SetupProblem(
     "The values belong to another organisation.", "Enter the values of the invited organisation."
@@ -58,6 +67,7 @@ CHECK_FAILED = SetupProblem("The values could not be checked completely.", f"Ent
 CHECK_PROBLEMS = {"values_forgotten": VALUES_DELETED, "other_organisation": OTHER_ORGANISATION}
 
 REPLICATING = "Microsoft is still replicating this to its data centres. This can take some minutes."
+CHECKED_AGAIN = "Checked again for a minute, in case the values are new."
 PROCESSING = "The phone service is processing it."
 WAITING_NOTES = {  # by the step's name; the default fits any step
     "proof": "Microsoft is still replicating the permissions and roles. This can take 15 minutes.",
@@ -67,27 +77,39 @@ WAITING_NOTES = {  # by the step's name; the default fits any step
 }
 
 
-def failed(code: str, *, cancelled: bool) -> SetupProblem:
+def failed(code: str, *, cancelled: bool, message: str = "") -> SetupProblem:
     """Why the setup of a new registration has stopped."""
     return CANCELLED if cancelled else BY_CODE.get(code, GENERIC)
 
 
-def check_failed(code: str, *, cancelled: bool) -> SetupProblem:
+def check_continues(code: str) -> SetupProblem | None:
+    """Why Microsoft does not accept the values of an existing registration yet; None without a reason of its own."""
+    known = CREDENTIAL_CODES.get(code)
+    return SetupProblem(known.sentence, known.next_step) if known else None
+
+
+def check_failed(code: str, *, cancelled: bool, message: str = "") -> SetupProblem:
     """Why the values of an existing registration cannot be used."""
     if cancelled:
         return CHECK_CANCELLED
     if code.startswith("AADSTS"):
-        known = explain_credential(code)
-        return SetupProblem(known.sentence, known.next_step)
+        known = CREDENTIAL_CODES.get(code)
+        # The step wrote its sentence for the customer: it holds Microsoft's own words about a code that nobody knows.
+        return SetupProblem(known.sentence, known.next_step) if known else _written(message)
     return CHECK_PROBLEMS.get(code, CHECK_FAILED)
 
 
-def token_failed(code: str, *, cancelled: bool) -> SetupProblem:
+def token_failed(code: str, *, cancelled: bool, message: str = "") -> SetupProblem:
     """Why a delegated token cannot be used."""
     if cancelled or not code.startswith("AADSTS"):
         return failed(code, cancelled=cancelled)
-    known = CODES.get(code, GENERIC_REFUSAL)
-    return SetupProblem(known.sentence, known.next_step)
+    known = CODES.get(code)
+    return SetupProblem(known.sentence, known.next_step) if known else _written(message)
+
+
+def _written(message: str) -> SetupProblem:
+    """A sentence that a step has filled already: braces in it are no names."""
+    return SetupProblem(message.replace("{", "{{").replace("}", "}}"), "")
 
 
 def waiting_note(step: str) -> str:

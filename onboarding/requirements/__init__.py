@@ -14,6 +14,7 @@ TO_BE_CONFIRMED = "to be confirmed by AudioCodes"
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"
 APPLICATION_ADMINISTRATOR = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
+CLOUD_APPLICATION_ADMINISTRATOR = "158c047a-c907-4556-b7ef-446551a6b5f7"
 SKYPE_FOR_BUSINESS_ADMINISTRATOR = "75941009-915a-4869-abe7-691bff18279e"
 TEAMS_COMMUNICATIONS_ADMINISTRATOR = "baf37b3a-610e-45da-9e62-d9d1e5e8914b"
 TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
@@ -51,6 +52,12 @@ SCOPES_FIRST_SIGN_IN = [
 ]
 SCOPES = [
     Scope(
+        "Policy.Read.All",
+        "Read your organization's policies",
+        "Check that your policies allow the registration’s secret, before anything is created.",
+        "None of the other permissions can read them.",
+    ),
+    Scope(
         "Application.ReadWrite.All",
         "Read and write all applications",
         "Create the registration and its secret.",
@@ -75,7 +82,7 @@ SCOPES = [
         "DelegatedPermissionGrant.ReadWrite.All",
         "Manage all delegated permission grants",
         "Revoke this temporary access at the end.",
-        "Without it the four permissions would stay until you remove them.",
+        "Without it these permissions would stay until you remove them.",
         "It allows changing every consent that people gave to applications.",
     ),
 ]
@@ -168,6 +175,9 @@ ADMINISTRATOR_ROLES = [
     ),
     AdministratorRole(PRIVILEGED_ROLE_ADMINISTRATOR, "Privileged Role Administrator", "Needed only for this setup."),
     AdministratorRole(APPLICATION_ADMINISTRATOR, "Application Administrator", "Needed only for this setup."),
+    AdministratorRole(
+        CLOUD_APPLICATION_ADMINISTRATOR, "Cloud Application Administrator", "Needed only for this setup."
+    ),
 ]
 
 # The delegated token (AudioCodes: "Secure Connection using Delegated Token", "Create Delegated Token", "Upgrading M365
@@ -256,10 +266,36 @@ def permissions_page(app_id: str) -> str:
     return f"{REGISTRATION_BLADE}/CallAnAPI/appId/{app_id}"
 
 
+# Each group of roles is enough for the setup.
+SUFFICIENT_ROLES = (
+    frozenset({GLOBAL_ADMINISTRATOR}),
+    frozenset({PRIVILEGED_ROLE_ADMINISTRATOR, APPLICATION_ADMINISTRATOR}),
+)
+# Who may accept delegated permissions for the organisation; one role is enough.
+# https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
+CONSENT_ROLES = {
+    GLOBAL_ADMINISTRATOR: "Global Administrator",
+    PRIVILEGED_ROLE_ADMINISTRATOR: "Privileged Role Administrator",
+    APPLICATION_ADMINISTRATOR: "Application Administrator",
+    CLOUD_APPLICATION_ADMINISTRATOR: "Cloud Application Administrator",
+}
 NEEDED_ROLE_SENTENCE = "Global Administrator, or Privileged Role Administrator together with Application Administrator"
+NEEDED_FOR_TOKEN_SENTENCE = (
+    f"{' and '.join(role.name for role in TOKEN_ROLES)}, and to accept the permissions one of: "
+    f"{', '.join(CONSENT_ROLES.values())}"
+)
 
 
 def is_sufficient(role_template_ids: Collection[str]) -> bool:
     """Whether these active directory roles allow the setup."""
     held = set(role_template_ids)
-    return GLOBAL_ADMINISTRATOR in held or {PRIVILEGED_ROLE_ADMINISTRATOR, APPLICATION_ADMINISTRATOR} <= held
+    return any(group <= held for group in SUFFICIENT_ROLES)
+
+
+def held_administrator_roles(
+    role_template_ids: Collection[str], *, keep: Collection[str] = ()
+) -> list[AdministratorRole]:
+    """The roles among these that only the setup needed; those in `keep` are needed afterwards too."""
+    return [
+        role for role in ADMINISTRATOR_ROLES if role.template_id in role_template_ids and role.template_id not in keep
+    ]

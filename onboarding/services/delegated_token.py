@@ -11,7 +11,7 @@ from django.utils import timezone
 from onboarding import requirements
 from onboarding.explanations import explain
 from onboarding.models import Connection, ConnectionMethod, DelegatedToken
-from onboarding.services import lookups, sign_in_exchange, stored_tokens, ump_handover
+from onboarding.services import lookups, redemption, sign_in_exchange, stored_tokens, ump_handover
 from onboarding.services.lookups import DELEGATED_TOKEN, open_connection
 from registrations import audit, connections, engine
 from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
@@ -24,10 +24,9 @@ from registrations.models.steps import reset_steps
 KIND = DELEGATED_TOKEN
 ROLES_MISSING = "roles_missing"
 CONSENT_REPLICATION_TIME = timedelta(minutes=2)
-CONSENT_RETRY = timedelta(seconds=10)
+CONSENT_RETRY = ROLES_RETRY = timedelta(seconds=10)
 # OAuth errors that only a new sign-in resolves (https://learn.microsoft.com/entra/identity-platform/reference-error-codes)
 SIGN_IN_ERRORS = frozenset({"invalid_grant", "interaction_required", "consent_required", "login_required"})
-CONSENT_UNKNOWN = "AADSTS65001"
 
 
 def register() -> None:
@@ -138,20 +137,25 @@ def _renew(operation: Operation, scopes: list[str]) -> RenewedToken:
 
 
 def _explained(refusal: EntraRefusedError, operation: Operation, connection: Connection) -> Exception:
-    if refusal.code == CONSENT_UNKNOWN and timezone.now() - operation.created_at < CONSENT_REPLICATION_TIME:
+    token = DelegatedToken.objects.filter(connection=connection).first()
+    accepted_at = token.obtained_at if token else operation.created_at
+    is_new = timezone.now() - accepted_at < CONSENT_REPLICATION_TIME
+    if refusal.code in redemption.CONSENT_REPLICATES and is_new:
         return NotYetError(
             "Microsoft is still replicating the consent.",
             retry_after=CONSENT_RETRY,
             code=refusal.code,
             request_id=refusal.correlation_id,
         )
-    known = explain(refusal.code)
-    names = {"{provider}": connection.invitation.service.instance.provider.name}
-    names["{customer}"] = connection.invitation.service.customer.name
-    words = f"{known.sentence} {known.next_step}"
-    for name, value in names.items():
-        words = words.replace(name, value)
-    if refusal.error in SIGN_IN_ERRORS:
+    known = explain(refusal.code, refusal.words)
+    service = connection.invitation.service
+    words = f"{known.sentence} {known.next_step}".format(
+        provider=service.instance.provider.name,
+        customer=service.customer.name,
+        app=service.instance.app_name,
+        needed_role=requirements.NEEDED_FOR_TOKEN_SENTENCE,
+    )
+    if refusal.error in SIGN_IN_ERRORS and known.is_known:
         return PersonNeededError(words, who="customer", code=refusal.code)
     return RemoteRejectedError(words, code=refusal.code, request_id=refusal.correlation_id)
 
@@ -172,7 +176,11 @@ def _roles(operation: Operation) -> str:
     renewed = _renew(operation, requirements.SCOPES_TOKEN)
     held = connections.graph_as_person(renewed.access_token).my_directory_roles()
     lacking = requirements.lacking_for_token(held)
+    if lacking and not operation.notes.get("roles_looked_for"):
+        engine.save_notes(operation, roles_looked_for=True)
+        raise NotYetError("Microsoft's index may not show a new role yet. Looking once more.", retry_after=ROLES_RETRY)
     if lacking:
+        engine.save_notes(operation, roles_looked_for=False)
         raise PersonNeededError(
             f"{connection.admin_username} lacks: {', '.join(lacking)}. Assign or activate the role, then sign in again.",
             who="customer",

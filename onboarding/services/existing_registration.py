@@ -80,6 +80,7 @@ def register() -> None:
 def request(invitation: Invitation, values: EnteredValues, *, actor: audit.Actor) -> Operation:
     """Queue the check of the entered values. The caller enqueues the operation.
 
+    Values that were entered before and are not verified yet are given up: the last ones count, whoever entered them.
     Raises RefusedError if the link does not work, another setup is in progress, or there were too many attempts.
     """
     sign_in_requests.require_usable(invitation, SignIn.Purpose.AUTHORISE)
@@ -97,7 +98,7 @@ def request(invitation: Invitation, values: EnteredValues, *, actor: audit.Actor
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=timezone.now())
             audit.record("invitation.started", actor=actor, subject=invitation)
         try:
-            cancel_waiting_check(connection, actor=actor)
+            cancel_unfinished_check(connection, actor=actor)
             return engine.request(
                 KIND,
                 connection,
@@ -155,15 +156,15 @@ def check_again(operation: Operation) -> None:
     engine.wake([operation])
 
 
-def cancel_waiting_check(connection: Connection, *, actor: audit.Actor) -> None:
-    """Cancel a check that waits for the customer's grants, so that the customer can start again with any method."""
-    waiting = (
-        Operation.objects.of_subject(connection)
-        .filter(kind=KIND, status=Operation.Status.WAITING, waits_for=Operation.WaitsFor.CUSTOMER)
-        .first()
-    )
-    if waiting:
-        engine.cancel(waiting, actor=actor)
+def cancel_unfinished_check(connection: Connection, *, actor: audit.Actor) -> None:
+    """Cancel a check whose values are not verified yet, so that other values or another method can be tried.
+
+    Raises WrongStateError for the seconds in which a worker runs it. A check whose secret is stored is a setup: it stays.
+    """
+    unverified = Connection.objects.filter(pk=connection.pk, status=Connection.Status.IDENTIFIED).values("pk")
+    unfinished = Operation.objects.live().filter(kind=KIND, subject_id__in=unverified).first()
+    if unfinished:
+        engine.cancel(unfinished, actor=actor)
 
 
 def _entered_values(operation: Operation) -> EnteredValues:
@@ -203,14 +204,10 @@ def _proof(operation: Operation) -> str:
         teams = AppToken("", graph.expires_at, frozenset(), frozenset())
     missing = _lacking(graph, teams)
     page = requirements.permissions_page(values.client_id)
-    consent = connections.entra().admin_consent_url(
-        tenant_id=connection.invitation.tenant_id, client_id=values.client_id
-    )
     engine.save_notes(
         operation,
         missing=missing,
         grants_page=page,
-        consent_page=consent,
         found=graph.name[:120],
         principal=graph.object_id,
     )
@@ -252,7 +249,7 @@ def _token(connection: Connection, values: EnteredValues, scope: str, operation:
             raise _ApiAbsentError from refusal
         if refusal.code in REPLICATING and timezone.now() - operation.created_at < REPLICATION_TIME:
             raise NotYetError(
-                "Microsoft does not know these values. If they are new, it may still be replicating them.",
+                str(_explained(refusal, operation)),  # the page shows its reason at once
                 retry_after=REPLICATION_RETRY,
                 code=refusal.code,
                 request_id=refusal.correlation_id,
@@ -261,7 +258,7 @@ def _token(connection: Connection, values: EnteredValues, scope: str, operation:
 
 
 def _explained(refusal: EntraRefusedError, operation: Operation) -> RemoteRejectedError:
-    known = explain_credential(refusal.code)
+    known = explain_credential(refusal.code, refusal.words)
     provider = open_connection(operation).invitation.service.instance.provider.name
     words = f"{known.sentence} {known.next_step}".replace("{provider}", provider)
     return RemoteRejectedError(words, code=refusal.code, request_id=refusal.correlation_id)

@@ -204,6 +204,26 @@ def link_for_sign_in(sign_in: SignIn) -> str:
     return link_of(invitation) if invitation else ""
 
 
+def of_browser(browser: str, instance: UmpInstance) -> Invitation | None:
+    """The invitation at whose link this browser began last, on this host; None once the link was replaced, or after a day.
+
+    `browser` is the value of the sign-in's cookie.
+    """
+    if not browser:
+        return None
+    since = timezone.now() - sign_in_requests.BROWSER_KNOWN_FOR
+    newest = (
+        SignIn.objects.filter(
+            browser_hash=tokens.browser_hash(browser), invitation__service__instance=instance, created_at__gt=since
+        )
+        .select_related("invitation__service__customer", "invitation__service__instance__provider__tenant")
+        .first()
+    )
+    if newest is None or newest.token_hash != newest.invitation.token_hash:
+        return None
+    return newest.invitation
+
+
 def invitee(invitation: Invitation, ip_address: str | None) -> audit.Actor:
     """The holder of the link, for the history: Microsoft has not confirmed who it is."""
     return audit.Actor.customer(f"Invited person of {invitation.service.customer}", ip_address=ip_address)

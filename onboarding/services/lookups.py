@@ -49,6 +49,15 @@ def begin_connecting(invitation_id: UUID) -> None:
         raise WrongStateError("The invitation can no longer be used.")
 
 
+def reopen(connection: Connection) -> None:
+    """In the transaction that ends an operation which created nothing: the setup has not begun."""
+    ended = [Connection.Status.CONNECTING, Connection.Status.FAILED]
+    Connection.objects.filter(pk=connection.pk, status__in=ended).update(status=Connection.Status.IDENTIFIED)
+    Invitation.objects.filter(
+        pk=connection.invitation_id, status=Invitation.Status.CONNECTING, expires_at__gt=timezone.now()
+    ).update(status=Invitation.Status.STARTED)
+
+
 def made_registration(operation: Operation) -> AppRegistration:
     """The registration that an earlier step created. Raises WrongStateError if there is none."""
     registration = open_connection(operation).registration

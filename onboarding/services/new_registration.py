@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from onboarding import requirements
 from onboarding.models import Connection, ConnectionMethod
-from onboarding.services import lookups, temporary_grant, ump_handover
+from onboarding.services import lookups, secret_rules, temporary_grant, ump_handover
 from onboarding.services.lookups import NEW_REGISTRATION, connection_of, made_registration, open_connection
 from registrations import audit, connections, engine
 from registrations.applications import client_secrets, desired_state, ensure, secret_cleanup
@@ -107,6 +107,8 @@ def latest_operation(connection: Connection) -> Operation | None:
 
 def _application(operation: Operation) -> str:
     connection = open_connection(operation)
+    if not made_anything(connection):
+        secret_rules.require_secrets_allowed(temporary_grant.graph_client(operation))
     registration = _registration(connection, operation)
     wanted = desired_state.customer_app(registration, {})
     wanted.pop("requiredResourceAccess")  # sent by the permissions step, once the API role IDs of this tenant are known
@@ -185,9 +187,17 @@ def _wait_for_roles(operation: Operation, missing: list[str]) -> None:
     )
 
 
+def made_anything(connection: Connection) -> bool:
+    """Whether a registration was created for the connection, or may have been."""
+    return connection.registration_id is not None
+
+
 def _failed(operation: Operation) -> None:
     ump_handover.failed(operation)
     temporary_grant.report_unrevoked(operation)
+    connection = connection_of(operation)
+    if operation.error_code == secret_rules.FORBIDDEN and not made_anything(connection):
+        lookups.reopen(connection)  # every method may be chosen again
 
 
 def _registration(connection: Connection, operation: Operation) -> AppRegistration:

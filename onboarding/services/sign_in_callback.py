@@ -22,10 +22,13 @@ from onboarding.services import (
     invitations,
     naming,
     new_registration,
+    redemption,
+    sign_in_errors,
     sign_in_exchange,
     sign_in_requests,
     temporary_grant,
 )
+from onboarding.services.redemption import RedeemLaterError
 from onboarding.services.sign_in_exchange import RedeemedCode
 from registrations import audit
 from registrations.clients.entra import SignInAnswer
@@ -47,7 +50,8 @@ class CallbackResult:
 def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> CallbackResult:
     """Complete the first sign-in: the person belongs to the invited organisation and holds the required roles.
 
-    Raises RefusedError, after recording it in the sign-in's row and in the history.
+    Raises RefusedError, after recording it in the sign-in's row and in the history, and RedeemLaterError where the same
+    answer will do in a moment.
     """
     invitation = sign_in.invitation
     with _record_refusals(sign_in, answer, ip_address):
@@ -60,17 +64,22 @@ def identify(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None)
             raise RefusedError("another_organisation", facts=person.label, details=_details(person))
         if person.is_guest:
             raise RefusedError("guest", facts=person.label, details=_details(person))
-        _require_roles(sign_in, sign_in_exchange.directory_roles(redeemed), person)
-        return CallbackResult(_record_identity(sign_in, person, ip_address), person)
+        roles = _required_roles(sign_in, redeemed, person)
+        return CallbackResult(_record_identity(sign_in, person, roles, ip_address), person)
 
 
-def _require_roles(sign_in: SignIn, roles: frozenset[str], person: Identity) -> None:
+def _required_roles(sign_in: SignIn, redeemed: RedeemedCode, person: Identity) -> frozenset[str]:
+    """The person's active roles. Raises RefusedError if the method needs others."""
     if sign_in.way == ConnectionMethod.TOKEN:
+        roles = sign_in_exchange.directory_roles(redeemed, enough=lambda held: not requirements.lacking_for_token(held))
         lacking = " and ".join(requirements.lacking_for_token(roles))
         if lacking:
             raise RefusedError("roles_missing", facts=lacking, details={**_details(person), "missing": lacking})
-    elif not requirements.is_sufficient(roles):
+        return roles
+    roles = sign_in_exchange.directory_roles(redeemed, enough=requirements.is_sufficient)
+    if not requirements.is_sufficient(roles):
         raise RefusedError("not_an_administrator", facts=person.label, details=_details(person))
+    return roles
 
 
 def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None) -> CallbackResult:
@@ -116,9 +125,9 @@ def _consenting_person(sign_in: SignIn, connection: Connection, redeemed: Redeem
     return person
 
 
-def _record_identity(sign_in: SignIn, person: Identity, ip_address: str | None) -> Connection:
+def _record_identity(sign_in: SignIn, person: Identity, roles: frozenset[str], ip_address: str | None) -> Connection:
     with audit.atomic():
-        connection = _completed_connection(sign_in) or _identified_connection(sign_in, person)
+        connection = _completed_connection(sign_in) or _identified_connection(sign_in, person, roles)
         sign_in_requests.succeed(sign_in)
         audit.record(
             "invitation.authenticated",
@@ -138,9 +147,14 @@ def _completed_connection(sign_in: SignIn) -> Connection | None:
     ).first()
 
 
-def _identified_connection(sign_in: SignIn, person: Identity) -> Connection:
+def _identified_connection(sign_in: SignIn, person: Identity, roles: frozenset[str]) -> Connection:
     now = timezone.now()
-    who = {"admin_object_id": person.object_id, "admin_name": person.name, "admin_username": person.username}
+    who = {
+        "admin_object_id": person.object_id,
+        "admin_name": person.name,
+        "admin_username": person.username,
+        "admin_roles": sorted(roles),
+    }
     usable = Invitation.objects.usable(now).filter(pk=sign_in.invitation_id, token_hash=sign_in.token_hash)
     if not usable.update(authenticated_at=now):
         sign_in_requests.require_current_link(sign_in)
@@ -164,7 +178,7 @@ def _start_operation(sign_in: SignIn, connection: Connection, tokens: SignInAnsw
     _refuse_other_method(sign_in, connection)
     latest = new_registration.latest_operation(connection)
     try:
-        existing_registration.cancel_waiting_check(connection, actor=actor)
+        existing_registration.cancel_unfinished_check(connection, actor=actor)
         if sign_in.way == ConnectionMethod.TOKEN:
             return delegated_token.start_or_resume(connection, tokens, actor)
         if latest is None or latest.status in {Operation.Status.CANCELLED, Operation.Status.SUCCEEDED}:
@@ -199,7 +213,10 @@ def _apply_displayed_name(sign_in: SignIn, connection: Connection, actor: audit.
 
 
 def _is_running(connection: Connection) -> bool:
-    return Operation.objects.live().of_subject(connection).filter(~Q(waits_for=Operation.WaitsFor.CUSTOMER)).exists()
+    running = Operation.objects.live().of_subject(connection).filter(~Q(waits_for=Operation.WaitsFor.CUSTOMER))
+    if connection.status == Connection.Status.IDENTIFIED:
+        running = running.exclude(kind=existing_registration.KIND)  # a trial of entered values uses nobody's token
+    return running.exists()
 
 
 def _awaits_staff(connection: Connection) -> bool:
@@ -211,18 +228,32 @@ def _awaits_staff(connection: Connection) -> bool:
 
 @contextmanager
 def _record_refusals(sign_in: SignIn, answer: dict[str, str], ip_address: str | None) -> Iterator[None]:
+    actor = invitations.invitee(sign_in.invitation, ip_address)
     try:
         yield
-    except RefusedError as refusal:
+    except RedeemLaterError as later:
+        if redemption.put_off(sign_in, answer, later):
+            raise
+        refusal = sign_in_errors.refusal_after_waiting(later.cause, sign_in.way)
         if sign_in.purpose == SignIn.Purpose.AUTHORISE:
-            refusal.in_second_step()
-        elif answer.get("code"):
-            refusal.after_consent()
-        refusal.customer = sign_in.invitation.service.customer.name
-        if refusal.page.status != GONE:
-            refusal.link = invitations.link_for_sign_in(sign_in)
-        sign_in_requests.refuse(sign_in, refusal, actor=invitations.invitee(sign_in.invitation, ip_address))
+            refusal.grant = GrantOutcome.UNKNOWN
+        _record_refusal(sign_in, refusal, answer, actor)
+        raise refusal from later
+    except RefusedError as refusal:
+        _record_refusal(sign_in, refusal, answer, actor)
         raise
+
+
+def _record_refusal(sign_in: SignIn, refusal: RefusedError, answer: dict[str, str], actor: audit.Actor) -> None:
+    refusal.method = sign_in.way
+    if sign_in.purpose == SignIn.Purpose.AUTHORISE:
+        refusal.in_second_step()
+    elif answer.get("code"):
+        refusal.after_consent()
+    refusal.customer = sign_in.invitation.service.customer.name
+    if refusal.page.status != GONE:
+        refusal.link = invitations.link_for_sign_in(sign_in)
+    sign_in_requests.refuse(sign_in, refusal, actor=actor)
 
 
 def _details(person: Identity) -> dict[str, str]:

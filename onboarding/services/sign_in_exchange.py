@@ -4,25 +4,26 @@ A callback reads and decrypts the sync app's secret once: `redeem` returns every
 """
 
 import json
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.utils import timezone
 
 from onboarding import identity, requirements
 from onboarding.errors import RefusedError
-from onboarding.explanations import explain
 from onboarding.identity import Identity
 from onboarding.models import ConnectionMethod, Invitation, SignIn
+from onboarding.services import redemption, sign_in_errors
 from registrations import connections
 from registrations.clients.entra import EntraRefusedError, SignInAnswer
-from registrations.errors import NotYetError, RemoteRejectedError
+from registrations.errors import NotYetError
 from registrations.models import ClientSecret, UmpInstance
 
 IDENTIFY_AUTHORITY = "organizations"  # never "common": it would let personal accounts in
-DECLINED = "AADSTS65004"
-APPROVAL_NEEDED = frozenset({"AADSTS90094", "AADSTS90095"})  # the second: a request for approval was sent
-CORRELATION_ID = re.compile(r"Correlation ID: ([0-9a-f-]{36})", re.IGNORECASE)
+# A role that was just activated: https://learn.microsoft.com/graph/aad-advanced-queries (the index is eventually consistent)
+ROLE_INDEX_PAUSE = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class SyncApp:
 
     app_id: str
     client_secret: str = field(repr=False)
+    is_new: bool = False  # Microsoft may not have copied it, or its secret, to every server yet
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,15 @@ class RedeemedCode:
     app_id: str
     authority: str
     answer: dict[str, str] = field(repr=False)  # what Microsoft's page posted; errors name its correlation ID
+    method: str
 
 
-def begin(invitation: Invitation, purpose: SignIn.Purpose, method: str) -> dict[str, object]:
+def begin(
+    invitation: Invitation, purpose: SignIn.Purpose, method: str, *, other_account: bool = False
+) -> dict[str, object]:
     """MSAL's flow for a new sign-in: Microsoft's address, state, nonce and PKCE verifier.
+
+    With `other_account` Microsoft suggests no account: the person chooses one.
 
     Raises RefusedError if the instance has no working sync app, or Microsoft refuses or does not answer.
     """
@@ -57,46 +64,61 @@ def begin(invitation: Invitation, purpose: SignIn.Purpose, method: str) -> dict[
             client_secret=app.client_secret,
             scopes=scopes_of(purpose, method),
             redirect_uri=instance.redirect_uri,
-            login_hint=_login_hint(invitation, purpose),
+            login_hint=None if other_account else _login_hint(invitation, purpose),
             keeps=keeps_token(purpose, method),
         )
     except NotYetError as error:
         raise RefusedError("remote_unavailable", code=error.code) from error
     except EntraRefusedError as error:
-        raise RefusedError("microsoft_error", explanation=explain(error.code), code=error.code) from error
+        raise sign_in_errors.refusal_of(error, method) from error
 
 
 def redeem(sign_in: SignIn, answer: dict[str, str]) -> RedeemedCode:
-    """Redeem the authorization code in Microsoft's answer. Raises RefusedError if there is none, or it is refused."""
+    """Redeem the authorization code in Microsoft's answer. Raises RefusedError if there is none, or it is refused.
+
+    Raises RedeemLaterError where Microsoft will accept the same answer in a moment.
+    """
     app = sync_app(sign_in.invitation.service.instance)
     authority = authority_of(sign_in.invitation, sign_in.purpose)
     keeps = keeps_token(sign_in.purpose, sign_in.way)
-    with _errors_as_refusals(answer):
-        tokens = connections.entra().finish_sign_in(
-            authority=authority,
-            app_id=app.app_id,
-            client_secret=app.client_secret,
-            flow=flow_of(sign_in),
+    with sign_in_errors.as_refusals(answer, sign_in.way):
+        tokens = redemption.patiently(
+            lambda: connections.entra().finish_sign_in(
+                authority=authority,
+                app_id=app.app_id,
+                client_secret=app.client_secret,
+                flow=flow_of(sign_in),
+                answer=answer,
+                scopes=graph_scopes_of(sign_in.purpose, sign_in.way) if keeps else None,
+                keeps=keeps,
+            ),
             answer=answer,
-            scopes=graph_scopes_of(sign_in.purpose, sign_in.way) if keeps else None,
-            keeps=keeps,
+            app_is_new=app.is_new,
         )
-    return RedeemedCode(tokens, app.app_id, authority, answer)
+    return RedeemedCode(tokens, app.app_id, authority, answer, sign_in.way)
 
 
 def verify(redeemed: RedeemedCode) -> Identity:
     """The person whom the verified id_token names. Raises RefusedError if it cannot be verified."""
-    with _errors_as_refusals(redeemed.answer):
+    with sign_in_errors.as_refusals(redeemed.answer, redeemed.method):
         claims = connections.entra().verify_id_token(
             redeemed.tokens.id_token, app_id=redeemed.app_id, authority=redeemed.authority
         )
         return identity.parse(claims)
 
 
-def directory_roles(redeemed: RedeemedCode) -> frozenset[str]:
-    """The template IDs of the person's active directory roles. Raises RefusedError if Graph refuses or is down."""
-    with _errors_as_refusals(redeemed.answer):
-        return connections.graph_as_person(redeemed.tokens.access_token).my_directory_roles()
+def directory_roles(redeemed: RedeemedCode, *, enough: Callable[[frozenset[str]], bool]) -> frozenset[str]:
+    """The template IDs of the person's active directory roles. Raises RefusedError if Graph refuses or is down.
+
+    Graph's index may lag: where the roles are not `enough`, it is asked once more after `ROLE_INDEX_PAUSE`.
+    """
+    graph = connections.graph_as_person(redeemed.tokens.access_token)
+    with sign_in_errors.as_refusals(redeemed.answer, redeemed.method):
+        roles = redemption.wait_out(graph.my_directory_roles)
+        if enough(roles):
+            return roles
+        time.sleep(ROLE_INDEX_PAUSE.total_seconds())
+        return roles | redemption.wait_out(graph.my_directory_roles)
 
 
 def flow_of(sign_in: SignIn) -> dict[str, object]:
@@ -135,35 +157,11 @@ def sync_app(instance: UmpInstance) -> SyncApp:
     value = secret.unseal("envelope") if secret else ""
     if secret is None or not value:
         raise RefusedError("instance_not_active")
-    return SyncApp(secret.registration.app_id, value)
+    is_new = secret.stored_at is not None and timezone.now() - secret.stored_at < redemption.NEW_FOR
+    return SyncApp(secret.registration.app_id, value, is_new)
 
 
 def _login_hint(invitation: Invitation, purpose: str) -> str:
     if purpose == SignIn.Purpose.AUTHORISE:
         return invitation.connection.admin_username
     return invitation.m365_admin_email
-
-
-@contextmanager
-def _errors_as_refusals(answer: dict[str, str]) -> Iterator[None]:
-    """Turn Microsoft's errors into RefusedError; Microsoft's own texts are never shown."""
-    found = CORRELATION_ID.search(answer.get("error_description", ""))
-    correlation_id = found[1] if found else ""
-    try:
-        yield
-    except EntraRefusedError as error:
-        correlation_id = error.correlation_id or correlation_id
-        if error.code in APPROVAL_NEEDED:
-            raise RefusedError("approval_needed", code=error.code, correlation_id=correlation_id) from error
-        declined = error.code == DECLINED or (error.code == error.error == "access_denied")
-        if declined:
-            raise RefusedError("consent_declined", code=error.code, correlation_id=correlation_id) from error
-        raise RefusedError(
-            "microsoft_error", explanation=explain(error.code), code=error.code, correlation_id=correlation_id
-        ) from error
-    except NotYetError as error:
-        raise RefusedError("remote_unavailable", code=error.code, correlation_id=correlation_id) from error
-    except RemoteRejectedError as error:
-        raise RefusedError(
-            "microsoft_error", explanation=explain(error.code), code=error.code, correlation_id=error.request_id
-        ) from error

@@ -17,7 +17,9 @@ from registrations import audit
 from registrations.models import AuditEvent, UmpInstance
 
 VALID_FOR = timedelta(minutes=15)
+BROWSER_KNOWN_FOR = timedelta(days=1)  # for so long a browser gets its invitation back
 ENTRY_INTERVAL = timedelta(minutes=15)
+MOST_OFFERS = 10  # a browser can refuse an offer, and get the next one, without asking Microsoft
 REPLACED_LINK = "replaced_link"
 
 
@@ -36,19 +38,27 @@ def start(
     browser: str,
     actor: audit.Actor,
     method: str = ConnectionMethod.NEW,
+    other_account: bool = False,
 ) -> StartedSignIn:
     """Prepare a sign-in. `browser` is the current cookie value; a valid one is kept, so that several tabs work.
 
+    With `other_account` it is only offered, on the page of a refusal: nobody has started it, so the history says nothing.
     Raises RefusedError if the link no longer works, the instance is not ready, or Microsoft does not respond.
     """
     require_usable(invitation, purpose)
-    flow = sign_in_exchange.begin(invitation, purpose, method)
+    flow = sign_in_exchange.begin(invitation, purpose, method, other_account=other_account)
     browser = browser if re.fullmatch(tokens.LINK_PATTERN, browser) else tokens.new_token()
-    sign_in = SignIn(invitation=invitation, purpose=purpose, way=method)
+    sign_in = SignIn(invitation=invitation, purpose=purpose, way=method, is_offer=other_account)
     if purpose == SignIn.Purpose.AUTHORISE and method == ConnectionMethod.NEW:
         sign_in.registration_name = invitation.connection.registration_name
     _save(sign_in, json.dumps(flow), str(flow["state"]), browser, actor)
     return StartedSignIn(sign_in, browser)
+
+
+def has_many_offers(invitation: Invitation) -> bool:
+    """Whether the pages of refusals have offered this invitation's sign-in `MOST_OFFERS` times within `VALID_FOR`."""
+    since = timezone.now() - VALID_FOR
+    return SignIn.objects.filter(invitation=invitation, is_offer=True, created_at__gt=since).count() >= MOST_OFFERS
 
 
 def find_for_browser(browser: str, sign_in_id: UUID, instance: UmpInstance) -> SignIn:
@@ -111,6 +121,8 @@ def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> Non
             refusal=refusal.page.key,
             microsoft_code=refusal.code,
             correlation_id=refusal.correlation_id,
+            microsoft_words=refusal.words,
+            for_staff=refusal.is_for_staff,
         )
         _record_refusal(sign_in, refusal, actor)
 
@@ -147,8 +159,9 @@ def succeed(sign_in: SignIn) -> None:
 
 
 def delete_expired_flows() -> int:
-    """Delete the sealed flows of expired sign-ins. Returns their number."""
-    return SignIn.objects.filter(expires_at__lt=timezone.now()).exclude(flow_envelope="").update(flow_envelope="")
+    """Delete the sealed flows and answers of expired sign-ins. Returns their number."""
+    expired = SignIn.objects.filter(expires_at__lt=timezone.now()).exclude(flow_envelope="", answer_envelope="")
+    return expired.update(flow_envelope="", answer_envelope="", retry_at=None)
 
 
 def invalidate_open(invitation: Invitation) -> int:
@@ -190,6 +203,8 @@ def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Act
     sign_in.seal("flow_envelope", flow)
     with audit.atomic():
         sign_in.save(force_insert=True)
+        if sign_in.is_offer:
+            return
         if sign_in.purpose == SignIn.Purpose.IDENTIFY:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=now)
             audit.record("invitation.started", actor=actor, subject=invitation, after={"way": str(sign_in.way)})
@@ -197,8 +212,10 @@ def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Act
             audit.record("invitation.consent_begun", actor=actor, subject=invitation, after={"way": str(sign_in.way)})
 
 
-def _close(sign_in: SignIn, outcome: SignIn.Outcome, **values: str) -> None:
-    SignIn.objects.filter(pk=sign_in.pk).update(outcome=outcome, flow_envelope="", **values)
+def _close(sign_in: SignIn, outcome: SignIn.Outcome, **values: str | bool) -> None:
+    SignIn.objects.filter(pk=sign_in.pk).update(
+        outcome=outcome, flow_envelope="", answer_envelope="", retry_at=None, **{"microsoft_code": "", **values}
+    )
 
 
 def _record_refusal(sign_in: SignIn, refusal: RefusedError, actor: audit.Actor) -> None:

@@ -1,39 +1,72 @@
-"""The redirect URI of the sign-in: the only view that accepts a form from another site."""
+"""The redirect URI of the sign-in: the only view that accepts a form from another site. And the second try of an answer."""
+
+import re
+import uuid
 
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
+from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
-from onboarding.models import SignIn
-from onboarding.services import lookups, sign_in_callback, sign_in_requests
+from onboarding.models import ConnectionMethod, SignIn
+from onboarding.services import (
+    lookups,
+    redemption,
+    sign_in_callback,
+    sign_in_errors,
+    sign_in_requests,
+)
+from onboarding.services.redemption import RedeemLaterError
 from onboarding.views import pages, sessions
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
-from onboarding.views.sign_in import COOKIE
+from onboarding.views.sign_in import COOKIE, offer_other_account
 from registrations import audit, tasks
+from registrations.clients.entra import EntraRefusedError
+
+BARE_ERROR = re.compile(r"[a-z_]{3,60}")
 
 
 @csrf_exempt  # the one-time state and the browser's cookie bind the answer to the sign-in instead
 @require_http_methods(["GET", "HEAD", "POST"])
 @shows_error_pages
 def callback(request: InstanceRequest) -> HttpResponseBase:
-    """Process Microsoft's response once and open a session. A GET only explains where to go."""
+    """Process Microsoft's response once and open a session. A GET only explains what happened."""
     if request.method != "POST":
-        return pages.page(request, "portal.html", {})
+        return _told_by_get(request)
     answer = {name: str(value) for name, value in request.POST.items()}
-    address = pages.address_of(request)
     sign_in = sign_in_requests.claim(
         answer.get("state", ""),
         request.COOKIES.get(COOKIE, ""),
         request.instance,
-        actor=audit.Actor.customer("Unknown browser", ip_address=address),
+        actor=audit.Actor.customer("Unknown browser", ip_address=pages.address_of(request)),
     )
-    if sign_in.purpose == SignIn.Purpose.IDENTIFY:
-        result = sign_in_callback.identify(sign_in, answer, ip_address=address)
-    else:
-        result = sign_in_callback.authorise(sign_in, answer, ip_address=address)
+    return _finish(request, sign_in, answer)
+
+
+@require_POST
+@shows_error_pages
+def try_again(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase:
+    """Redeem an answer again that Microsoft did not accept yet. Before its time has come, the page waits on."""
+    sign_in = sign_in_requests.find_for_browser(request.COOKIES.get(COOKIE, ""), sign_in_id, request.instance)
+    answer = redemption.take(sign_in)
+    if answer is None:
+        return SeeOther(reverse("sign_in", args=[sign_in.pk]))
+    return _finish(request, sign_in, answer)
+
+
+def _finish(request: InstanceRequest, sign_in: SignIn, answer: dict[str, str]) -> HttpResponse:
+    address = pages.address_of(request)
+    complete = sign_in_callback.identify if sign_in.purpose == SignIn.Purpose.IDENTIFY else sign_in_callback.authorise
+    try:
+        result = complete(sign_in, answer, ip_address=address)
+    except RedeemLaterError:
+        return SeeOther(reverse("sign_in", args=[sign_in.pk]))  # the page that waits
+    except RefusedError as refused:
+        offer_other_account(request, sign_in, refused)
+        raise
     if result.operation:
         tasks.enqueue(result.operation.pk)
     sessions.open_for(request, result.connection, result.person, link=sign_in.token_hash)
@@ -43,3 +76,21 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
 def _next_page(result: sign_in_callback.CallbackResult) -> HttpResponse:
     has_operation = lookups.operation_of(result.connection) is not None
     return SeeOther(reverse("progress" if has_operation else "registration"))
+
+
+def _told_by_get(request: InstanceRequest) -> HttpResponseBase:
+    """Say what Microsoft's page of errors or of admin consent brought in the address. Nothing is done or recorded.
+
+    Anyone can write such an address, so of its text only known codes and IDs are used.
+    """
+    error, description = request.GET.get("error", ""), request.GET.get("error_description", "")
+    if error:
+        known = EntraRefusedError(
+            {"error": error if BARE_ERROR.fullmatch(error) else "", "error_description": description}
+        )
+        known.words = ""
+        given = sign_in_errors.correlation_id_in({"error_description": description})
+        raise sign_in_errors.refusal_of(known, ConnectionMethod.NEW, given)
+    if request.GET.get("admin_consent", "").lower() == "true":
+        return pages.page(request, "admin_consent.html", {"link": pages.link_of_browser(request)})
+    return pages.page(request, "portal.html", {"link": pages.link_of_browser(request)})

@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from onboarding import emails
-from onboarding.error_catalogue import GRANT_SENTENCES, HOW_TO_CONTINUE, ButtonTarget, ErrorPage, GrantOutcome
+from onboarding import emails, requirements
+from onboarding.error_catalogue import BACK, GRANT_SENTENCES, HOW_TO_CONTINUE, ButtonTarget, ErrorPage, GrantOutcome
 from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
+from onboarding.models import ConnectionMethod
 from onboarding.services import invitations, sign_in_requests
 from onboarding.views import pages, sessions
 from registrations import unavailable
@@ -25,6 +26,8 @@ P = ParamSpec("P")
 FORM_TOO_OLD = (
     "The form has expired, or your browser does not accept cookies. Go back, reload the page and send it again.\n"
 )
+WAYS_BACK = {ButtonTarget.INVITATION, ButtonTarget.PORTAL}  # to the invitation, where it is known
+NEEDED_ROLES: dict[str, str] = {ConnectionMethod.TOKEN: requirements.NEEDED_FOR_TOKEN_SENTENCE}
 UNKNOWN = ("your provider", "the application", "your organisation")
 
 
@@ -40,6 +43,8 @@ def shows_error_pages(
         except RefusedError as refused:
             if request.method == "POST" and not refused.recorded:
                 _record(request, refused, str(kwargs.get("token", "")))
+            if not refused.link and refused.page.target in WAYS_BACK:
+                refused.link = pages.link_of_browser(request)
             return render_error(request, refused)
 
     return wrapped
@@ -71,8 +76,11 @@ def render_error(request: HttpRequest, refused: RefusedError) -> HttpResponse:
         "leftovers": refused.leftovers,
         "grant": _fill(GRANT_SENTENCES.get(refused.grant, ""), names),
         "grant_remains": refused.grant in {GrantOutcome.NOT_REVOKED, GrantOutcome.UNKNOWN},
-        "button": page.button if refused.link or page.target is not ButtonTarget.INVITATION else HOW_TO_CONTINUE,
+        "button": _button(page, refused),
         "button_url": _url(page, refused, names, frame),
+        "other_account": refused.other_account,
+        "forward": f"{refused.link}/forward" if refused.link and refused.needs_other_account else "",
+        "codes": _codes(refused) if page.shows_codes else [],
         "details": _details(refused),
     }
     return HttpResponse(render_to_string("onboarding/error.html", context), status=page.status)
@@ -113,6 +121,7 @@ def _names(frame: dict[str, Any], refused: RefusedError) -> dict[str, str]:
         "app": instance.app_name if instance else UNKNOWN[1],
         "customer": refused.customer or UNKNOWN[2],
         "facts": refused.facts,
+        "needed_role": NEEDED_ROLES.get(refused.method, requirements.NEEDED_ROLE_SENTENCE),
     }
 
 
@@ -128,6 +137,14 @@ def _contact(frame: dict[str, Any]) -> str:
     return (provider.contact_email if provider else "") or parseaddr(emails.sender())[1]
 
 
+def _button(page: ErrorPage, refused: RefusedError) -> str:
+    if page.target not in WAYS_BACK:
+        return page.button
+    if not refused.link:
+        return HOW_TO_CONTINUE
+    return page.button if page.target is ButtonTarget.INVITATION else BACK[0]
+
+
 def _url(page: ErrorPage, refused: RefusedError, names: dict[str, str], frame: dict[str, Any]) -> str:
     if page.target is ButtonTarget.REGISTRATION:
         return reverse("registration")
@@ -138,14 +155,14 @@ def _url(page: ErrorPage, refused: RefusedError, names: dict[str, str], frame: d
         return f"mailto:{_contact(frame)}?subject={quote(subject)}"
     portal = reverse("portal", settings.INSTANCE_URLCONF)
     # The link is only for a browser that has shown that it started from it.
-    return refused.link or portal if page.target is ButtonTarget.INVITATION else portal
+    return refused.link or portal
+
+
+def _codes(refused: RefusedError) -> list[tuple[str, str]]:
+    found = [("Code", refused.code), ("Correlation ID", refused.correlation_id)]
+    return [(label, value) for label, value in found if value]
 
 
 def _details(refused: RefusedError) -> list[tuple[str, str]]:
-    found = [
-        ("Error", refused.page.key),
-        ("Code", refused.code),
-        ("Correlation ID", refused.correlation_id),
-        ("Time", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC"),
-    ]
-    return [(label, value) for label, value in found if value]
+    time = ("Time", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC")
+    return [("Error", refused.page.key), *_codes(refused), time]

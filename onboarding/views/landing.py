@@ -22,7 +22,7 @@ from onboarding.views.sign_in import begin_sign_in
 @require_safe
 def portal(request: InstanceRequest) -> HttpResponseBase:
     """The Customer Authentication Portal URL without a token. The UMP validates it, so it always answers 200."""
-    return pages.page(request, "portal.html", {})
+    return pages.page(request, "portal.html", {"link": pages.link_of_browser(request)})
 
 
 @require_safe

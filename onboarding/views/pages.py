@@ -8,8 +8,11 @@ from django.template.loader import render_to_string
 
 from onboarding import emails
 from onboarding.middleware import InstanceRequest
+from onboarding.services import invitations
 from onboarding.views import assets
 from registrations import audit
+
+COOKIE = "__Host-signin"  # identifies the browser that began at a link
 
 
 class SeeOther(HttpResponseRedirect):
@@ -35,6 +38,12 @@ def frame_of(request: HttpRequest) -> dict[str, Any]:
         "script": assets.address("portal.js"),
         "icon": assets.address("favicon.svg"),
     }
+
+
+def link_of_browser(request: InstanceRequest) -> str:
+    """The link at which this browser began, for its way back; "" for a browser without the sign-in's cookie."""
+    invitation = invitations.of_browser(request.COOKIES.get(COOKIE, ""), request.instance)
+    return invitations.link_of(invitation) if invitation else ""
 
 
 def address_of(request: HttpRequest) -> str | None:

@@ -12,7 +12,7 @@ from onboarding import methods, requirements
 from onboarding.explanations import set_up
 from onboarding.middleware import InstanceRequest
 from onboarding.models import Connection, ConnectionMethod, SignIn
-from onboarding.services import existing_registration, invitations, lookups
+from onboarding.services import existing_registration, invitations, lookups, new_registration
 from onboarding.views import pages, sessions
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.sign_in import begin_sign_in
@@ -52,12 +52,14 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
         "operation": operation,
         "situation": situation,
         "problem": problem_of(operation, situation, connection),
-        "steps": [line_of(step, situation) for step in operation.steps],
+        "steps": [line_of(step, situation, operation) for step in operation.steps],
         "refresh": {"working": REFRESH_SECONDS, "provider": SLOW_REFRESH_SECONDS}.get(situation, 0),
         "service": connection.invitation.service,
         "now": timezone.now(),
     }
     method = lookups.method_of(operation)
+    if situation == "failed" and method == ConnectionMethod.NEW and not new_registration.made_anything(connection):
+        context["choose"] = f"{invitations.link_of(connection.invitation)}/choose"
     context["stage"] = methods.stage(method, "progress")
     if method == ConnectionMethod.EXISTING:
         context |= _existing(connection, operation)
@@ -70,9 +72,19 @@ def _existing(connection: Connection, operation: Operation) -> dict[str, Any]:
     return {
         "existing": True,
         "missing": existing_registration.missing_grants(operation),
-        "consent_page": operation.notes.get("consent_page", ""),
+        "grants_page": operation.notes.get("grants_page", ""),
+        "trial": _trial(operation, connection),
         "form_address": form,
     }
+
+
+def _trial(operation: Operation, connection: Connection) -> set_up.SetupProblem | None:
+    """Why Microsoft does not accept the values so far, while they are checked again; None if there is no such reason."""
+    if operation.waits_for or not operation.is_live:
+        return None
+    problem = set_up.check_continues(operation.error_code)
+    provider = connection.invitation.service.instance.provider.name
+    return problem and set_up.SetupProblem(problem.sentence, problem.next_step.format(provider=provider))
 
 
 @require_POST
@@ -112,7 +124,7 @@ def done(request: InstanceRequest) -> HttpResponseBase:
         "permissions": requirements.PERMISSIONS,
         "roles": requirements.ROLES,
         "removable_roles": [role for role in requirements.ROLES if role.removable_after],
-        "administrator_roles": requirements.ADMINISTRATOR_ROLES,
+        "administrator_roles": requirements.held_administrator_roles(connection.admin_roles),
         "roles_page": requirements.ROLES_PAGE,
     }
     template = "done.html" if registration.managed else "done_existing.html"
@@ -126,6 +138,9 @@ def _done_by_token(request: InstanceRequest, connection: Connection) -> HttpResp
         "service": connection.invitation.service,
         "scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,
         "token_roles": requirements.TOKEN_ROLES,
+        "administrator_roles": requirements.held_administrator_roles(
+            connection.admin_roles, keep=[role.template_id for role in requirements.TOKEN_ROLES]
+        ),
         "roles_page": requirements.ROLES_PAGE,
         "warning": methods.CONDITIONAL_ACCESS,
     }
@@ -153,7 +168,8 @@ def problem_of(operation: Operation, situation: str, connection: Connection) -> 
             return set_up.SIGN_IN
         return set_up.SetupProblem(operation.message, "")  # the step wrote this sentence for the customer
     cancelled = operation.status == Operation.Status.CANCELLED
-    problem = EXPLAIN.get(lookups.method_of(operation), set_up.failed)(operation.error_code, cancelled=cancelled)
+    explain = EXPLAIN.get(lookups.method_of(operation), set_up.failed)
+    problem = explain(operation.error_code, cancelled=cancelled, message=operation.message)
     step = operation.current_step
     service = connection.invitation.service
     names = {
@@ -161,16 +177,19 @@ def problem_of(operation: Operation, situation: str, connection: Connection) -> 
         "customer": service.customer.name,
         "name": connection.registration_name,
         "step": step.title if step else "",
+        "app": service.instance.app_name,
+        "needed_role": requirements.NEEDED_FOR_TOKEN_SENTENCE,
     }
     return set_up.SetupProblem(problem.sentence.format(**names), problem.next_step.format(**names))
 
 
-def line_of(step: StepState, situation: str) -> StepLine:
+def line_of(step: StepState, situation: str, operation: Operation) -> StepLine:
     """One step for the customer, without the notes for the provider's staff."""
     state = step.status
     if situation == "provider" and state in {"waiting", "failed"}:
         return StepLine(step.title, "waiting", WORDS["waiting"], "")
-    note = (
-        set_up.waiting_note(step.name) if state == "waiting" and situation == "working" else ""
-    )  # otherwise the top of the page says it
+    note = ""  # the top of the page says it
+    if state == "waiting" and situation == "working":
+        has_reason = operation.kind == lookups.EXISTING_REGISTRATION and set_up.check_continues(operation.error_code)
+        note = set_up.CHECKED_AGAIN if has_reason else set_up.waiting_note(step.name)
     return StepLine(step.title, state, WORDS[state], note)

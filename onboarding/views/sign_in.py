@@ -1,24 +1,29 @@
 """The page whose button leads to Microsoft, and the cookie that identifies the browser when it returns."""
 
+import contextlib
+import math
 import uuid
+from datetime import datetime
 from http import HTTPStatus
+from typing import cast
 
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from onboarding import methods, requirements
 from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
 from onboarding.models import ConnectionMethod, Invitation, SignIn
-from onboarding.services import invitations, sign_in_requests
+from onboarding.services import invitations, redemption, sign_in_requests
 from onboarding.views import pages
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
 from registrations import audit
 
-COOKIE = "__Host-signin"
+COOKIE = pages.COOKIE
 
 
 def begin_sign_in(
@@ -35,7 +40,7 @@ def begin_sign_in(
             invitation, purpose, browser=request.COOKIES.get(COOKIE, ""), actor=actor, method=method
         )
     except RefusedError as refused:
-        refused.customer = invitation.service.customer.name
+        refused.customer, refused.method = invitation.service.customer.name, method
         if purpose == SignIn.Purpose.AUTHORISE:
             refused.in_second_step()
         elif refused.page.status != HTTPStatus.GONE:
@@ -45,12 +50,34 @@ def begin_sign_in(
     response.set_cookie(
         COOKIE,
         started.browser,
-        max_age=sign_in_requests.VALID_FOR,
+        max_age=sign_in_requests.BROWSER_KNOWN_FOR,
         secure=True,
         httponly=True,
         samesite="None",  # Microsoft's page posts from another site; the session cookie stays Lax
     )
     return response
+
+
+def offer_other_account(request: InstanceRequest, refused_one: SignIn, refused: RefusedError) -> None:
+    """Prepare Microsoft's page for another account, where that is the advice: its address goes into the refusal.
+
+    The page leads to the invitation instead where Microsoft does not respond, and where many offers were made.
+    """
+    if not (refused.needs_other_account and refused.link) or sign_in_requests.has_many_offers(refused_one.invitation):
+        return
+    # In the second step only the first account is accepted; every other account starts with the first step.
+    wants_first_account = refused.page.key == "another_administrator"
+    purpose = SignIn.Purpose.AUTHORISE if wants_first_account else SignIn.Purpose.IDENTIFY
+    with contextlib.suppress(RefusedError):
+        started = sign_in_requests.start(
+            refused_one.invitation,
+            purpose,
+            browser=request.COOKIES.get(COOKIE, ""),
+            actor=invitations.invitee(refused_one.invitation, pages.address_of(request)),
+            method=refused_one.way,
+            other_account=True,
+        )
+        refused.other_account = sign_in_requests.auth_uri_of(started.sign_in)
 
 
 @require_safe
@@ -60,6 +87,8 @@ def sign_in(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase
     current = sign_in_requests.find_for_browser(request.COOKIES.get(COOKIE, ""), sign_in_id, request.instance)
     if current.outcome == SignIn.Outcome.SUCCEEDED:
         return redirect("progress")
+    if redemption.is_waiting(current):
+        return _waiting_page(request, current)
     try:
         sign_in_requests.require_current_link(current)
         auth_uri = sign_in_requests.auth_uri_of(current)
@@ -68,6 +97,19 @@ def sign_in(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase
         refused.link = invitations.link_for_sign_in(current)
         raise
     return pages.page(request, "sign_in.html", {"auth_uri": auth_uri, **_context(current)})
+
+
+def _waiting_page(request: InstanceRequest, current: SignIn) -> HttpResponse:
+    """Microsoft does not accept its own answer yet. The page sends it again by itself, or its button does."""
+    service, retry_at = current.invitation.service, cast(datetime, current.retry_at)
+    context = {
+        "sign_in": current,
+        "seconds": max(math.ceil((retry_at - timezone.now()).total_seconds()), 1),
+        "is_consent": current.microsoft_code in redemption.CONSENT_REPLICATES,
+        "customer_name": service.customer.name,
+        "details": [("Code", current.microsoft_code), ("Time", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC")],
+    }
+    return pages.page(request, "waiting.html", context)
 
 
 def _context(current: SignIn) -> dict[str, object]:

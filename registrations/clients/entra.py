@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NewType, TypeVar
-from urllib.parse import urlencode
 
 import jwt
 import requests
@@ -20,6 +19,7 @@ from msal.exceptions import MsalServiceError
 
 from registrations.clients.discovery_cache import DISCOVERY_PATH, SERVICE, DiscoveryCache
 from registrations.clients.http import LONGEST_ID, RemoteSession, exchange, json_of
+from registrations.clients.microsoft_words import first_sentence
 from registrations.errors import NotYetError, RemoteAnswer, RemoteRejectedError, RemoteUnavailableError
 from registrations.service_words import own_sentence
 
@@ -39,13 +39,17 @@ T = TypeVar("T")
 
 
 class EntraRefusedError(RemoteRejectedError):
-    """Entra said no: `code` is the AADSTS number or the OAuth error, `error` the OAuth error (RFC 6749, section 5.2)."""
+    """Entra said no: `code` is the AADSTS number or the OAuth error, `error` the OAuth error (RFC 6749, section 5.2).
+
+    `words` is the first sentence of Microsoft's own text, redacted; "" where there is none.
+    """
 
     def __init__(self, answer: dict[str, Any]) -> None:
         numbers = answer.get("error_codes") or []
         self.error = str(answer.get("error", "unknown_error"))
         self.suberror = str(answer.get("suberror") or answer.get("error_subcode") or "")
         self.correlation_id = _short_text(answer.get("correlation_id"))
+        self.words = first_sentence(str(answer.get("error_description") or ""))  # for pages of customers
         code = f"AADSTS{numbers[0]}" if numbers else _code_in(str(answer.get("error_description", ""))) or self.error
         said = RemoteAnswer(
             sentence=own_sentence(str(answer.get("error_description") or "")),
@@ -54,6 +58,18 @@ class EntraRefusedError(RemoteRejectedError):
             answered_at=_short_text(answer.get("timestamp")),
         )
         super().__init__(f"Microsoft refused ({code}).", code=code, answer=said)
+
+
+class ClockSkewError(RemoteRejectedError):
+    """Microsoft's clock and ours are further apart than `CLOCK_SKEW`, so nothing that carries a time can be verified."""
+
+    CODE = "clock_skew"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The clocks of SyncPortal's server and of Microsoft are more than five minutes apart. Set the server's clock by NTP.",
+            code=self.CODE,
+        )
 
 
 @dataclass(frozen=True)
@@ -204,7 +220,10 @@ class EntraClient:
 
     # https://learn.microsoft.com/entra/identity-platform/id-tokens#validate-tokens
     def verify_id_token(self, id_token: str, *, app_id: str, authority: str) -> SignedClaims:
-        """The claims, once signature, issuer, audience and times are checked. Raises RemoteRejectedError otherwise."""
+        """The claims, once signature, issuer, audience and times are checked. Raises RemoteRejectedError otherwise.
+
+        The id_token has just been issued: a time in it that does not fit is a wrong clock (ClockSkewError).
+        """
         document = self.discovery(authority)
         try:
             header = jwt.get_unverified_header(id_token)
@@ -220,6 +239,8 @@ class EntraClient:
                 leeway=CLOCK_SKEW,
                 options={"require": ID_TOKEN_CLAIMS},
             )
+        except (jwt.ImmatureSignatureError, jwt.ExpiredSignatureError):
+            raise ClockSkewError from None
         except (jwt.PyJWTError, StopIteration, KeyError):
             raise RemoteRejectedError(
                 "The identity that came back is not signed as it must be.", code="id_token"
@@ -244,13 +265,6 @@ class EntraClient:
         if found is None:
             raise RemoteUnavailableError(f"{SERVICE} sent an answer that cannot be read.")
         return found[1].lower()
-
-    # https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
-    def admin_consent_url(self, *, tenant_id: str, client_id: str) -> str:
-        """The browser address where an administrator grants what the application asks for."""
-        endpoint = str(self.discovery(tenant_id)["authorization_endpoint"])
-        base = endpoint.removesuffix("/oauth2/v2.0/authorize")
-        return f"{base}/adminconsent?{urlencode({'client_id': client_id})}"
 
     def _ask(
         self,

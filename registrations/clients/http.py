@@ -156,7 +156,9 @@ def retry_after(header: str | None) -> timedelta | None:
 def _reason(error: requests.RequestException) -> str:
     # The exception's own text may hold the URL with what was sent in it.
     if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not trusted"
+        dated = any(words in str(error) for words in ("certificate has expired", "certificate is not yet valid"))
+        clock = "its certificate is not valid at the time of this machine's clock"
+        return clock if dated else "its certificate is not trusted"
     cause = getattr(error.args[0], "reason", None) if error.args else None  # after a retry, urllib3 wraps the time-out
     if isinstance(error, requests.Timeout) or isinstance(cause, LateError):
         return "no answer in time"

@@ -41,12 +41,14 @@ class Notes(TypedDict, total=False):
     # Connecting a customer in the UMP
     job: str  # ID of the UMP's job; "" if none runs
     job_started_at: str  # ISO 8601
+    # A delegated token
+    roles_looked_for: bool  # the account's roles were asked for a second time, because Graph's index may lag
     # An existing registration
     link: str  # keyed hash of the invitation link whose holder entered the values
     found: str  # the registration's display name at Microsoft
     principal: str  # object ID of its service principal
     grants_page: str  # URL of Microsoft's page where permissions are granted
-    consent_page: str  # URL of Microsoft's admin consent page
+    consent_page: str  # no longer written: URL of Microsoft's admin consent page, which needs a redirect URI
 
 
 if TYPE_CHECKING:  # Django's fields are generic to the type checker only

@@ -95,10 +95,10 @@ class TokenEndpoint:
         if code.redirect_uri != form.get("redirect_uri", ""):
             raise EntraError(50011, redirect_uri=form.get("redirect_uri", ""), app_id=application.app_id)
         _check_verifier(code, form.get("code_verifier", ""))
-        code.used = True
         home = self.issuer.world.state.tenants[code.tenant_id]
+        # Only a code that brought a token is used up: after a refusal, the same code may be redeemed again.
         raise_simulated_error(home.users[code.user_id], application, "token")
-        return self._person(
+        answer = self._person(
             home,
             home.users[code.user_id],
             application,
@@ -106,6 +106,8 @@ class TokenEndpoint:
             code.nonce,
             form.get("client_info") == "1",
         )
+        code.used = True
+        return answer
 
     def _refresh(self, tenant: Tenant | None, application: Application, form: Mapping[str, str]) -> JsonObject:
         world = self.issuer.world

@@ -40,7 +40,8 @@ def add(call: GraphCall, application: Application, wanted: JsonObject) -> JsonOb
 def _check_policy(call: GraphCall, seconds: float) -> None:
     """https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy"""
     policy = call.tenant.secret_policy
-    if policy.secrets_forbidden:
+    is_excluded = call.caller.user is not None and call.caller.user.id in policy.excluded_users
+    if policy.secrets_forbidden and not is_excluded:
         raise GraphError(
             400,
             "CredentialTypeNotAllowedAsPerAppPolicy",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from sandbox.graph import odata, views
 from sandbox.graph.access import SIGNED_IN
-from sandbox.graph.errors import bad_request, not_found
+from sandbox.graph.errors import GraphError, bad_request, not_found
 from sandbox.graph.routing import Answer, GraphCall, Needs, Router
-from sandbox.model import JsonObject, User
+from sandbox.model import JsonObject, RoleAssignment, User
 
 router = Router()
 _FULL = ("Organization.Read.All", "Directory.Read.All")
@@ -62,12 +62,35 @@ def me(call: GraphCall) -> Answer:
 @router.on("GET", "me/transitiveMemberOf", ME)
 @router.on("GET", "me/transitiveMemberOf/microsoft.graph.directoryRole", ME)
 def member_of(call: GraphCall) -> Answer:
-    """The user's active roles. Eligible roles are not included."""
-    roles = [views.directory_role(call.tenant, role) for role in call.tenant.roles_of(_person(call).id)]
+    """The user's active roles. Eligible roles are not included.
+
+    A cast on transitive members is an advanced query: it needs the header and `$count=true`, and is answered from an index
+    that may lag ("role_index"). https://learn.microsoft.com/graph/aad-advanced-queries
+    """
+    held = call.tenant.roles_of(_person(call).id)
+    if call.path.endswith("transitiveMemberOf/microsoft.graph.directoryRole"):
+        _require_advanced_query(call)
+        held = [each.role_id for each in _indexed(call)]
+    roles = [views.directory_role(call.tenant, role) for role in held]
     if call.path.endswith("directoryRole"):
         return odata.many(call, "directoryRole", "directoryRoles", roles)
     found = [{"@odata.type": "#microsoft.graph.directoryRole", **role} for role in roles]
     return odata.many(call, "directoryRole", "directoryObjects", found)
+
+
+def _require_advanced_query(call: GraphCall) -> None:
+    if call.headers.get("consistencylevel", "").lower() != "eventual" or call.query.get("$count") != "true":
+        raise GraphError(
+            400,
+            "Request_UnsupportedQuery",
+            "The specified query requires the ConsistencyLevel header with the value eventual, and $count=true.",
+        )
+
+
+def _indexed(call: GraphCall) -> list[RoleAssignment]:
+    person = _person(call).id
+    mine = [each for each in call.tenant.role_assignments if each.principal_id == person]
+    return [each for each in mine if call.world.is_replicated("role_index", each.created_at)]
 
 
 @router.on("GET", "policies/defaultAppManagementPolicy", READ_POLICY)

@@ -299,12 +299,25 @@ def organization(tenant: Tenant) -> JsonObject:
     }
 
 
+# https://learn.microsoft.com/graph/api/resources/appmanagementpolicyactorexemptions
+EXCLUDED: JsonObject = {
+    "customSecurityAttributes": [
+        {
+            "@odata.type": "#microsoft.graph.customSecurityAttributeStringValueExemption",
+            "id": "PolicyExemptions_AppManagement",
+            "operator": "equals",
+            "value": "Exempt",
+        }
+    ]
+}
+
+
 def app_management_policy(tenant: Tenant) -> JsonObject:
     """https://learn.microsoft.com/graph/api/resources/tenantappmanagementpolicy"""
     rules: list[JsonObject] = []
     policy = tenant.secret_policy
     if policy.secrets_forbidden:
-        rules.append(_rule("passwordAddition", None))
+        rules.append({**_rule("passwordAddition", None), "excludeActors": EXCLUDED if policy.excluded_users else None})
     if policy.max_lifetime_days is not None:
         rules.append(_rule("passwordLifetime", f"P{policy.max_lifetime_days}D"))
     restrictions = {"passwordCredentials": rules, "keyCredentials": []}

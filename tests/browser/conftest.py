@@ -1,10 +1,12 @@
 """A real Chromium, Debian's own, beside SyncPortal's real processes."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from onboarding.services import sign_in_exchange
 from registrations import tasks
 from sandbox.app import Sandbox
 from tests import programs
@@ -38,6 +40,7 @@ def stage(
         patch.setattr(
             tasks, "enqueue", lambda *args, **kwargs: True
         )  # nobody has to hear: the stage does the work itself
+        patch.setattr(sign_in_exchange, "ROLE_INDEX_PAUSE", timedelta())  # no index lags here
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread; Django has its own
         with (
             stages.own_database(tmp_path_factory.mktemp("stage") / "stage.sqlite3"),

@@ -59,6 +59,12 @@ def then(before: Open, *, press: str, **fill: str) -> Open:
     return open_page
 
 
+def answer_put_off(stage: Stage, page: Page) -> None:
+    """The page that waits until Microsoft accepts its own answer."""
+    sign_in = stage.invitations["answer-put-off"].sign_ins.get()
+    at(f"/sign-in/{sign_in.pk}", "answer-put-off")(stage, page)
+
+
 def mail(stage: Stage, page: Page) -> None:
     """The invitation's mail, as a mail program shows it."""
     invitation = stage.invitations["sent"]
@@ -83,6 +89,12 @@ CUSTOMER = [
     PageState("existing-tried", at("/progress", "existing-tried")),
     PageState("existing-missing", at("/progress", "existing-missing")),
     PageState("existing-failed", at("/progress", "existing-failed")),
+    PageState("existing-not-accepted", at("/progress", "existing-not-accepted")),
+    PageState("secrets-forbidden", at("/progress", "secrets-forbidden")),
+    PageState("waiting-for-microsoft", answer_put_off),
+    PageState("admin-consent", at("/OAuth2Callback?admin_consent=True", "answer-put-off")),
+    PageState("portal-of-known-browser", at("", "answer-put-off")),
+    PageState("told-by-get", at("/OAuth2Callback?error=temporarily_unavailable", "answer-put-off")),
     PageState("token-allow", at("/allow", "token-signed-in")),
     PageState("token-done", at("/done", "token-connected")),
     PageState("existing-done", at("/done", "existing-connected")),
@@ -104,7 +116,10 @@ CUSTOMER = [
     PageState("unavailable", at("/unavailable")),
     PageState("unavailable-too-slow", at("/unavailable/slow")),
     *(PageState(f"refusal-{key}", at(f"/refusal/{key}")) for key in ERRORS),
-    *(PageState(f"refusal-microsoft-{code}", at(f"/refusal/microsoft_error/{code}")) for code in ("53003", "500021")),
+    *(
+        PageState(f"refusal-microsoft-{code}", at(f"/refusal/microsoft_error/{code}"))
+        for code in ("53003", "500021", "90095", "1234567")
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from onboarding.models import Connection, Invitation
+from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations, new_registration
 from registrations import audit
 from registrations.engine import queue, runner
@@ -138,6 +138,41 @@ def _values_entered(*, granted: bool = True, secret: str = "", work: bool = True
     return bring
 
 
+def _not_accepted_yet(stage: Stage, state: str) -> None:
+    """Microsoft does not know the entered secret. It is checked again for a minute."""
+    _values_entered(secret=f"Xy8Q~{'a' * 35}", work=False)(stage, state)
+    operation = Operation.objects.of_subject(Connection.objects.get(invitation=stage.invitations[state])).get()
+    factories.change(operation.step("organisation"), status="done")
+    factories.change(operation.step("proof"), status="waiting")
+    Operation.objects.filter(pk=operation.pk).update(
+        status="waiting", steps=operation.steps, error_code="AADSTS7000215", next_attempt_at=None
+    )
+
+
+def _secrets_forbidden(stage: Stage, state: str) -> None:
+    """The organisation's policy was read before anything was created."""
+    policy = stage.sandbox.world.tenant(stage.sandbox.seed.customer.tenant_id).secret_policy
+    _signed_in(stage, state)
+    browser = stage.browsers[state]
+    policy.secrets_forbidden = True
+    answer = browser.authorise(browser.open("/authenticate/registration"), name="Contoso-sync")
+    assert answer.status_code == 303, answer.content.decode()
+    _run_due_operations()
+    policy.secrets_forbidden = False
+
+
+def _answer_put_off(stage: Stage, state: str) -> None:
+    """Microsoft has not copied the consent to all of its servers."""
+    browser = stage.browsers[state]
+    page = browser.start(stage.link(state))
+    body = {"error": "invalid_grant", "error_description": "AADSTS65001: Not yet.", "error_codes": [65001]}
+    stage.sandbox.faults.add("entra", "status", method="POST", path="/token", status=400, body=body)
+    assert browser.sign_in(page, CARLA).status_code == 303
+    SignIn.objects.filter(invitation=stage.invitations[state]).update(
+        expires_at=timezone.now() + timedelta(hours=2), retry_at=timezone.now() + timedelta(hours=1)
+    )
+
+
 def _token_connected(stage: Stage, state: str) -> None:
     _token_signed_in(stage, state)
     invitation, browser = stage.invitations[state], stage.browsers[state]
@@ -247,6 +282,9 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
     "existing-missing": _values_entered(granted=False),
     "existing-failed": _values_entered(secret="a-secret-of-somebody-else"),
     "existing-connected": _values_entered(),
+    "existing-not-accepted": _not_accepted_yet,
+    "secrets-forbidden": _secrets_forbidden,
+    "answer-put-off": _answer_put_off,
     "token-signed-in": _token_signed_in,
     "token-connected": _token_connected,
     "revoked": _ended(Invitation.Status.REVOKED, revoked_at=timezone.now()),

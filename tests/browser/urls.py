@@ -12,6 +12,7 @@ from onboarding.explanations import explain
 from onboarding.middleware import InstanceRequest
 from onboarding.views import error_pages
 
+WORDS = "The request […] could not be processed because the directory is being moved to another region."
 FACTS = "carla@contoso.example"
 
 
@@ -20,12 +21,13 @@ def refusal(request: InstanceRequest, key: str, code: str = "") -> HttpResponse:
     refused = RefusedError(
         key,
         facts=FACTS,
-        explanation=explain(code) if code else None,
+        explanation=explain(f"AADSTS{code}", WORDS) if code else None,
         code=f"AADSTS{code}" if code else "",
         correlation_id="7f3f9a52-6f0e-4c43-9d9b-5d0b8c1d2e11",
         customer="Contoso",
     )
     refused.link = "/authenticate" if ERRORS[key].target is ButtonTarget.INVITATION else ""
+    refused.other_account = "/authenticate" if refused.needs_other_account else ""
     return error_pages.render_error(request, refused)
 
 

@@ -56,14 +56,22 @@ def stage(
 
 
 def told(answer: Any, key: str, link: str) -> str:
-    """The page's text, after checking that it shows this error and one button that leads to `link`."""
+    """The page's text, after checking that it shows this error and one button that leads to `link`.
+
+    Where the advice is to use another account, the button leads to Microsoft, and a smaller link to `link`.
+    """
     html = answer.content.decode()
     page = text(answer)
     refusal = error_catalogue.ERRORS[key]
     assert answer.status_code == refusal.status, page
     assert f'<dd class="mono">{key}</dd>' in page
     assert page.count('<p class="lead">') == 1
-    [button] = [found for found in read(html).links if "button" in found.get("class", "").split()]
+    links = read(html).links
+    [button] = [found for found in links if {"button", "microsoft"} & set(found.get("class", "").split())]
+    if button["class"] == "microsoft":
+        assert "Use another account" in page
+        assert any(found["href"].startswith(f"{link}/forward") for found in links)
+        [button] = [found for found in links if found["href"] == link]
     assert button["href"].startswith(link), button
     assert "Trace ID" not in page
     return page

@@ -34,10 +34,10 @@ def test_a_link_holder_without_a_session_goes_back_to_the_link() -> None:
 
 
 def test_a_refusal_in_the_second_step_leads_back_to_that_step() -> None:
-    page = RefusedError("not_an_administrator").in_second_step().page
+    page = RefusedError("consent_declined").in_second_step().page
     assert (page.button, page.target, page.effect) == ("Try again", ButtonTarget.REGISTRATION, SAVED)
 
 
-@pytest.mark.parametrize("key", ["another_administrator", "revoked_link"])
+@pytest.mark.parametrize("key", ["another_administrator", "approval_needed", "roles_missing", "revoked_link"])
 def test_the_second_step_leaves_other_buttons_as_they_are(key: str) -> None:
     assert RefusedError(key).in_second_step().page is ERRORS[key]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrations.service_words import LONGEST_SENTENCE, first_sentence, own_sentence
+from registrations.service_words import LONGEST_SENTENCE, own_sentence
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,3 @@ def test_words_come_without_what_people_must_not_read(said: str, shown: str) -> 
 def test_long_words_are_shortened() -> None:
     assert len(own_sentence("word " * 200)) <= LONGEST_SENTENCE
     assert own_sentence("word " * 200).endswith("…")
-
-
-def test_the_first_sentence_ends_at_its_full_stop() -> None:
-    said = "AADSTS65001: The app 'a.b' has no consent. Send an interactive request."
-    assert first_sentence(said) == "The app 'a.b' has no consent."

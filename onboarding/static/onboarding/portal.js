@@ -128,6 +128,12 @@ function updateSteps(here, found) {
   if (said.length) say(said.join(". "));
 }
 
+// A form that sends itself after a time, once.
+function armSubmit() {
+  const form = document.querySelector("form[data-submit-after]");
+  if (form) setTimeout(() => form.requestSubmit(), Number(form.dataset.submitAfter) * 1000);
+}
+
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => window.print());
@@ -148,4 +154,5 @@ window.addEventListener("afterprint", () => {
 armCopyButtons(document);
 armNameRules();
 armRefresh();
+armSubmit();
 document.querySelector(".errors")?.focus();

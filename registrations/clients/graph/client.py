@@ -59,11 +59,15 @@ class GraphClient:
         found = self._look("/organization?$select=id,displayName")["value"][0]
         return Organization(found["id"], found["displayName"])
 
-    # https://learn.microsoft.com/graph/api/user-list-transitivememberof
+    # https://learn.microsoft.com/graph/api/user-list-transitivememberof (a cast needs $count and ConsistencyLevel)
     def my_directory_roles(self) -> frozenset[str]:
-        """Template ids of the directory roles that the signed-in person holds now (active, not only eligible)."""
-        path = "/me/transitiveMemberOf/microsoft.graph.directoryRole?$select=displayName,roleTemplateId"
-        return frozenset(role["roleTemplateId"] for role in self._pages(path) if role.get("roleTemplateId"))
+        """Template ids of the directory roles that the signed-in person holds now (active, not only eligible).
+
+        Graph answers from an index that may lag: a role that was just activated may be missing.
+        """
+        path = "/me/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$select=displayName,roleTemplateId"
+        roles = self._pages(path, headers={"ConsistencyLevel": "eventual"})
+        return frozenset(role["roleTemplateId"] for role in roles if role.get("roleTemplateId"))
 
     # https://learn.microsoft.com/graph/api/tenantappmanagementpolicy-get
     def secret_policy(self) -> SecretPolicy:
@@ -74,7 +78,8 @@ class GraphClient:
         longest = next(
             (rule.get("maxLifetime") for rule in enabled if rule["restrictionType"] == "passwordLifetime"), ""
         )
-        return SecretPolicy(any(rule["restrictionType"] == "passwordAddition" for rule in enabled), longest or "")
+        forbidding = [rule for rule in enabled if rule["restrictionType"] == "passwordAddition"]
+        return SecretPolicy(bool(forbidding), longest or "", any(rule.get("excludeActors") for rule in forbidding))
 
     # https://learn.microsoft.com/graph/api/application-get
     def find_application(self, unique_name: str) -> Application | None:
@@ -252,13 +257,13 @@ class GraphClient:
         except NotFoundError:
             return None
 
-    def _look(self, path: str) -> dict[str, Any]:
-        return json_of(self._answer("GET", path), SERVICE)
+    def _look(self, path: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+        return json_of(self._answer("GET", path, headers=headers), SERVICE)
 
-    def _pages(self, path: str) -> list[dict[str, Any]]:
+    def _pages(self, path: str, headers: dict[str, str] | None = None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         while path:
-            page = self._look(path)
+            page = self._look(path, headers)
             found += page.get("value", [])
             path = str(page.get("@odata.nextLink", "")).removeprefix(self._base)
         return found

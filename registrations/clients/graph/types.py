@@ -67,6 +67,7 @@ class SecretPolicy:
 
     forbidden: bool
     longest: str  # an ISO 8601 duration, or ""
+    has_exceptions: bool = False  # some people or applications are excluded from the rule that forbids secrets
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from onboarding.admin import todo
 from onboarding.models import Invitation
+from onboarding.services import invitations
+from tests.onboarding.browser import Browser
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.wizard import CARLA, text
 
 pytestmark = pytest.mark.django_db
 
@@ -31,3 +36,36 @@ def test_an_invitation_needs_attention_by_status_and_expiry(
     Invitation.objects.update(**values, expires_at=now + timedelta(days=days))
     found = {need.key for need in todo.INVITATIONS.todos if Invitation.objects.filter(need.condition(now)).exists()}
     assert found == expected
+
+
+def needs_staff() -> bool:
+    [refused] = [need for need in todo.INVITATIONS.todos if need.key == "refused"]
+    return Invitation.objects.filter(refused.condition(timezone.now())).exists()
+
+
+def refuse(customer: Browser, link: str, code: str) -> None:
+    answer = customer.visit_microsoft(customer.start(link), CARLA)
+    description = f"{code}: The request of carla@contoso.example is odd."
+    customer.come_back({"state": answer["state"], "error": "odd", "error_description": description})
+
+
+@pytest.mark.parametrize(("code", "expected"), [("AADSTS1234567", True), ("AADSTS50011", True), ("AADSTS53003", False)])
+def test_a_refusal_that_the_customer_cannot_resolve_needs_attention(
+    customer: Browser, invitation: Invitation, link: str, operator_client: Client, code: str, expected: bool
+) -> None:
+    refuse(customer, link, code)
+    assert needs_staff() is expected
+    start = text(operator_client.get("/admin/"))
+    assert ("Microsoft refused for an unknown reason" in start) is expected
+    page = text(operator_client.get(f"/admin/onboarding/invitation/{invitation.pk}/change/"))
+    assert code in page
+    assert ("Microsoft: “The request of […] is odd.”" in page) is (code == "AADSTS1234567")
+    assert "carla@contoso.example is odd" not in page
+    assert customer.identify(link).status_code == 200
+    assert not needs_staff()
+
+
+def test_a_revoked_invitation_needs_no_attention(customer: Browser, invitation: Invitation, link: str) -> None:
+    refuse(customer, link, "AADSTS1234567")
+    invitations.revoke(invitation, actor=OLGA)
+    assert not needs_staff()

@@ -1,5 +1,7 @@
 """Connect with a delegated token: both APIs, the roles, the cache, the UMP's own check."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -222,3 +224,61 @@ def test_revoking_the_grant_keeps_the_scopes_of_a_stored_token(
     steps = reset_steps(first.steps, "validation")
     Operation.objects.filter(pk=first.pk).update(status="queued", next_attempt_at=timezone.now(), steps=steps)
     assert run_until_settled(first, run_worker).status == "succeeded"
+
+
+def test_only_roles_that_the_account_held_are_listed_for_removal(
+    customer: Browser, link: str, run_worker: RunWorker
+) -> None:
+    assert run_until_settled(authorise(customer, link), run_worker).status == "succeeded"
+    page = text(customer.open("/authenticate/done"))
+    assert "<strong>Application Administrator</strong>" in page
+    assert "<strong>Skype for Business Administrator</strong>" not in page  # the token needs it
+    assert "Global Administrator" not in page
+
+
+def refuse_renewal(sandbox: Sandbox, code: int, times: int = 99) -> None:
+    body = {
+        "error": "invalid_grant",
+        "error_description": f"AADSTS{code}: The sign-in of {TILDA} is odd.",
+        "error_codes": [code],
+    }
+    sandbox.faults.add("entra", "status", method="POST", path="/token", status=400, body=body, times=times)
+
+
+def test_a_consent_that_is_not_copied_yet_is_waited_for_after_every_sign_in(
+    customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
+) -> None:
+    operation = authorise(customer, link)
+    # The setup began long ago; the consent of this sign-in is new.
+    Operation.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    refuse_renewal(sandbox, 65001, times=1)
+    run_worker()
+    operation.refresh_from_db()
+    assert (operation.status, operation.waits_for, operation.error_code) == ("waiting", "", "AADSTS65001")
+    assert "is still replicating" in text(customer.open("/authenticate/progress"))
+    assert run_until_settled(operation, run_worker).status == "succeeded"
+
+
+def test_an_unknown_code_at_the_renewal_fails_with_microsofts_words(
+    customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox
+) -> None:
+    operation = authorise(customer, link)
+    refuse_renewal(sandbox, 1234567)
+    operation = run_until_settled(operation, run_worker)
+    assert operation.status == "failed"  # listed under "Needs attention"
+    page = text(customer.open("/authenticate/progress"))
+    assert "“The sign-in of […] is odd.”" in page
+    assert "AADSTS1234567" in page
+
+
+def test_a_role_that_the_index_does_not_show_is_looked_for_once_more(
+    customer: Browser, link: str, run_worker: RunWorker, contoso: Tenant
+) -> None:
+    operation = authorise(customer, link)
+    kept = contoso.role_assignments
+    contoso.role_assignments = [each for each in kept if each.role_id != TEAMS]
+    run_worker()
+    operation.refresh_from_db()
+    assert (operation.status, operation.waits_for) == ("waiting", "")
+    contoso.role_assignments = kept
+    assert run_until_settled(operation, run_worker).status == "succeeded"

@@ -83,13 +83,20 @@ def test_entered_values_are_deleted_after_a_day(customer: Browser, link: str, ba
     assert "Enter the values again" in text(customer.open("/authenticate/progress"))
 
 
-def test_a_wrong_secret_is_reported_after_a_minute_and_deleted(
+WRONG = "Xy8Q~wrong-value-of-a-secret-0123456789"
+
+
+def test_a_wrong_secret_is_reported_at_once_and_deleted_after_a_minute(
     customer: Browser, link: str, own: Own, run_worker: RunWorker
 ) -> None:
-    enter(customer, link, {**own.values, "client_secret": "Xy8Q~wrong-value-of-a-secret-0123456789"})
+    enter(customer, link, {**own.values, "client_secret": WRONG})
     run_worker()
     operation = Operation.objects.get(kind=existing_registration.KIND)
     assert (operation.status, operation.error_code) == ("waiting", "AADSTS7000215")
+    page = text(customer.open("/authenticate/progress"))
+    assert "Copy the secret&#x27;s value, not its ID" in page
+    assert f'href="{link}/existing"' in page
+    assert "replicating" not in page
     long_ago = timezone.now() - timedelta(minutes=2)
     Operation.objects.filter(pk=operation.pk).update(created_at=long_ago)
     operation = run_newest_check(run_worker)
@@ -138,10 +145,43 @@ def test_guessing_is_stopped_after_five_tries(customer: Browser, link: str, own:
     assert enter(customer, link, own.values).status_code == 303
 
 
-def test_a_second_check_is_refused_while_the_first_runs(customer: Browser, link: str, own: Own) -> None:
+def test_a_second_check_is_refused_while_a_worker_runs_the_first(customer: Browser, link: str, own: Own) -> None:
     enter(customer, link, own.values)
+    Operation.objects.update(status="running", lease="x", leased_until=timezone.now() + timedelta(minutes=1))
     other = Browser(customer.sandbox, customer.host)
     refused(enter(other, link, own.values), "under_way")
+
+
+def test_a_colleagues_values_replace_the_first_ones(
+    customer: Browser, link: str, own: Own, run_worker: RunWorker
+) -> None:
+    enter(customer, link, {**own.values, "client_secret": WRONG})
+    run_worker()  # the first check waits for its second try
+    colleague = Browser(customer.sandbox, customer.host)
+    assert enter(colleague, link, own.values).status_code == 303
+    first = Operation.objects.earliest("created_at")
+    assert (first.status, first.credential_envelope) == ("cancelled", "")
+    assert "other values were entered" in text(customer.open("/authenticate/progress"))
+    assert run_newest_check(run_worker).status == "succeeded"
+    assert "Contoso is connected" in text(colleague.open("/authenticate/progress", follow=True))
+
+
+def test_a_sign_in_starts_a_setup_while_wrong_values_are_checked(
+    customer: Browser, link: str, own: Own, run_worker: RunWorker
+) -> None:
+    enter(Browser(customer.sandbox, customer.host), link, {**own.values, "client_secret": WRONG})
+    run_worker()
+    assert customer.authorise(customer.identify(link)).headers["location"] == "/authenticate/progress"
+    assert Operation.objects.get(kind=existing_registration.KIND).status == "cancelled"
+
+
+def test_verified_values_are_not_replaced(customer: Browser, link: str, own: Own, run_worker: RunWorker) -> None:
+    customer.sandbox.world.ump("finebak").customers.clear()
+    enter(customer, link, own.values)
+    assert run_newest_check(run_worker).waits_for == "staff"
+    colleague = Browser(customer.sandbox, customer.host)
+    form = colleague.open(f"{urlsplit(link).path}/existing")
+    refused(colleague.press(form, **own.values), "under_way")
 
 
 def test_a_new_registration_is_possible_while_grants_are_missing(

@@ -22,8 +22,9 @@ ENTERPRISE = "under Enterprise applications of the organisation that you signed 
 
 @pytest.fixture
 def half_way(customer: Browser, link: str, sandbox: Sandbox, run_worker: RunWorker) -> Connection:
-    """The registration was created; then a policy of the organisation stopped the setup."""
-    sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy.secrets_forbidden = True
+    """The registration was created; then a policy that excludes somebody else stopped the setup."""
+    policy = sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy
+    policy.secrets_forbidden, policy.excluded_users = True, ["somebody else"]
     customer.authorise(customer.identify(link), name="Finebak-sync")
     finish(run_worker)
     return Connection.objects.get(status="failed")

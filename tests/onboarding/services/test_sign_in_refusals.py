@@ -140,7 +140,7 @@ AT_THE_SIGN_IN: list[tuple[Scene, str, str, str]] = [
     (mfa_not_finished, "microsoft_error", "AADSTS50076", ""),
     (disabled_account, "microsoft_error", "AADSTS50057", ""),
     (code_replayed, "microsoft_error", "AADSTS54005", ""),
-    (answer_sent_twice, "state_lost", "", "/authenticate"),
+    (answer_sent_twice, "state_lost", "", ""),
     (another_administrator_in_the_second_tab, "another_administrator", "", ""),
     (revoked_while_signing_in, "revoked_link", "", "mailto:"),
     (microsoft_silent, "remote_unavailable", "", ""),
@@ -148,7 +148,7 @@ AT_THE_SIGN_IN: list[tuple[Scene, str, str, str]] = [
 
 
 ELSEWHERE: list[tuple[Scene, str, str]] = [
-    (session_gone, "session_missing", "/authenticate"),
+    (session_gone, "session_missing", ""),
     (expired, "expired_link", "mailto:"),
     (instance_not_active, "instance_not_active", "mailto:"),
 ]
@@ -182,7 +182,7 @@ def test_a_refusal_outside_the_sign_in_shows_page_and_button(
     stage: Stage, scene: Scene, key: str, leads_to: str
 ) -> None:
     before = set(Connection.objects.values_list("pk", "status"))
-    told(scene(stage), key, leads_to)
+    told(scene(stage), key, leads_to or stage.link)
     assert before <= set(Connection.objects.values_list("pk", "status"))
     action = (
         "instance.form_refused" if scene is session_gone else "invitation.refused"

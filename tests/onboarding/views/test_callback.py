@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.utils import timezone
 
 from onboarding.models import Connection, Invitation, SignIn
-from onboarding.services import invitations
+from onboarding.services import invitations, sign_in_requests
+from registrations.clients.discovery_cache import DiscoveryCache
 from registrations.models import UmpInstance
-from tests.onboarding.browser import Browser
+from tests.onboarding.browser import Browser, read
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.wizard import CARLA, last_refusal, refused, text
+from tests.onboarding.wizard import CARLA, history, last_refusal, refused, text
 
 pytestmark = pytest.mark.django_db
 
@@ -36,10 +39,9 @@ def test_an_answer_is_accepted_once(customer: Browser, link: str) -> None:
 def test_another_browser_cannot_submit_the_answer(customer: Browser, link: str) -> None:
     answer = customer.visit_microsoft(customer.start(link), CARLA)
     thief = Browser(customer.sandbox, customer.host)
-    refused(thief.come_back(answer), "state_lost")
+    assert link not in refused(thief.come_back(answer), "state_lost")
     thief.start(link)  # a cookie of its own does not help either
-    page = refused(thief.come_back(answer), "state_lost")
-    assert link not in page
+    refused(thief.come_back(answer), "state_lost")
     assert "__Host-session" not in thief.client.cookies
     assert customer.come_back(answer).status_code == 303
 
@@ -83,3 +85,136 @@ def test_a_code_from_another_sign_in_is_refused(customer: Browser, link: str) ->
     own = customer.visit_microsoft(customer.start(link), CARLA)
     refused(customer.come_back({**own, "code": stolen["code"]}), "microsoft_error")
     assert not Connection.objects.exists()
+
+
+# --- A GET says what happened, and does nothing ---
+
+
+def told_by_get(customer: Browser, **query: str) -> Any:
+    before = (list(SignIn.objects.values_list("pk", "redeemed_at")), history())
+    answer = customer.open("/authenticate/OAuth2Callback", query_params=query)
+    assert (list(SignIn.objects.values_list("pk", "redeemed_at")), history()) == before
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "words"),
+    [
+        (
+            {"error": "access_denied", "error_description": "AADSTS65004: User declined", "admin_consent": "True"},
+            "consent_declined",
+            "Cancel was chosen",
+        ),
+        ({"error": "access_denied"}, "consent_declined", "Cancel was chosen"),
+        ({"error": "permission_denied", "admin_consent": "True"}, "consent_declined", "Cancel was chosen"),
+        ({"error": "consent_required"}, "microsoft_error", "has accepted the permissions yet"),
+        ({"error": "login_required"}, "microsoft_error", "no account that is signed in"),
+        ({"error": "interaction_required"}, "microsoft_error", "needs another step"),
+        ({"error": "temporarily_unavailable"}, "microsoft_error", "having problems at the moment"),
+        (
+            {"error": "invalid_request", "error_description": "AADSTS900561: The endpoint only accepts POST"},
+            "microsoft_error",
+            "Back button",
+        ),
+    ],
+)
+def test_a_get_with_an_error_explains_it(
+    customer: Browser, link: str, query: dict[str, str], key: str, words: str
+) -> None:
+    customer.start(link)
+    page = refused(told_by_get(customer, **query), key)
+    assert words in page
+    assert f'href="{link}"' in page  # the browser began there
+
+
+def test_a_get_shows_nothing_that_its_sender_wrote(customer: Browser, link: str) -> None:
+    lure = "AADSTS1: Call 0800 1234 now. Correlation ID: 11111111-2222-4333-8444-555555555555"
+    page = refused(told_by_get(customer, error="<b>call</b>", error_description=lure), "microsoft_error")
+    assert "0800" not in page
+    assert "call</b>" not in page
+    assert link not in page
+
+
+def test_a_get_after_an_admin_consent_says_how_to_continue(customer: Browser, link: str) -> None:
+    customer.start(link)
+    page = text(told_by_get(customer, admin_consent="True", tenant="9d576dc4-b85d-4571-880e-4c6ed4c08c31", state="x"))
+    assert "an administrator has accepted the permissions" in page
+    assert "9d576dc4" not in page  # nobody has verified it
+    assert f'href="{link}"' in page
+
+
+# --- A returning browser ---
+
+
+@pytest.mark.parametrize("path", ["/authenticate", "/authenticate/OAuth2Callback"])
+def test_a_returning_browser_gets_its_invitation_back(customer: Browser, link: str, path: str) -> None:
+    assert link not in text(customer.open(path))
+    customer.start(link)
+    assert f'href="{link}"' in text(customer.open(path))
+    assert link not in text(Browser(customer.sandbox, customer.host).open(path))
+
+
+@pytest.mark.parametrize("change", ["new link", "another host", "a day later"])
+def test_a_browser_gets_no_invitation_that_is_not_its_own(
+    customer: Browser,
+    invitation: Invitation,
+    link: str,
+    make_active_instance: Callable[..., UmpInstance],
+    change: str,
+) -> None:
+    customer.start(link)
+    if change == "new link":
+        invitations.new_link(invitation, actor=OLGA)
+    elif change == "a day later":
+        SignIn.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    else:
+        other = Browser(customer.sandbox, make_active_instance(app_name="other").host)
+        other.client.cookies["__Host-signin"] = customer.client.cookies["__Host-signin"].value
+        customer = other
+    assert "Back to the invitation" not in text(customer.open("/authenticate"))
+
+
+# --- Another account ---
+
+
+def test_use_another_account_leads_straight_to_the_account_picker(customer: Browser, link: str) -> None:
+    page = customer.sign_in(customer.start(link), "nora@contoso.example")
+    [button] = [found for found in read(page.content.decode()).links if found.get("class") == "microsoft"]
+    query = parse_qs(urlsplit(button["href"]).query)
+    assert query["prompt"] == ["select_account"]
+    assert "login_hint" not in query  # the page suggests no account
+    assert f'href="{link}/forward"' in text(page)
+    assert f'<a href="{link}">Back to the invitation</a>' in text(page)
+    assert history().count("invitation.started") == 1  # an offer is no act
+    assert customer.sign_in(page, CARLA).headers["location"] == "/authenticate/registration"
+
+
+def test_offers_of_another_account_are_limited(customer: Browser, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in_requests, "MOST_OFFERS", 2)
+    page = customer.sign_in(customer.start(link), "nora@contoso.example")
+    for _ in range(2):
+        assert "Use another account" in text(page)
+        page = customer.sign_in(page, "nora@contoso.example")
+    said = refused(page, "not_an_administrator")
+    assert "Use another account" not in said
+    assert f'href="{link}"' in said
+    assert SignIn.objects.filter(is_offer=True).count() == 2
+
+
+def test_without_microsoft_the_refusal_leads_to_the_invitation(customer: Browser, link: str) -> None:
+    answer = customer.visit_microsoft(customer.start(link), "nora@contoso.example")
+    DiscoveryCache.forget()
+    customer.sandbox.faults.add("entra", "status", path="organizations/v2.0/.well-known", status=503, times=1, skip=1)
+    page = customer.come_back(answer)
+    assert page.status_code in {403, 503}
+    assert f'href="{link}"' in text(page)
+
+
+def test_clocks_that_differ_are_named_as_that(customer: Browser, link: str) -> None:
+    page = customer.start(link)
+    customer.sandbox.world.clock.skew = 10 * 60
+    said = refused(customer.sign_in(page, CARLA), "clock_skew")
+    assert "more than five minutes apart" in said
+    assert SignIn.objects.get(is_offer=False).for_staff
+    customer.sandbox.world.clock.skew = 4 * 60
+    assert customer.identify(link).status_code == 200

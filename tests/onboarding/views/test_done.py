@@ -107,3 +107,33 @@ def test_without_a_ump_service_the_customers_part_is_done(
     page = text(customer.open("/authenticate/progress"))
     assert "Your part is done" in page
     assert "Create the service in the UMP" not in page
+
+
+@pytest.mark.parametrize(
+    ("person", "held", "others"),
+    [
+        (CARLA, ["Global Administrator"], ["Privileged Role Administrator", "Application Administrator"]),
+        (
+            "paul@contoso.example",
+            ["Privileged Role Administrator", "Application Administrator"],
+            ["Global Administrator"],
+        ),
+    ],
+)
+def test_only_roles_that_the_person_held_are_listed_for_removal(
+    customer: Browser, link: str, run_worker: Callable[[], None], person: str, held: list[str], others: list[str]
+) -> None:
+    customer.authorise(customer.identify(link, person), person)
+    finish(run_worker)
+    page = text(customer.open("/authenticate/done"))
+    assert [f"<strong>{name}</strong>" in page for name in held] == [True] * len(held)
+    assert [name for name in others if name in page] == []
+
+
+def test_without_known_roles_the_final_page_claims_none(
+    customer: Browser, link: str, run_worker: Callable[[], None]
+) -> None:
+    customer.authorise(customer.identify(link))
+    finish(run_worker)
+    Connection.objects.update(admin_roles=[])  # connected by an earlier version
+    assert "Roles you can remove now" not in text(customer.open("/authenticate/done"))

@@ -41,7 +41,9 @@ def test_a_policy_that_forbids_secrets_is_explained_with_a_remedy(
     sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy.secrets_forbidden = True
     operation = failed_setup(customer, link, run_worker)
     page = shown(customer, "A policy of your organisation does not allow the secret")
-    assert "for an exception for Contoso-sync" in page
+    assert "to exclude your account, or to allow client secrets" in page
+    assert "Nothing was created in your organisation" in page
+    assert "Completed steps are kept" not in page
     assert operation.message not in page
     assert "were revoked" in page
 

@@ -36,6 +36,7 @@ def test_the_second_sign_in_asks_the_tenant_for_the_needed_scopes(
     assert set(asked["scope"][0].split()) == {
         "openid",
         "profile",
+        "Policy.Read.All",
         "Application.ReadWrite.All",
         "AppRoleAssignment.ReadWrite.All",
         "RoleManagement.ReadWrite.Directory",

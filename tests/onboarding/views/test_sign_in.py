@@ -31,12 +31,12 @@ def test_start_leads_to_a_page_with_a_link_to_microsoft(customer: Browser, invit
     assert link.rpartition("/")[2] not in button["href"]
 
 
-def test_the_sign_in_cookie_is_host_only_secure_and_lasts_15_minutes(customer: Browser, link: str) -> None:
+def test_the_sign_in_cookie_is_host_only_secure_and_lasts_a_day(customer: Browser, link: str) -> None:
     customer.start(link)
     cookie = customer.client.cookies["__Host-signin"]
     assert cookie["secure"]
     assert cookie["httponly"]
-    assert (cookie["samesite"], cookie["path"], cookie["domain"], cookie["max-age"]) == ("None", "/", "", 900)
+    assert (cookie["samesite"], cookie["path"], cookie["domain"], cookie["max-age"]) == ("None", "/", "", 24 * 3600)
 
 
 def test_each_start_is_in_the_history(customer: Browser, link: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from registrations import connections
-from registrations.clients.entra import EntraRefusedError
+from registrations.clients.entra import ClockSkewError, EntraRefusedError
 from registrations.errors import NotYetError, RemoteRejectedError, RemoteUnavailableError
 from sandbox.app import Sandbox
 
@@ -68,6 +68,23 @@ def test_a_valid_token_of_this_entra_is_accepted(sign: Sign, sandbox: Sandbox) -
 def test_a_token_with_one_wrong_claim_is_refused(sign: Sign, changed: dict[str, Any]) -> None:
     with pytest.raises(RemoteRejectedError):
         verify(sign(**changed))
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf", "exp"])
+def test_clocks_more_than_five_minutes_apart_are_named(sign: Sign, claim: str) -> None:
+    ahead = {"iat": 1, "nbf": 1, "exp": -1}[claim]
+    with pytest.raises(ClockSkewError, match="more than five minutes apart"):
+        verify(sign(**{claim: int(time.time()) + ahead * 6 * 60}))
+    assert verify(sign(**{claim: int(time.time()) + ahead * 4 * 60}))["oid"] == "o"
+
+
+def test_a_forged_token_is_not_called_a_clock(sign: Sign) -> None:
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    claims = jwt.decode(sign(exp=1), options={"verify_signature": False, "verify_exp": False})
+    forged = jwt.encode(claims, stranger, headers={"kid": jwt.get_unverified_header(sign())["kid"]}, algorithm="RS256")
+    with pytest.raises(RemoteRejectedError) as refused:
+        verify(forged)
+    assert refused.value.code == "id_token"
 
 
 def test_a_token_of_another_tenant_is_refused_at_the_tenants_own_authority(sign: Sign, sandbox: Sandbox) -> None:

@@ -41,6 +41,25 @@ def test_an_untrusted_certificate_is_refused(sandbox: Sandbox) -> None:
         exchange(bare, "Graph", "GET", f"{sandbox.graph_url}/v1.0/organization")
 
 
+@pytest.mark.parametrize(
+    ("refusal", "words"),
+    [
+        ("certificate verify failed: certificate is not yet valid (_ssl.c:1000)", "machine's clock"),
+        ("certificate verify failed: certificate has expired (_ssl.c:1000)", "machine's clock"),
+        ("certificate verify failed: unable to get local issuer certificate (_ssl.c:1000)", "not trusted"),
+    ],
+)
+def test_a_certificate_out_of_its_time_points_at_the_clock(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, refusal: str, words: str
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise requests.exceptions.SSLError(refusal)
+
+    monkeypatch.setattr(RemoteSession, "request", refuse)
+    with pytest.raises(RemoteUnavailableError, match=words):
+        exchange(session(sandbox), "Graph", "GET", f"{sandbox.graph_url}/v1.0/organization")
+
+
 def test_a_ca_bundle_in_the_environment_is_ignored(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
     answer = exchange(session(sandbox), "Graph", "GET", f"{sandbox.graph_url}/v1.0/organization")

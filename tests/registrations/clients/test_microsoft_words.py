@@ -1,0 +1,43 @@
+"""What remains of Microsoft's own error texts."""
+
+import pytest
+
+from registrations.clients.microsoft_words import LONGEST, first_sentence
+
+ID = "8f1cc2b6-7ac5-4f5e-9a57-5f1d6a2a6a01"
+TAIL = f" Trace ID: {ID} Correlation ID: {ID} Timestamp: 2026-11-30 10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (f"AADSTS1: The directory is moving. Try later.{TAIL}", "The directory is moving."),
+        ("AADSTS1: No end of sentence\r\nTrace ID: 1", "No end of sentence"),
+        (
+            f"AADSTS16000: User account 'carla@contoso.example' from identity provider 'live.com' does not exist.{TAIL}",
+            "User account […] from identity provider […] does not exist.",
+        ),
+        (f"Application '{ID}'(Contoso telephony) is disabled.", "Application […] is disabled."),
+        (
+            f"Account carla@contoso.example of tenant {ID} at 192.0.2.7 failed.",
+            "Account […] of tenant […] at […] failed.",
+        ),
+        ("User CONTOSO\\carla from 2001:db8:0:0:0:0:0:7 failed.", "User […] from […] failed."),
+        ("Secret r3z8Q~dBpepV-f.d6XcabTWYMS7BJ4k~CIrELhpF is wrong.", "Secret […] is wrong."),
+        ("Token eyJhbGciOiJSUzI1NiJ9.eyJvaWQiOiIxIn0.c2ln ended.", "Token […] ended."),
+        ("See https://example.com/?user=carla for more.", "See […] for more."),
+        ("A {name} in braces.", "A (name) in braces."),
+        ("The user's device isn't known. More.", "The user's device isn't known."),
+        ("Odd\x00 \u202e text.", "Odd text."),
+        (f"'{ID}'", ""),
+        ("", ""),
+    ],
+)
+def test_the_first_sentence_is_kept_without_private_values(text: str, kept: str) -> None:
+    assert first_sentence(text) == kept
+
+
+def test_a_long_sentence_is_cut_off() -> None:
+    found = first_sentence("word " * 10_000)
+    assert len(found) == LONGEST
+    assert found.endswith("…")
