@@ -154,8 +154,6 @@ def worker(layout: Layout) -> Process:
         "--app",
         "syncportal",
         "worker",
-        "--concurrency",
-        "2",
         "--loglevel",
         "INFO",
         "--without-gossip",
