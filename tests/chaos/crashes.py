@@ -13,6 +13,8 @@ from tests.chaos.environment import Environment
 from tests.chaos.results import Result
 
 TIMEOUT_SECONDS = 420.0
+# One thread for each process: a kill must hit one operation, or others would be requeued before their own points.
+PROCESSES, THREADS = 3, 1
 BATCH = 60  # operations at a time: enough to keep the workers busy, and few enough for their leases
 
 
@@ -50,12 +52,14 @@ def other_methods(environment: Environment) -> Iterator[Result]:
 
 
 def _all_points(environment: Environment, scenarios: tuple[Scenario, ...]) -> Iterator[Result]:
+    environment.restart_worker(PROCESSES, THREADS)
     for scenario in scenarios:
         yield from _kill_at_each(environment, scenario, points_of(environment, scenario.kind))
 
 
 def with_preconditions(environment: Environment) -> Iterator[Result]:
     """The same for operations with preconditions."""
+    environment.restart_worker(PROCESSES, THREADS)
     basic = set(points_of(environment, "provision"))
     for scenario in WITH_PRECONDITIONS:
         _let_lag(environment, scenario.lags)
