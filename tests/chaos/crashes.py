@@ -87,6 +87,7 @@ def _let_lag(environment: Environment, lags: dict[str, float]) -> None:
 
 def _kill_at_each(environment: Environment, scenario: Scenario, points: list[str]) -> Iterator[Result]:
     kind, operations = scenario.kind, []
+    points = environment.sample.of_each(points, lambda point: f"{kind}, {point.partition(':')[0]}")
     for start in range(0, len(points), BATCH):
         batch = environment.request(kind, len(points[start : start + BATCH]), points=points[start : start + BATCH])
         environment.finish(batch, TIMEOUT_SECONDS)
@@ -101,7 +102,8 @@ def _kill_at_each(environment: Environment, scenario: Scenario, points: list[str
         yield check(environment, f"kill -9 in {kind}, {step}: before and after each call and commit", killed)
     # A point that was not reached fails the row: otherwise the table would claim that it was tested.
     untried = missed or ([] if points else ["no point was found"])
-    yield Result(f"every kill point of {kind} was reached", len(points), lost=len(untried), details=untried)
+    what = "each chosen" if environment.sample.commit else "every"
+    yield Result(f"{what} kill point of {kind} was reached", len(points), lost=len(untried), details=untried)
 
 
 def _retry_alone(environment: Environment, kind: str, point: str, missed: list[str]) -> str:

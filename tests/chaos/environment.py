@@ -22,6 +22,7 @@ from demo.seeding import Memory, Seeding
 from demo.services import Layout, Ports
 from tests import ephemeral
 from tests.chaos.request_operations import FOLDERS
+from tests.chaos.sample import Sample
 from tests.ephemeral import PostgreSQL
 
 SHORT_TIMEOUTS = {"OPERATION_LEASE_SECONDS": "5", "REMOTE_TIMEOUT_SECONDS": "5"}
@@ -41,6 +42,7 @@ class Environment:
     module: str = "tests.chaos.worker"
     processes: int = PROCESSES
     threads: int = THREADS
+    sample: Sample = field(default_factory=Sample)  # which rows run
     rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  repeatable, not secret
     already_reported: set[str] = field(default_factory=set)  # leftovers that a row has counted
     ready_at: float = field(default_factory=time.monotonic)  # time.monotonic()

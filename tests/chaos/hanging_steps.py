@@ -6,7 +6,7 @@ A hanging step sleeps before or after its first POST. The workers of these rows 
 from tests.chaos import service_manager
 from tests.chaos.environment import Environment
 from tests.chaos.faults import EACH, SECRET, graph
-from tests.chaos.worker import HUNG_AFTER, LONGEST_STEP
+from tests.chaos.service_manager import HUNG_AFTER, LONGEST_STEP
 
 HUNG_STATUS = 75  # of the process: see registrations/engine/watchdog.py
 SOON_SECONDS = 30.0

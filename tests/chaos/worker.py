@@ -17,9 +17,6 @@ from tests.chaos import service_manager
 SWEEP_SECONDS = 1.0
 AT_WORK, AT_ONCE = 9, 2  # instead of 48 and 8, so that small jobs too start operations while they run
 BELIEVE_GONE_AFTER = timedelta(seconds=8)  # instead of a minute, with the same number of lookups
-# Seconds, for the rows in which a step hangs: the longest step, and how long it may go on after the end of its lease.
-LONGEST_STEP, HUNG_AFTER = "CHAOS_LONGEST_STEP", "CHAOS_HUNG_AFTER"
-DIRECTORY = Path(os.environ["CHAOS_DIRECTORY"])
 
 
 @signals.worker_init.connect
@@ -30,15 +27,16 @@ def instrument(**_: Any) -> None:
     from registrations.services import bulk_jobs  # noqa: PLC0415  Django is ready only now
     from tests.chaos import clock, kill_points  # noqa: PLC0415  as above
 
-    kill_points.install(DIRECTORY)
-    clock.install(DIRECTORY)
+    directory = Path(os.environ[kill_points.DIRECTORY])
+    kill_points.install(directory)
+    clock.install(directory)
     replication.CONFIRM_DELETED_AFTER = BELIEVE_GONE_AFTER
     bulk_jobs.MAX_LIVE, bulk_jobs.BATCH_SIZE = AT_WORK, AT_ONCE
-    if LONGEST_STEP in os.environ:
-        lease.LONGEST_STEP = timedelta(seconds=float(os.environ[LONGEST_STEP]))
-        watchdog.HUNG_AFTER = timedelta(seconds=float(os.environ[HUNG_AFTER]))
+    if service_manager.LONGEST_STEP in os.environ:
+        lease.LONGEST_STEP = timedelta(seconds=float(os.environ[service_manager.LONGEST_STEP]))
+        watchdog.HUNG_AFTER = timedelta(seconds=float(os.environ[service_manager.HUNG_AFTER]))
 
 
 if __name__ == "__main__":
     app.conf.beat_schedule["run-due-operations"]["schedule"] = SWEEP_SECONDS
-    sys.exit(service_manager.run(app, sys.argv[1:], DIRECTORY))
+    sys.exit(service_manager.run(app, sys.argv[1:], Path(os.environ["CHAOS_DIRECTORY"])))
