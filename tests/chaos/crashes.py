@@ -98,11 +98,13 @@ def _kill_at_each(environment: Environment, scenario: Scenario, points: list[str
         was_killed = environment.was_killed(operation)
         killed_operation = operation if was_killed else _retry_alone(environment, kind, point, missed)
         by_step[point.partition(":")[0]].append(killed_operation)
+    where, what = "before and after each call and commit", "every"
+    if environment.sample.commit:
+        where, what = "at chosen calls and commits", "each chosen"
     for step, killed in by_step.items():
-        yield check(environment, f"kill -9 in {kind}, {step}: before and after each call and commit", killed)
+        yield check(environment, f"kill -9 in {kind}, {step}: {where}", killed)
     # A point that was not reached fails the row: otherwise the table would claim that it was tested.
     untried = missed or ([] if points else ["no point was found"])
-    what = "each chosen" if environment.sample.commit else "every"
     yield Result(f"{what} kill point of {kind} was reached", len(points), lost=len(untried), details=untried)
 
 
