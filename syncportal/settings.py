@@ -184,7 +184,7 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = False  # for the same reason: the lease expi
 # the memory of one process. Celery has no time limits for threads: registrations/engine/watchdog.py ends what hangs.
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = 24
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a worker reserves no message that another worker could handle at once
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a worker reserves one message for each thread: a person waits one round at most
 CELERY_DB_REUSE_MAX = 1000  # tasks on one connection; syncportal.celery checks it before each task
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_PUBLISH_RETRY = False  # the row is safe already; a person does not wait for a dead broker
