@@ -99,12 +99,9 @@ class Lease:
 
     def watch(self) -> None:
         """Renew until the run ends; hand the operation back if a stop comes first. Runs in a thread of its own."""
-        stop_seen: float | None = None
-        while not self._done.wait(CHECK_EVERY):
+        while not self._done.wait(shutdown.CHECK_STOPPING_EVERY if shutdown.is_stopping() else CHECK_EVERY):
             now = time.monotonic()
-            if stop_seen is None and shutdown.is_stopping():
-                stop_seen = now
-            if stop_seen is not None and now - stop_seen > shutdown.FINISH_WITHIN.total_seconds():
+            if shutdown.is_stopping() and shutdown.time_to_finish() < 0:
                 self._hand_back_in_time()
                 return
             if now - self._renewed >= RENEW_AFTER.total_seconds():

@@ -74,8 +74,8 @@ def _what_hangs() -> str:
 
 
 def _let_others_finish() -> None:
-    """Wait until the running steps had their time; then until their operations are handed back, two seconds at most."""
-    deadline = time.monotonic() + shutdown.FINISH_WITHIN.total_seconds() + shutdown.HAND_BACK_WITHIN
-    time.sleep(shutdown.FINISH_WITHIN.total_seconds())
-    while time.monotonic() < deadline and not all(lease.is_handed_back for lease in leases.running()):
-        time.sleep(shutdown.CHECK_EVERY / 5)
+    """Wait until the running steps had their time; then until their operations are handed back, three seconds at most."""
+    while (left := shutdown.time_to_finish()) > -shutdown.HAND_BACK_WITHIN:
+        if left < 0 and all(lease.is_handed_back for lease in leases.running()):
+            return
+        time.sleep(shutdown.CHECK_STOPPING_EVERY)
