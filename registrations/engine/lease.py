@@ -125,9 +125,9 @@ def _one_connection(seconds: float) -> Iterator[None]:
     if not _database.acquire(timeout=seconds):
         raise TimeoutError
     try:
-        yield
+        with contextlib.closing(connection):
+            yield
     finally:
-        connection.close()
         _database.release()
 
 
@@ -148,9 +148,9 @@ def hold(operation_id: Any, token: str, claimed: float | None = None) -> Iterato
     """Renew the lease for the length of a with block. Calls to remote services are refused once it is lost."""
     lease = Lease(operation_id, token, claimed)
     keeper = threading.Thread(target=lease.watch, name=f"lease of {operation_id}", daemon=True)
+    keeper.start()
     before, previous = http.before_call.set(lease.require), _current.set(lease)
     _running.add(lease)
-    keeper.start()
     try:
         yield lease
     finally:
