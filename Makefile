@@ -44,8 +44,8 @@ test-browser: programs ## A real Chromium clicks through the main job
 screenshots: programs ## Pictures of every page in three widths, light and dark, into screenshots/
 	@exec $(PY) -m tests.run screenshots
 
-chaos: programs ## Disrupt workers, servers and Microsoft in over a hundred ways, and print what is left behind
-	@exec $(PY) -m tests.chaos $(if $(WRITE),--write $(WRITE))
+chaos: programs ## Disrupt workers, servers and Microsoft in over a hundred ways, and write docs/chaos.md; SAMPLE=commit runs a part
+	@exec $(PY) -m tests.chaos $(if $(SAMPLE),--sample $(SAMPLE),--write $(or $(WRITE),docs/chaos.md))
 
 bench: programs ## Measure: a bulk job within Microsoft's quota, calls, the engine; NAMES=two-tenants, COUNT=1000, WRITE=file.json
 	@exec $(PY) -m tests.bench $(NAMES) --count $(or $(COUNT),1000) --write $(or $(WRITE),var/bench.json)

@@ -89,7 +89,8 @@ class Process:
     """One child with its log.
 
     `stdin` is what it reads at its start (a configuration with a password); `user` runs it as somebody else; `ready`
-    says whether it does its work; `may_end` keeps its end from being an error to the supervisor.
+    says whether it does its work; `may_end` keeps its end from being an error to the supervisor; one that ends with
+    `restart_status` is started again.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Process:
     stop_signal: signal.Signals = signal.SIGTERM
     ready: Callable[["Process"], bool] | None = None
     may_end: bool = False
+    restart_status: int | None = None
     popen: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _log_start: int = field(default=0, init=False)
 
@@ -129,6 +131,12 @@ class Process:
     def alive(self) -> bool:
         """Whether the process is running."""
         return self.popen is not None and self.popen.poll() is None
+
+    @property
+    def asks_for_restart(self) -> bool:
+        """Whether it has ended with the status that says so."""
+        status = self.popen.poll() if self.popen is not None else None
+        return status is not None and status == self.restart_status
 
     def said(self, words: str) -> bool:
         """True once the log has these words, written since this start."""
@@ -208,8 +216,10 @@ class Supervisor:
         return process
 
     def check(self) -> None:
-        """Raises ProcessError, naming the process and its log, if one has ended."""
+        """Raises ProcessError, naming the process and its log, if one has ended; first starts again what asks for it."""
         for process in self.processes:
+            if process.asks_for_restart:
+                process.start()
             if not process.alive and not process.may_end:
                 raise ProcessError(
                     f"The {process.name} ended: {process.why_it_ended()} (log: {process.log}). "

@@ -147,7 +147,7 @@ def valkey_server() -> Path:
 
 
 def worker(layout: Layout) -> Process:
-    """The Celery worker that runs operations."""
+    """The Celery worker that runs operations in threads. It ends with a status of its own if one hangs."""
     command = [
         sys.executable,
         "-m",
@@ -155,8 +155,6 @@ def worker(layout: Layout) -> Process:
         "--app",
         "syncportal",
         "worker",
-        "--concurrency",
-        "2",
         "--loglevel",
         "INFO",
         "--without-gossip",
@@ -164,6 +162,7 @@ def worker(layout: Layout) -> Process:
         "--without-heartbeat",
     ]
     process = _process("worker", command, layout)
+    process.restart_status = os.EX_TEMPFAIL
     process.ready = lambda running: running.said(" ready.")
     return process
 

@@ -62,6 +62,7 @@ class _ThreadCache(threading.local):
 
 
 _cache = _ThreadCache()
+_making_limiter = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -103,13 +104,13 @@ def graph_as_person(access_token: str) -> GraphClient:
         return access_token
 
     claims = claims_for_diagnosis(access_token)  # to count the calls; nothing is decided by them
-    rate_limit = RateLimit(rate_limiter(), str(claims.get("appid", "")), str(claims.get("tid", "")))
+    rate_limit = RateLimit(_limiter(), str(claims.get("appid", "")), str(claims.get("tid", "")))
     return GraphClient(_session(settings.GRAPH_URL), settings.GRAPH_URL, token, rate_limit)
 
 
 def rate_limit_of(tenant: EntraTenant) -> RateLimit:
     """The rate limit of the portal's own application in a tenant."""
-    return RateLimit(rate_limiter(), tenant.client_id, tenant.tenant_id)
+    return RateLimit(_limiter(), tenant.client_id, tenant.tenant_id)
 
 
 @functools.cache
@@ -117,6 +118,12 @@ def rate_limiter() -> RateLimiter:
     """Counts the calls to Microsoft, together with all other processes."""
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
     return RateLimiter(client, settings.GRAPH_RATE_LIMIT_SHARES)
+
+
+def _limiter() -> RateLimiter:
+    """The one limiter of this process: threads that start at the same time must not count apart."""
+    with _making_limiter:
+        return rate_limiter()
 
 
 def ump(instance: UmpInstance) -> UmpClient:
@@ -150,7 +157,7 @@ def pausing(app_id: str, tenant_id: str) -> Iterator[None]:
 
     Raises QuotaSpentError while such a pause, or one of Graph's, lasts.
     """
-    rate_limit = RateLimit(rate_limiter(), app_id, tenant_id)
+    rate_limit = RateLimit(_limiter(), app_id, tenant_id)
     rate_limit.require_no_pause()
     try:
         yield

@@ -1,17 +1,13 @@
 """The Celery application and its schedule. Operation rows are the queue; Celery only notifies workers."""
 
-import logging
 import os
-import signal
 from typing import Any
 
 from celery import Celery, signals
-from django.conf import settings
+from celery.worker import state
 from kombu.transport.redis import QoS
 
 from syncportal import start
-
-logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
 
@@ -45,23 +41,16 @@ def check_database(**_: Any) -> None:
 
 
 @signals.celeryd_after_setup.connect
-def warn_of_too_few_shares(instance: Any, **_: Any) -> None:
-    """Warn where the setting is too small: it is all that a process knows of the others until Redis has answered."""
-    if not instance.pool_cls.__module__.endswith("prefork"):
-        return  # threads of one process count together
-    processes = instance.max_concurrency or instance.concurrency  # the former with --autoscale
-    if processes > settings.GRAPH_RATE_LIMIT_SHARES:
-        logger.warning(
-            "This worker runs %d processes, and GRAPH_RATE_LIMIT_SHARES is %d. Set GRAPH_RATE_LIMIT_SHARES to the number of "
-            "processes of all workers together (%d or more): otherwise they may exceed Microsoft's quota while Redis does "
-            "not answer.",
-            processes,
-            settings.GRAPH_RATE_LIMIT_SHARES,
-            processes,
-        )
+def watch_over_threads(instance: Any, **_: Any) -> None:
+    """Refuse other pools, and start the watchdog, which Celery's pool of threads needs in place of a hard time limit."""
+    if not instance.pool_cls.__module__.endswith((".thread", ".solo")):
+        raise SystemExit("SyncPortal's workers run threads: start this one without --pool.")
+    _engine().start_watchdog(stop_consuming)
 
 
-_pool_handler: dict[str, Any] = {}  # the pool's own SIGTERM handler in a child
+def stop_consuming(status: int) -> None:
+    """Let this worker take no more messages, and end with this status, as soon as its event loop turns."""
+    state.should_stop = status  # type: ignore[assignment]
 
 
 @signals.worker_shutting_down.connect
@@ -70,38 +59,19 @@ def stop_running_operations(**_: Any) -> None:
     _engine().stop_worker()
 
 
-@signals.worker_process_init.connect
-def mark_pool_child(**_: Any) -> None:
-    """A process of the pool may end itself once its operation is back in the queue."""
-    _engine().mark_pool_child()
-    _engine().exit_in_time()
-
-
 @signals.task_prerun.connect
-def replace_broken_connections(**_: Any) -> None:
-    """Database connections are kept from task to task; one that broke or is too old is replaced before the next task."""
+def begin_task(task: Any, **_: Any) -> None:
+    """Each thread keeps its connection from task to task; one that broke or is too old is replaced before the next task."""
     from django.db import close_old_connections  # noqa: PLC0415  as `_engine`
 
+    _engine().task_begins(task.name)
     close_old_connections()
 
 
-@signals.task_prerun.connect
-def handle_sigterm_in_child(**_: Any) -> None:
-    """A service manager may send SIGTERM to a worker's children as well: a child ends its running step first.
-
-    Set before each task, because the pool sets its own handler after the child's initialisation.
-    """
-    if _engine().is_pool_child():
-        _pool_handler["handler"] = signal.signal(signal.SIGTERM, lambda *_: _engine().stop_process())
-
-
 @signals.task_postrun.connect
-def end_stopped_child(**_: Any) -> None:
-    """The task is done: restore the pool's handler, and send a SIGTERM that came meanwhile again."""
-    if _engine().is_pool_child():
-        signal.signal(signal.SIGTERM, _pool_handler.get("handler", signal.SIG_DFL))
-        if _engine().is_process_stopping():
-            os.kill(os.getpid(), signal.SIGTERM)
+def end_task(**_: Any) -> None:
+    """The thread is free."""
+    _engine().task_ends()
 
 
 def _engine() -> Any:

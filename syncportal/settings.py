@@ -198,10 +198,11 @@ CELERY_TASK_IGNORE_RESULT = True
 # messages also crashes when it loses the broker (kombu 5.7: AttributeError in restore_unacked; tests/stack shows it).
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_REJECT_ON_WORKER_LOST = False  # for the same reason: the lease expires, and the sweep notifies again
-# Seconds, the last resort: a run ends after two minutes, and the lease of a hung step is not renewed after four.
-CELERY_TASK_TIME_LIMIT = 270
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a worker reserves no message that another worker could handle at once
-CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000  # a new process frees memory that a library leaked
+# Threads, because the work waits for the network: 24 of them use up Microsoft's quota of one tenant (docs/performance.md) in
+# the memory of one process. Celery has no time limits for threads: registrations/engine/watchdog.py ends what hangs.
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = 24
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a worker reserves one message for each thread: a person waits one round at most
 CELERY_DB_REUSE_MAX = 1000  # tasks on one connection; syncportal.celery checks it before each task
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_PUBLISH_RETRY = False  # the row is safe already; a person does not wait for a dead broker

@@ -26,7 +26,7 @@ from tests import programs
 
 PASSWORD = secrets.token_hex(16)
 INITDB_OPTIONS = ("--username=portal", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
-SERVER_SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "full_page_writes": "off", "max_connections": "50"}
+SERVER_SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True)

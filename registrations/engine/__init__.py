@@ -2,7 +2,7 @@
 
 This module is its door: kinds of operation, services, tasks and pages import from here, and no other module of the
 package is imported by the rest of the product. `registry` knows the kinds, `queue` requests and resumes, `runner` runs the steps,
-`transitions` and `failures` commit the outcomes, `lease` and `shutdown` keep workers apart, `retry_schedule` says when a
+`transitions` and `failures` commit the outcomes, `lease`, `shutdown` and `watchdog` keep workers apart, `retry_schedule` says when a
 step is tried again, `run_context` and `checkpoints` are what steps use, and `clock` corrects times that were set wrong.
 """
 
@@ -30,14 +30,9 @@ from registrations.engine.queue import (
 from registrations.engine.registry import Kind, Step, history_subject, kind_of, kinds, register, subject_of
 from registrations.engine.run_context import cached, get_value, on_step_commit, set_value
 from registrations.engine.runner import run
-from registrations.engine.shutdown import (
-    exit_in_time,
-    is_pool_child,
-    is_process_stopping,
-    mark_pool_child,
-    stop_process,
-    stop_worker,
-)
+from registrations.engine.shutdown import stop_worker
+from registrations.engine.watchdog import start as start_watchdog
+from registrations.engine.watchdog import task_begins, task_ends
 
 __all__ = [
     "Kind",
@@ -49,16 +44,12 @@ __all__ = [
     "delete_credential",
     "delete_expired_credentials",
     "due",
-    "exit_in_time",
     "fix_clock_skew",
     "get_value",
     "history_subject",
-    "is_pool_child",
-    "is_process_stopping",
     "kind_of",
     "kinds",
     "locked",
-    "mark_pool_child",
     "on_step_commit",
     "postpone",
     "priorities_of",
@@ -70,9 +61,11 @@ __all__ = [
     "run",
     "save_notes",
     "set_value",
-    "stop_process",
+    "start_watchdog",
     "stop_worker",
     "subject_of",
+    "task_begins",
+    "task_ends",
     "wait_of",
     "waits_of",
     "wake",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from django.utils import timezone
 
 from registrations import audit
+from registrations.engine import lease as leases
 from registrations.engine import retry_schedule, transitions
 from registrations.engine.lease import LeaseLostError
 from registrations.engine.registry import Step, kind_of
@@ -22,6 +23,10 @@ def retry_later(operation: Operation, token: str, error: Exception) -> None:
     logger.warning("The database refused operation %s a write: %s", operation.pk, type(error).__name__)
     current = operation.current_step
     pause = retry_schedule.pause_after(current.attempts if current else 0)
+    try:
+        leases.require(token)
+    except LeaseLostError:
+        return
     with audit.atomic(durable=True):
         Operation.objects.held(operation.pk, token).update(
             status=Operation.Status.WAITING,

@@ -24,7 +24,8 @@ TOO_LONG = "was tried for two hours. Fix the cause, then resume."
 
 
 def write(operation: Operation, token: str, /, **values: Any) -> None:
-    """Write under the lease. Raises LeaseLostError if another worker has it, or a person ended the operation."""
+    """Write under the lease. Raises LeaseLostError if it is over, another worker has it, or a person ended the operation."""
+    leases.require(token)
     if any(hasattr(value, "resolve_expression") for value in values.values()):
         written = Operation.objects.held(operation.pk, token).update(**values)
     else:  # the same guard, written out

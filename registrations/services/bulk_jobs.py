@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 MAX_LIVE = 48  # live operations of one part: enough to use up the quota, few enough to pause soon
 BATCH_SIZE = 8  # operations that start in one transaction, once there is room for so many
 RATE_WINDOW = timedelta(minutes=3)
+LATE_AFTER = timedelta(seconds=5)  # of being due: a free worker takes it sooner
 Status = BulkPart.Status
 CANNOT_START = "SyncPortal met an error it does not know."
 # Items that may be retried.
@@ -35,7 +36,8 @@ RETRYABLE = Q(operation__status=Operation.Status.FAILED) | Q(status=BulkItem.Sta
 class Progress:
     """How far a part is.
 
-    Of the live ones, `waiting` wait for a person. `rate` is how many ended per minute recently, `ends_at` when the rest will.
+    Of the live ones, `waiting` wait for a person, and `late` could have run some seconds ago: their quota is reserved, or
+    not needed, and no worker was free. `rate` is how many ended per minute recently, `ends_at` when the rest will.
     """
 
     total: int
@@ -46,6 +48,7 @@ class Progress:
     failed: int
     refused: int
     cancelled: int
+    late: int
     rate: float
     ends_at: datetime | None
 
@@ -53,6 +56,11 @@ class Progress:
     def ended(self) -> int:
         """How many need no more work."""
         return self.total - self.pending - self.live
+
+    @property
+    def is_limited_by_workers(self) -> bool:
+        """Whether more workers would make it faster: as many wait for one as start at once."""
+        return self.late >= BATCH_SIZE
 
 
 def request(instances: Iterable[UmpInstance], *, actor: audit.Actor, user: Any = None) -> BulkJob:
@@ -210,6 +218,14 @@ def progress(part: BulkPart) -> Progress:
             "pk",
             filter=Q(status=BulkItem.Status.CANCELLED, operation=None)
             | Q(operation__status=Operation.Status.CANCELLED),
+        ),
+        late=Count(
+            "pk",
+            filter=Q(
+                operation__status__in=[Operation.Status.QUEUED, Operation.Status.WAITING],
+                operation__waits_for="",
+                operation__next_attempt_at__lt=now - LATE_AFTER,
+            ),
         ),
         recently=Count("pk", filter=(succeeded | failed) & Q(operation__ended_at__gt=now - RATE_WINDOW)),
     )

@@ -25,13 +25,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="default: all")
     parser.add_argument("--count", type=int, default=1000, help="instances in each tenant, and empty operations")
-    parser.add_argument("--processes", type=int, default=40, help="processes of the worker")
+    parser.add_argument("--processes", type=int, default=2, help="worker processes")
+    parser.add_argument("--threads", type=int, default=24, help="threads of each of them")
     parser.add_argument("--write", type=Path, default=Path("var/bench.json"))
     arguments = parser.parse_args()
     found: dict[str, Any] = {"machine": machine(), "measured_at": datetime.datetime.now(datetime.UTC).isoformat()}
     for name in arguments.names or list(BENCHMARKS):
         before, began = os.getloadavg()[0], time.monotonic()
-        figures = BENCHMARKS[name](arguments.count, arguments.processes)
+        size = benchmarks.Size(arguments.count, arguments.processes, arguments.threads)
+        figures = BENCHMARKS[name](size)
         found[name] = {**figures, "load_before": before, "load_after": os.getloadavg()[0]}
         sys.stdout.write(f"\n{name}, {time.monotonic() - began:.0f} s\n{json.dumps(found[name], indent=2)}\n")
         sys.stdout.flush()

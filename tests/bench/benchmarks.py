@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,32 +17,44 @@ from tests.chaos.environment import Environment, running_environment
 WRITES_EACH = 3
 WRITES_A_SECOND = 20
 LATENCY_SECONDS = 0.2
+SERVICES = ("graph", "entra", "ump")  # that answer so late
 WARM_UP_SECONDS = 10.0
 DEFAULT_TIMEOUTS = {"OPERATION_LEASE_SECONDS": "60", "REMOTE_TIMEOUT_SECONDS": "20"}
 MODULE = "tests.bench.worker"
 
 
-def bulk_job_in_one_tenant(count: int, processes: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Size:
+    """How much is measured, and by how many worker processes with how many threads each."""
+
+    count: int
+    processes: int
+    threads: int
+
+
+def bulk_job_in_one_tenant(size: Size) -> dict[str, Any]:
     """A bulk job of `count` instances in one tenant."""
-    return _bulk_job(count, processes, tenants=1)
+    return _bulk_job(size, tenants=1)
 
 
-def bulk_job_in_two_tenants(count: int, processes: int) -> dict[str, Any]:
+def bulk_job_in_two_tenants(size: Size) -> dict[str, Any]:
     """One bulk job with `count` instances in each of two tenants, whose quotas are independent."""
-    return _bulk_job(count, processes, tenants=2)
+    return _bulk_job(size, tenants=2)
 
 
-def _bulk_job(count: int, processes: int, tenants: int) -> dict[str, Any]:
-    """Graph answers in 200 ms, and each quota is used up at the start. The job's own rows give its duration."""
-    with running_environment(MODULE, processes, DEFAULT_TIMEOUTS) as environment:
-        environment.sandbox("latency", {"graph": LATENCY_SECONDS})
+def _bulk_job(size: Size, tenants: int) -> dict[str, Any]:
+    """Every service answers in 200 ms, and each quota is used up at the start. The job's own rows give its duration."""
+    count = size.count
+    with running_environment(MODULE, size.processes, size.threads, DEFAULT_TIMEOUTS) as environment:
+        environment.sandbox("latency", dict.fromkeys(SERVICES, LATENCY_SECONDS))
         environment.sandbox("calls", method="DELETE")
         before = processor_seconds(environment)
         environment.run_module("tests.bench.enqueue", "bulk", str(count), str(tenants))
-        refusals, peak = Refusals(environment), 0
+        refusals, memory, connections = Refusals(environment), Memory(environment), 0
         while not _is_over(environment):
             refusals.look()
-            peak = max(peak, peak_of_one_process(environment))
+            memory.look()
+            connections = max(connections, environment.query(CONNECTIONS)[0][0])
             time.sleep(1)
         used = {name: seconds - before[name] for name, seconds in processor_seconds(environment).items()}
         refusals.look()
@@ -50,7 +63,13 @@ def _bulk_job(count: int, processes: int, tenants: int) -> dict[str, Any]:
         return {
             "instances_in_each_tenant": count,
             "tenants": tenants,
-            "worker_processes": processes,
+            "latency_ms": round(LATENCY_SECONDS * 1000),
+            "database": "PostgreSQL",
+            "worker_processes": size.processes,
+            "threads_of_each": size.threads,
+            "peak_mib_of_each_worker_process": memory.of_each,
+            "peak_mib_of_all_worker_processes": sum(memory.of_each),
+            "most_database_connections": connections,
             "seconds": round(max(parts), 1),
             "seconds_of_each_tenant": [round(part, 1) for part in parts],
             "seconds_that_the_quota_needs": ideal,
@@ -58,12 +77,12 @@ def _bulk_job(count: int, processes: int, tenants: int) -> dict[str, Any]:
             "states": dict(environment.query(STATES)),
             "refused_with_429": refusals.total,
             "of_them_after_10_s": refusals.late,
-            "peak_mib_of_one_worker_process": peak // 1024,
             "calls_of_each": calls_by_service(environment, count * tenants),
             "processor_seconds_of_each": {name: round(used[name] / (count * tenants), 4) for name in used},
         }
 
 
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 AGE_OF_JOB = "SELECT extract(epoch FROM now() - created_at) FROM registrations_bulkjob"
 SPANS = (
     "SELECT extract(epoch FROM p.ended_at - j.created_at) FROM registrations_bulkpart p "
@@ -75,9 +94,9 @@ STATES = (
 )
 
 
-def calls_of_one_registration(count: int, processes: int) -> dict[str, Any]:
+def calls_of_one_registration(size: Size) -> dict[str, Any]:
     """The calls of one provisioning without faults, by service."""
-    with running_environment(MODULE, 1, DEFAULT_TIMEOUTS) as environment:
+    with running_environment(MODULE, 1, 1, DEFAULT_TIMEOUTS) as environment:
         environment.sandbox("calls", method="DELETE")
         (operation,) = environment.request("provision", 1)
         environment.finish([operation], 120)
@@ -93,19 +112,19 @@ def calls_by_service(environment: Environment, operations: int) -> dict[str, flo
     return {name: round(number / operations, 2) for name, number in sorted(counts.items())}
 
 
-def engine_overhead(count: int, processes: int) -> dict[str, Any]:
+def engine_overhead(size: Size) -> dict[str, Any]:
     """Rate of operations with three empty steps, compared with bare Celery tasks that write one row.
 
     The numbers of processes alternate, three runs each, so that a slower machine or a growing history affects all of them
     alike. Every run is reported; the figures are medians.
     """
     runs: dict[int, list[dict[str, float]]] = {number: [] for number in WORKER_PROCESSES}
-    with running_environment(MODULE, 1, DEFAULT_TIMEOUTS) as environment:
+    with running_environment(MODULE, 1, 1, DEFAULT_TIMEOUTS) as environment:
         environment.kill("scheduler")  # its sweep would enqueue again what still waits in the queue
         for _ in range(RUNS):
             for number in WORKER_PROCESSES:
-                runs[number].append(_rates(environment, number, count))
-    return {"operations": count, **{f"{number} processes": _medians(number, runs[number]) for number in runs}}
+                runs[number].append(_rates(environment, number, size.count))
+    return {"operations": size.count, **{f"{number} processes": _medians(number, runs[number]) for number in runs}}
 
 
 WORKER_PROCESSES = (1, 2, 4)
@@ -197,19 +216,28 @@ def processor_seconds(environment: Environment) -> dict[str, float]:
     return {"product": sum(found[name] for name in PRODUCT), **found} if found else {}
 
 
-def peak_of_one_process(environment: Environment) -> int:
-    """Peak memory so far of the largest of the worker's processes, in KiB."""
-    worker = environment.process("worker").popen
-    assert worker is not None
-    peak = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-        except (OSError, ValueError):
-            continue
-        if status.get("PPid", "").strip() == str(worker.pid):
-            peak = max(peak, int(status.get("VmHWM", "0 kB").split()[0]))
-    return peak
+class Memory:
+    """Peak resident memory of each of the worker's processes, in MiB. What they share counts in each."""
+
+    def __init__(self, environment: Environment) -> None:
+        worker = environment.process("worker").popen
+        assert worker is not None
+        self._parent, self._peaks = str(worker.pid), dict[str, int]()
+
+    def look(self) -> None:
+        """Read the peaks so far from Linux's /proc."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+            except (OSError, ValueError):
+                continue
+            if status.get("PPid", "").strip() == self._parent:
+                self._peaks[folder.name] = int(status.get("VmHWM", "0 kB").split()[0])
+
+    @property
+    def of_each(self) -> list[int]:
+        """The peaks, the largest first."""
+        return sorted((peak // 1024 for peak in self._peaks.values()), reverse=True)
 
 
 def _is_over(environment: Environment) -> bool:

@@ -1,14 +1,17 @@
-"""`python -m tests.bench.worker ...`: the product's Celery application, with an operation that does nothing and a bare task.
+"""`python -m tests.bench.worker worker PROCESSES ...`: the product's Celery application with an empty operation and a bare task.
 
 The empty operation has three steps, the bare task writes one row: the difference is the engine's overhead.
 """
 
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from celery import signals
 
 from syncportal.celery import app
+from tests.chaos import service_manager
 
 
 @app.task(name="tests.bench.bare")
@@ -20,13 +23,13 @@ def bare(number: int) -> None:
     Session.objects.create(session_key=f"bench-{number}", session_data="x", expire_date=timezone.now())
 
 
-@signals.worker_process_init.connect
+@signals.worker_init.connect
 def register(**_: Any) -> None:
-    """Django is ready and the child is forked."""
+    """Django is ready."""
     from tests.bench.workloads import register_nothing  # noqa: PLC0415  it needs Django
 
     register_nothing()
 
 
 if __name__ == "__main__":
-    app.start(sys.argv[1:])
+    sys.exit(service_manager.run(app, sys.argv[1:], Path(os.environ["CHAOS_DIRECTORY"])))

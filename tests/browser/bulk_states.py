@@ -1,4 +1,4 @@
-"""Bulk jobs in every state that their pages show: running in two tenants, ended, and cancelled during an operation."""
+"""Bulk jobs in every state that their pages show: running in two tenants, slow, ended, and cancelled during an operation."""
 
 from datetime import timedelta
 
@@ -40,8 +40,11 @@ def add(actor: audit.Actor) -> dict[str, BulkJob]:
     _wait_at_the_second_step(part)
     _run_one(part)
     bulk_jobs.cancel(part, actor=actor)
+    slow = bulk_jobs.request(_instances("finebak.localhost", "branch"), actor=actor)
+    started = Operation.objects.filter(pk__in=bulk_jobs.start_next(slow.parts.all()))
+    started.update(next_attempt_at=timezone.now() - timedelta(seconds=30))  # and no worker is free
     BulkJob.objects.update(created_at=timezone.now() - SIX_MINUTES)
-    return {"running": running_job, "ended": ended, "cancelled": cancelled}
+    return {"running": running_job, "ended": ended, "cancelled": cancelled, "slow": slow}
 
 
 def waiting_operation(job: BulkJob) -> Operation:

@@ -214,6 +214,7 @@ STAFF = [
     PageState("operation-waiting-for-quota", staff(f"{OPERATION}_change", operation("bulk-waiting"))),
     PageState("bulk-jobs", staff(f"{BULK}_changelist")),
     PageState("bulk-job", staff(f"{BULK}_change", job("running"))),
+    PageState("bulk-job-limited-by-workers", staff(f"{BULK}_change", job("slow"))),
     PageState("bulk-job-ended", staff(f"{BULK}_change", job("ended"))),
     PageState("bulk-job-cancelled", staff(f"{BULK}_change", job("cancelled"))),
     PageState("bulk-job-as-auditor", staff(f"{BULK}_change", job("running"), name="arthur")),

@@ -15,6 +15,7 @@ from demo.processes import end_with_parent
 from tests.chaos import bulk_load, crashes, disruptions, failed_writes, faults, random_faults
 from tests.chaos.environment import Environment, running_environment
 from tests.chaos.results import HEADER, Result
+from tests.chaos.sample import Sample
 
 
 def bulk_load_and_other_methods(environment: Environment) -> Iterator[Result]:
@@ -40,18 +41,26 @@ def main() -> int:
     parser.add_argument("part", nargs="?", choices=list(PARTS), help="default: all, in parallel")
     parser.add_argument("--seconds", type=int, help="run random mixes of faults for this long instead of the table")
     parser.add_argument("--seed", type=int, help="choose the same mixes as the run that printed this seed")
+    parser.add_argument(
+        "--sample", metavar="COMMIT", default="", help="each kind of row once, and a sample that COMMIT chooses"
+    )
     parser.add_argument("--write", type=Path, help="write the table to this file too")
     parser.add_argument("--rows", type=Path, help="write the rows as JSON to this file, for the calling process")
     arguments = parser.parse_args()
+    if arguments.sample and arguments.write:
+        parser.error("A sample is not the table: --write goes with all rows.")
     began = time.monotonic()
     if arguments.seconds:
         with running_environment() as environment:
             results = random_faults.rows(environment, arguments.seconds, arguments.seed, say)
     elif arguments.part:
         with running_environment() as environment:
+            environment.sample = Sample(arguments.sample)
             results = [printed(result) for result in PARTS[arguments.part](environment)]
     else:
-        results = in_parallel()
+        if arguments.sample:
+            say(f"The rows of this sample again: python -m tests.chaos --sample {arguments.sample}")
+        results = in_parallel(arguments.sample)
     if arguments.rows:
         arguments.rows.write_text(json.dumps([result.as_json() for result in results]))
         return 0
@@ -66,12 +75,12 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def in_parallel() -> list[Result]:
+def in_parallel(commit: str = "") -> list[Result]:
     """Run all parts in parallel, each in its own process. Returns their rows in the table's order; SystemExit if a part breaks."""
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="syncportal-chaos-") as directory:
         files = {part: Path(directory) / f"{part}.json" for part in PARTS}
-        command = [sys.executable, "-m", "tests.chaos"]
+        command = [sys.executable, "-m", "tests.chaos", *(["--sample", commit] if commit else [])]
         children = {
             # PLW1509: end_with_parent is one prctl, and this process has one thread.
             part: subprocess.Popen([*command, part, "--rows", str(file)], preexec_fn=end_with_parent)  # noqa: PLW1509

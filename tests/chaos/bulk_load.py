@@ -44,7 +44,7 @@ def killed_after_runs(environment: Environment) -> Iterator[Result]:
     environment.plan(AFTER_RUN, record=True)
     yield _whole_job(environment, "bulk job in two tenants: no fault, to record the kill points after its runs")
     points = [point for point in environment.recorded(AFTER_RUN) if not REPEATED.search(point)]
-    for point in points:
+    for point in environment.sample.of("kill points after a run", points):
         environment.plan(AFTER_RUN, point)
         result = _whole_job(environment, f"bulk job in two tenants: kill -9 {point}")
         if result.passed and not environment.was_killed(AFTER_RUN):  # a sweep was always faster: try once more

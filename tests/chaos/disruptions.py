@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Celery
 
-from tests.chaos import clock
+from tests.chaos import clock, hanging_steps
 from tests.chaos.checks import check
 from tests.chaos.concurrent_actions import run_together
 from tests.chaos.environment import Environment
@@ -320,5 +320,17 @@ DISRUPTIONS: tuple[Disruption, ...] = (
         "SIGTERM of the worker: a longer step is requeued",
         stop_worker_in_a_long_step,
         before=delay_secrets_with_default_timeout,
+    ),
+    Disruption(
+        "a step hangs: its process hands the others back, ends and is started again",
+        hanging_steps.end_process_of_hanging_step,
+        before=hanging_steps.let_steps_hang,
+        after=hanging_steps.restore,
+    ),
+    Disruption(
+        "a step returns after its lease has ended: it writes nothing",
+        hanging_steps.return_late,
+        before=hanging_steps.let_steps_return_late,
+        after=hanging_steps.restore,
     ),
 )

@@ -22,10 +22,11 @@ from demo.seeding import Memory, Seeding
 from demo.services import Layout, Ports
 from tests import ephemeral
 from tests.chaos.request_operations import FOLDERS
+from tests.chaos.sample import Sample
 from tests.ephemeral import PostgreSQL
 
 SHORT_TIMEOUTS = {"OPERATION_LEASE_SECONDS": "5", "REMOTE_TIMEOUT_SECONDS": "5"}
-WORKERS = 3  # child processes of the worker
+PROCESSES, THREADS = 2, 4  # of the worker
 PORTAL_SHARES = 8  # the default of GRAPH_RATE_LIMIT_SHARES: enough for this many processes
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -39,7 +40,9 @@ class Environment:
     server: PostgreSQL
     directory: Path
     module: str = "tests.chaos.worker"
-    processes: int = WORKERS
+    processes: int = PROCESSES
+    threads: int = THREADS
+    sample: Sample = field(default_factory=Sample)  # which rows run
     rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  repeatable, not secret
     already_reported: set[str] = field(default_factory=set)  # leftovers that a row has counted
     ready_at: float = field(default_factory=time.monotonic)  # time.monotonic()
@@ -56,9 +59,22 @@ class Environment:
         """The content of the sandbox's seed.json."""
         return self.seeding.seed
 
-    def request(self, kind: str, count: int, *, points: list[Any] | None = None, record: bool = False) -> list[str]:
-        """Request operations and return their ids. With `points`, the worker of each is killed at its point."""
+    def request(
+        self,
+        kind: str,
+        count: int,
+        *,
+        points: list[Any] | None = None,
+        record: bool = False,
+        hang: tuple[str, float] | None = None,
+    ) -> list[str]:
+        """Request operations and return their ids. With `points`, the worker of each is killed at its point.
+
+        `hang`: a step of each hangs once, "before" or "after" its first POST, for so many seconds.
+        """
         command = [kind, str(count)]
+        if hang is not None:
+            command += ["--hang", json.dumps(hang)]
         if points is not None:
             file = self.directory / f"points-{secrets.token_hex(4)}.json"
             file.write_text(json.dumps(points))
@@ -171,12 +187,22 @@ class Environment:
         process.kill()
 
     def start_worker(self, **settings: str) -> Process:
-        """Start a worker with instrumented child processes; `settings` override the environment's."""
-        command = ["worker", "--concurrency", str(self.processes), "--loglevel", "INFO"]
+        """Start the worker's processes, kept running and instrumented; `settings` override the environment's."""
+        command = ["worker", str(self.processes), "--concurrency", str(self.threads), "--loglevel", "INFO"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         worker = self._celery("worker", *command, *quiet, **settings)
         worker.wait_until(lambda: worker.said(" ready."), seconds=90)
         return worker
+
+    def restart_worker(self, processes: int, threads: int) -> None:
+        """Kill the worker and start it with other numbers, which later starts use too."""
+        self.kill("worker")
+        self.processes, self.threads = processes, threads
+        self.start_worker()
+
+    def hung(self, operation: str) -> bool:
+        """Whether its step began to hang."""
+        return (self.directory / "hung" / operation).exists()
 
     def start_scheduler(self, name: str = "scheduler") -> Process:
         """Start a scheduler that sweeps every second."""
@@ -199,18 +225,21 @@ class Environment:
 
 @contextlib.contextmanager
 def running_environment(
-    module: str = "tests.chaos.worker", processes: int = WORKERS, settings: Mapping[str, str] = SHORT_TIMEOUTS
+    module: str = "tests.chaos.worker",
+    processes: int = PROCESSES,
+    threads: int = THREADS,
+    settings: Mapping[str, str] = SHORT_TIMEOUTS,
 ) -> Iterator[Environment]:
     """Start everything, connect the tenant and provision the seeded instance.
 
-    `module` starts the worker with `processes` children; `settings` are environment variables of the product. After an
+    `module` starts so many worker processes with so many threads each; `settings` are environment variables of the product. After an
     error the logs are kept in var/chaos-logs.
     """
     with tempfile.TemporaryDirectory(prefix="syncportal-chaos-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         with ephemeral.postgresql() as server, Supervisor() as supervisor:
             layout = _layout(directory, server, processes, settings)
-            environment = Environment(layout, supervisor, server, directory, module, processes)
+            environment = Environment(layout, supervisor, server, directory, module, processes, threads)
             try:
                 _start(environment)
                 environment.ready_at = time.monotonic()

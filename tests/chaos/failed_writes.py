@@ -43,9 +43,9 @@ class Write:
 
 def rows(environment: Environment) -> Iterator[Result]:
     """A row for each rejected write."""
-    for write in _recorded(environment):
-        for number in write.numbers:
-            yield rejected(environment, write, number)
+    found = [(write, number) for write in _recorded(environment) for number in write.numbers]
+    for write, number in environment.sample.of_each(found, lambda row: f"{row[0].event}, in a bulk job {row[0].bulk}"):
+        yield rejected(environment, write, number)
 
 
 def _recorded(environment: Environment) -> list[Write]:

@@ -106,7 +106,7 @@ SCRIPTED = (
 
 def rows(environment: Environment) -> Iterator[Result]:
     """A row for each scripted fault."""
-    for fault in SCRIPTED:
+    for fault in environment.sample.of_each(SCRIPTED, lambda fault: f"{fault.kind}: {fault.scripts[0]['kind']}"):
         yield checked(environment, fault)
 
 

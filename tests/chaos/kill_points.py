@@ -1,4 +1,4 @@
-"""The points where a worker can be killed: before and after each remote call and each commit.
+"""The points where a worker can be killed, or one of its steps hangs: before and after each remote call and each commit.
 
 They are not listed anywhere: one run records the points that it passes, and later runs are killed at one of them each. So a
 step that is added to the product is covered at once. After a requeued step the points have names of their own ("again").
@@ -9,9 +9,11 @@ import json
 import os
 import re
 import signal
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,8 +44,8 @@ class Tracer:
     """The points of one run of one operation: recorded, or one of them fatal, once."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        self._record, self._plan, self._killed, self._begun = (
-            directory / folder / name for folder in ("record", "plan", "killed", "begun")
+        self._record, self._plan, self._killed, self._begun, self._hang, self._hung = (
+            directory / folder / name for folder in ("record", "plan", "killed", "begun", "hang", "hung")
         )
         self.step, self._passed = name, Counter[str]()
         if name != AFTER_RUN:
@@ -65,6 +67,15 @@ class Tracer:
             with self._record.open("a") as record:
                 record.write(json.dumps(point) + "\n")
 
+    def hang(self, method: str, when: str) -> None:
+        """Hang once, before or after the first POST of this operation, where that is planned."""
+        if method != "POST" or self._hung.exists() or not self._hang.exists():
+            return
+        planned_when, seconds = json.loads(self._hang.read_text())
+        if planned_when == when:
+            self._hung.touch()
+            time.sleep(seconds)
+
     @contextlib.contextmanager
     def around(self, what: str) -> Iterator[None]:
         """The two points of one call or commit."""
@@ -84,7 +95,7 @@ class Tracer:
             return execute(sql, params, many, context)
 
 
-_current: Tracer | None = None
+_tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)  # of the run that this thread makes
 
 
 def install(directory: Path) -> None:
@@ -94,26 +105,33 @@ def install(directory: Path) -> None:
     send, commit = RemoteSession.send, BaseDatabaseWrapper.commit
 
     def traced_attempt(operation: Any, step: Any, lease: Any) -> bool:
-        if _current:
+        tracer = _tracer.get()
+        if tracer:
             attempts = operation.step(step.name).attempts
-            _current.begin(step.name, again=attempts > (lease.started_step == step.name))
+            tracer.begin(step.name, again=attempts > (lease.started_step == step.name))
         return attempt(operation, step, lease)
 
     def traced_close(operation: Any, token: str, status: str) -> None:
-        if _current:
-            _current.step = "close"
+        tracer = _tracer.get()
+        if tracer:
+            tracer.step = "close"
         close(operation, token, status)
 
     def traced_send(self: RemoteSession, request: Any, **kwargs: Any) -> Any:
-        if not _current:
+        tracer = _tracer.get()
+        if not tracer:
             return send(self, request, **kwargs)
-        with _current.around(f"{request.method} {_generic_path(request.url)}"):
-            return send(self, request, **kwargs)
+        with tracer.around(f"{request.method} {_generic_path(request.url)}"):
+            tracer.hang(request.method, "before")
+            answer = send(self, request, **kwargs)
+            tracer.hang(request.method, "after")
+            return answer
 
     def traced_commit(self: BaseDatabaseWrapper) -> None:
-        if not _current:
+        tracer = _tracer.get()
+        if not tracer:
             return commit(self)
-        with _current.around("commit"):
+        with tracer.around("commit"):
             return commit(self)
 
     runner._attempt, transitions.close = traced_attempt, traced_close
@@ -134,8 +152,9 @@ def _trace_runs(directory: Path) -> None:
             return after_run(operation_id)
 
     def traced_close_when_done(part: Any) -> None:
-        if _current:
-            _current.step = f"{AFTER_RUN}, the last one"
+        tracer = _tracer.get()
+        if tracer:
+            tracer.step = f"{AFTER_RUN}, the last one"
         close_when_done(part)
 
     engine.run = runner.run = traced_run  # the tasks import the first
@@ -144,13 +163,13 @@ def _trace_runs(directory: Path) -> None:
 
 @contextlib.contextmanager
 def _traced(directory: Path, name: str) -> Iterator[None]:
-    global _current  # noqa: PLW0603  a process does one run at a time
-    _current = Tracer(directory, name)
+    tracer = Tracer(directory, name)
+    before = _tracer.set(tracer)
     try:
-        with connection.execute_wrapper(_current.autocommit_write):
+        with connection.execute_wrapper(tracer.autocommit_write):
             yield
     finally:
-        _current = None
+        _tracer.reset(before)
 
 
 def _generic_path(url: str) -> str:

@@ -1,7 +1,8 @@
 """`python -m tests.chaos.request_operations KIND COUNT`: create fixtures, request operations, and print them as JSON lines.
 
 The kind `bulk` requests one job with COUNT instances in each of two tenants and prints the job's id. `--points FILE` is a JSON
-list with the kill point of each operation; `--record` records the points that the operations pass.
+list with the kill point of each operation; `--record` records the points that the operations pass; `--hang` says when a step of
+each hangs, and for how many seconds.
 """
 
 import argparse
@@ -24,7 +25,7 @@ KINDS = (
     "restore",
     "requeued",
 )
-FOLDERS = ("record", "plan", "killed", "begun")
+FOLDERS = ("record", "plan", "killed", "begun", "hang", "hung")
 BULK, TENANTS = "bulk", 2
 # Stands for an operation's id in code that follows the run of a bulk job's operation: the first process at the point is killed.
 AFTER_RUN = "after a run"
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("count", type=int)
     parser.add_argument("--points", type=Path)
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--hang", default="")
     arguments = parser.parse_args()
     django.setup()
     if arguments.kind == BULK:
@@ -45,11 +47,11 @@ def main() -> int:
         sys.stdout.write(f"{request_bulk(arguments.count, TENANTS)}\n")
         return 0
     points = json.loads(arguments.points.read_text()) if arguments.points else [None] * arguments.count
-    _request_all(arguments.kind, points, record=arguments.record)
+    _request_all(arguments.kind, points, record=arguments.record, hang=arguments.hang)
     return 0
 
 
-def _request_all(kind: str, points: list[str | None], *, record: bool) -> None:
+def _request_all(kind: str, points: list[str | None], *, record: bool, hang: str) -> None:
     """One operation for each point; its plan is written before a worker can see the operation."""
     from tests.chaos import connection_methods, fixtures, preconditions  # noqa: PLC0415  Django is set up only now
 
@@ -62,7 +64,7 @@ def _request_all(kind: str, points: list[str | None], *, record: bool) -> None:
 
         def request() -> Any:
             operation = factory.request(number)  # noqa: B023  called at once
-            _prepare(str(operation.pk), point, record=record)  # noqa: B023  as above
+            _prepare(str(operation.pk), point, record=record, hang=hang)  # noqa: B023  as above
             return operation
 
         operation = fixtures.retried_once(request)
@@ -71,12 +73,14 @@ def _request_all(kind: str, points: list[str | None], *, record: bool) -> None:
     factory.answer_questions(operations)
 
 
-def _prepare(name: str, point: str | None, *, record: bool) -> None:
+def _prepare(name: str, point: str | None, *, record: bool, hang: str) -> None:
     directory = Path(os.environ["CHAOS_DIRECTORY"])
     for folder in FOLDERS:
         (directory / folder).mkdir(parents=True, exist_ok=True)
     if record:
         (directory / "record" / name).touch()
+    if hang:
+        (directory / "hang" / name).write_text(hang)
     if point:
         (directory / "plan" / name).write_text(json.dumps(point))
 

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.worker ...`: the product's Celery application with instrumented worker processes.
+"""`python -m tests.chaos.worker worker PROCESSES ...`: the product's Celery application in instrumented processes, kept running.
 
 `python -m tests.chaos.worker beat ...` sweeps every second instead of every 20. Some other limits are lower too.
 """
@@ -12,16 +12,18 @@ from typing import Any
 from celery import signals
 
 from syncportal.celery import app
+from tests.chaos import service_manager
 
 SWEEP_SECONDS = 1.0
 AT_WORK, AT_ONCE = 9, 2  # instead of 48 and 8, so that small jobs too start operations while they run
 BELIEVE_GONE_AFTER = timedelta(seconds=8)  # instead of a minute, with the same number of lookups
 
 
-@signals.worker_process_init.connect
+@signals.worker_init.connect
 def instrument(**_: Any) -> None:
-    """Instrument a forked child, in which Django is ready."""
+    """Instrument this process, in which Django is ready."""
     from registrations.applications import replication  # noqa: PLC0415
+    from registrations.engine import lease, watchdog  # noqa: PLC0415
     from registrations.services import bulk_jobs  # noqa: PLC0415  Django is ready only now
     from tests.chaos import clock, kill_points  # noqa: PLC0415  as above
 
@@ -30,8 +32,11 @@ def instrument(**_: Any) -> None:
     clock.install(directory)
     replication.CONFIRM_DELETED_AFTER = BELIEVE_GONE_AFTER
     bulk_jobs.MAX_LIVE, bulk_jobs.BATCH_SIZE = AT_WORK, AT_ONCE
+    if service_manager.LONGEST_STEP in os.environ:
+        lease.LONGEST_STEP = timedelta(seconds=float(os.environ[service_manager.LONGEST_STEP]))
+        watchdog.HUNG_AFTER = timedelta(seconds=float(os.environ[service_manager.HUNG_AFTER]))
 
 
 if __name__ == "__main__":
     app.conf.beat_schedule["run-due-operations"]["schedule"] = SWEEP_SECONDS
-    app.start(sys.argv[1:])
+    sys.exit(service_manager.run(app, sys.argv[1:], Path(os.environ["CHAOS_DIRECTORY"])))

@@ -57,6 +57,25 @@ def test_waiting_for_readiness_times_out(tmp_path: Path) -> None:
             process.wait_until(lambda: False, seconds=0.2)
 
 
+def test_a_worker_whose_thread_hung_is_started_again(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys, time; f = pathlib.Path('n'); n = f.exists(); f.touch(); n or sys.exit(75); time.sleep(60)"
+    )
+    with Supervisor() as supervisor:
+        process = make_process(tmp_path, code, "worker")
+        process.restart_status = 75
+        supervisor.start(process)
+        first = process.popen
+        assert first is not None
+        first.wait(10)
+        supervisor.check()
+        assert process.popen is not first
+        assert process.alive
+        process.kill()
+        with pytest.raises(ProcessError, match="The worker ended: SIGKILL from outside"):
+            supervisor.check()
+
+
 def test_a_process_that_ends_later_is_named(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         supervisor.start(make_process(tmp_path, "import time; time.sleep(60)", name="steady"))

@@ -1,5 +1,7 @@
 """How clients are made: tokens and connections that are reused, and pauses that a busy sign-in service asks for."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -7,8 +9,9 @@ import pytest
 from django.utils import timezone
 
 from registrations import connections
+from registrations.clients.rate_limit.limiter import RateLimiter
 from registrations.errors import RemoteRejectedError, RemoteUnavailableError
-from registrations.models import UmpInstance
+from registrations.models import EntraTenant, UmpInstance
 from sandbox.app import Sandbox
 from tests.registrations.runs import (
     Provision,
@@ -116,3 +119,26 @@ def test_a_429_of_a_umps_application_pauses_no_other(
     current = operation.current_step
     assert current is not None
     assert current.name == "sync_app"
+
+
+def test_threads_that_start_together_count_their_calls_in_one_limiter(
+    tenant_of_threads: EntraTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+
+    class SlowLimiter(RateLimiter):
+        def __init__(self, *arguments: Any) -> None:
+            made.append(self)
+            time.sleep(0.05)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(connections, "RateLimiter", SlowLimiter)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(connections.rate_limit_of, [tenant_of_threads] * 8))
+    assert len(made) == 1
+
+
+@pytest.fixture
+def tenant_of_threads() -> EntraTenant:
+    """A tenant without a row: threads of a test do not see its transaction."""
+    return EntraTenant(name="Threads", tenant_id="tenant", client_id="app")

@@ -1,30 +1,43 @@
-"""What a worker says when it starts."""
+"""What a worker checks when it starts, and how it stops taking messages."""
 
 from types import SimpleNamespace
 
 import pytest
-from celery.concurrency import prefork, thread
+from celery.concurrency import prefork, solo, thread
+from celery.worker import state
 
-from syncportal.celery import warn_of_too_few_shares
-
-
-def start(concurrency: int, *, at_most: int | None = None, pool: type = prefork.TaskPool) -> None:
-    warn_of_too_few_shares(SimpleNamespace(concurrency=concurrency, max_concurrency=at_most, pool_cls=pool))
+from registrations import engine
+from syncportal import celery
 
 
-def test_a_worker_of_more_processes_than_shares_says_what_to_set(
-    settings: SimpleNamespace, caplog: pytest.LogCaptureFixture
-) -> None:
-    settings.GRAPH_RATE_LIMIT_SHARES = 8
-    start(40)
-    assert "This worker runs 40 processes, and GRAPH_RATE_LIMIT_SHARES is 8. Set GRAPH_RATE_LIMIT_SHARES" in caplog.text
-    caplog.clear()
-    start(2, at_most=9)
-    assert "This worker runs 9 processes" in caplog.text
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What the watchdogs that were started got."""
+    found: list[object] = []
+    monkeypatch.setattr(engine, "start_watchdog", found.append)
+    return found
 
 
-def test_a_worker_within_the_shares_says_nothing(settings: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
-    settings.GRAPH_RATE_LIMIT_SHARES = 8
-    start(8)
-    start(40, pool=thread.TaskPool)  # the threads of one process count together
-    assert not caplog.records
+def test_a_worker_with_another_pool_than_threads_is_refused_in_one_line(watched: list[object]) -> None:
+    with pytest.raises(SystemExit, match=r"run threads: start this one without --pool\.$"):
+        celery.watch_over_threads(SimpleNamespace(pool_cls=prefork.TaskPool))
+    assert watched == []
+
+
+@pytest.mark.parametrize("pool", [thread.TaskPool, solo.TaskPool])
+def test_a_worker_of_threads_gets_a_watchdog(pool: type, watched: list[object]) -> None:
+    celery.watch_over_threads(SimpleNamespace(pool_cls=pool))
+    assert watched == [celery.stop_consuming]
+
+
+def test_threads_are_the_pool_of_a_worker_that_does_not_say_which() -> None:
+    assert celery.app.conf.worker_pool == "threads"
+    assert celery.app.conf.worker_concurrency == 24
+
+
+def test_a_worker_whose_thread_hangs_ends_with_the_status_that_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "should_stop", None)
+    celery.stop_consuming(75)
+    with pytest.raises(SystemExit) as stopped:
+        state.maybe_shutdown()
+    assert stopped.value.code == 75

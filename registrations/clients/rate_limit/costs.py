@@ -37,6 +37,24 @@ READ_UNITS = Rate(3500, 10)
 
 
 @dataclass(frozen=True)
+class WideLimit:
+    """A limit of writes above those of one application in one tenant: all that share `scope` take from one bucket."""
+
+    scope: str  # "app" or "tenant": which part of an application in a tenant counts, and a part of the key in Redis
+    writes: Rate
+
+    def name_in(self, key: str) -> str:
+        """The bucket of an application in a tenant, "application:tenant"."""
+        app, _, tenant = key.partition(":")
+        return f"{self.scope}:{app if self.scope == 'app' else tenant}"
+
+
+# One application in all tenants, and all applications in one tenant. Microsoft's page contradicts itself about the first: its
+# table says 35,000, a footnote 70,000. We keep to the lower.
+WIDE_LIMITS = (WideLimit("app", Rate(35_000, 300)), WideLimit("tenant", Rate(18_000, 300)))
+
+
+@dataclass(frozen=True)
 class Cost:
     """What one call takes from each bucket."""
 

@@ -1,14 +1,14 @@
 """The rate limit of Graph calls: one for each application and tenant, shared by all processes through Redis.
 
 A limit has two token buckets (writes and read units) and a pause: a time until which nothing is sent, because Microsoft
-asked for it with a 429. If there are too few tokens, the caller learns how long to wait. The operation is put back until
-then, so no worker sleeps. Bulk work leaves a reserve for operations that a person waits for, and gets reservations, so
-that operations come back one after another. While Redis is away, each process keeps to its own share of the quota and to
-every pause it knows of. It reports its pauses to Redis once Redis answers again.
+asked for it with a 429. A write also takes from the buckets of the wide limits (`costs.WIDE_LIMITS`), in the same step. If
+there are too few tokens, the caller learns how long to wait. The operation is put back until then, so no worker sleeps.
+Bulk work leaves a reserve for operations that a person waits for, and gets reservations, so that operations come back one
+after another. While Redis is away, each process keeps to its own share of the quota and to every pause it knows of. It
+reports its pauses to Redis once Redis answers again.
 """
 
 import logging
-import threading
 import time
 from contextvars import ContextVar
 from datetime import timedelta
@@ -18,8 +18,8 @@ import redis
 from redis.commands.core import Script
 
 from registrations.clients.rate_limit import lua
-from registrations.clients.rate_limit.costs import READ_UNITS, WRITES, Cost, cost_of
-from registrations.clients.rate_limit.local import LocalBuckets, Remaining
+from registrations.clients.rate_limit.costs import READ_UNITS, WIDE_LIMITS, WRITES, Cost, cost_of
+from registrations.clients.rate_limit.local import LOCK, Bucket, LocalBuckets, Remaining
 from registrations.clients.rate_limit.shares import COUNTED_FOR, Shares
 from registrations.errors import QuotaSpentError
 
@@ -49,8 +49,8 @@ class RateLimiter:
         self._apply = client.register_script(lua.APPLY_SERVER_LIMIT)
         self._remaining = client.register_script(lua.REMAINING)
         self._local: dict[str, LocalBuckets] = {}
+        self._wide: dict[str, Bucket] = {}  # by the names of the wide limits' buckets
         self._left: dict[str, tuple[float, float, float]] = {}  # writes, units, and when Redis reported them
-        self._lock = threading.Lock()
         self._is_alone = False
         self._unreported: set[str] = set()  # limits from which this process took tokens while Redis was away
         self._retry_redis_at = 0.0
@@ -105,7 +105,8 @@ class RateLimiter:
         try:
             if key in self._unreported:
                 # Redis refilled its buckets meanwhile. What is left of our share is the most that they may hold.
-                self._run(self._apply, key, *self._buckets(key).parts_left(), 0.0)
+                writes, units, wide = self._buckets(key).parts_left()
+                self._run(self._apply, key, writes, units, 0.0, *wide)
                 self._unreported.discard(key)
             pause, answer = self._run(script, key, *arguments)
             missed = self._buckets(key).pause()
@@ -125,8 +126,9 @@ class RateLimiter:
 
     def _run(self, script: Script, key: str, *arguments: float) -> tuple[float, list[Any]]:
         name, asked_at = self._shares.heartbeat(), time.monotonic()
-        words: list[str | float] = [*_figures(), COUNTED_FOR * 1000, name, *arguments]
-        pause, number, *answer = script(keys=[_redis_key(key), PROCESSES_KEY, COUNTING_KEY], args=words)
+        words: list[str | float] = [*_figures(), COUNTED_FOR * 1000, name, *_wide_figures(), *arguments]
+        wide = [_redis_key(limit.name_in(key)) for limit in WIDE_LIMITS]
+        pause, number, *answer = script(keys=[_redis_key(key), PROCESSES_KEY, COUNTING_KEY, *wide], args=words)
         self._shares.reported(name, number)
         # Counted from the time of asking: our pause never ends after the one in Redis, or it would grow with each report.
         self._buckets(key).pause_until(asked_at + pause / 1000)
@@ -136,15 +138,26 @@ class RateLimiter:
         self._retry_redis_at = time.monotonic() + RETRY_REDIS_AFTER
         if not self._is_alone:
             self._is_alone = True
-            with self._lock:
+            with LOCK:
                 for buckets in self._local.values():
                     buckets.start()
+                for bucket in self._wide.values():
+                    bucket.start()
 
     def _buckets(self, key: str) -> LocalBuckets:
-        with self._lock:
+        with LOCK:
             if key not in self._local:
-                self._local[key] = LocalBuckets(lambda: self._shares.number)
+                self._local[key] = LocalBuckets(self._number_of_shares, self._wide_buckets(key))
             return self._local[key]
+
+    def _wide_buckets(self, key: str) -> list[Bucket]:
+        names = {limit.name_in(key): limit.writes for limit in WIDE_LIMITS}
+        for name, rate in names.items():
+            self._wide.setdefault(name, Bucket(rate, self._number_of_shares))
+        return [self._wide[name] for name in names]
+
+    def _number_of_shares(self) -> int:
+        return self._shares.number
 
 
 class RateLimit:
@@ -227,6 +240,11 @@ def _quota_spent(wait: timedelta) -> QuotaSpentError:
 def _figures() -> list[float]:
     writes, units = WRITES.with_margin(), READ_UNITS.with_margin()
     return [writes.size, writes.per_second / 1000, units.size, units.per_second / 1000, FORGET_AFTER]
+
+
+def _wide_figures() -> list[float]:
+    rates = [limit.writes.with_margin() for limit in WIDE_LIMITS]
+    return [figure for rate in rates for figure in (rate.size, rate.per_second / 1000)]
 
 
 def _redis_key(key: str) -> str:

@@ -1,5 +1,7 @@
 """A bulk job's page: progress, buttons, and the operations that still run."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -75,6 +77,16 @@ def test_the_page_needs_no_more_queries_for_more_operations(operator_client: Cli
     with CaptureQueriesContext(connection) as one:
         assert shown(operator_client, part).count("step-running") == 1
     assert len(many) == len(one)
+
+
+def test_the_page_says_when_workers_and_not_microsoft_are_the_limit(operator_client: Client, part: BulkPart) -> None:
+    sentence = "The workers limit this job, not Microsoft: start more worker processes to make it faster."
+    late = Operation.objects.filter(bulk_item__part=part)
+    late.update(status="queued", next_attempt_at=timezone.now())
+    assert sentence not in shown(operator_client, part)
+    late.update(next_attempt_at=timezone.now() - timedelta(seconds=20))
+    page = shown(operator_client, part)
+    assert f"{late.count()} instances could run now and wait for a worker. {sentence}" in page
 
 
 def test_the_cancel_page_says_what_happens_to_running_operations(operator_client: Client, part: BulkPart) -> None:

@@ -1,14 +1,18 @@
 """Remote calls: only to the allowed hosts, never along a redirect, never without a time limit."""
 
 import contextlib
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import requests
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from registrations.clients.http import ForbiddenOriginError, RemoteSession, exchange, retry_after
 from registrations.errors import (
@@ -58,6 +62,25 @@ def test_a_certificate_out_of_its_time_points_at_the_clock(
     monkeypatch.setattr(RemoteSession, "request", refuse)
     with pytest.raises(RemoteUnavailableError, match=words):
         exchange(session(sandbox), "Graph", "GET", f"{sandbox.graph_url}/v1.0/organization")
+
+
+def test_a_thread_reads_a_ca_bundle_once_and_again_after_it_changed(sandbox: Sandbox, tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(sandbox.ca_bundle.read_bytes())
+
+    def connect() -> object:
+        asked = RemoteSession(origins={sandbox.graph_url}, ca_bundle=str(bundle), timeout=5)
+        assert exchange(asked, "Graph", "GET", f"{sandbox.graph_url}/v1.0/organization").status_code == 401
+        return asked.get_adapter(sandbox.graph_url)._context  # type: ignore[attr-defined]
+
+    first = connect()
+    assert connect() is first
+    with ThreadPoolExecutor(1) as other_thread:
+        assert other_thread.submit(connect).result() is not first
+    bundle.write_bytes(Path(DEFAULT_CA_BUNDLE_PATH).read_bytes())
+    os.utime(bundle, ns=(1, 1))
+    with pytest.raises(RemoteUnavailableError, match="certificate"):
+        connect()
 
 
 def test_a_ca_bundle_in_the_environment_is_ignored(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

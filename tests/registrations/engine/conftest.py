@@ -38,5 +38,5 @@ def make_operation(ends: list[str]) -> Iterator[MakeOperation]:
 @pytest.fixture
 def stop_this_process() -> Iterator[Callable[[], None]]:
     """Stop this process as SIGTERM does. After the test it may run again."""
-    yield shutdown.stop_process
-    shutdown._process_stops.clear()
+    yield shutdown.stop_worker
+    shutdown._stops.clear()

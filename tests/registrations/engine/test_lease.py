@@ -1,6 +1,5 @@
 """The lease: renewed during a step, lost for good, and handed back when the worker stops."""
 
-import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -82,17 +81,53 @@ def test_a_worker_writes_nothing_after_it_handed_its_step_back(
     assert operation.steps[0].status == "running"
 
 
-def test_a_stopping_worker_exits_even_if_the_database_is_away(
+def test_a_stopping_worker_gives_up_a_lease_that_the_database_does_not_take_back(
     make_operation: MakeOperation, stop_this_process: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(lease: leases.Lease) -> None:
         raise OperationalError("gone")
 
-    ended: list[int] = []
     monkeypatch.setattr(leases.Lease, "hand_back", away)
-    monkeypatch.setattr(os, "_exit", ended.append)
     monkeypatch.setattr(shutdown, "FINISH_WITHIN", timedelta())
-    monkeypatch.setattr(shutdown, "is_pool_child", lambda: True)
     stop_this_process()
-    leases.Lease(make_operation(succeeds).pk, "mine").watch()
-    assert ended == [0]
+    lease = leases.Lease(make_operation(succeeds).pk, "mine")
+    lease.watch()
+    assert lease.is_handed_back
+
+
+def test_a_lease_is_given_up_where_another_one_keeps_the_connection(
+    make_operation: MakeOperation, stop_this_process: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutdown, "FINISH_WITHIN", timedelta())
+    monkeypatch.setattr(shutdown, "HAND_BACK_WITHIN", 0.1)
+    stop_this_process()
+    lease = leases.Lease(make_operation(succeeds).pk, "mine")
+    with leases._one_connection(1):
+        lease.watch()
+    assert lease.is_handed_back
+
+
+def test_a_step_that_outlived_its_lease_writes_nothing_though_nobody_else_has_it(
+    make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outlives_its_lease(operation: Operation) -> str:
+        [lease] = leases.running()
+        lease._renewed -= leases.DURATION.total_seconds() + 1
+        return "came too late"
+
+    operation = run_once(make_operation(outlives_its_lease, succeeds))
+    assert operation.status == "running"
+    assert [step.status for step in operation.steps] == ["running", "pending"]
+    assert operation.steps[0].note == ""
+
+
+def test_a_database_error_after_the_end_of_the_lease_writes_nothing(
+    make_operation: MakeOperation,
+) -> None:
+    def outlives_its_lease(operation: Operation) -> str:
+        [lease] = leases.running()
+        lease._renewed -= leases.DURATION.total_seconds() + 1
+        raise OperationalError("gone")
+
+    operation = run_once(make_operation(outlives_its_lease))
+    assert (operation.status, operation.error_code) == ("running", "")

@@ -309,6 +309,26 @@ def test_no_end_is_estimated_while_only_people_are_waited_for(part: BulkPart) ->
     assert found.ends_at is None
 
 
+def test_a_job_is_limited_by_workers_while_operations_that_are_due_wait(
+    part: BulkPart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_jobs, "BATCH_SIZE", 2)
+    started = Operation.objects.filter(pk__in=bulk_jobs.start_next())
+    assert not bulk_jobs.progress(part).is_limited_by_workers  # due a moment ago: a worker may be about to take them
+    long_ago = timezone.now() - timedelta(seconds=10)
+    started.update(next_attempt_at=long_ago)
+    assert (bulk_jobs.progress(part).late, bulk_jobs.progress(part).is_limited_by_workers) == (4, True)
+    started.update(status="waiting", next_attempt_at=timezone.now() + timedelta(seconds=30))  # for Microsoft's quota
+    assert not bulk_jobs.progress(part).is_limited_by_workers
+    started.update(next_attempt_at=long_ago, waits_for="staff")
+    assert not bulk_jobs.progress(part).is_limited_by_workers
+    started.update(status="running", waits_for="")
+    assert not bulk_jobs.progress(part).is_limited_by_workers
+    started.update(status="queued")
+    end(part, 3)
+    assert (bulk_jobs.progress(part).late, bulk_jobs.progress(part).is_limited_by_workers) == (1, False)
+
+
 def test_the_sweep_starts_what_was_missed(part: BulkPart, enqueued: list[str]) -> None:
     tasks.sweep()
     assert len(enqueued) == 5
