@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from onboarding.error_catalogue import ERRORS
 from onboarding.models import Connection, Invitation, SignIn
-from registrations import admin_html
+from registrations import admin_html, states
 from registrations.admin import operation_progress
 from registrations.models import Operation
 
@@ -47,7 +48,7 @@ class Attempt:
 def of(invitation: Invitation, connection: Connection | None) -> list[Attempt]:
     """The newest attempts of an invitation: two queries, however many there are."""
     sign_ins = [_sign_in(sign_in) for sign_in in SignIn.objects.filter(invitation=invitation)[:SHOWN]]
-    operations = Operation.objects.of_subject(connection)[:SHOWN] if connection else []
+    operations = states.operations(Operation.objects.of_subject(connection))[:SHOWN] if connection else []
     attempts = sign_ins + [_setup(operation) for operation in operations]
     return sorted(attempts, key=lambda attempt: attempt.started_at, reverse=True)[:SHOWN]
 
@@ -84,14 +85,14 @@ def _sign_in(sign_in: SignIn) -> Attempt:
     )
 
 
-def _setup(operation: Operation) -> Attempt:
+def _setup(operation: Any) -> Attempt:
     current = operation.current_step
     return Attempt(
         what=operation_progress.title_of(operation),
         started_at=operation.created_at,
         ended_at=operation.ended_at,
-        state=operation.status,
-        word=operation.get_status_display(),
+        state=operation.state,
+        word=states.OperationState(operation.state).label,
         reason=operation.message,
         code=operation.error_code,
         correlation_id=current.request_id if current else "",

@@ -1,40 +1,45 @@
 """Which invitations need attention, as data for the start page and the list's filter."""
 
-from datetime import timedelta
-
 from django.db.models import Q
 
+from onboarding import states
 from onboarding.models import Invitation
+from onboarding.states import InvitationState
 from registrations.admin.todo import Todo, TodoSource
-
-EXPIRING_WITHIN = timedelta(days=7)
 
 INVITATIONS = TodoSource(
     Invitation,
+    lambda now: states.invitations(Invitation.objects.filter(status__in=Invitation.UNBEGUN), now),
     (
+        Todo(
+            "refused",
+            "Invitations whose last sign-in was refused",
+            "refused",
+            "started_at",
+            Q(state=InvitationState.REFUSED),
+        ),
         Todo(
             "expired",
             "Invitations that expired before they were used",
             "expired",
-            "Open",
             "expires_at",
-            lambda now: Q(status__in=Invitation.UNBEGUN, expires_at__lte=now),
+            Q(state=InvitationState.EXPIRED),
         ),
         Todo(
             "expiring",
-            "Invitations that expire within 7 days",
+            f"Invitations that expire within {states.EXPIRING_WITHIN.days} days",
             "expiring",
-            "Open",
             "expires_at",
-            lambda now: Q(status__in=Invitation.UNBEGUN, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN),
+            Q(state=InvitationState.EXPIRING),
         ),
         Todo(
             "unsent",
             "Invitations that are not sent yet",
             "draft",
-            "Send",
             "created_at",
-            lambda now: Q(status__in=Invitation.UNBEGUN, email_sent=False, expires_at__gt=now),
+            Q(state__in=[InvitationState.DRAFT, InvitationState.UNSENT]),
+            "Send",
+            "onboarding.send_invitation",
         ),
     ),
     related=("service",),

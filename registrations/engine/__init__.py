@@ -16,6 +16,8 @@ from registrations.engine.checkpoints import (
 )
 from registrations.engine.clock import check_clock, fix_clock_skew
 from registrations.engine.queue import (
+    CANCELLABLE,
+    RESUMABLE,
     cancel,
     due,
     postpone,
@@ -40,6 +42,8 @@ from registrations.engine.shutdown import (
 )
 
 __all__ = [
+    "CANCELLABLE",
+    "RESUMABLE",
     "Kind",
     "Step",
     "cached",

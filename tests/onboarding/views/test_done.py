@@ -1,12 +1,14 @@
 """From the running setup to the final page."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from django.utils import timezone
 
 from onboarding.models import Connection, Invitation
-from registrations.models import Operation
+from registrations.models import ClientSecret, Operation
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser, read
 from tests.onboarding.wizard import CARLA, finish, text
@@ -107,3 +109,14 @@ def test_without_a_ump_service_the_customers_part_is_done(
     page = text(customer.open("/authenticate/progress"))
     assert "Your part is done" in page
     assert "Create the service in the UMP" not in page
+
+
+def test_the_final_page_says_that_the_secret_has_expired(
+    customer: Browser, link: str, run_worker: Callable[[], None]
+) -> None:
+    customer.authorise(customer.identify(link))
+    finish(run_worker)
+    ClientSecret.objects.update(expires_at=timezone.now() - timedelta(days=2))
+    page = text(customer.open("/authenticate/done"))
+    assert "secret expired on" in page
+    assert "expires on" not in page
