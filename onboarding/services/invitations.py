@@ -92,16 +92,16 @@ def send(invitation: Invitation, *, actor: audit.Actor, user: Any = None) -> Ope
 
 def refuse_unsendable(invitation: Invitation) -> None:
     """Raises WrongStateError if the link does not work, so that emailing it would be useless."""
-    reason = _why_unsendable(Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk))
-    if reason:
-        raise WrongStateError(reason)
+    refusal = _refusal_to_send(Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk))
+    if refusal:
+        raise refusal
 
 
 def unsendable(chosen: Collection[Invitation]) -> dict[Any, str]:
     """Why invitations cannot be emailed now, by their keys: one query, however many there are."""
     live = Operation.objects.live().filter(subject_id__in=[each.pk for each in chosen])
     found = dict.fromkeys(live.values_list("subject_id", flat=True), "Its email is being sent.")
-    return found | {each.pk: reason for each in chosen if (reason := _why_unsendable(each))}
+    return found | {each.pk: str(refusal) for each in chosen if (refusal := _refusal_to_send(each))}
 
 
 def unrevocable(chosen: Collection[Invitation]) -> dict[Any, str]:
@@ -213,15 +213,17 @@ def invitee(invitation: Invitation, ip_address: str | None) -> audit.Actor:
     return audit.Actor.customer(f"Invited person of {invitation.service.customer}", ip_address=ip_address)
 
 
-def _why_unsendable(invitation: Invitation) -> str:
+def _refusal_to_send(invitation: Invitation) -> WrongStateError | None:
     if invitation.status not in Invitation.OPEN:
-        return f"The invitation is {invitation.get_status_display().lower()}: its link no longer works."
+        return WrongStateError(
+            f"The invitation is {invitation.get_status_display().lower()}: its link no longer works."
+        )
     if invitation.is_expired:
-        return "The invitation has expired. Create a new one."
+        return WrongStateError("The invitation has expired. Create a new one.")
     instance = invitation.service.instance
     if instance.status != UmpInstance.Status.ACTIVE:
-        return f"{instance.host} is not active: provision it before you send invitations."
-    return ""
+        return WrongStateError(f"{instance.host} is not active: provision it before you send invitations.")
+    return None
 
 
 def _give_link(invitation: Invitation) -> None:
