@@ -118,5 +118,5 @@ def test_the_final_page_says_that_the_secret_has_expired(
     finish(run_worker)
     ClientSecret.objects.update(expires_at=timezone.now() - timedelta(days=2))
     page = text(customer.open("/authenticate/done"))
-    assert "secret expired on" in page
+    assert "<strong>expired on" in page
     assert "expires on" not in page
