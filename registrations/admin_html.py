@@ -20,20 +20,21 @@ EMAIL_BREAKS = re.compile(r"(?<=@)|(?=\.)")
 # Design language, section 1: a state is a colour, an icon and a word, the same everywhere.
 STATES: dict[str, tuple[str, str, str]] = {
     "draft": ("neutral", "edit_note", "Draft"),
+    "not_invited": ("neutral", "edit_note", "Not invited"),
     "queued": ("neutral", "schedule", "Queued"),
     "pending": ("neutral", "radio_button_unchecked", "Pending"),
+    "intended": ("neutral", "schedule", "Intended"),
     "running": ("blue", "autorenew", "Running"),
-    "provisioning": ("blue", "autorenew", "Provisioning"),
-    "connecting": ("blue", "autorenew", "Connecting"),
     "started": ("blue", "play_circle", "Started"),
     "sent": ("blue", "mail", "Sent"),
-    "identified": ("blue", "badge", "Administrator identified"),
-    "intended": ("neutral", "schedule", "Intended"),
+    "identified": ("blue", "badge", "Signed in"),
     "stored": ("blue", "lock", "Stored"),
     "proven": ("blue", "verified", "Proven"),
     "unsent": ("amber", "unsubscribe", "New link not sent"),
     "paused": ("amber", "pause_circle", "Paused"),
     "waiting": ("amber", "hourglass_top", "Waiting"),
+    "cancelling": ("amber", "hourglass_bottom", "Being cancelled"),
+    "skipped": ("amber", "skip_next", "Skipped"),
     "expiring": ("amber", "timer", "Expiring"),
     "discarded": ("amber", "delete_sweep", "To be removed"),
     "excess": ("amber", "warning", "Unneeded permissions"),
@@ -46,8 +47,11 @@ STATES: dict[str, tuple[str, str, str]] = {
     "delivered": ("green", "check_circle", "Delivered"),
     "complete": ("green", "check_circle", "Complete"),
     "failed": ("red", "error", "Failed"),
+    "partly_failed": ("red", "error", "Ended with failures"),
+    "refused": ("red", "block", "Refused"),
     "expired": ("red", "timer_off", "Expired"),
-    "missing": ("red", "error", "Missing"),
+    "no_secret": ("red", "key_off", "No secret"),
+    "missing": ("red", "error", "Missing permissions"),
     "late": ("red", "alarm", "Late"),
     "cancelled": ("grey", "block", "Cancelled"),
     "revoked": ("grey", "block", "Revoked"),
@@ -85,6 +89,13 @@ def moment(value: datetime | None, empty: str = "–") -> SafeString:
         return format_html("{}", empty)
     exact = value.astimezone(timezone.get_default_timezone()).strftime("%Y-%m-%d %H:%M UTC")
     return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), exact, relative(value))
+
+
+def expiry(value: datetime | None, empty: str = "–") -> SafeString:
+    """When something ends, or that it has ended: "in 23 days", "expired 2 days ago"."""
+    if value is None or value > timezone.now():
+        return moment(value, empty)
+    return format_html("expired {}", moment(value))
 
 
 def relative(value: datetime) -> str:

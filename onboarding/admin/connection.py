@@ -3,13 +3,16 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
+from onboarding import states
 from onboarding.models import Connection
 from registrations import admin_html
 from registrations.admin import operation_progress
 from registrations.admin.base import ReadOnlyAdmin
+from registrations.admin.state_columns import EmptyLast, state_filter
 
 
 @admin.register(Connection)
@@ -18,7 +21,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
     list_display = ("service", "state", "way", "admin_username", "connected", "grant")
     list_select_related = ("invitation__service",)
-    list_filter = ("status", "way")
+    list_filter = (state_filter(states.ConnectionState.choices), "way")
     search_fields = ("invitation__service__full_name", "invitation__service__short_name", "admin_username")
     fields = (
         "invitation",
@@ -35,6 +38,10 @@ class ConnectionAdmin(ReadOnlyAdmin):
     readonly_fields = ("state", "application", "connected", "grant")
     change_form_outer_before_template = "admin/registrations/newest_operation.html"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        """With the state."""
+        return states.connections(super().get_queryset(request))
+
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -48,12 +55,12 @@ class ConnectionAdmin(ReadOnlyAdmin):
         """The connected service."""
         return str(connection.invitation.service)
 
-    @admin.display(description="State", ordering="status")
-    def state(self, connection: Connection) -> SafeString:
+    @admin.display(description="State", ordering="state")
+    def state(self, connection: Any) -> SafeString:
         """The coloured state."""
-        return admin_html.badge(connection.status)
+        return admin_html.badge(connection.state)
 
-    @admin.display(description="Connected", ordering="connected_at")
+    @admin.display(description="Connected", ordering=EmptyLast("connected_at"))
     def connected(self, connection: Connection) -> SafeString:
         """When the connection was completed."""
         return admin_html.moment(connection.connected_at)

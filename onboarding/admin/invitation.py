@@ -1,37 +1,37 @@
 """Invitations: the documented Pending Invitations list, and its actions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin import helpers
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
-from onboarding.admin import sign_in_attempts
+from onboarding import states
+from onboarding.admin import invitation_acts, sign_in_attempts
+from onboarding.admin.invitation_columns import InvitationColumns, SignInFilter
 from onboarding.admin.invitation_forms import InvitationForm
-from onboarding.admin.invitation_texts import COPY, NEW_LINK, REMAINS, recipient, revoke_intro, send_intro
-from onboarding.admin.service import state_of
+from onboarding.admin.invitation_texts import COPY, NEW_LINK, REMAINS, revoke_intro, send_intro
 from onboarding.admin.todo import INVITATIONS
+from onboarding.error_catalogue import ERRORS
 from onboarding.models import Connection, Invitation, Service
 from onboarding.services import invitations, leftovers
-from registrations import admin_html, tasks
+from registrations import tasks
 from registrations.admin import operation_progress, todo
 from registrations.admin.base import PortalAdmin, actor_of, page
+from registrations.admin.bulk_acts import BulkActs
+from registrations.admin.state_columns import state_filter
 from registrations.errors import PortalError
 
 SHOWN = ("tenant_id", "it_admin_email", "m365_admin_email", "expires_at")
 
 
 @admin.register(Invitation)
-class InvitationAdmin(PortalAdmin):
+class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
     """The service creates, sends, replaces and revokes; the history records each view of the link."""
 
     form = InvitationForm
@@ -45,11 +45,20 @@ class InvitationAdmin(PortalAdmin):
         "sent_count",
         "created",
         "expires",
+        "started",
+        "refused",
+        "signed_in",
         "device_authenticated",
         "auth_url",
     )
     list_display_links = ("short_name",)
-    list_filter = (todo.todo_filter(INVITATIONS), "status", "email_sent", "service__instance__provider")
+    list_filter = (
+        todo.todo_filter(INVITATIONS),
+        state_filter(states.InvitationState.choices),
+        SignInFilter,
+        "email_sent",
+        "service__instance__provider",
+    )
     list_select_related = ("service__customer", "service__instance__provider")
     search_fields = ("service__short_name", "service__full_name", "it_admin_email", "m365_admin_email")
     search_help_text = "Short name, full name or e-mail"
@@ -57,6 +66,10 @@ class InvitationAdmin(PortalAdmin):
     actions_detail = ("send", "copy_link", "new_link", "revoke")
     change_form_outer_before_template = "admin/onboarding/invitation/facts.html"
     change_form_outer_after_template = "admin/onboarding/invitation/after.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invitation]:
+        """With the state, and what became of the sign-ins."""
+        return states.invitations(super().get_queryset(request))
 
     def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
         """Add the checkbox that a new invitation of a connected service needs."""
@@ -197,142 +210,41 @@ class InvitationAdmin(PortalAdmin):
             danger=danger,
         )
 
-    def _send(self, request: HttpRequest, invitation: Invitation) -> bool:
-        try:
-            operation = invitations.send(invitation, actor=actor_of(request), user=request.user)
-        except PortalError as refusal:
-            self.message_user(request, f"{invitation.service}: {refusal}", messages.ERROR)
-            return False
-        tasks.enqueue_on_commit(operation.pk)
-        self.message_user(request, f"The email to {invitation.it_admin_email} is queued.", messages.SUCCESS)
-        return True
+    def _send(self, request: HttpRequest, invitation: Invitation) -> None:
+        def send() -> None:
+            tasks.enqueue_on_commit(invitations.send(invitation, actor=actor_of(request), user=request.user).pk)
+
+        self.attempt(request, send, f"The email to {invitation.it_admin_email} is queued.")
 
     @admin.action(description="Send or resend", permissions=["send"])
-    def send_selected(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse | None:
-        """Email the selected invitations after a confirmation."""
-        return self._each(request, queryset, "send_selected", "Send", self._send, send_intro(queryset))
+    def send_selected(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse:
+        """Email the selected invitations after a preview."""
+        return self.in_bulk(request, queryset, invitation_acts.sending(request, queryset))
 
     @admin.action(description="Revoke", permissions=["revoke"])
-    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse | None:
-        """Revoke the selected invitations after a confirmation."""
-
-        def revoke(request: HttpRequest, invitation: Invitation) -> bool:
-            act = invitations.revoke
-            done = f"{invitation.service}: the invitation is revoked."
-            return self.attempt(request, lambda: act(invitation, actor=actor_of(request)), done)
-
-        intro = revoke_intro("".join(leftovers.of(each).label for each in queryset))
-        return self._each(request, queryset, "revoke_selected", "Revoke", revoke, intro, danger=True)
-
-    def _each(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[Invitation],
-        action: str,
-        verb: str,
-        act: Callable[[HttpRequest, Invitation], bool],
-        intro: list[str],
-        danger: bool = False,
-    ) -> HttpResponse | None:
-        chosen = list(queryset)
-        if request.POST.get("confirmed"):
-            for invitation in chosen:
-                act(request, invitation)
-            return None
-        count = "1 invitation" if len(chosen) == 1 else f"{len(chosen)} invitations"
-        hidden = [
-            ("action", action),
-            ("confirmed", "yes"),
-            *((helpers.ACTION_CHECKBOX_NAME, each.pk) for each in chosen),
-        ]
-        return self.confirmation(
-            request,
-            title=f"{verb} {count}",
-            button=f"{verb} {count}",
-            intro=intro,
-            hidden=hidden,
-            danger=danger,
-            facts=[(str(each.service), recipient(each, danger)) for each in chosen],
-        )
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse:
+        """Revoke the selected invitations after a preview."""
+        return self.in_bulk(request, queryset, invitation_acts.revoking(request, queryset))
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Add the connection, the newest operation and the sign-in attempts."""
         extra = dict(extra_context or {})
-        invitation = self.get_object(request, object_id) if object_id else None
+        invitation: Any = self.get_object(request, object_id) if object_id else None
         if invitation:
-            connection = Connection.objects.select_related("registration").filter(invitation=invitation).first()
+            shown = states.connections(Connection.objects.select_related("registration"))
+            connection = shown.filter(invitation=invitation).first()
             newest = (
                 operation_progress.newest_of(connection.pk) if connection else None
             ) or operation_progress.newest_of(invitation.pk)
             live = operation_progress.describe(newest, request.user) if newest else {}
             attempts = sign_in_attempts.of(invitation, connection)
             extra.update(live, connection=connection, invitation=invitation, state=self.state(invitation))
+            refusal = ERRORS.get(invitation.last_refusal or "")
+            extra.update(last_refusal=refusal.title if refusal else invitation.last_refusal)
             extra.update(attempts=attempts, for_support=sign_in_attempts.for_support(invitation, attempts))
         return super().changeform_view(request, object_id, form_url, extra)
-
-    @admin.display(description="ID", ordering="service__short_name")
-    def short_name(self, invitation: Invitation) -> str:
-        """The service's short name, as the UMP's list shows it."""
-        return invitation.service.short_name
-
-    @admin.display(description="Full Name", ordering="service__full_name")
-    def full_name(self, invitation: Invitation) -> str:
-        """The service's full name."""
-        return invitation.service.full_name
-
-    @admin.display(description="State", ordering="status")
-    def state(self, invitation: Invitation) -> SafeString:
-        """The coloured state."""
-        return admin_html.badge(state_of(invitation))
-
-    @admin.display(description="Invitation Email", ordering="it_admin_email")
-    def invitation_email(self, invitation: Invitation) -> SafeString:
-        """The recipient of the link."""
-        return admin_html.email(invitation.it_admin_email)
-
-    @admin.display(description="M365 Admin Email", ordering="m365_admin_email")
-    def m365_email(self, invitation: Invitation) -> SafeString:
-        """Who is asked to consent."""
-        return admin_html.email(invitation.m365_admin_email)
-
-    @admin.display(description="Email Sent", ordering="email_sent", boolean=True)
-    def was_sent(self, invitation: Invitation) -> bool:
-        """Whether the current link was emailed."""
-        return invitation.email_sent
-
-    @admin.display(description="Email Invitation Sent Count", ordering="send_count")
-    def sent_count(self, invitation: Invitation) -> int:
-        """Attempts to email it."""
-        return invitation.send_count
-
-    @admin.display(description="Created at", ordering="created_at")
-    def created(self, invitation: Invitation) -> SafeString:
-        """When it was created."""
-        return admin_html.moment(invitation.created_at)
-
-    @admin.display(description="Expires at", ordering="expires_at")
-    def expires(self, invitation: Invitation) -> SafeString:
-        """When the link expires; empty for a completed or revoked invitation."""
-        return admin_html.moment(invitation.expires_at if invitation.status in Invitation.OPEN else None)
-
-    @admin.display(description="Device Authenticated", ordering="authenticated_at", boolean=True)
-    def device_authenticated(self, invitation: Invitation) -> bool:
-        """Whether the customer's administrator has signed in."""
-        return invitation.authenticated_at is not None
-
-    @admin.display(description="Auth URL")
-    def auth_url(self, invitation: Invitation) -> SafeString:
-        """A button that posts, because the history records each view of the link."""
-        if invitation.status not in Invitation.OPEN or invitation.is_expired:
-            return format_html("{}", "–")
-        address = reverse("admin:onboarding_invitation_copy_link", args=[invitation.pk])
-        return format_html(
-            '<button type="submit" class="copy" formaction="{}">'
-            '<span class="material-symbols-outlined" aria-hidden="true">link</span> Copy link</button>',
-            address,
-        )
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Without the link's column for people who may not see the link."""

@@ -1,6 +1,7 @@
 """What the confirmation pages of invitations say."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from onboarding.models import Invitation
 from onboarding.services import invitations, leftovers
@@ -37,6 +38,12 @@ def revoke_intro(remains: str) -> list[str]:
     return [*REVOKE, REVOKE_LEAVES] if remains else REVOKE
 
 
-def recipient(invitation: Invitation, revoking: bool) -> str:
-    remains = leftovers.of(invitation).label if revoking else ""
-    return f"{invitation.it_admin_email}. {REMAINS}: {remains}" if remains else invitation.it_admin_email
+def recipients(chosen: Collection[Invitation]) -> dict[Any, str]:
+    """Who has each link, and what remains in the tenant when it is revoked, by the invitations' keys."""
+    remains = leftovers.of_many(chosen)
+    return {
+        each.pk: f"{each.it_admin_email}. {REMAINS}: {remains[each.pk].label}"
+        if remains[each.pk].label
+        else each.it_admin_email
+        for each in chosen
+    }

@@ -5,14 +5,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from onboarding import validators
+from onboarding import states, validators
 from onboarding.models import Invitation, Service
 from registrations import admin_html
 from registrations.admin.base import PortalAdmin
+from registrations.admin.state_columns import state_filter
 
 
 class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -42,7 +43,7 @@ class ServiceAdmin(PortalAdmin):
     form = ServiceForm
     fields = ("customer", "instance", "service_type", "full_name", "short_name", "ump_customer_guid")
     list_display = ("full_name", "state", "customer", "instance", "service_type", "short_name")
-    list_filter = ("service_type", "instance__provider")
+    list_filter = (state_filter(states.SERVICE_STATES), "service_type", "instance__provider")
     list_select_related = ("customer", "instance__provider")
     search_fields = ("full_name", "short_name", "customer__name", "ump_customer_guid")
     search_help_text = "Full name, short name or customer"
@@ -50,17 +51,8 @@ class ServiceAdmin(PortalAdmin):
     change_form_outer_after_template = "admin/onboarding/service/invitations.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
-        """Add the state of the newest invitation, and whether any was completed."""
-        newest = Invitation.objects.filter(service=OuterRef("pk")).order_by("-created_at")
-        rows: QuerySet[Service] = (
-            super()
-            .get_queryset(request)
-            .annotate(
-                invitation_status=Subquery(newest.values("status")[:1]),
-                connected=Exists(newest.filter(status=Invitation.Status.COMPLETED)),
-            )
-        )
-        return rows
+        """With the state."""
+        return states.services(super().get_queryset(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Service | None = None) -> list[str]:
         """Fields that an existing invitation depends on are read only."""
@@ -74,28 +66,17 @@ class ServiceAdmin(PortalAdmin):
         extra = dict(extra_context or {})
         service = self.get_object(request, object_id) if object_id else None
         if service:
-            invitations = service.invitations.order_by("-created_at")
-            extra["invitations"] = [(each, admin_html.badge(state_of(each))) for each in invitations]
+            invitations = states.invitations(service.invitations.order_by("-created_at"))
+            extra["invitations"] = [(each, admin_html.badge(each.state)) for each in invitations]
             extra["opens"] = Invitation.OPEN
             is_open = any(each.status in Invitation.OPEN and not each.is_expired for each in invitations)
             extra["may_invite"] = request.user.has_perm("onboarding.add_invitation") and not is_open
         return super().changeform_view(request, object_id, form_url, extra)
 
-    @admin.display(description="Connection")
+    @admin.display(description="Connection", ordering="state")
     def state(self, service: Any) -> SafeString:
         """Connected if any invitation was completed; otherwise the state of the newest invitation."""
-        if service.connected:
-            return admin_html.badge("connected")
-        status = service.invitation_status
-        return admin_html.badge(status) if status else admin_html.badge("draft", "Not invited")
-
-
-def state_of(invitation: Invitation) -> str:
-    """The invitation's state for display: also "expired", and "unsent" for a new link that was not emailed yet."""
-    if invitation.is_expired:
-        return "expired"
-    unsent = invitation.status in Invitation.UNBEGUN and not invitation.email_sent
-    return "unsent" if unsent and invitation.sent_at else invitation.status
+        return admin_html.badge(service.state)
 
 
 def name_rules() -> list[dict[str, Any]]:

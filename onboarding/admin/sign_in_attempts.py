@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
@@ -9,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from onboarding.error_catalogue import ERRORS
 from onboarding.models import Connection, Invitation, SignIn
-from registrations import admin_html
+from registrations import admin_html, states
 from registrations.admin import operation_progress
 from registrations.models import Operation
 
@@ -50,7 +51,7 @@ def of(invitation: Invitation, connection: Connection | None) -> list[Attempt]:
     unused_offer = Q(is_offer=True, redeemed_at=None)
     tried = SignIn.objects.filter(~unused_offer, invitation=invitation)[:SHOWN]
     sign_ins = [_sign_in(sign_in) for sign_in in tried]
-    operations = Operation.objects.of_subject(connection)[:SHOWN] if connection else []
+    operations = states.operations(Operation.objects.of_subject(connection))[:SHOWN] if connection else []
     attempts = sign_ins + [_setup(operation) for operation in operations]
     return sorted(attempts, key=lambda attempt: attempt.started_at, reverse=True)[:SHOWN]
 
@@ -95,14 +96,14 @@ def _quoted(words: str) -> str:
     return f"Microsoft: “{words}”" if words else ""
 
 
-def _setup(operation: Operation) -> Attempt:
+def _setup(operation: Any) -> Attempt:
     current = operation.current_step
     return Attempt(
         what=operation_progress.title_of(operation),
         started_at=operation.created_at,
         ended_at=operation.ended_at,
-        state=operation.status,
-        word=operation.get_status_display(),
+        state=operation.state,
+        word=states.OperationState(operation.state).label,
         reason=operation.message,
         code=operation.error_code,
         correlation_id=current.request_id if current else "",

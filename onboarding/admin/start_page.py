@@ -26,7 +26,7 @@ WATCHED = (
     todo.PROVIDERS,
     INVITATIONS,
 )
-SEVERITY = ["late", "failed", "missing", "expired", "waiting", "expiring", "unchecked", "draft"]
+SEVERITY = ["late", "failed", "no_secret", "missing", "expired", "refused", "waiting", "expiring", "unchecked", "draft"]
 SHOWN = 3
 DAYS = 14
 
@@ -59,7 +59,7 @@ class Day:
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's dashboard callback: adds the list, its time, and the operations of the last days."""
     now = timezone.now()
-    lines = [line for source in WATCHED if _may_see(request, source) for line in _lines(source, now)]
+    lines = [line for source in WATCHED if _may_see(request, source) for line in _lines(source, now, request.user)]
     lines.sort(key=lambda line: SEVERITY.index(line.state))
     days = _days(now) if request.user.has_perm("registrations.view_operation") else []
     first = _first_steps(request) if not lines and not UmpInstance.objects.exists() else []
@@ -84,20 +84,21 @@ def _may_see(request: HttpRequest, source: TodoSource) -> bool:
     return request.user.has_perm(f"{opts.app_label}.view_{opts.model_name}")
 
 
-def _lines(source: TodoSource, now: datetime) -> list[Line]:
-    rows = source.model._default_manager.all()
-    counts = rows.aggregate(**{each.key: Count("pk", filter=each.condition(now)) for each in source.todos})
-    oldest = rows.aggregate(
-        **{each.key: Min(each.since, filter=each.condition(now)) for each in source.todos if each.since}
-    )
+def _lines(source: TodoSource, now: datetime, user: Any) -> list[Line]:
+    rows = source.rows(now)
+    counts = rows.aggregate(**{f"{each.key}_count": Count("pk", filter=each.condition) for each in source.todos})
+    dated = [each for each in source.todos if each.since]
+    oldest = rows.aggregate(**{f"{each.key}_since": Min(each.since, filter=each.condition) for each in dated})
     return [
-        _line(source, each, counts[each.key], oldest.get(each.key), now) for each in source.todos if counts[each.key]
+        _line(source, each, counts[f"{each.key}_count"], oldest.get(f"{each.key}_since"), now, user)
+        for each in source.todos
+        if counts[f"{each.key}_count"]
     ]
 
 
-def _line(source: TodoSource, each: Todo, count: int, oldest: datetime | None, now: datetime) -> Line:
+def _line(source: TodoSource, each: Todo, count: int, oldest: datetime | None, now: datetime, user: Any) -> Line:
     opts = source.model._meta
-    rows = source.model._default_manager.select_related(*source.related).filter(each.condition(now))
+    rows = source.rows(now).select_related(*source.related).filter(each.condition)
     names = [source.named(row) for row in rows.order_by(each.since or "pk")[:SHOWN]]
     more = f" and {count - len(names)} more" if count > len(names) else ""
     return Line(
@@ -107,7 +108,7 @@ def _line(source: TodoSource, each: Todo, count: int, oldest: datetime | None, n
         badge=admin_html.badge(each.state),
         whose=", ".join(names) + more,
         since=_since(oldest, now),
-        button=each.button,
+        button=each.button_for(user),
         address=f"{reverse(f'admin:{opts.app_label}_{opts.model_name}_changelist')}?needs={each.key}",
     )
 

@@ -1,13 +1,11 @@
 """Which invitations need attention, as data for the start page and the list's filter."""
 
-from datetime import timedelta
-
 from django.db.models import Exists, OuterRef, Q
 
+from onboarding import states
 from onboarding.models import Invitation, SignIn
+from onboarding.states import InvitationState
 from registrations.admin.todo import Todo, TodoSource
-
-EXPIRING_WITHIN = timedelta(days=7)
 
 
 def _refused_for_staff() -> Q:
@@ -16,43 +14,49 @@ def _refused_for_staff() -> Q:
     later = SignIn.objects.filter(
         invitation=OuterRef("invitation"), outcome=SignIn.Outcome.SUCCEEDED, created_at__gt=OuterRef("created_at")
     )
-    return Q(Exists(refused.filter(~Exists(later))), status__in=Invitation.OPEN)
+    return Q(Exists(refused.filter(~Exists(later))))
 
 
 INVITATIONS = TodoSource(
     Invitation,
+    lambda now: states.invitations(Invitation.objects.filter(status__in=Invitation.OPEN), now),
     (
         Todo(
             "refused",
-            "Invitations whose sign-in Microsoft refused for an unknown reason, or for one that you must resolve",
-            "failed",
-            "Open",
+            "Invitations whose last sign-in was refused",
+            "refused",
             "started_at",
-            lambda now: _refused_for_staff(),
+            Q(state=InvitationState.REFUSED) & ~_refused_for_staff(),
+        ),
+        Todo(
+            "for_staff",
+            "Invitations whose sign-in was refused for a reason that you must resolve",
+            "failed",
+            "started_at",
+            _refused_for_staff(),
         ),
         Todo(
             "expired",
             "Invitations that expired before they were used",
             "expired",
-            "Open",
             "expires_at",
-            lambda now: Q(status__in=Invitation.UNBEGUN, expires_at__lte=now),
+            Q(state=InvitationState.EXPIRED),
         ),
         Todo(
             "expiring",
-            "Invitations that expire within 7 days",
+            f"Invitations that expire within {states.EXPIRING_WITHIN.days} days",
             "expiring",
-            "Open",
             "expires_at",
-            lambda now: Q(status__in=Invitation.UNBEGUN, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN),
+            Q(state=InvitationState.EXPIRING),
         ),
         Todo(
             "unsent",
             "Invitations that are not sent yet",
             "draft",
-            "Send",
             "created_at",
-            lambda now: Q(status__in=Invitation.UNBEGUN, email_sent=False, expires_at__gt=now),
+            Q(state__in=[InvitationState.DRAFT, InvitationState.UNSENT]),
+            "Send",
+            "onboarding.send_invitation",
         ),
     ),
     related=("service",),

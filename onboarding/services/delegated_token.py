@@ -44,6 +44,7 @@ def register() -> None:
             ),
             subject=Connection,
             succeeded=ump_handover.succeeded,
+            resumed=ump_handover.resumed,
             failed=_closed,
         )
     )

@@ -71,6 +71,7 @@ def register() -> None:
             ),
             subject=Connection,
             succeeded=ump_handover.succeeded,
+            resumed=ump_handover.resumed,
             failed=_closed,
             retry_from=ump_handover.RETRY_FROM,
         )

@@ -1,5 +1,6 @@
 """Invitations: create, send, replace the link, revoke. The link is decrypted only where a person needs it."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -104,14 +105,30 @@ def send(invitation: Invitation, *, actor: audit.Actor, user: Any = None) -> Ope
 
 def refuse_unsendable(invitation: Invitation) -> None:
     """Raises WrongStateError if the link does not work, so that emailing it would be useless."""
-    invitation = Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk)
-    if invitation.status not in Invitation.OPEN:
-        raise WrongStateError(f"The invitation is {invitation.get_status_display().lower()}: its link no longer works.")
-    if invitation.is_expired:
-        raise WrongStateError("The invitation has expired. Create a new one.")
-    instance = invitation.service.instance
-    if instance.status != UmpInstance.Status.ACTIVE:
-        raise WrongStateError(f"{instance.host} is not active: provision it before you send invitations.")
+    refusal = _refusal_to_send(Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk))
+    if refusal:
+        raise refusal
+
+
+def unsendable(chosen: Collection[Invitation]) -> dict[Any, str]:
+    """Why invitations cannot be emailed now, by their keys: one query, however many there are."""
+    live = Operation.objects.live().filter(subject_id__in=[each.pk for each in chosen])
+    found = dict.fromkeys(live.values_list("subject_id", flat=True), "Its email is being sent.")
+    return found | {each.pk: str(refusal) for each in chosen if (refusal := _refusal_to_send(each))}
+
+
+def unrevocable(chosen: Collection[Invitation]) -> dict[Any, str]:
+    """Why invitations cannot be revoked now, by their keys: two queries, however many there are."""
+    made = dict(Connection.objects.filter(invitation__in=[each.pk for each in chosen]).values_list("pk", "invitation"))
+    running = Operation.objects.filter(status=Operation.Status.RUNNING)
+    subjects = running.filter(subject_id__in=[*made, *(each.pk for each in chosen)]).values_list(
+        "subject_id", flat=True
+    )
+    found = {
+        made.get(subject, subject): "A worker is working on it. Try again when it has ended." for subject in subjects
+    }
+    ended = [each for each in chosen if each.status not in Invitation.OPEN]
+    return found | {each.pk: f"The invitation is already {each.get_status_display().lower()}." for each in ended}
 
 
 def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
@@ -227,6 +244,19 @@ def of_browser(browser: str, instance: UmpInstance) -> Invitation | None:
 def invitee(invitation: Invitation, ip_address: str | None) -> audit.Actor:
     """The holder of the link, for the history: Microsoft has not confirmed who it is."""
     return audit.Actor.customer(f"Invited person of {invitation.service.customer}", ip_address=ip_address)
+
+
+def _refusal_to_send(invitation: Invitation) -> WrongStateError | None:
+    if invitation.status not in Invitation.OPEN:
+        return WrongStateError(
+            f"The invitation is {invitation.get_status_display().lower()}: its link no longer works."
+        )
+    if invitation.is_expired:
+        return WrongStateError("The invitation has expired. Create a new one.")
+    instance = invitation.service.instance
+    if instance.status != UmpInstance.Status.ACTIVE:
+        return WrongStateError(f"{instance.host} is not active: provision it before you send invitations.")
+    return None
 
 
 def _give_link(invitation: Invitation) -> None:

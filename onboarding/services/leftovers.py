@@ -1,6 +1,8 @@
 """What remains in a customer's tenant when an invitation is revoked; only its administrators can remove it then."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from onboarding.errors import RefusedError
 from onboarding.models import Connection, Invitation
@@ -65,15 +67,23 @@ class Leftovers:
 
 def of(invitation: Invitation) -> Leftovers:
     """What the wizard has left in the tenant so far, according to the database."""
-    connection = (
-        Connection.objects.select_related("registration", "invitation__service__instance")
-        .filter(invitation=invitation.pk)
-        .first()
+    return of_many([invitation])[invitation.pk]
+
+
+def of_many(invitations: Collection[Invitation]) -> dict[Any, Leftovers]:
+    """The same of each invitation, by its key: two queries, however many there are."""
+    keys = [each.pk for each in invitations]
+    rows = Connection.objects.select_related("registration", "invitation__service__instance").filter(
+        invitation__in=keys
     )
-    if connection is None:
-        return Leftovers()
+    made = {connection.invitation_id: connection for connection in rows}
+    begun = Operation.objects.filter(subject_id__in=[each.pk for each in made.values()], kind__in=SIGN_IN_KINDS)
+    started = set(begun.values_list("subject_id", flat=True))
+    return {key: _of(made[key], made[key].pk in started) if key in made else Leftovers() for key in keys}
+
+
+def _of(connection: Connection, has_started: bool) -> Leftovers:
     registration = connection.registration
-    has_started = Operation.objects.of_subject(connection).filter(kind__in=SIGN_IN_KINDS).exists()
     return Leftovers(
         registration=registration.display_name if registration else "",
         is_certain=bool(registration and registration.object_id),

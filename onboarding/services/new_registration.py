@@ -53,6 +53,7 @@ def register() -> None:
             ),
             subject=Connection,
             succeeded=ump_handover.succeeded,
+            resumed=ump_handover.resumed,
             failed=_failed,
             before_failing=temporary_grant.revoke_before_failing,
             retry_from=ump_handover.RETRY_FROM,

@@ -58,6 +58,13 @@ def failed(operation: Operation) -> None:
     )
 
 
+def resumed(operation: Operation) -> None:
+    """In the transaction in which staff resume it, for every method: the connection has not failed, it is being made."""
+    Connection.objects.filter(pk=operation.subject_id, status=Connection.Status.FAILED).update(
+        status=Connection.Status.CONNECTING
+    )
+
+
 def find_service(operation: Operation) -> str:
     """The service exists in the UMP and belongs to the invited organisation. Staff are asked to create a missing one."""
     connection = open_connection(operation)

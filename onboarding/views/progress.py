@@ -120,6 +120,7 @@ def done(request: InstanceRequest) -> HttpResponseBase:
         "registration": registration,
         "registration_page": requirements.overview_page(registration.app_id),
         "secret": secret,
+        "secret_has_expired": bool(secret and secret.expires_at and secret.expires_at <= timezone.now()),
         "secret_days": (secret.expires_at - timezone.now()).days if secret and secret.expires_at else 0,
         "permissions": requirements.PERMISSIONS,
         "roles": requirements.ROLES,

@@ -1,12 +1,16 @@
 """Registrations and their client secrets, read only: names, IDs and dates, never a secret."""
 
+from typing import Any
+
 from django.contrib import admin
-from django.utils import timezone
+from django.db.models import F, QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from registrations import admin_html
+from registrations import admin_html, states
 from registrations.admin import todo
 from registrations.admin.base import ReadOnlyAdmin
+from registrations.admin.state_columns import EmptyLast, state_filter
 from registrations.models import AppRegistration, ClientSecret
 
 
@@ -14,13 +18,14 @@ from registrations.models import AppRegistration, ClientSecret
 class AppRegistrationAdmin(ReadOnlyAdmin):
     """Applications that SyncPortal created, took over, or stores the entered values of."""
 
-    list_display = ("display_name", "instance", "unique_name", "origin", "made", "app_id")
+    list_display = ("display_name", "state", "instance", "unique_name", "origin", "secret_expires", "made", "app_id")
     list_select_related = ("instance__provider",)
-    list_filter = ("managed", "adopted")
+    list_filter = (state_filter(states.RegistrationState.choices), "managed", "adopted")
     search_fields = ("display_name", "unique_name", "app_id", "tenant_id")
     search_help_text = "Name, application ID or tenant ID"
     fields = (
         "display_name",
+        "state",
         "unique_name",
         "instance",
         "tenant",
@@ -28,9 +33,24 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
         "object_id",
         "service_principal_id",
         "origin",
+        "secret_expires",
         "made",
     )
-    readonly_fields = ("tenant", "application", "origin", "made")
+    readonly_fields = ("state", "tenant", "application", "origin", "secret_expires", "made")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AppRegistration]:
+        """With the state, and the end of the live secret."""
+        return states.registrations(super().get_queryset(request))
+
+    @admin.display(description="State", ordering="state")
+    def state(self, registration: Any) -> SafeString:
+        """Whether it can be used: its secret's end decides."""
+        return admin_html.badge(registration.state)
+
+    @admin.display(description="Secret expires", ordering=EmptyLast("secret_end"))
+    def secret_expires(self, registration: Any) -> SafeString:
+        """The end of the live secret."""
+        return admin_html.expiry(registration.secret_end)
 
     @admin.display(description="Origin", ordering="adopted")
     def origin(self, registration: AppRegistration) -> str:
@@ -61,30 +81,28 @@ class ClientSecretAdmin(ReadOnlyAdmin):
 
     list_display = ("registration", "state", "expires", "revealed", "made", "hint", "key_id")
     list_select_related = ("registration",)
-    list_filter = (todo.todo_filter(todo.SECRETS), "status")
+    list_filter = (todo.todo_filter(todo.SECRETS), state_filter(states.SecretState.choices))
     search_fields = ("registration__display_name", "registration__unique_name", "key_id")
     search_help_text = "Registration or key ID"
-    ordering = ("expires_at",)
+    ordering = (F("expires_at").asc(nulls_last=True),)
     fields = ("display_name", "registration", "state", "expires", "revealed", "made", "hint", "key_id")
     readonly_fields = ("state", "expires", "revealed", "made")
 
-    @admin.display(description="State", ordering="status")
-    def state(self, secret: ClientSecret) -> SafeString:
-        """Its state, and whether it expires soon."""
-        if secret.status in ClientSecret.LIVE and secret.expires_at:
-            now = timezone.now()
-            if secret.expires_at <= now:
-                return admin_html.badge("expired")
-            if secret.expires_at <= now + todo.EXPIRING_WITHIN:
-                return admin_html.badge("expiring")
-        return admin_html.badge(secret.status)
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ClientSecret]:
+        """With the state."""
+        return states.secrets(super().get_queryset(request))
 
-    @admin.display(description="Expires", ordering="expires_at")
+    @admin.display(description="State", ordering="state")
+    def state(self, secret: Any) -> SafeString:
+        """Its state, and whether it expires soon."""
+        return admin_html.badge(secret.state)
+
+    @admin.display(description="Expires", ordering=EmptyLast("expires_at"))
     def expires(self, secret: ClientSecret) -> SafeString:
         """When Microsoft stops accepting it."""
-        return admin_html.moment(secret.expires_at)
+        return admin_html.expiry(secret.expires_at)
 
-    @admin.display(description="Revealed", ordering="revealed_at")
+    @admin.display(description="Revealed", ordering=EmptyLast("revealed_at"))
     def revealed(self, secret: ClientSecret) -> SafeString:
         """When a person saw it on the hand-over sheet."""
         return admin_html.moment(secret.revealed_at, "never")

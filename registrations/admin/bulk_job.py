@@ -6,14 +6,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from registrations import admin_html, connections, tasks
+from registrations import admin_html, connections, states, tasks
 from registrations.admin.base import ReadOnlyAdmin, actor_of
+from registrations.admin.state_columns import state_filter
 from registrations.models import BulkItem, BulkJob, BulkPart, Operation
 from registrations.services import bulk_jobs
 
@@ -87,6 +89,27 @@ class PartRow:
     quota: str
     buttons: list[tuple[str, str]]
 
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """How many succeeded, of how many; how many failed or were refused, and were cancelled."""
+        found = self.progress
+        return found.succeeded, found.total, found.failed + found.refused, found.cancelled
+
+    @property
+    def outcome(self) -> str:
+        """The same in words."""
+        return outcome(*self.counts)
+
+    @property
+    def running(self) -> int:
+        """How many a worker runs or will run: not those that wait for a person."""
+        return self.progress.live - self.progress.waiting
+
+    @property
+    def ended(self) -> int:
+        """How many came to an end: what was cancelled did not."""
+        return self.progress.ended - self.progress.cancelled
+
 
 @admin.register(BulkJob)
 class BulkJobAdmin(ReadOnlyAdmin):
@@ -94,18 +117,25 @@ class BulkJobAdmin(ReadOnlyAdmin):
 
     list_display = ("what", "state", "done", "requester", "created")
     list_display_links = ("what",)
+    list_filter = (state_filter(states.JobState.choices),)
     change_form_template = "admin/registrations/bulkjob/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BulkJob]:
-        """With the parts, in two queries more, and how many items there are and are left."""
-        parts = BulkPart.objects.select_related("tenant", "job")
-        left = Q(parts__items__status=BulkItem.Status.PENDING) | Q(parts__items__operation__status__in=Operation.LIVE)
+        """With the state, how many items there are and how they ended; the parts with theirs, in two queries more."""
+        parts = states.parts(BulkPart.objects.select_related("tenant", "job"))
+        failed = Q(operation__status=Operation.Status.FAILED) | Q(status=BulkItem.Status.REFUSED)
+        never_begun = Q(status=BulkItem.Status.CANCELLED, operation=None)
         counted = (
             super()
             .get_queryset(request)
-            .annotate(item_count=Count("parts__items"), left_count=Count("parts__items", filter=left))
+            .annotate(
+                item_count=_number_of_items(Q()),
+                succeeded_count=_number_of_items(Q(operation__status=Operation.Status.SUCCEEDED)),
+                failed_count=_number_of_items(failed),
+                cancelled_count=_number_of_items(never_begun | Q(operation__status=Operation.Status.CANCELLED)),
+            )
         )
-        found: QuerySet[BulkJob] = counted.prefetch_related(Prefetch("parts", queryset=parts))
+        found: QuerySet[BulkJob] = states.jobs(counted).prefetch_related(Prefetch("parts", queryset=parts))
         return found
 
     def has_act_permission(self, request: HttpRequest) -> bool:
@@ -161,16 +191,17 @@ class BulkJobAdmin(ReadOnlyAdmin):
         """What the page shows of a job."""
         rows = [self._row(request, part) for part in job.parts.all()]
         trouble = bulk_jobs.RETRYABLE | Q(operation__waits_for=Operation.WaitsFor.STAFF)
-        items = BulkItem.objects.filter(part__job=job).select_related("instance__provider", "operation")
+        operations = Prefetch("operation", queryset=states.operations(Operation.objects.defer("credential_envelope")))
+        items = BulkItem.objects.filter(part__job=job).select_related("instance__provider").prefetch_related(operations)
         # Of parts that have ended: what was running when it was cancelled, or was resumed since.
         left = items.live().filter(part__status__in=(Status.CANCELLED, Status.COMPLETED)).exclude(trouble)
-        ended = sum(row.progress.ended for row in rows)
-        total = sum(row.progress.total for row in rows)
         return {
             "job": job,
             "rows": rows,
-            "ended": ended,
-            "total": total,
+            "total": sum(row.progress.total for row in rows),
+            "outcome": outcome(
+                *(sum(counts) for counts in zip((0, 0, 0, 0), *(row.counts for row in rows), strict=True))
+            ),
             "is_live": any(row.part.status in (Status.RUNNING, Status.PAUSED) or row.progress.live for row in rows),
             "parts_address": reverse("admin:registrations_bulkjob_parts", args=[job.pk]),
             "needy": items.filter(trouble).order_by("place")[:SHOWN],
@@ -192,17 +223,15 @@ class BulkJobAdmin(ReadOnlyAdmin):
         """Where it works."""
         return "Provision in " + ", ".join(str(part.tenant) for part in job.parts.all())
 
-    @admin.display(description="State")
-    def state(self, job: BulkJob) -> SafeString:
+    @admin.display(description="State", ordering="state")
+    def state(self, job: Any) -> SafeString:
         """The most important state of its parts."""
-        states = {part.status for part in job.parts.all()}
-        order = (Status.RUNNING, Status.PAUSED, Status.CANCELLED, Status.COMPLETED)
-        return admin_html.badge(next((state for state in order if state in states), Status.COMPLETED))
+        return admin_html.badge(job.state)
 
-    @admin.display(description="Done")
+    @admin.display(description="Provisioned")
     def done(self, job: Any) -> str:
-        """How many of how many have ended."""
-        return f"{job.item_count - job.left_count} of {job.item_count}"
+        """How many of how many succeeded, and how the others ended."""
+        return outcome(job.succeeded_count, job.item_count, job.failed_count, job.cancelled_count)
 
     @admin.display(description="Requested by", ordering="requested_by_label")
     def requester(self, job: BulkJob) -> str:
@@ -213,3 +242,16 @@ class BulkJobAdmin(ReadOnlyAdmin):
     def created(self, job: BulkJob) -> SafeString:
         """When it was requested."""
         return admin_html.moment(job.created_at)
+
+
+def outcome(succeeded: int, total: int, failed: int, cancelled: int) -> str:
+    """How far a job is, in words: what was cancelled is not done."""
+    others = [f"{failed} failed"] if failed else []
+    others += [f"{cancelled} cancelled"] if cancelled else []
+    return ", ".join([f"{succeeded} of {total}", *others])
+
+
+def _number_of_items(condition: Q) -> Coalesce:
+    """How many items of a job there are under this condition; a subquery, so that counting the rows of a list leaves it out."""
+    items = BulkItem.objects.filter(condition, part__job=OuterRef("pk")).order_by().values("part__job")
+    return Coalesce(Subquery(items.annotate(number=Count("pk")).values("number")), 0)

@@ -10,10 +10,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from registrations import admin_html, connections, tasks
+from registrations import admin_html, connections, states, tasks
 from registrations.admin import operation_progress, todo
 from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import SecretForm, actor_of, page
+from registrations.admin.bulk_acts import BulkAct, BulkActs
+from registrations.admin.state_columns import EmptyLast, state_filter
 from registrations.errors import WrongStateError
 from registrations.models import EntraTenant, UmpInstance
 from registrations.services import credentials, tenant_check
@@ -21,6 +23,10 @@ from registrations.services import credentials, tenant_check
 STORED = "A secret is stored, encrypted. It is never shown again. Enter a new one to replace it."
 NOT_STORED = "The secret's value, not its ID. It is stored encrypted and never shown again."
 QUOTA = ("Microsoft's quota", {"fields": ["quota"]})
+CHECKS = [
+    "SyncPortal signs in to the tenant with the stored secret and reads which permissions it has.",
+    "Nothing is changed in the tenant.",
+]
 CHECKED_AGAIN = {"tenant_id", "client_id", "client_secret"}
 
 
@@ -46,14 +52,14 @@ class EntraTenantForm(SecretForm):
 
 
 @admin.register(EntraTenant)
-class EntraTenantAdmin(AddressAdmin):
+class EntraTenantAdmin(BulkActs, AddressAdmin):
     """Saving a credential requests a check; its outcome is shown here."""
 
     form = EntraTenantForm
     subject_word = "tenant"
     address_fields = ("tenant_id",)
     list_display = ("name", "state", "subscription", "providers", "checked", "tenant_id")
-    list_filter = (todo.todo_filter(todo.TENANTS), "subscription")
+    list_filter = (todo.todo_filter(todo.TENANTS), state_filter(states.TenantState.choices), "subscription")
     search_fields = ("name", "tenant_id", "client_id")
     search_help_text = "Name, tenant ID or application ID"
     actions = ("check_selected",)
@@ -83,8 +89,8 @@ class EntraTenantAdmin(AddressAdmin):
         return self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EntraTenant]:
-        """With the names of the service providers, in one query more."""
-        return super().get_queryset(request).prefetch_related("service_providers")
+        """With the state, and the names of the service providers, in one query more."""
+        return states.tenants(super().get_queryset(request).prefetch_related("service_providers"))
 
     def has_check_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Those who may edit the credential may have it checked."""
@@ -126,19 +132,29 @@ class EntraTenantAdmin(AddressAdmin):
             subject=tenant,
             title=f"Check the credential of {tenant}",
             button="Check credential",
-            intro=[
-                "SyncPortal signs in to the tenant with the stored secret and reads which permissions it has.",
-                "Nothing is changed in the tenant.",
-            ],
+            intro=CHECKS,
             facts=[("Tenant ID", tenant.tenant_id), ("Application (client) ID", tenant.client_id)],
         )
 
     @admin.action(description="Check credential", permissions=["check"])
-    def check_selected(self, request: HttpRequest, queryset: QuerySet[EntraTenant]) -> None:
-        """Ask for a check of each chosen tenant."""
-        started = [tenant.name for tenant in queryset if self.ask_for_check(request, tenant)]
-        if started:
-            self.message_user(request, f"The check started: {', '.join(started)}.", messages.SUCCESS)
+    def check_selected(self, request: HttpRequest, queryset: QuerySet[EntraTenant]) -> HttpResponse:
+        """Ask for a check of each chosen tenant, after a preview."""
+
+        def run(tenant: EntraTenant) -> str:
+            tasks.enqueue_on_commit(tenant_check.request(tenant, actor=actor_of(request), user=request.user).pk)
+            return "The check started."
+
+        act = BulkAct(
+            action="check_selected",
+            verb="Check",
+            nouns=("credential", "credentials"),
+            will="checked",
+            done="queued",
+            skipped=tenant_check.refusals,
+            run=run,
+            intro=tuple(CHECKS),
+        )
+        return self.in_bulk(request, queryset, act)
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
@@ -153,21 +169,18 @@ class EntraTenantAdmin(AddressAdmin):
         """How much of the quota is left, by our own count."""
         return admin_html.remaining(connections.rate_limit_of(tenant).remaining())
 
-    @admin.display(description="State")
-    def state(self, tenant: EntraTenant) -> SafeString:
+    @admin.display(description="State", ordering="state")
+    def state(self, tenant: Any) -> SafeString:
         """What the last check means."""
-        if tenant.checked_at is None:
-            return admin_html.badge("unchecked")
-        if tenant.missing_permissions:
-            return admin_html.badge("missing", f"{len(tenant.missing_permissions)} missing")
-        return admin_html.badge("excess") if tenant.excess_permissions else admin_html.badge("complete")
+        counted = f"{len(tenant.missing_permissions)} missing" if tenant.state == states.TenantState.MISSING else ""
+        return admin_html.badge(tenant.state, counted)
 
     @admin.display(description="Service providers")
     def providers(self, tenant: EntraTenant) -> str:
         """Whose tenant it is."""
         return ", ".join(provider.name for provider in tenant.service_providers.all()) or "–"
 
-    @admin.display(description="Checked", ordering="checked_at")
+    @admin.display(description="Checked", ordering=EmptyLast("checked_at"))
     def checked(self, tenant: EntraTenant) -> SafeString:
         """When the permissions were last compared."""
         return admin_html.refreshed("checked", admin_html.moment(tenant.checked_at, "never"))

@@ -1,5 +1,6 @@
 """Operations: their steps, live, and the actions on them."""
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -10,29 +11,32 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from registrations import admin_html, engine, tasks
+from registrations import admin_html, engine, states, tasks
 from registrations.admin import operation_progress, todo
 from registrations.admin.base import ReadOnlyAdmin, actor_of, page
+from registrations.admin.bulk_acts import BulkAct, BulkActs
 from registrations.admin.handover_sheet import HandOverPages
+from registrations.admin.state_columns import state_filter
 from registrations.applications import conflicts
 from registrations.models import Operation
 from registrations.services import provisioning
 
 
 @admin.register(Operation)
-class OperationAdmin(HandOverPages, ReadOnlyAdmin):
+class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
     """Read only; resuming, cancelling and taking over go through the services."""
 
     list_display = ("what", "state", "subject", "progress", "waits", "requester", "began", "took")
     list_display_links = ("what",)
-    list_filter = (todo.todo_filter(todo.OPERATIONS), "status", "kind", "created_at")
+    list_filter = (todo.todo_filter(todo.OPERATIONS), state_filter(states.OperationState.choices), "kind", "created_at")
     search_fields = ("subject_label", "requested_by_label", "=id")
     search_help_text = "Subject, or who requested it"
+    actions = ("resume_selected", "cancel_selected")
     change_form_template = "admin/registrations/operation/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
-        """Without the envelope: no page needs it."""
-        return super().get_queryset(request).defer("credential_envelope")
+        """With the state, and without the envelope: no page needs it."""
+        return states.operations(super().get_queryset(request).defer("credential_envelope"))
 
     def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may resume and cancel."""
@@ -122,6 +126,49 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
             tasks.enqueue_on_commit(operation.pk)
         return HttpResponse(status=204) if "X-Asked-By-Script" in request.headers else self.back_to(operation)
 
+    @admin.action(description="Resume", permissions=["act"])
+    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Operation]) -> HttpResponse:
+        """Queue the chosen operations again, after a preview."""
+
+        def run(operation: Operation) -> str:
+            engine.resume(operation, actor=actor_of(request))
+            tasks.enqueue_on_commit(operation.pk)
+            return ""
+
+        act = BulkAct(
+            action="resume_selected",
+            verb="Resume",
+            nouns=OPERATIONS,
+            will="queued again",
+            done="queued again",
+            skipped=not_resumable,
+            run=run,
+            intro=tuple(RESUME),
+        )
+        return self.in_bulk(request, queryset, act)
+
+    @admin.action(description="Cancel", permissions=["act"])
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Operation]) -> HttpResponse:
+        """End the chosen operations, after a preview."""
+
+        def run(operation: Operation) -> str:
+            engine.cancel(operation, actor=actor_of(request))
+            tasks.start_bulk_operations_on_commit()  # it may have made room in a bulk job
+            return ""
+
+        act = BulkAct(
+            action="cancel_selected",
+            verb="Cancel",
+            nouns=OPERATIONS,
+            will="cancelled",
+            done="cancelled",
+            skipped=not_cancellable,
+            run=run,
+            intro=tuple(CANCEL),
+            danger=True,
+        )
+        return self.in_bulk(request, queryset, act)
+
     def _decide(
         self, request: HttpRequest, operation: Operation, choice: str, verb: str, intro: list[str], **more: Any
     ) -> HttpResponse:
@@ -147,10 +194,10 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         """What it does."""
         return operation_progress.title_of(operation)
 
-    @admin.display(description="State", ordering="status")
-    def state(self, operation: Operation) -> SafeString:
+    @admin.display(description="State", ordering="state")
+    def state(self, operation: Any) -> SafeString:
         """The coloured state."""
-        return admin_html.badge(operation.status)
+        return admin_html.badge(operation.state)
 
     @admin.display(description="About", ordering="subject_label")
     def subject(self, operation: Operation) -> str:
@@ -190,6 +237,7 @@ class OperationAdmin(HandOverPages, ReadOnlyAdmin):
         return admin_html.length(operation.ended_at - operation.started_at)
 
 
+OPERATIONS = ("operation", "operations")
 RESUME = [
     "The operation continues at the step where it stopped. Each step checks before it acts: nothing is created twice.",
 ]
@@ -209,3 +257,23 @@ TAKE_OVER = [
     "Take it over only if it was created for this host.",
     "If SyncPortal did not create it, SyncPortal's application must be one of its owners. The runbook says how (adoption_needed).",
 ]
+
+
+def not_resumable(operations: Collection[Operation]) -> dict[Any, str]:
+    """Why operations cannot be resumed, by their keys: one query, however many there are."""
+    chosen = Operation.objects.filter(pk__in=[each.pk for each in operations])
+    replaced = chosen.filter(todo.newer_operation()).values_list("pk", flat=True)
+    return dict.fromkeys(replaced, "A newer operation of the same thing exists.") | {
+        each.pk: f"It is {each.get_status_display().lower()}: only a failed or waiting operation can be resumed."
+        for each in operations
+        if each.status not in engine.RESUMABLE
+    }
+
+
+def not_cancellable(operations: Collection[Operation]) -> dict[Any, str]:
+    """Why operations cannot be cancelled, by their keys."""
+    return {
+        each.pk: f"It is {each.get_status_display().lower()}: only a queued or waiting operation can be cancelled."
+        for each in operations
+        if each.status not in engine.CANCELLABLE
+    }

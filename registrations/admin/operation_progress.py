@@ -10,7 +10,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations import admin_html, engine
+from registrations import admin_html, engine, states
 from registrations.applications import conflicts
 from registrations.errors import QuotaSpentError, WrongStateError
 from registrations.models import Operation
@@ -49,8 +49,8 @@ class Button:
     variant: str = "default"
 
 
-def describe(operation: Operation, user: Any) -> dict[str, Any]:
-    """What the steps' fragment shows of an operation, for this person."""
+def describe(operation: Any, user: Any) -> dict[str, Any]:
+    """What the steps' fragment shows of an operation, for this person. Its row has the annotation `state`."""
     # While it is queued or running, these are left over from an earlier wait.
     says = operation.status not in (Operation.Status.QUEUED, Operation.Status.RUNNING)
     message, code = (operation.message, operation.error_code) if says else ("", "")
@@ -58,6 +58,7 @@ def describe(operation: Operation, user: Any) -> dict[str, Any]:
     done = sum(row.state == "done" for row in rows)
     return {
         "operation": operation,
+        "operation_state": states.OperationState(operation.state),
         "operation_title": title_of(operation),
         "operation_address": address(operation, "change"),
         "steps_address": address(operation, "steps"),
@@ -76,7 +77,7 @@ def describe(operation: Operation, user: Any) -> dict[str, Any]:
 def newest_of(subject_id: Any) -> Operation | None:
     """The newest operation of a subject. Raises Http404 for what is no id."""
     try:
-        return Operation.objects.newest_of(subject_id)
+        return states.operations(Operation.objects.of_subject(subject_id)).first()
     except ValidationError:
         raise Http404(f"{subject_id!r} is no id.") from None
 
@@ -103,11 +104,11 @@ def buttons(operation: Operation, user: Any) -> list[Button]:
         ]
     if not user.has_perm("registrations.change_operation"):
         return found
-    if operation.status in (Operation.Status.FAILED, Operation.Status.WAITING):
+    if operation.status in engine.RESUMABLE:
         continues_by_itself = waits and not operation.waits_for
         variant = "default" if found or continues_by_itself else "primary"
         found.append(Button("Resume", address(operation, "resume"), variant))
-    if operation.status in (Operation.Status.QUEUED, Operation.Status.WAITING):
+    if operation.status in engine.CANCELLABLE:
         found.append(Button("Cancel", address(operation, "cancel")))
     return found
 

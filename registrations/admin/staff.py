@@ -2,18 +2,20 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse, reverse_lazy
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.forms import AdminOwnPasswordChangeForm, AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminRadioSelectWidget
 
 from registrations import audit
 from registrations.admin.base import PortalAdmin, actor_of
@@ -28,6 +30,8 @@ WORDS = {
     "is_superuser": ("Administrator", "May do everything, and is the only role that manages people."),
     "groups": ("Groups", "Operators act, auditors read. An administrator needs none."),
 }
+ADMINISTRATOR = "administrator"  # not a group
+ROLE_TEXT = "Operators act, auditors read, and an administrator also manages people. It can be changed later."
 SECRET = {"password", "password1", "password2", "usable_password", "last_login"}
 
 
@@ -89,24 +93,66 @@ class PersonForm(UserChangeForm):  # type: ignore[misc]
             self.fields[name].label, self.fields[name].help_text = label, help_text
 
 
+class AddPersonForm(UserCreationForm):  # type: ignore[misc]
+    """A person who can sign in, in one role: by default the one that can change nothing."""
+
+    usable_password = None  # staff sign in with a password, and with nothing else
+    role = forms.ChoiceField(initial="auditors", help_text=ROLE_TEXT, widget=UnfoldAdminRadioSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        groups = [(name, name.capitalize()) for name in Group.objects.order_by("name").values_list("name", flat=True)]
+        role = self.fields["role"]
+        role.choices = role.widget.choices = [*groups, (ADMINISTRATOR, "Administrator")]
+
+    def save(self, commit: bool = True) -> User:
+        """With the right to sign in."""
+        self.instance.is_staff = True
+        self.instance.is_superuser = self.cleaned_data["role"] == ADMINISTRATOR
+        person: User = super().save(commit)
+        return person
+
+    def _save_m2m(self) -> None:
+        super()._save_m2m()
+        self.instance.groups.set(Group.objects.filter(name=self.cleaned_data["role"]))
+
+
 @admin.register(User)
 class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
     """Members of staff. They are deactivated, never deleted."""
 
     form = PersonForm
-    add_form = UserCreationForm
+    add_form = AddPersonForm
     change_password_form = AdminPasswordChangeForm
     subject_word = "staff"
-    list_display = ("username", "full_name", "is_active", "is_superuser", "last_login")
+    list_display = ("username", "full_name", "access", "is_active", "is_superuser", "last_login")
     list_filter = ("groups", "is_active", "is_superuser")
     readonly_fields = ("password_link",)
     fieldsets = (
         (None, {"fields": ("username", "password_link", "first_name", "last_name", "email")}),
         ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
     )
-    add_fieldsets = (
-        (None, {"fields": ("username", "usable_password", "password1", "password2", "is_staff", "groups")}),
-    )
+    add_fieldsets = ((None, {"fields": ("username", "first_name", "last_name", "role", "password1", "password2")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """With the groups, in one query more."""
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
+        """Say what the new person may do."""
+        self.message_user(request, f"{obj.username} can sign in now: {access_of(obj)}.", messages.SUCCESS)
+        return super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
+        """Warn of a person who cannot work: what the form says may be what somebody wanted."""
+        if obj.is_active and not is_able(obj):
+            self.message_user(request, f"{obj.username}: {access_of(obj)}.", messages.WARNING)
+        return super().response_change(request, obj)
+
+    @admin.display(description="Access")
+    def access(self, person: User) -> str:
+        """What the person may do, in words."""
+        return access_of(person)
 
     @admin.display(description="Password")
     def password_link(self, person: User) -> SafeString:
@@ -173,6 +219,22 @@ class OwnPasswordView(PasswordChangeView):
 
 
 change_own_password = admin.site.admin_view(OwnPasswordView.as_view())
+
+
+def is_able(person: User) -> bool:
+    """Whether the person can sign in and sees something then."""
+    return person.is_active and person.is_staff and (person.is_superuser or bool(person.groups.all()))
+
+
+def access_of(person: User) -> str:
+    """What a person may do, in words: the groups, or what is missing."""
+    if not person.is_active:
+        return "deactivated"
+    if not person.is_staff:
+        return "cannot sign in, because May sign in is off"
+    if person.is_superuser:
+        return "administrator"
+    return ", ".join(sorted(group.name for group in person.groups.all())) or "sees nothing, because no group is chosen"
 
 
 def facts(obj: models.Model) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -11,44 +11,50 @@ from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
+from registrations import states
 from registrations.models import ClientSecret, EntraTenant, Operation, ServiceProvider, UmpInstance
 from registrations.services import tenant_check
+from registrations.states import InstanceState, OperationState, SecretState, TenantState
 
-EXPIRING_WITHIN = timedelta(days=60)
-LATE_AFTER = timedelta(minutes=10)
+NEEDY = [*Operation.LIVE, Operation.Status.FAILED]  # the others need nobody, and are many
+READ = "Open"  # the button of those who may not act
 
 
 @dataclass(frozen=True)
 class Todo:
-    """One reason why rows of a model need attention, and the column that says since when."""
+    """One reason why rows of a model need attention, and the column that says since when.
+
+    `button` names the act that helps, for those who have the `permission`; others may open the rows.
+    """
 
     key: str
     title: str
     state: str
-    button: str
     since: str
-    condition: Callable[[datetime], Q]
+    condition: Q
+    button: str = READ
+    permission: str = ""
+
+    def button_for(self, user: Any) -> str:
+        """What this person may do about it."""
+        return self.button if user.has_perm(self.permission) else READ
 
 
 @dataclass(frozen=True)
 class TodoSource:
-    """What needs attention among the rows of one model."""
+    """What needs attention among the rows of one model. `rows` gives them with their states."""
 
     model: type[models.Model]
+    rows: Callable[[datetime], models.QuerySet[Any]]
     todos: tuple[Todo, ...]
     related: tuple[str, ...] = ()
     named: Callable[[Any], str] = str  # how the start page calls a row
 
 
-def _newer_operation() -> Exists:
+def newer_operation() -> Exists:
+    """Whether the subject of an operation has a newer one."""
     newer = Operation.objects.filter(subject_id=OuterRef("subject_id"), created_at__gt=OuterRef("created_at"))
     return Exists(newer)
-
-
-def _failed_last() -> Exists:
-    """The newest operation of the row failed."""
-    failed = Operation.objects.filter(subject_id=OuterRef("pk"), status=Operation.Status.FAILED)
-    return Exists(failed.filter(~_newer_operation()))
 
 
 def _listed_elsewhere() -> Q:
@@ -57,76 +63,71 @@ def _listed_elsewhere() -> Q:
     return Q(Exists(instances)) | Q(kind=tenant_check.KIND)
 
 
-def _is_late(now: datetime) -> Q:
-    """Due for minutes: the workers or the scheduler do not run, or are far behind."""
-    limit = now - LATE_AFTER
-    due = Q(status__in=[Operation.Status.QUEUED, Operation.Status.WAITING], next_attempt_at__lt=limit)
-    return due | Q(status=Operation.Status.RUNNING, leased_until__lt=limit)
-
-
 INSTANCES = TodoSource(
     UmpInstance,
+    lambda now: states.instances(UmpInstance.objects.all(), now),
     (
         Todo(
             "failed",
             "Instances whose provisioning failed",
             "failed",
-            "Open",
             "status_changed_at",
-            lambda now: Q(status=UmpInstance.Status.FAILED),
+            Q(state=InstanceState.FAILED),
+        ),
+        Todo(
+            "no_secret",
+            "Active instances without a client secret",
+            "no_secret",
+            "status_changed_at",
+            Q(state=InstanceState.NO_SECRET),
+            "Provision",
+            "registrations.provision_umpinstance",
         ),
         Todo(
             "draft",
             "Instances that are not provisioned yet",
             "draft",
-            "Provision",
             "created_at",
-            lambda now: Q(status=UmpInstance.Status.DRAFT),
+            Q(state=InstanceState.DRAFT),
+            "Provision",
+            "registrations.provision_umpinstance",
         ),
     ),
     related=("provider",),
 )
 OPERATIONS = TodoSource(
     Operation,
+    lambda now: states.operations(Operation.objects.filter(status__in=NEEDY), now),
     (
         Todo(
             "failed",
             "Operations that failed",
             "failed",
-            "Open",
             "ended_at",
-            lambda now: Q(status=Operation.Status.FAILED) & ~Q(_newer_operation()) & ~_listed_elsewhere(),
+            Q(state=OperationState.FAILED) & ~Q(newer_operation()) & ~_listed_elsewhere(),
         ),
-        Todo("late", "Operations that no worker runs", "late", "Open", "created_at", _is_late),
+        Todo("late", "Operations that no worker runs", "late", "created_at", Q(state=OperationState.LATE)),
         Todo(
             "staff",
             "Operations that wait for staff",
             "waiting",
-            "Open",
             "created_at",
-            lambda now: Q(status=Operation.Status.WAITING, waits_for=Operation.WaitsFor.STAFF),
+            Q(state=OperationState.WAITING, waits_for=Operation.WaitsFor.STAFF),
         ),
     ),
     named=lambda operation: str(operation.subject_label),
 )
 SECRETS = TodoSource(
     ClientSecret,
+    lambda now: states.secrets(ClientSecret.objects.live(), now),
     (
-        Todo(
-            "expired",
-            "Client secrets that have expired",
-            "expired",
-            "Open",
-            "expires_at",
-            lambda now: Q(status__in=ClientSecret.LIVE, expires_at__lte=now),
-        ),
+        Todo("expired", "Client secrets that have expired", "expired", "expires_at", Q(state=SecretState.EXPIRED)),
         Todo(
             "expiring",
-            "Client secrets that expire within 60 days",
+            f"Client secrets that expire within {states.EXPIRING_WITHIN.days} days",
             "expiring",
-            "Open",
             "expires_at",
-            lambda now: Q(status__in=ClientSecret.LIVE, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN),
+            Q(state=SecretState.EXPIRING),
         ),
     ),
     related=("registration",),
@@ -134,38 +135,33 @@ SECRETS = TodoSource(
 )
 TENANTS = TodoSource(
     EntraTenant,
+    lambda now: states.tenants(EntraTenant.objects.all()),
     (
-        Todo("failed", "Entra tenants whose check failed", "failed", "Open", "", lambda now: Q(_failed_last())),
-        Todo(
-            "missing",
-            "Entra tenants that lack permissions",
-            "missing",
-            "Open",
-            "checked_at",
-            lambda now: Q(checked_at__isnull=False) & ~Q(missing_permissions=[]) & ~Q(_failed_last()),
-        ),
+        Todo("failed", "Entra tenants whose check failed", "failed", "", Q(state=TenantState.FAILED)),
+        Todo("missing", "Entra tenants that lack permissions", "missing", "checked_at", Q(state=TenantState.MISSING)),
         Todo(
             "unchecked",
             "Entra tenants that were never checked",
             "unchecked",
-            "Check",
             "",
-            lambda now: Q(checked_at__isnull=True) & ~Q(_failed_last()),
+            Q(state=TenantState.UNCHECKED),
+            "Check",
+            "registrations.change_entratenant",
         ),
     ),
 )
-
-
 PROVIDERS = TodoSource(
     ServiceProvider,
+    lambda now: ServiceProvider.objects.filter(Exists(UmpInstance.objects.filter(provider=OuterRef("pk")))),
     (
         Todo(
             "contact",
             "Service providers without a contact for customers",
             "missing",
-            "Add",
             "",
-            lambda now: Q(contact_email="") & Q(Exists(UmpInstance.objects.filter(provider=OuterRef("pk")))),
+            Q(contact_email=""),
+            "Add",
+            "registrations.change_serviceprovider",
         ),
     ),
 )
@@ -186,7 +182,7 @@ class TodoFilter(admin.SimpleListFilter):
         """The rows with the chosen reason; an unknown one changes nothing."""
         for each in self.source.todos:
             if each.key == self.value():
-                return queryset.filter(each.condition(timezone.now()))
+                return queryset.filter(pk__in=self.source.rows(timezone.now()).filter(each.condition).values("pk"))
         return queryset
 
 

@@ -1,23 +1,25 @@
 """UMP instances: their generated values, what was created for them, and the actions on them."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from registrations import admin_html, tasks
+from registrations import admin_html, states, tasks
 from registrations.admin import operation_progress, todo
 from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import actor_of, page
+from registrations.admin.bulk_acts import BulkAct, BulkActs
 from registrations.admin.instance_forms import ChangeAddressForm, UmpInstanceForm
-from registrations.errors import PortalError
+from registrations.admin.state_columns import EmptyLast, state_filter
 from registrations.models import ClientSecret, Operation, UmpInstance
-from registrations.services import addresses, bulk_jobs, credentials, provisioning
+from registrations.services import addresses, bulk_jobs, credentials, provisioning, provisioning_plan
 
 ADDRESS = ("provider", "app_name", "delivery", "ump_url")
 DERIVED = ["host_text", "redirect_uri_text", "portal_url_text"]
@@ -25,7 +27,7 @@ CREDENTIAL = ["ump_tenant_id", "ump_client_id"]
 
 
 @admin.register(UmpInstance)
-class UmpInstanceAdmin(AddressAdmin):
+class UmpInstanceAdmin(BulkActs, AddressAdmin):
     """Staff enter app name, provider and the UMP's address; everything else is generated or done by operations."""
 
     form = UmpInstanceForm
@@ -33,7 +35,7 @@ class UmpInstanceAdmin(AddressAdmin):
     address_fields = ADDRESS
     list_display = ("host_name", "state", "provider", "tenant", "delivery_kind", "secret_expires", "changed")
     list_display_links = ("host_name",)
-    list_filter = (todo.todo_filter(todo.INSTANCES), "status", "provider", "delivery")
+    list_filter = (todo.todo_filter(todo.INSTANCES), state_filter(states.InstanceState.choices), "provider", "delivery")
     list_select_related = ("provider__tenant",)
     search_fields = ("full_host", "provider__name", "ump_url")
     search_help_text = "Host, service provider or UMP URL"
@@ -42,18 +44,9 @@ class UmpInstanceAdmin(AddressAdmin):
     change_form_outer_before_template = "admin/registrations/umpinstance/facts.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UmpInstance]:
-        """With the host as one searchable text and the end of the live secret."""
-        live = ClientSecret.objects.live().filter(registration__instance=OuterRef("pk"))
-        rows: QuerySet[UmpInstance] = (
-            super()
-            .get_queryset(request)
-            .select_related("provider__tenant")
-            .annotate(
-                full_host=Concat("app_name", Value("."), "provider__domain"),
-                secret_end=Subquery(live.order_by("-expires_at").values("expires_at")[:1]),
-            )
-        )
-        return rows
+        """With the state, and the host as one searchable text."""
+        rows: QuerySet[UmpInstance] = super().get_queryset(request).select_related("provider__tenant")
+        return states.instances(rows.annotate(full_host=Concat("app_name", Value("."), "provider__domain")))
 
     def get_fieldsets(self, request: HttpRequest, obj: UmpInstance | None = None) -> Any:
         """What is typed, what follows from it, and the UMP API's credential."""
@@ -105,26 +98,28 @@ class UmpInstanceAdmin(AddressAdmin):
     @page("Provision", permission="provision", icon="rocket_launch", variant="primary")
     def provision(self, request: HttpRequest, instance: UmpInstance) -> HttpResponse:
         """The confirmation page for one instance."""
-        return self.provision_page(request, [instance], back=admin_html.change_url(instance))
+        return self.provision_page(request, instance)
 
     @admin.action(description="Provision", permissions=["provision"])
     def provision_selected(self, request: HttpRequest, queryset: QuerySet[UmpInstance]) -> HttpResponse:
-        """The confirmation page for the chosen instances."""
-        return self.provision_page(request, list(queryset), back=self.list_address())
+        """The preview of the chosen instances, and what it asked for."""
+        return self.in_bulk(request, queryset, self._provisioning(request))
 
-    def provision_page(self, request: HttpRequest, instances: list[UmpInstance], *, back: str) -> HttpResponse:
-        """Hosts, and what will be created for each."""
+    def provision_page(self, request: HttpRequest, instance: UmpInstance) -> HttpResponse:
+        """What will change by our rows, what stays, and the values that Entra and the UMP will have."""
         return self.plain_page(
             request,
             "admin/registrations/umpinstance/provision.html",
-            title=f"Provision {counted(instances)}",
-            plans=[(instance, provisioning.plan(instance)) for instance in instances],
-            is_bulk=len(instances) > FEW,
-            back=back,
+            title="Provision 1 instance",
+            instance=instance,
+            state=getattr(instance, "state", instance.status),
+            plan=provisioning_plan.of([instance])[instance.pk],
+            refusal=provisioning_plan.refusals([instance]).get(instance.pk, ""),
+            back=admin_html.change_url(instance),
         )
 
     def provision_confirmed(self, request: HttpRequest) -> HttpResponse:
-        """Request one operation for each instance; a message reports each outcome."""
+        """Request one operation for each instance; a message or a table reports each outcome."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_provision_permission(request):
@@ -135,29 +130,47 @@ class UmpInstanceAdmin(AddressAdmin):
             chosen = []
         if not chosen:
             self.message_user(request, "Select at least one instance.", messages.WARNING)
-        if len(chosen) > FEW:
-            return self._provision_in_bulk(request, chosen)
-        requested = [instance for instance in chosen if self._provision(request, instance)]
-        return (
-            self.back_to(requested[0]) if len(chosen) == 1 and requested else HttpResponseRedirect(self.list_address())
-        )
+            return HttpResponseRedirect(self.list_address())
+        if len(chosen) > 1:
+            return self.carry_out(request, chosen, self._provisioning(request))
+        (instance,) = chosen
+        done = f"{instance.host}: provisioning started."
+        self.attempt(request, lambda: self._provision(request, instance), done)
+        return self.back_to(instance)
 
-    def _provision_in_bulk(self, request: HttpRequest, chosen: list[UmpInstance]) -> HttpResponse:
+    def carry_out(self, request: HttpRequest, rows: list[Any], act: BulkAct) -> HttpResponse:
         """Many instances become a bulk job, whose page shows its progress."""
+        lines, chosen = self.without_skipped(request, rows, act)
+        if len(chosen) <= FEW:
+            return super().carry_out(request, rows, act)
         job = bulk_jobs.request(chosen, actor=actor_of(request), user=request.user)
         tasks.start_bulk_operations_on_commit()
         self.message_user(request, f"{counted(chosen)} are being provisioned, a few at a time.", messages.SUCCESS)
-        return self.back_to(job)
+        if not lines:
+            return self.back_to(job)
+        lines += [self.line_of(row, "done", "Queued", "It is part of a bulk job.") for row in chosen]
+        return self.show_result(request, act, lines, [("Open the bulk job", admin_html.change_url(job))])
 
-    def _provision(self, request: HttpRequest, instance: UmpInstance) -> bool:
-        try:
-            operation = provisioning.request(instance, actor=actor_of(request), user=request.user)
-        except PortalError as refusal:
-            self.message_user(request, f"{instance.host}: {refusal}", messages.ERROR)
-            return False
+    def _provisioning(self, request: HttpRequest) -> BulkAct:
+        def expected(rows: Collection[UmpInstance]) -> dict[Any, str]:
+            return {key: plan.summary for key, plan in provisioning_plan.of(rows).items()}
+
+        return BulkAct(
+            action="provision_selected",
+            verb="Provision",
+            nouns=("instance", "instances"),
+            will="provisioned",
+            done="queued",
+            skipped=provisioning_plan.refusals,
+            expected=expected,
+            intro=(provisioning_plan.CHECKED, IN_BULK),
+            run=lambda instance: self._provision(request, instance),
+        )
+
+    def _provision(self, request: HttpRequest, instance: UmpInstance) -> str:
+        operation = provisioning.request(instance, actor=actor_of(request), user=request.user)
         tasks.enqueue_on_commit(operation.pk)
-        self.message_user(request, f"{instance.host}: provisioning started.", messages.SUCCESS)
-        return True
+        return "Provisioning started."
 
     @page("Change address", permission="change_address", icon="edit_location")
     def change_address(self, request: HttpRequest, instance: UmpInstance) -> HttpResponse:
@@ -204,10 +217,10 @@ class UmpInstanceAdmin(AddressAdmin):
         """The name people use."""
         return instance.host
 
-    @admin.display(description="State", ordering="status")
-    def state(self, instance: UmpInstance) -> SafeString:
+    @admin.display(description="State", ordering="state")
+    def state(self, instance: Any) -> SafeString:
         """The coloured state."""
-        return admin_html.badge(instance.status)
+        return admin_html.badge(instance.state)
 
     @admin.display(description="Tenant", ordering="provider__tenant__name")
     def tenant(self, instance: UmpInstance) -> str:
@@ -219,12 +232,12 @@ class UmpInstanceAdmin(AddressAdmin):
         """How values get into the UMP, in short."""
         return "API" if instance.delivery == UmpInstance.Delivery.API else "Hand-over sheet"
 
-    @admin.display(description="Secret expires", ordering="secret_end")
+    @admin.display(description="Secret expires", ordering=EmptyLast("secret_end"))
     def secret_expires(self, instance: Any) -> SafeString:
         """The end of the live secret."""
-        return admin_html.moment(instance.secret_end)
+        return admin_html.expiry(instance.secret_end)
 
-    @admin.display(description="Changed", ordering="status_changed_at")
+    @admin.display(description="Changed", ordering=EmptyLast("status_changed_at"))
     def changed(self, instance: UmpInstance) -> SafeString:
         """Since when it is in its state."""
         return admin_html.moment(instance.status_changed_at)
@@ -251,6 +264,9 @@ class UmpInstanceAdmin(AddressAdmin):
 
 
 FEW = 10  # more than these become a bulk job
+IN_BULK = (
+    f"More than {FEW} become a bulk job: a few run at a time, and it can be paused and cancelled, tenant by tenant."
+)
 FIXED = "Read only while an operation is running, and after the first delivery. After a delivery, use Change address."
 DERIVED_TEXT = (
     "Generated from app name and domain. Check the host before you provision: it needs a DNS record that leads to "
@@ -281,9 +297,15 @@ def counted(instances: list[UmpInstance]) -> str:
 def made_for(object_id: str) -> dict[str, Any]:
     """The registration, the live secret and the number of services of an instance."""
     try:
-        secrets = ClientSecret.objects.live().filter(registration__instance__pk=object_id)
-        secret = secrets.select_related("registration").first()
+        instance = states.instances(UmpInstance.objects.select_related("provider__tenant")).filter(pk=object_id).first()
         counts = UmpInstance.objects.filter(pk=object_id).aggregate(services=Count("services"))
     except ValidationError:
         return {}
-    return {"live_secret": secret, "service_count": counts["services"]}
+    if instance is None:
+        return {}
+    live = ClientSecret.objects.live().filter(
+        registration__instance=instance, registration__tenant_id=instance.provider.tenant.tenant_id
+    )
+    secret = states.secrets(live).select_related("registration").first()
+    state = instance.state
+    return {"live_secret": secret, "service_count": counts["services"], "state": state}

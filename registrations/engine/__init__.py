@@ -16,6 +16,8 @@ from registrations.engine.checkpoints import (
 )
 from registrations.engine.clock import check_clock, fix_clock_skew
 from registrations.engine.queue import (
+    CANCELLABLE,
+    RESUMABLE,
     cancel,
     due,
     postpone,
@@ -35,6 +37,8 @@ from registrations.engine.watchdog import start as start_watchdog
 from registrations.engine.watchdog import task_begins, task_ends
 
 __all__ = [
+    "CANCELLABLE",
+    "RESUMABLE",
     "Kind",
     "Step",
     "cached",

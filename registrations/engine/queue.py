@@ -15,6 +15,8 @@ from registrations.models import BulkItem, Operation
 from registrations.models.notes import Notes
 from registrations.models.steps import StepState, reset_steps
 
+RESUMABLE = [Operation.Status.FAILED, Operation.Status.WAITING]
+CANCELLABLE = [Operation.Status.QUEUED, Operation.Status.WAITING]
 LONGEST_LABEL = 255  # the width of the column; a host may be longer
 
 
@@ -105,9 +107,7 @@ def resume(operation: Operation, *, actor: audit.Actor) -> None:
         current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
         try:
             with audit.atomic():
-                changed = Operation.objects.filter(
-                    pk=operation.pk, status__in=[Operation.Status.FAILED, Operation.Status.WAITING]
-                ).update(
+                changed = Operation.objects.filter(pk=operation.pk, status__in=RESUMABLE).update(
                     status=Operation.Status.QUEUED,
                     next_attempt_at=timezone.now(),
                     message="",
@@ -126,6 +126,9 @@ def resume(operation: Operation, *, actor: audit.Actor) -> None:
         )
         bulk = Operation.objects.filter(pk=operation.pk, priority=Operation.Priority.BULK)
         bulk.update(priority=Operation.Priority.INTERACTIVE)
+        kind = registry.kinds.get(operation.kind)
+        if kind and kind.resumed:
+            kind.resumed(operation)
         subject = registry.history_subject(operation)
         audit.record(f"{operation.kind}.resumed", actor=actor, subject=subject, operation_id=operation.pk)
 
@@ -156,9 +159,7 @@ def prioritise(operation: Operation) -> bool:
 def cancel(operation: Operation, *, actor: audit.Actor) -> None:
     """End a queued or waiting operation. Raises WrongStateError if it is running or has ended."""
     with audit.atomic():
-        changed = Operation.objects.filter(
-            pk=operation.pk, status__in=[Operation.Status.QUEUED, Operation.Status.WAITING]
-        ).update(
+        changed = Operation.objects.filter(pk=operation.pk, status__in=CANCELLABLE).update(
             status=Operation.Status.CANCELLED,
             ended_at=timezone.now(),
             next_attempt_at=None,

@@ -31,7 +31,8 @@ class Kind:
 
     `succeeded` is called in the transaction that ends the last step (or in one of its own if that step is not repeatable).
     If it raises, the last step has failed and is repeated on Resume. `failed` is called in the transaction that ends the
-    operation. `priority` chooses the Celery queue. `retry_from` lists, by error code, the steps that Resume starts over
+    operation. `resumed` is called in the transaction in which a person resumes it: what had failed has not failed any more.
+    `priority` chooses the Celery queue. `retry_from` lists, by error code, the steps that Resume starts over
     although they were done, because what they had created is gone.
     """
 
@@ -41,6 +42,7 @@ class Kind:
     subject: type[models.Model]
     succeeded: Callable[[Operation], None]
     failed: Callable[[Operation], None]
+    resumed: Callable[[Operation], None] | None = None
     before_bulk_run: Callable[[Operation], None] | None = None  # prepays the run; raises QuotaSpentError with the wait
     before_failing: Callable[[Operation], str] | None = None  # may use the network; returns a sentence for people
     priority: str = Operation.Priority.INTERACTIVE

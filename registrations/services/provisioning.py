@@ -50,6 +50,7 @@ def register() -> None:
             subject=UmpInstance,
             succeeded=_succeeded,
             failed=_failed,
+            resumed=_resumed,
             before_bulk_run=_prepay,
             retry_from={
                 ump_api.UMP_CHANGED: ("sync_app", "portal_url", "validation"),
@@ -80,27 +81,6 @@ def request(
             pk=instance.pk, status__in=[UmpInstance.Status.DRAFT, UmpInstance.Status.FAILED]
         ).update(status=UmpInstance.Status.PROVISIONING, status_changed_at=timezone.now())
         return operation
-
-
-def plan(instance: UmpInstance) -> list[tuple[str, str]]:
-    """What provisioning will create, as label and value, for a confirmation page."""
-    how = "by API" if instance.delivery == UmpInstance.Delivery.API else "by hand-over sheet"
-    return [
-        (
-            "Application",
-            f"{instance.app_name}, in tenant {instance.provider.tenant} ({instance.provider.tenant.tenant_id})",
-        ),
-        ("Accounts", "Multiple Entra ID tenants"),
-        ("Redirect URI (Web)", instance.redirect_uri),
-        ("Implicit grant", "Access tokens and ID tokens"),
-        ("Public client flows", "Allowed"),
-        ("Permission", "User.Read (delegated)"),
-        ("Client secret", f"{desired_state.SECRET_MONTHS} months, stored encrypted"),
-        (
-            f"UMP System Settings ({how})",
-            f"{instance.ump_url}: Client Id, Client Secret Value, Redirect URI, {instance.portal_url}",
-        ),
-    ]
 
 
 def adopt(operation: Operation, *, actor: audit.Actor) -> None:
@@ -342,6 +322,11 @@ def _failed(operation: Operation) -> None:
     if operation.status == Operation.Status.CANCELLED:
         _move(operation, [UmpInstance.Status.PROVISIONING], UmpInstance.Status.DRAFT, delivered_at=None)
     _move(operation, [UmpInstance.Status.PROVISIONING], UmpInstance.Status.FAILED)
+
+
+def _resumed(operation: Operation) -> None:
+    """In the transaction that resumes it: the instance has not failed, it is being provisioned."""
+    _move(operation, [UmpInstance.Status.FAILED], UmpInstance.Status.PROVISIONING)
 
 
 def _move(operation: Operation, before: list[str], after: str, **only: Any) -> None:

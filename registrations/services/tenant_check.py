@@ -1,5 +1,6 @@
 """Check a tenant's credential: does it obtain a token, is it this tenant's, which permissions are missing or unneeded."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -43,6 +44,16 @@ class PermissionCheck:
 def request(tenant: EntraTenant, *, actor: audit.Actor, user: Any = None) -> Operation:
     """Queue a check of the tenant's credential. Raises WrongStateError if one is queued or running."""
     return engine.request(KIND, tenant, actor=actor, user=user)
+
+
+def refusals(tenants: Collection[EntraTenant]) -> dict[Any, str]:
+    """Why tenants cannot be checked now, by their keys: one query, however many there are."""
+    keys = [each.pk for each in tenants]
+    busy = set(Operation.objects.live().filter(subject_id__in=keys).values_list("subject_id", flat=True))
+    found = {each.pk: "A check of it has not ended yet." for each in tenants if each.pk in busy}
+    return found | {
+        each.pk: "It has no secret yet. Enter it first." for each in tenants if not each.client_secret_envelope
+    }
 
 
 def register() -> None:

@@ -9,6 +9,8 @@ from django.contrib import admin
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
@@ -73,6 +75,14 @@ def state_badge(state: str, word: str = "") -> SafeString:
 def relative_time(value: datetime | None) -> SafeString:
     """A relative time with the exact instant on hover; a dash for none."""
     return admin_html.moment(value)
+
+
+@register.filter
+def expiry(value: datetime | None) -> SafeString:
+    """When something ends, in a sentence: "expires in 23 days", "expired 2 days ago"; a dash for none."""
+    if value is None or value <= timezone.now():
+        return admin_html.expiry(value)
+    return format_html("expires {}", admin_html.moment(value))
 
 
 @register.filter

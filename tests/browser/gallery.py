@@ -136,6 +136,43 @@ def staff(address: str, *args: str | Callable[[Stage], Any], query: str = "", na
     return open_page
 
 
+def in_bulk(address: str, action: str) -> Open:
+    """The preview of an act on every row of a list."""
+
+    def open_page(stage: Stage, page: Page) -> None:
+        staff(address)(stage, page)
+        with page.expect_navigation():
+            page.evaluate(CHOOSE_ALL, action)
+
+    return open_page
+
+
+def all_skipped(before: Open) -> Open:
+    """The result page of an act that leaves every row alone, so that other pages find their states unchanged."""
+
+    def open_page(stage: Stage, page: Page) -> None:
+        before(stage, page)
+        with page.expect_navigation():
+            page.evaluate(SKIP_ALL)
+
+    return open_page
+
+
+CHOOSE_ALL = """action => {
+    const form = document.querySelector("#changelist-form");
+    form.querySelectorAll("input.action-select").forEach(box => { box.checked = true; });
+    form.querySelector("select[name=action]").value = action;
+    form.submit();
+}"""
+SKIP_ALL = """() => {
+    const form = document.querySelector("main form[method=post], form[action$='/']:has(input[name=confirmed])");
+    form.querySelectorAll("input[name=_selected_action]").forEach(row => {
+        form.append(Object.assign(row.cloneNode(), {name: "skipped"}));
+    });
+    form.submit();
+}"""
+
+
 def first(model: Any) -> Callable[[Stage], Any]:
     """The id of any row."""
     return lambda stage: model.objects.values_list("pk", flat=True).first()
@@ -176,14 +213,20 @@ STAFF = [
         then(staff("login", name=""), press="Log in", Username="olga", Password="a wrong one"),
     ),
     PageState("start", staff("index")),
+    PageState("start-as-auditor", staff("index", name="arthur")),
     PageState("instances", staff(f"{INSTANCE}_changelist")),
     PageState("instances-none", staff(f"{INSTANCE}_changelist", query="?q=nothing-has-this-name")),
     PageState("instance", staff(f"{INSTANCE}_change", instance())),
     PageState("instance-failed", staff(f"{INSTANCE}_change", instance("failed"))),
+    PageState("instance-expired", staff(f"{INSTANCE}_change", instance("active"))),
     PageState("instance-as-auditor", staff(f"{INSTANCE}_change", instance(), name="arthur")),
     PageState("instance-add", staff(f"{INSTANCE}_add")),
     PageState("instance-add-refused", then(staff(f"{INSTANCE}_add"), press="Save")),
     PageState("provision", staff(f"{INSTANCE}_provision", instance("draft"))),
+    PageState("provision-active", staff(f"{INSTANCE}_provision", instance())),
+    PageState("provision-expired", staff(f"{INSTANCE}_provision", instance("active"))),
+    PageState("provision-many", in_bulk(f"{INSTANCE}_changelist", "provision_selected")),
+    PageState("provision-many-result", all_skipped(in_bulk(f"{INSTANCE}_changelist", "provision_selected"))),
     PageState("instance-change-address", staff(f"{INSTANCE}_change_address", instance())),
     PageState("providers", staff(f"{PROVIDER}_changelist")),
     PageState("provider", staff(f"{PROVIDER}_change", first(ServiceProvider))),
@@ -197,6 +240,8 @@ STAFF = [
     PageState("invitation-add", staff(f"{INVITATION}_add")),
     PageState("invitation-send", staff(f"{INVITATION}_send", invitation("draft"))),
     PageState("invitation-revoke", staff(f"{INVITATION}_revoke", invitation("draft"))),
+    PageState("invitations-send-many", in_bulk(f"{INVITATION}_changelist", "send_selected")),
+    PageState("invitations-revoke-many", in_bulk(f"{INVITATION}_changelist", "revoke_selected")),
     PageState("invitation-link", then(staff(f"{INVITATION}_copy_link", invitation("draft")), press="Show link")),
     PageState("services", staff("onboarding_service_changelist")),
     PageState("service", staff("onboarding_service_change", first(Service))),
@@ -207,6 +252,7 @@ STAFF = [
     PageState("operation-failed", staff(f"{OPERATION}_change", operation("instance-failed"))),
     PageState("operation-waiting", staff(f"{OPERATION}_change", operation("instance-provisioning"))),
     PageState("operation-resume", staff(f"{OPERATION}_resume", operation("instance-failed"))),
+    PageState("operations-cancel-many", in_bulk(f"{OPERATION}_changelist", "cancel_selected")),
     PageState("operation-hand-over", staff(f"{OPERATION}_hand_over", operation("hand-over"))),
     PageState("operation-reveal", staff(f"{OPERATION}_reveal", operation("hand-over"))),
     PageState("operation-running", staff(f"{OPERATION}_change", operation("bulk-running"))),

@@ -316,6 +316,10 @@ def _add_other_provider(stage: Stage, actor: audit.Actor) -> None:
             delivered_at=timezone.now() if status == "active" else None,
         )
         stage.operations[f"instance-{status}"] = _operation_of(instance, status, actor)
+        if status == UmpInstance.Status.ACTIVE:
+            ids = {"app_id": "0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f003", "service_principal_id": tenant.client_id}
+            registration = factories.make_registration(instance, secret="abc-a-secret", **ids)
+            registration.secrets.update(expires_at=timezone.now() - timedelta(days=2))
     long = factories.make_customer(
         name=LONG_CUSTOMER.replace("Ober", "Nieder"), tenant_id="c0a70500-0000-4000-8000-00000000000f"
     )

@@ -45,10 +45,9 @@ def test_sending_without_a_missing_credential_warns_of_nothing(invitation: Invit
     assert invitation_texts.send_intro([invitation]) == invitation_texts.SEND
 
 
-def test_leftovers_are_listed_only_when_revoking(customer: Browser, link: str, invitation: Invitation) -> None:
-    assert invitation_texts.recipient(invitation, revoking=True) == "it@contoso.example"
+def test_leftovers_are_listed_when_revoking(customer: Browser, link: str, invitation: Invitation) -> None:
+    assert invitation_texts.recipients([invitation]) == {invitation.pk: "it@contoso.example"}
     customer.identify(link)
-    assert invitation_texts.recipient(invitation, revoking=False) == "it@contoso.example"
-    revoked = invitation_texts.recipient(invitation, revoking=True)
+    revoked = invitation_texts.recipients([invitation])[invitation.pk]
     assert revoked.startswith(f"it@contoso.example. {invitation_texts.REMAINS}: ")
     assert "the enterprise application umptoken" in revoked

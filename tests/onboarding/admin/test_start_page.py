@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
@@ -63,7 +63,7 @@ def test_each_need_is_counted_and_leads_to_its_rows(operator_client: Client, qui
     Invitation.objects.filter(expires_at__gt=now + timedelta(days=10)).update(status="draft", email_sent=False)
     waiting = provisioning.request(UmpInstance.objects.get(app_name="fresh"), actor=OLGA)
     Operation.objects.filter(pk=waiting.pk).update(status="waiting", waits_for="staff")
-    UmpInstance.objects.filter(app_name="fresh").update(status="draft")
+    factories.make_instance(app_name="draft")
     assert set(lines(operator_client).values()) == {1}
     assert len(lines(operator_client)) == 9
     for line in operator_client.get("/admin/").context["lines"]:
@@ -124,3 +124,29 @@ def test_a_provider_without_a_contact_needs_attention(operator_client: Client, q
     assert lines(operator_client) == {"Service providers without a contact for customers": 1}
     page = operator_client.get("/admin/registrations/serviceprovider/?needs=contact").content.decode()
     assert "Finebak" in page
+
+
+def test_an_auditors_start_page_offers_no_button_that_acts(
+    operator_client: Client, auditor_client: Client, quiet: UmpInstance
+) -> None:
+    factories.make_instance(app_name="fresh")
+    factories.make_tenant(name="Unchecked", tenant_id="00000001-0000-4000-8000-000000000001")
+    service = factories.make_service(instance=quiet)
+    invitations.create(service, it_admin_email="it@contoso.example", m365_admin_email="g@contoso.example", actor=OLGA)
+    buttons = {line.button for line in operator_client.get("/admin/").context["lines"]}
+    assert buttons == {"Provision", "Check", "Send"}
+    assert {line.button for line in auditor_client.get("/admin/").context["lines"]} == {"Open"}
+
+
+def test_a_viewer_of_one_model_reads_and_does_nothing(stranger: User, quiet: UmpInstance) -> None:
+    factories.make_instance(app_name="fresh")
+    User.objects.filter(pk=stranger.pk).update(is_staff=True)
+    stranger.user_permissions.add(Permission.objects.get(codename="view_umpinstance"))
+    client = Client(headers={"host": "localhost"})
+    client.force_login(User.objects.get(pk=stranger.pk))
+    assert [line.button for line in client.get("/admin/").context["lines"]] == ["Open"]
+
+
+def test_an_active_instance_without_a_secret_needs_attention(operator_client: Client, quiet: UmpInstance) -> None:
+    ClientSecret.objects.update(status="removed")
+    assert lines(operator_client) == {"Active instances without a client secret": 1}

@@ -14,13 +14,14 @@ from tests.onboarding.conftest import OLGA
 from tests.onboarding.wizard import CARLA, text
 
 pytestmark = pytest.mark.django_db
+NOW = timezone.now()
 
 
 @pytest.mark.parametrize(
     ("values", "days", "expected"),
     [
         ({"status": "draft"}, 20, {"unsent"}),
-        ({"status": "started"}, 20, {"unsent"}),  # its link was replaced after it had been opened
+        ({"status": "started", "sent_at": NOW}, 20, {"unsent"}),  # its link was replaced after it had been opened
         ({"status": "sent", "email_sent": True}, 20, set()),
         ({"status": "connecting"}, 20, set()),
         ({"status": "connecting"}, 3, set()),
@@ -34,13 +35,14 @@ def test_an_invitation_needs_attention_by_status_and_expiry(
 ) -> None:
     now = timezone.now()
     Invitation.objects.update(**values, expires_at=now + timedelta(days=days))
-    found = {need.key for need in todo.INVITATIONS.todos if Invitation.objects.filter(need.condition(now)).exists()}
+    rows = todo.INVITATIONS.rows(now)
+    found = {need.key for need in todo.INVITATIONS.todos if rows.filter(need.condition).exists()}
     assert found == expected
 
 
 def needs_staff() -> bool:
-    [refused] = [need for need in todo.INVITATIONS.todos if need.key == "refused"]
-    return Invitation.objects.filter(refused.condition(timezone.now())).exists()
+    [refused] = [need for need in todo.INVITATIONS.todos if need.key == "for_staff"]
+    return bool(todo.INVITATIONS.rows(timezone.now()).filter(refused.condition).exists())
 
 
 def refuse(customer: Browser, link: str, code: str) -> None:
@@ -56,7 +58,7 @@ def test_a_refusal_that_the_customer_cannot_resolve_needs_attention(
     refuse(customer, link, code)
     assert needs_staff() is expected
     start = text(operator_client.get("/admin/"))
-    assert ("Microsoft refused for an unknown reason" in start) is expected
+    assert ("refused for a reason that you must resolve" in start) is expected
     page = text(operator_client.get(f"/admin/onboarding/invitation/{invitation.pk}/change/"))
     assert code in page
     assert ("Microsoft: “The request of […] is odd.”" in page) is (code == "AADSTS1234567")

@@ -1,12 +1,14 @@
 """From the running setup to the final page."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from django.utils import timezone
 
 from onboarding.models import Connection, Invitation
-from registrations.models import Operation
+from registrations.models import ClientSecret, Operation
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser, read
 from tests.onboarding.wizard import CARLA, finish, text
@@ -137,3 +139,14 @@ def test_without_known_roles_the_final_page_claims_none(
     finish(run_worker)
     Connection.objects.update(admin_roles=[])  # connected by an earlier version
     assert "Roles you can remove now" not in text(customer.open("/authenticate/done"))
+
+
+def test_the_final_page_says_that_the_secret_has_expired(
+    customer: Browser, link: str, run_worker: Callable[[], None]
+) -> None:
+    customer.authorise(customer.identify(link))
+    finish(run_worker)
+    ClientSecret.objects.update(expires_at=timezone.now() - timedelta(days=2))
+    page = text(customer.open("/authenticate/done"))
+    assert "<strong>expired on" in page
+    assert "expires on" not in page

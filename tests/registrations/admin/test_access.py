@@ -1,9 +1,11 @@
 """Each page is opened by each kind of person; nobody acts without the permission for it."""
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -221,3 +223,39 @@ def test_only_superusers_see_people(world: None, operator_client: Client, superu
 def test_each_registered_model_is_tested_here() -> None:
     ours = {model for model in admin.site._registry if model._meta.app_label in ("registrations", "onboarding")}
     assert ours == set(MODELS)
+
+
+def viewer_client(codename: str) -> Client:
+    """The browser of somebody who may read one model and nothing else."""
+    person = User.objects.create_user(f"viewer-{codename}", password=factories.PASSWORD, is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename=codename))
+    client = Client(headers={"host": "localhost"})
+    client.force_login(person)
+    return client
+
+
+def refused_links(client: Client, pages: list[str]) -> list[tuple[str, str]]:
+    """Links of the admin's own on these pages that lead the reader to a refusal: (page, link)."""
+    answers: dict[str, int] = {}
+    refused = []
+    for page in pages:
+        content = client.get(page).content.decode().partition('id="main"')[2]
+        for link in re.findall(r'(?:href|action)="(/admin/[^"?]+)', content):
+            if link not in answers:
+                answers[link] = client.get(link).status_code
+            if answers[link] == 403:
+                refused.append((page, link))
+    return refused
+
+
+def test_no_link_leads_an_auditor_to_a_refusal(world: None, auditor_client: Client) -> None:
+    pages = [page for model in MODELS for page in (listing(model), page_of(model.objects.first()))]
+    assert refused_links(auditor_client, ["/admin/", *pages]) == []
+
+
+@pytest.mark.parametrize("model", [UmpInstance, Operation, Invitation, Service, Customer, BulkJob, Connection])
+def test_no_link_offers_a_viewer_an_act_on_what_is_read(model: Any, world: None) -> None:
+    client = viewer_client(f"view_{model._meta.model_name}")
+    refused = refused_links(client, ["/admin/", listing(model), page_of(model.objects.first())])
+    # Pages link to what belongs to them; whether the reader may read that is another question than who may act.
+    assert [link for _, link in refused if link.startswith(listing(model))] == []

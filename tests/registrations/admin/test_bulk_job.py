@@ -140,7 +140,7 @@ def test_many_selected_instances_become_a_job_with_a_progress_page(
         status="failed", message="The UMP said no.", ended_at=timezone.now()
     )
     page = operator_client.get(answer["Location"]).content.decode()
-    assert "1 of 12 finished" in page
+    assert "Provisioned: 0 of 12, 1 failed" in page
     assert "The UMP said no." in page
     assert "writes" in page
     assert "Pause" in page

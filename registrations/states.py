@@ -1,0 +1,237 @@
+"""The state of each thing as people see it: the one rule behind every badge, filter, count and preview.
+
+A row's `status` is what was written last. Its state is what is true now: a secret's end passes without a write, and an
+operation that waits says more than the instance that it works on. Each function annotates rows with `state`, one of the
+words of its `TextChoices`; pages of one row read the same annotation.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import models
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from registrations.models import (
+    AppRegistration,
+    BulkItem,
+    BulkJob,
+    BulkPart,
+    ClientSecret,
+    EntraTenant,
+    Operation,
+    UmpInstance,
+)
+
+EXPIRING_WITHIN = timedelta(days=60)
+LATE_AFTER = timedelta(minutes=10)
+CHECK_OF_TENANT = "check_tenant"  # the stored name of the kind
+
+Rows = TypeVar("Rows", bound=models.Model)
+
+
+class OperationState(models.TextChoices):
+    """Of an operation."""
+
+    LATE = "late", "Late"  # due for minutes: the workers or the scheduler do not run, or are far behind
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Waiting"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class SecretState(models.TextChoices):
+    """Of a client secret."""
+
+    INTENDED = "intended", "Intended"
+    STORED = "stored", "Stored"
+    PROVEN = "proven", "Proven"
+    DELIVERED = "delivered", "Delivered"
+    EXPIRING = "expiring", "Expiring"
+    EXPIRED = "expired", "Expired"
+    DISCARDED = "discarded", "To be removed"
+    REMOVED = "removed", "Removed"
+
+
+class InstanceState(models.TextChoices):
+    """Of a UMP instance."""
+
+    DRAFT = "draft", "Draft"
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Waiting"
+    LATE = "late", "Late"
+    ACTIVE = "active", "Active"
+    EXPIRING = "expiring", "Expiring"
+    EXPIRED = "expired", "Expired"
+    NO_SECRET = "no_secret", "No secret"
+    FAILED = "failed", "Failed"
+    RETIRED = "retired", "Retired"
+
+
+class RegistrationState(models.TextChoices):
+    """Of an app registration."""
+
+    DRAFT = "draft", "Draft"  # its application is not known yet
+    ACTIVE = "active", "Active"
+    EXPIRING = "expiring", "Expiring"
+    EXPIRED = "expired", "Expired"
+    NO_SECRET = "no_secret", "No secret"
+
+
+class TenantState(models.TextChoices):
+    """Of an Entra tenant: what the newest check means."""
+
+    FAILED = "failed", "Failed"
+    UNCHECKED = "unchecked", "Not checked"
+    MISSING = "missing", "Missing permissions"
+    EXCESS = "excess", "Unneeded permissions"
+    COMPLETE = "complete", "Complete"
+
+
+class JobState(models.TextChoices):
+    """Of a bulk job, and of its part in one tenant."""
+
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Waiting"  # all that is left waits for people
+    PAUSED = "paused", "Paused"
+    CANCELLING = "cancelling", "Being cancelled"  # what ran when it was cancelled finishes its run
+    CANCELLED = "cancelled", "Cancelled"
+    PARTLY_FAILED = "partly_failed", "Ended with failures"
+    COMPLETED = "completed", "Completed"
+
+
+def operations(rows: QuerySet[Operation], now: datetime | None = None) -> QuerySet[Any]:
+    """With the state of each operation."""
+    late = When(is_late(now or timezone.now()), then=Value(OperationState.LATE))
+    return rows.annotate(state=Case(late, default=F("status"), output_field=models.CharField()))
+
+
+def is_late(now: datetime) -> Q:
+    """Operations that have been due for minutes, or whose worker died and nobody took over."""
+    limit = now - LATE_AFTER
+    due = Q(status__in=[Operation.Status.QUEUED, Operation.Status.WAITING], next_attempt_at__lt=limit)
+    return due | Q(status=Operation.Status.RUNNING, leased_until__lt=limit)
+
+
+def secrets(rows: QuerySet[ClientSecret], now: datetime | None = None) -> QuerySet[Any]:
+    """With the state of each client secret. One that is to be removed stays so after its end: it is not in use."""
+    live = Q(status__in=ClientSecret.LIVE)
+    to_remove = Q(status=ClientSecret.Status.SUPERSEDED)
+    return rows.annotate(
+        state=Case(
+            *_by_end("expires_at", SecretState.EXPIRED, SecretState.EXPIRING, now, live),
+            When(to_remove, then=Value(SecretState.DISCARDED)),
+            default=F("status"),
+            output_field=models.CharField(),
+        )
+    )
+
+
+def instances(rows: QuerySet[UmpInstance], now: datetime | None = None) -> QuerySet[Any]:
+    """With `state`, and `secret_end`: when the live secret of the instance's sync app ends.
+
+    An operation that has not ended tells more than the status that it will change: after Resume, a failed instance waits. An
+    active instance stays active while it is provisioned again, but not beyond its secret's end.
+    """
+    at_work = Q(status__in=UNFINISHED, live_operation__isnull=False)
+    active = Q(status=UmpInstance.Status.ACTIVE)
+    ours = {
+        "registration__instance": OuterRef("pk"),
+        "registration__tenant_id": OuterRef("provider__tenant__tenant_id"),
+    }
+    live = operations(Operation.objects.live().filter(subject_id=OuterRef("pk")), now)
+    return rows.annotate(
+        has_secret=Exists(ClientSecret.objects.live().filter(**ours)),
+        secret_end=_secret_end(**ours),
+        live_operation=Subquery(live.order_by().values("state")[:1]),
+    ).annotate(
+        state=Case(
+            When(at_work, then=F("live_operation")),
+            When(status=UmpInstance.Status.PROVISIONING, then=Value(InstanceState.RUNNING)),
+            *_by_end("secret_end", InstanceState.EXPIRED, InstanceState.EXPIRING, now, active),
+            When(active & Q(has_secret=False, live_operation=None), then=Value(InstanceState.NO_SECRET)),
+            default=F("status"),
+            output_field=models.CharField(),
+        )
+    )
+
+
+def registrations(rows: QuerySet[AppRegistration], now: datetime | None = None) -> QuerySet[Any]:
+    """With `state`, and `secret_end`: when the live secret ends."""
+    ours = {"registration": OuterRef("pk")}
+    return rows.annotate(
+        has_secret=Exists(ClientSecret.objects.live().filter(**ours)), secret_end=_secret_end(**ours)
+    ).annotate(
+        state=Case(
+            When(app_id="", then=Value(RegistrationState.DRAFT)),
+            *_by_end("secret_end", RegistrationState.EXPIRED, RegistrationState.EXPIRING, now, Q()),
+            When(has_secret=False, then=Value(RegistrationState.NO_SECRET)),
+            default=Value(RegistrationState.ACTIVE),
+            output_field=models.CharField(),
+        )
+    )
+
+
+def tenants(rows: QuerySet[EntraTenant]) -> QuerySet[Any]:
+    """With the state of each tenant: a check that failed says more than the outcome of an earlier one."""
+    checks = Operation.objects.filter(subject_id=OuterRef("pk"), kind=CHECK_OF_TENANT).order_by("-created_at")
+    return rows.annotate(newest_check=Subquery(checks.values("status")[:1])).annotate(
+        state=Case(
+            When(newest_check=Operation.Status.FAILED, then=Value(TenantState.FAILED)),
+            When(checked_at=None, then=Value(TenantState.UNCHECKED)),
+            When(~Q(missing_permissions=[]), then=Value(TenantState.MISSING)),
+            When(~Q(excess_permissions=[]), then=Value(TenantState.EXCESS)),
+            default=Value(TenantState.COMPLETE),
+            output_field=models.CharField(),
+        )
+    )
+
+
+def parts(rows: QuerySet[BulkPart]) -> QuerySet[Any]:
+    """With the state of each part of a bulk job."""
+    found = [When(condition, then=Value(state.value)) for state, condition in _of_parts().items()]
+    return rows.annotate(state=Case(*found, default=F("status"), output_field=models.CharField()))
+
+
+def jobs(rows: QuerySet[BulkJob]) -> QuerySet[Any]:
+    """With the state of each bulk job: the first of `JobState` that any of its parts has."""
+    # As numbers, not by the parts' `state`: each comparison with that would repeat its subqueries.
+    order = {state: place for place, state in enumerate(JobState)}
+    ranks = [When(condition, then=Value(order[state])) for state, condition in _of_parts().items()]
+    ranks += [When(status=status, then=Value(order[JobState(status)])) for status in BulkPart.Status.values]
+    first = parts(BulkPart.objects.filter(job=OuterRef("pk"))).order_by(Case(*ranks))
+    return rows.annotate(state=Coalesce(Subquery(first.values("state")[:1]), Value(JobState.COMPLETED.value)))
+
+
+def _of_parts() -> dict[JobState, Any]:
+    """The states that a part's status does not tell."""
+    items = BulkItem.objects.filter(part=OuterRef("pk")).order_by()
+    live = items.live()
+    idle = ~Exists(items.pending()) & ~Exists(live.filter(operation__waits_for="")) & Exists(live)
+    failed = items.filter(Q(operation__status=Operation.Status.FAILED) | Q(status=BulkItem.Status.REFUSED))
+    finishing = live.filter(status=BulkItem.Status.CANCELLED)
+    return {
+        JobState.WAITING: Q(status=BulkPart.Status.RUNNING) & idle,
+        JobState.CANCELLING: Q(status=BulkPart.Status.CANCELLED) & Exists(finishing),
+        JobState.PARTLY_FAILED: Q(status=BulkPart.Status.COMPLETED) & Exists(failed),
+    }
+
+
+UNFINISHED = [UmpInstance.Status.DRAFT, UmpInstance.Status.PROVISIONING, UmpInstance.Status.FAILED]
+
+
+def _secret_end(**whose: Any) -> Subquery:
+    return Subquery(ClientSecret.objects.live().filter(**whose).order_by("-created_at").values("expires_at")[:1])
+
+
+def _by_end(column: str, expired: str, expiring: str, now: datetime | None, among: Q) -> list[When]:
+    """Expired from that instant on, and expiring within EXPIRING_WITHIN before it."""
+    now = now or timezone.now()
+    return [
+        When(among & Q(**{f"{column}__lte": now}), then=Value(expired)),
+        When(among & Q(**{f"{column}__lte": now + EXPIRING_WITHIN}), then=Value(expiring)),
+    ]
