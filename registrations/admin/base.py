@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -142,7 +143,7 @@ class PortalAdmin(StyledAdmin):
     ) -> HttpResponse:
         """The one history, narrowed to this object."""
         address = reverse("admin:registrations_auditevent_changelist")
-        return HttpResponseRedirect(f"{address}?subject_id__exact={unquote(object_id)}")
+        return HttpResponseRedirect(f"{address}?{urlencode({'subject_id__exact': unquote(object_id)})}")
 
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **kwargs: Any) -> None:
         """Django's own messages in our words. They are escaped already, and stay marked as safe."""

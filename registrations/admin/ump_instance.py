@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path
@@ -49,7 +49,7 @@ class UmpInstanceAdmin(AddressAdmin):
             .get_queryset(request)
             .select_related("provider__tenant")
             .annotate(
-                full_host=Concat("app_name", Value("."), "provider__domain"),
+                full_host=Concat("app_name", Value("."), "provider__domain", output_field=CharField()),
                 secret_end=Subquery(live.order_by("-expires_at").values("expires_at")[:1]),
             )
         )
