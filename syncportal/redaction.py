@@ -22,39 +22,43 @@ _PAGE = "|".join(re.escape(page) for page in PAGES)
 # Names of values that open something, in every spelling: client_secret, clientSecret, client-secret, ump_client_secret.
 _NAMED = (
     r"(?:[\w-]*?(?:client[_-]?secret|secret[_-]?text|secret[_-]?key|portal[_-]?keys|api[_-]?key|"
-    r"(?:refresh|access|id|device|bearer|csrf|csrfmiddleware|session)[_-]?token|device[_-]?code|code[_-]?verifier|"
+    r"(?:refresh|access|id|device|csrf|csrfmiddleware|session)[_-]?token|device[_-]?code|code[_-]?verifier|"
     r"(?:client[_-]?)?assertion|pass(?:word|wd|phrase)|cookie|authorization|envelope|session[_-]?(?:id|key))\d?)"
 )
-_IS = r"\s*(?:=>?|:|%3[dD])\s*"
-# The value in quotes, also within escaped JSON, in a list, or cut off before its end.
-_QUOTED = r"[\[({]?\s*[bruBRU]?(?P<quote>\\*[\"'])(?:(?!(?P=quote))(?:\\.|[^\\]|\\$))*"
-_HEADER = r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-csrftoken"
-# In JSON, `code` is an error's name as often as it is a sign-in's: a word with no digit in it stays.
-_CODE = r"(?:\b|(?<=\\n))code"
+_WHOLE = r"(?i)(?<![\w-])"  # the name is no part of a longer one, in capitals or not
+_OPENED = r"\s*[\[({]?\s*[bru]?(?P<quote>\\*[\"'])"  # a value in quotes, also the first of a list, also in escaped JSON
+_UP_TO_QUOTE = r"(?:(?!(?P=quote))(?:\\.|[^\\]|\\$))*"  # or to the end of a text that was cut off
+_BARE = r"[^\s&\"'<>,;]+"
+_HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-csrftoken"
 RULES = (
     # Up to the end of the line or of the quoted request: a mistyped link may contain a space.
     (re.compile(rf"(?i)(/authenticate/)(?!(?:{_PAGE})?(?:[\s\"'<>?,;)\]]|$))[^\r\n\"'<>]+"), r"\1[link]"),
     (re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*"), "?[redacted]"),
-    # User name and password in an address. A password may hold an @ or a slash that nobody encoded.
+    # User name and password in an address: a password may hold an @ or a slash. A port and a path are no password.
     (re.compile(r"(\b[a-zA-Z][\w+.-]*://)(?![^\s/@\"'<>]*:\d{1,5}/)[^\s\"'<>@]*:[^\s\"'<>]*@"), r"\1[redacted]@"),
     (re.compile(r"(\b[a-zA-Z][\w+.-]*://)[^\s\"'<>/:@]+@"), r"\1[redacted]@"),
-    (re.compile(rf"(?im)(?<![\w-])({_HEADER})(\s*[:=]\s*)(?![\"'\\])[^\r\n\"']+"), r"\1\2[redacted]"),
-    (re.compile(rf"(?is)(?<![\w-])({_NAMED}(?:\\*[\"'])?\]?{_IS}){_QUOTED}"), r"\1\g<quote>[redacted]"),
-    (re.compile(rf"(?i)(?<![\w-])({_NAMED}{_IS})(?![\"'\\\[({{])[^\s&\"'<>,;]+"), r"\1[redacted]"),
+    # A header up to the end of its line.
+    (re.compile(rf"{_WHOLE}({_HEADERS})(\s*[:=]\s*)(?![\"'\\])[^\r\n\"']+"), r"\1\2[redacted]"),
+    # "name": "value" in JSON and in Python, ('name', 'value'), name = "value".
     (
-        re.compile(
-            rf"(?i){_CODE}((?:\\*[\"'])\s*:\s*)(?P<quote>\\*[\"'])(?![a-z_]{{1,80}}\\*[\"'])(?:(?!(?P=quote)).)*"
-        ),
-        r"code\1\g<quote>[redacted]",
+        re.compile(rf"(?s){_WHOLE}({_NAMED}(?:\\*[\"'])?\]?\s*(?:=>?|:|,|%3d)){_OPENED}{_UP_TO_QUOTE}"),
+        r"\1 \g<quote>[redacted]",
     ),
-    (re.compile(rf"(?i){_CODE}(=|%3d)[^\s&\"'<>,;]+"), r"code\1[redacted]"),
+    (re.compile(rf"{_WHOLE}(name=[\"']?{_NAMED}[\"']?\s+value=)[\"']?{_BARE}"), r"\1[redacted]"),
+    (re.compile(rf"{_WHOLE}(<{_NAMED}>)[^<]+"), r"\1[redacted]"),
+    # name=value in a form, name: value in a text.
+    (re.compile(rf"{_WHOLE}({_NAMED}\s*(?:=>?|:|%3d)\s*)(?![\"'\\\[({{]){_BARE}"), r"\1[redacted]"),
+    # In JSON a `code` is an error's name as often as a sign-in's: what consists of letters stays.
     (
-        re.compile(
-            r"(?i)\b(bearer|basic|negotiate|pop)\s+(?!realm|error|token\b)(?=[^\s\"']*[\d._~+/=-])[^\s\"',;<>]{6,}"
-        ),
+        re.compile(rf"(?i)\bcode(\\*[\"']\s*:){_OPENED}(?![a-z_]{{1,80}}\\*[\"']){_UP_TO_QUOTE}"),
+        r"code\1 \g<quote>[redacted]",
+    ),
+    (re.compile(rf"(?i)\bcode(=|%3d){_BARE}"), r"code\1[redacted]"),
+    (
+        re.compile(r"(?i)\b(bearer|basic|pop):?\s+(?=[^\s\"']*[\d._~+/=-])[^\s\"',;<>]{6,}"),
         r"\1 [redacted]",
     ),
-    (re.compile(r"(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]{12,}"), r"\1 [redacted]"),
+    (re.compile(r"(?i)\b(bearer):?\s+[a-z]{12,}"), r"\1 [redacted]"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?"), "[token]"),
     # A link's token, wherever it occurs: 256 bits in URL-safe base64 are 43 characters.
     (re.compile(r"[A-Za-z0-9_-]{43,}"), "[redacted]"),

@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "onboarding.middleware.HostMiddleware",
     "django.middleware.security.SecurityMiddleware",  # X-Content-Type-Options, and the admin's Referrer-Policy
     "syncportal.security_headers.SecurityHeadersMiddleware",
+    "syncportal.nul_characters.NulCharacterMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -40,3 +40,9 @@ def test_the_email_suppresses_automatic_replies(invitation: Invitation, link: st
     assert first["Auto-Submitted"] == "auto-generated"
     assert first["Message-ID"].endswith(f"@{invitation.service.instance.host}>")
     assert first["Message-ID"] != second["Message-ID"]
+
+
+def test_a_name_stored_before_it_was_cleaned_turns_no_subject(invitation: Invitation, link: str) -> None:
+    invitation.service.customer.name = "Con\u202etoso\u200b\0"
+    subject = emails.invitation_message(invitation, link).message()["Subject"]
+    assert subject == "Finebak invites Contoso: connect Microsoft 365 to your phone service"
