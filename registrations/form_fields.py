@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.contrib.auth.forms import UsernameField
 from django.core.exceptions import ValidationError
 
 from registrations import canonical
@@ -52,6 +53,14 @@ class HostField(TextField):
     def to_python(self, value: Any) -> Any:
         """Canonical before it is checked."""
         return canonical.host(super().to_python(value))
+
+
+class UserNameField(UsernameField):
+    """Django's field for the name that staff sign in with."""
+
+    def to_python(self, value: Any) -> Any:
+        """Cleaned first: some invisible characters count as letters."""
+        return super().to_python(cleaned(value, Kind.IDENTIFIER))
 
 
 class EmailField(forms.EmailField):

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -16,7 +16,7 @@ class ReportingCommand(BaseCommand):
     """A command whose results are sentences for people, or JSON lines for scripts."""
 
     as_json = False
-    kinds: Mapping[str, Kind] = {}  # what each option with text is
+    kinds: ClassVar[Mapping[str, Kind]] = {}  # what each option with text is
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Every command has --json."""
