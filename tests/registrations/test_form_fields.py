@@ -43,7 +43,7 @@ def forms_of_the_admin() -> Iterator[tuple[str, Any]]:
 
 def all_fields() -> dict[str, Any]:
     """The text fields of every form of the product."""
-    own = [ChangeAddressForm, ChangeDomainForm, RegistrationForm, ExistingForm]
+    own: list[Any] = [ChangeAddressForm, ChangeDomainForm, RegistrationForm, ExistingForm]
     found = [(f"{form.__name__}.{name}", field) for form in own for name, field in form.base_fields.items()]
     found += list(forms_of_the_admin())
     return {name: field for name, field in found if isinstance(field, forms.CharField)}
