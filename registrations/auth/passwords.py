@@ -8,6 +8,7 @@ from zxcvbn import zxcvbn
 
 # Guesses that an attacker with a stolen hash makes in about a day: https://github.com/dropbox/zxcvbn (README, "Usage").
 FEWEST_GUESSES = 10**10
+FEWEST_GUESSES_JOINED = 10**7  # without blanks and signs, which a phrase of common words may lean on
 LONGEST_RATED = 72  # characters; the library refuses more, and these decide already
 FEWEST_OWN_LETTERS = 6  # beside names, digits and signs
 PRODUCT = ("syncportal", "sync", "portal", "audiocodes", "ump", "microsoft", "teams", "entra", "admin", "password")
@@ -25,9 +26,10 @@ class GuessableValidator:
         lower = password.lower()
         if any(_is_hardly_more_than(words, text) for text in (lower, lower.translate(AS_LETTERS))):
             raise ValidationError(f"It is hardly more than a name. {ADVICE}", code="password_is_a_name")
-        for text in filter(None, (password, re.sub(r"[\W_]+", "", password))):  # signs between words hide little
+        joined = re.sub(r"[\W_]+", "", password)  # rows of keys are no better for the signs between them
+        for text, fewest in ((password, FEWEST_GUESSES), (joined or password, FEWEST_GUESSES_JOINED)):
             rated = zxcvbn(text[:LONGEST_RATED], user_inputs=list(words))
-            if rated["guesses"] < FEWEST_GUESSES:
+            if rated["guesses"] < fewest:
                 why = rated["feedback"]["warning"].rstrip(".") or "It is easy to guess"
                 raise ValidationError(f"{why}. {ADVICE}", code="password_is_guessable")
 
