@@ -7,6 +7,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from onboarding.models import Invitation
+from registrations.clean_text import Kind, clean
 
 
 def invitation_message(invitation: Invitation, link: str) -> EmailMultiAlternatives:
@@ -21,7 +22,8 @@ def invitation_message(invitation: Invitation, link: str) -> EmailMultiAlternati
         "instance": service.instance,
         "link": link,
     }
-    subject = " ".join(render_to_string("emails/invitation_subject.txt", context).split())
+    # Names that were stored before they were cleaned: nobody can correct them any more when the mail is sent.
+    subject = " ".join(clean(render_to_string("emails/invitation_subject.txt", context), what=Kind.HEADER).split())
     mail = EmailMultiAlternatives(
         subject=subject,
         body=render_to_string("emails/invitation.txt", context),

@@ -6,6 +6,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from onboarding.validators import MAX_LENGTH, validate_registration_name
+from registrations import canonical
+from registrations.clean_text import Kind
+from registrations.form_fields import TextField
 from registrations.models.fields import is_guid, validate_domain, validate_guid
 
 DESCRIBED_BY = "name-hint rules"
@@ -14,9 +17,9 @@ DESCRIBED_BY = "name-hint rules"
 class RegistrationForm(forms.Form):
     """The name of the new registration, which must follow the documented rules."""
 
-    name = forms.CharField(
+    name = TextField(
         label="Name of the registration",
-        strip=True,
+        what=Kind.IDENTIFIER,
         validators=[validate_registration_name],
         error_messages={"required": "Enter a name."},
         widget=forms.TextInput(
@@ -47,35 +50,41 @@ ID_FOR_VALUE = (
 )
 
 
-class _SensitiveField(forms.CharField):
+class _SensitiveField(TextField):
     """A field that never shows what was entered: a form with errors comes back empty."""
 
     def __init__(self, label: str, required: str, **kwargs: Any) -> None:
         attrs = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "class": "wide"}
         kwargs.setdefault("widget", forms.TextInput(attrs=attrs))
+        kwargs.setdefault("what", Kind.IDENTIFIER)
         super().__init__(label=label, max_length=253, error_messages={"required": required}, **kwargs)
 
-    def clean(self, value: Any) -> Any:
-        """Strip spaces and braces that are often copied too."""
-        return super().clean(str(value or "").strip().strip("{}"))
+
+class _CanonicalField(_SensitiveField):
+    """A GUID or a domain, in lower case and without the braces that are often copied too."""
+
+    def to_python(self, value: Any) -> Any:
+        """Canonical before it is checked."""
+        return canonical.host(canonical.guid(super().to_python(value)))
 
 
 class _SecretField(_SensitiveField):
-    """The secret's value, unchanged except for surrounding spaces."""
+    """The secret's value, unchanged except for what surrounds it and cannot be seen."""
 
     def __init__(self) -> None:
         attrs = {"autocomplete": "off", "class": "wide"}
         super().__init__(
             "Client secret (value)",
             "Enter the secret's value.",
+            what=Kind.SECRET,
             help_text="Under Certificates & secrets, column Value. Create a secret for this service only.",
             widget=forms.PasswordInput(attrs=attrs, render_value=False),
         )
 
     def clean(self, value: Any) -> Any:
         """Refuse a secret's ID and whatever is too short to be a value."""
-        cleaned = forms.CharField.clean(self, str(value or "").strip())
-        if is_guid(cleaned.strip("{}")):
+        cleaned = super().clean(value)
+        if is_guid(canonical.guid(cleaned)):
             raise ValidationError(ID_FOR_VALUE, code="secret_id")
         if len(cleaned) < SHORTEST_SECRET or not cleaned.isprintable() or " " in cleaned:
             raise ValidationError(
@@ -87,12 +96,12 @@ class _SecretField(_SensitiveField):
 class ExistingForm(forms.Form):
     """The three values of an existing registration. They are never shown again."""
 
-    tenant = _SensitiveField(
+    tenant = _CanonicalField(
         "Tenant ID or domain",
         "Enter the tenant ID, or a domain of your organisation.",
         help_text="The directory (tenant) ID on the registration's Overview page, or a verified domain.",
     )
-    client_id = _SensitiveField(
+    client_id = _CanonicalField(
         "Application (client) ID",
         "Enter the application (client) ID.",
         validators=[validate_guid],
@@ -106,7 +115,7 @@ class ExistingForm(forms.Form):
 
     def clean_tenant(self) -> str:
         """A GUID must be the invited organisation's; the operation looks up a domain at Microsoft later."""
-        tenant = str(self.cleaned_data["tenant"]).lower()
+        tenant = str(self.cleaned_data["tenant"])
         if is_guid(tenant):
             if tenant != self._tenant_id:
                 raise ValidationError(
@@ -121,7 +130,3 @@ class ExistingForm(forms.Form):
                 "Enter a GUID like 9d576dc4-b85d-4571-880e-4c6ed4c08c31, or a domain like contoso.com.", code="tenant"
             ) from None
         return tenant
-
-    def clean_client_id(self) -> str:
-        """Microsoft writes ids in lower case."""
-        return str(self.cleaned_data["client_id"]).lower()

@@ -10,13 +10,13 @@ from django.utils import timezone
 
 from onboarding.validators import validate_registration_name, validate_short_name
 from registrations.models import AppRegistration, UmpInstance
-from registrations.models.fields import EncryptedModel, EnvelopeField, GuidField
+from registrations.models.fields import EmailField, EncryptedModel, EnvelopeField, GuidField, IdentifierField, NameField
 
 
 class Customer(EncryptedModel):
     """An organisation: one Microsoft 365 tenant."""
 
-    name = models.CharField(max_length=120)
+    name = NameField(max_length=120)
     tenant_id = GuidField("Microsoft 365 tenant ID", unique=True)
 
     class Meta:
@@ -40,8 +40,8 @@ class Service(EncryptedModel):
         UmpInstance, on_delete=models.PROTECT, related_name="services", verbose_name="UMP instance"
     )
     service_type = models.CharField(max_length=30, choices=Type)
-    full_name = models.CharField(max_length=200)
-    short_name = models.CharField(max_length=15, validators=[validate_short_name])
+    full_name = NameField(max_length=200)
+    short_name = IdentifierField(max_length=15, validators=[validate_short_name])
     ump_customer_guid = GuidField("UMP customer GUID", blank=True, help_text="Looked up by short name when needed.")
 
     class Meta:
@@ -85,10 +85,10 @@ class Invitation(EncryptedModel):
 
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="invitations")
     tenant_id = GuidField("expected tenant ID", help_text="Only an administrator of this tenant can use the link.")
-    it_admin_email = models.EmailField(
+    it_admin_email = EmailField(
         "invitation e-mail", help_text="The customer's IT administrator, who receives the link."
     )
-    m365_admin_email = models.EmailField(
+    m365_admin_email = EmailField(
         "M365 admin e-mail", help_text="The Microsoft 365 administrator who will be asked to consent."
     )
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
@@ -208,7 +208,7 @@ class Connection(EncryptedModel):
     admin_roles = models.JSONField(
         default=list, blank=True
     )  # template IDs of the roles that were active at the sign-in
-    registration_name = models.CharField(max_length=15, blank=True, validators=[validate_registration_name])
+    registration_name = IdentifierField(max_length=15, blank=True, validators=[validate_registration_name])
     registration = models.OneToOneField(
         AppRegistration, on_delete=models.PROTECT, null=True, blank=True, related_name="connection"
     )

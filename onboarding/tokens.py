@@ -9,6 +9,10 @@ from registrations import encryption
 TOKEN_BYTES = 32  # 256 random bits
 LINK_PATTERN = r"[A-Za-z0-9_-]{43}"  # 32 bytes in URL-safe base64 without padding
 
+# What is no part of a token: punctuation, blanks and invisible characters, also percent-encoded twice or as an HTML entity.
+STUCK_BEFORE = r"(?:[^A-Za-z0-9_%&-]|%(?:25){0,3}[0-9A-Fa-f]{2}|&[a-z]{2,6};){0,20}"
+STUCK_AFTER = r"(?:[^A-Za-z0-9%&]|%(?![0-9A-Fa-f]{2})|%(?:25){0,3}[0-9A-Fa-f]{2}|&(?:[a-z]{2,6};)?){0,40}"
+
 
 def new_token() -> str:
     """256 random bits as 43 characters that are safe in a URL."""

@@ -133,9 +133,9 @@ def record(
     event = AuditEvent(
         action=action,
         operation_id=operation_id,
-        before=before or {},
-        after=after or {},
-        reason=reason,
+        before=_storable(before or {}),
+        after=_storable(after or {}),
+        reason=_storable(reason),
         key_id=key_id,
         **_columns(actor, Subject.of(subject)),
     )
@@ -152,11 +152,11 @@ def _columns(actor: Actor, subject: Subject) -> dict[str, Any]:
     return {
         "actor_kind": actor.kind,
         "actor_id": actor.id,
-        "actor_label": actor.label[:255],
+        "actor_label": _storable(actor.label)[:255],
         "ip_address": _canonical(actor.ip_address),
         "subject_type": subject.type,
         "subject_id": subject.id,
-        "subject_label": subject.label[:255],
+        "subject_label": _storable(subject.label)[:255],
     }
 
 
@@ -231,6 +231,15 @@ def _canonical(address: str | None) -> str | None:
         return None
     ip = ipaddress.ip_address(address)
     return str(getattr(ip, "ipv4_mapped", None) or ip)
+
+
+def _storable(value: Any) -> Any:
+    """Without NUL, which PostgreSQL stores neither as text nor in JSON, and which a remote service may have answered."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, dict):
+        return {_storable(name): _storable(each) for name, each in value.items()}
+    return [_storable(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _plain(value: Any) -> Any:

@@ -19,14 +19,46 @@ PAGES = (
     "assets/favicon.svg",
 )
 _PAGE = "|".join(re.escape(page) for page in PAGES)
+# Names of values that open something, in every spelling: client_secret, clientSecret, client-secret, ump_client_secret.
+_NAMED = (
+    r"(?:[\w-]*?(?:client[_-]?secret|secret[_-]?text|secret[_-]?key|portal[_-]?keys|api[_-]?key|"
+    r"(?:refresh|access|id|device|csrf|csrfmiddleware|session)[_-]?token|device[_-]?code|code[_-]?verifier|"
+    r"(?:client[_-]?)?assertion|pass(?:word|wd|phrase)|cookie|authorization|envelope|session[_-]?(?:id|key))\d?)"
+)
+_WHOLE = r"(?i)(?<![\w-])"  # the name is no part of a longer one, in capitals or not
+_OPENED = r"\s*[\[({]?\s*[bru]?(?P<quote>\\*[\"'])"  # a value in quotes, also the first of a list, also in escaped JSON
+_UP_TO_QUOTE = r"(?:(?!(?P=quote))(?:\\.|[^\\]|\\$))*"  # or to the end of a text that was cut off
+_BARE = r"[^\s&\"'<>,;]+"
+_HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-csrftoken"
 RULES = (
     # Up to the end of the line or of the quoted request: a mistyped link may contain a space.
     (re.compile(rf"(?i)(/authenticate/)(?!(?:{_PAGE})?(?:[\s\"'<>?,;)\]]|$))[^\r\n\"'<>]+"), r"\1[link]"),
     (re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*"), "?[redacted]"),
+    # User name and password in an address: a password may hold an @ or a slash. A port and a path are no password.
+    (re.compile(r"(\b[a-zA-Z][\w+.-]*://)(?![^\s/@\"'<>]*:\d{1,5}/)[^\s\"'<>@]*:[^\s\"'<>]*@"), r"\1[redacted]@"),
+    (re.compile(r"(\b[a-zA-Z][\w+.-]*://)[^\s\"'<>/:@]+@"), r"\1[redacted]@"),
+    # A header up to the end of its line.
+    (re.compile(rf"{_WHOLE}({_HEADERS})(\s*[:=]\s*)(?![\"'\\])[^\r\n\"']+"), r"\1\2[redacted]"),
+    # "name": "value" in JSON and in Python, ('name', 'value'), name = "value".
     (
-        re.compile(r"(?i)\b(code|client_secret|refresh_token|access_token|id_token|secretText)=[^&\s\"']+"),
-        r"\1=[redacted]",
+        re.compile(rf"(?s){_WHOLE}({_NAMED}(?:\\*[\"'])?\]?\s*(?:=>?|:|,|%3d)){_OPENED}{_UP_TO_QUOTE}"),
+        r"\1 \g<quote>[redacted]",
     ),
+    (re.compile(rf"{_WHOLE}(name=[\"']?{_NAMED}[\"']?\s+value=)[\"']?{_BARE}"), r"\1[redacted]"),
+    (re.compile(rf"{_WHOLE}(<{_NAMED}>)[^<]+"), r"\1[redacted]"),
+    # name=value in a form, name: value in a text.
+    (re.compile(rf"{_WHOLE}({_NAMED}\s*(?:=>?|:|%3d)\s*)(?![\"'\\\[({{]){_BARE}"), r"\1[redacted]"),
+    # In JSON a `code` is an error's name as often as a sign-in's: what consists of letters stays.
+    (
+        re.compile(rf"(?i)\bcode(\\*[\"']\s*:){_OPENED}(?![a-z_]{{1,80}}\\*[\"']){_UP_TO_QUOTE}"),
+        r"code\1 \g<quote>[redacted]",
+    ),
+    (re.compile(rf"(?i)\bcode(=|%3d){_BARE}"), r"code\1[redacted]"),
+    (
+        re.compile(r"(?i)\b(bearer|basic|pop):?\s+(?=[^\s\"']*[\d._~+/=-])[^\s\"',;<>]{6,}"),
+        r"\1 [redacted]",
+    ),
+    (re.compile(r"(?i)\b(bearer):?\s+[a-z]{12,}"), r"\1 [redacted]"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?"), "[token]"),
     # A link's token, wherever it occurs: 256 bits in URL-safe base64 are 43 characters.
     (re.compile(r"[A-Za-z0-9_-]{43,}"), "[redacted]"),
@@ -34,7 +66,7 @@ RULES = (
 
 
 def redact(text: str) -> str:
-    """The text without invitation tokens, JSON web tokens, OAuth values and query strings."""
+    """The text without invitation tokens, JSON web tokens, OAuth values, passwords and query strings."""
     for pattern, replacement in RULES:
         text = pattern.sub(replacement, text)
     return text
@@ -50,8 +82,11 @@ class RedactionFilter(logging.Filter):
         """
         if record.exc_info and isinstance(record.exc_info[1], PermissionDenied):
             record.exc_info = None
-        record.msg = redact(record.getMessage())
-        record.args = ()
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # arguments that do not fit the text must not end the request
+            message = f"{record.msg} {record.args}"
+        record.msg, record.args = redact(message), ()
         return True
 
 

@@ -15,6 +15,7 @@ class CustomerAdmin(PortalAdmin):
     """Invitations are checked against the tenant ID, so it is read only after the first one."""
 
     list_display = ("name", "service_count", "tenant_id")
+    ordering = ("name",)  # said here, because Django drops the order of a model whose rows are counted
     search_fields = ("name", "tenant_id")
     search_help_text = "Name or tenant ID"
     fields = ("name", "tenant_id")

@@ -14,6 +14,7 @@ from onboarding.models import Invitation, Service
 from registrations import admin_html
 from registrations.admin.base import PortalAdmin
 from registrations.admin.state_columns import state_filter
+from registrations.models.fields import is_guid
 
 
 class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -23,8 +24,12 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Service
         fields = ["customer", "instance", "service_type", "full_name", "short_name", "ump_customer_guid"]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        if data and data.get("customer") and not is_guid(str(data["customer"])):
+            # Django's autocomplete would look for it when it shows the refused form, and fail: it is refused as empty.
+            data = data.copy()
+            data["customer"] = ""
+        super().__init__(data, *args, **kwargs)
         if "short_name" in self.fields:
             self.fields["short_name"].widget.attrs["data-name-rules"] = json.dumps(name_rules())
             self.fields[

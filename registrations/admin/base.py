@@ -1,15 +1,17 @@
 """What all staff pages share: the history of edits, actions with a confirmation page, and who acts."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
-from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
+from django.db import DataError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -108,6 +110,22 @@ class PortalAdmin(StyledAdmin):
                 after={name: shown(obj, name) for name in names},
             )
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """A filter or a chosen row that cannot exist leads back to the whole list."""
+        try:
+            return super().changelist_view(request, extra_context)
+        except (ValidationError, DataError):
+            self.message_user(request, "The address or the selection was not valid.", messages.WARNING)
+            return HttpResponseRedirect(self.list_address())
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What an address proposes for a new row, without values that its columns cannot have."""
+        found: dict[str, Any] = {}
+        for name, value in super().get_changeform_initial_data(request).items():
+            with suppress(ValidationError):
+                found[name] = proposed(self.model, name, value)
+        return found
+
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -142,7 +160,7 @@ class PortalAdmin(StyledAdmin):
     ) -> HttpResponse:
         """The one history, narrowed to this object."""
         address = reverse("admin:registrations_auditevent_changelist")
-        return HttpResponseRedirect(f"{address}?subject_id__exact={unquote(object_id)}")
+        return HttpResponseRedirect(f"{address}?{urlencode({'subject_id__exact': unquote(object_id)})}")
 
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **kwargs: Any) -> None:
         """Django's own messages in our words. They are escaped already, and stay marked as safe."""
@@ -234,6 +252,18 @@ def shown(obj: models.Model, name: str) -> str:
     display = getattr(obj, f"get_{name}_display", None)
     value = display() if display else getattr(obj, name)
     return "" if value is None else str(value)
+
+
+def proposed(model: type[models.Model], name: str, value: Any) -> Any:
+    """A proposed value as its form field understands it. Raises ValidationError if its column cannot have it."""
+    try:
+        column = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return value  # of a field that is the form's own
+    if isinstance(column, models.ForeignKey):
+        return str(column.to_python(value))
+    field = column.formfield() if isinstance(column, models.Field) and isinstance(value, str) else None
+    return field.to_python(value) if field else value
 
 
 def inner_widget(field: forms.Field) -> forms.Widget:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +15,9 @@ from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import SecretForm, actor_of, page
 from registrations.admin.bulk_acts import BulkAct, BulkActs
 from registrations.admin.state_columns import EmptyLast, state_filter
+from registrations.clean_text import Kind
 from registrations.errors import WrongStateError
+from registrations.form_fields import TextField
 from registrations.models import EntraTenant, UmpInstance
 from registrations.services import credentials, tenant_check
 
@@ -35,7 +36,8 @@ class EntraTenantForm(SecretForm):
 
     reenter_field = "client_secret"
 
-    client_secret = forms.CharField(
+    client_secret = TextField(
+        what=Kind.SECRET,
         required=False,
         max_length=500,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),

@@ -13,6 +13,8 @@ from unfold.widgets import (
 )
 
 from registrations.admin.base import SecretForm, inner_widget
+from registrations.clean_text import Kind
+from registrations.form_fields import HostField, TextField, UrlField
 from registrations.models import ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label
 from registrations.models.tenants import PORTAL_PATH, REDIRECT_PATH
@@ -32,7 +34,8 @@ class UmpInstanceForm(SecretForm):
 
     reenter_field = "ump_client_secret"
 
-    ump_client_secret = forms.CharField(
+    ump_client_secret = TextField(
+        what=Kind.SECRET,
         label="UMP API client secret",
         required=False,
         max_length=500,
@@ -72,13 +75,14 @@ class UmpInstanceForm(SecretForm):
 class ChangeAddressForm(forms.Form):
     """Another UMP URL, app name or delivery, and why."""
 
-    app_name = forms.CharField(max_length=63, validators=[validate_dns_label], widget=UnfoldAdminTextInputWidget())
-    ump_url = forms.URLField(
-        label="UMP base URL", max_length=255, assume_scheme="https", widget=UnfoldAdminTextInputWidget()
-    )
+    app_name = HostField(max_length=63, validators=[validate_dns_label], widget=UnfoldAdminTextInputWidget())
+    ump_url = UrlField(label="UMP base URL", max_length=255, widget=UnfoldAdminTextInputWidget())
     delivery = forms.ChoiceField(choices=UmpInstance.Delivery.choices, widget=UnfoldAdminSelectWidget())
-    reason = forms.CharField(
-        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="It is stored in the history."
+    reason = TextField(
+        what=Kind.TEXT,
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="It is stored in the history.",
     )
 
 

@@ -12,6 +12,8 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, U
 from registrations.admin import todo
 from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import actor_of, page
+from registrations.clean_text import Kind
+from registrations.form_fields import HostField, TextField
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_domain
 from registrations.services import addresses
@@ -31,10 +33,13 @@ WHO_READS_IT = (
 class ChangeDomainForm(forms.Form):
     """Another domain or tenant, and why."""
 
-    domain = forms.CharField(max_length=240, validators=[validate_domain], widget=UnfoldAdminTextInputWidget())
+    domain = HostField(max_length=240, validators=[validate_domain], widget=UnfoldAdminTextInputWidget())
     tenant = forms.ModelChoiceField(EntraTenant.objects.all(), label="Entra tenant", widget=UnfoldAdminSelectWidget())
-    reason = forms.CharField(
-        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="It is stored in the history."
+    reason = TextField(
+        what=Kind.TEXT,
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="It is stored in the history.",
     )
 
 

@@ -20,7 +20,9 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminR
 from registrations import audit
 from registrations.admin.base import PortalAdmin, actor_of
 from registrations.auth import throttle
+from registrations.clean_text import Kind
 from registrations.errors import WrongStateError
+from registrations.form_fields import EmailField, TextField, UserNameField
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -32,6 +34,13 @@ WORDS = {
 }
 ADMINISTRATOR = "administrator"  # not a group
 ROLE_TEXT = "Operators act, auditors read, and an administrator also manages people. It can be changed later."
+CLEANED: dict[str, dict[str, Any]] = {  # Django's columns, with our form fields
+    "username": {"form_class": UserNameField},
+    "first_name": {"form_class": TextField, "what": Kind.NAME},
+    "last_name": {"form_class": TextField, "what": Kind.NAME},
+    "name": {"form_class": TextField, "what": Kind.NAME},
+    "email": {"form_class": EmailField},
+}
 SECRET = {"password", "password1", "password2", "usable_password", "last_login"}
 
 
@@ -55,6 +64,10 @@ class SuperuserOnly(PortalAdmin):
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         """Superusers only."""
         return self._is_superuser(request)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Names and addresses without what cannot be seen."""
+        return super().formfield_for_dbfield(db_field, request, **{**kwargs, **CLEANED.get(db_field.name, {})})
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         """Check boxes: groups and permissions are few."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, QuerySet, Value
+from django.db.models import CharField, Count, QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path
@@ -46,7 +46,9 @@ class UmpInstanceAdmin(BulkActs, AddressAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[UmpInstance]:
         """With the state, and the host as one searchable text."""
         rows: QuerySet[UmpInstance] = super().get_queryset(request).select_related("provider__tenant")
-        return states.instances(rows.annotate(full_host=Concat("app_name", Value("."), "provider__domain")))
+        return states.instances(
+            rows.annotate(full_host=Concat("app_name", Value("."), "provider__domain", output_field=CharField()))
+        )
 
     def get_fieldsets(self, request: HttpRequest, obj: UmpInstance | None = None) -> Any:
         """What is typed, what follows from it, and the UMP API's credential."""

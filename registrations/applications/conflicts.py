@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from registrations import audit, engine
+from registrations import audit, canonical, engine
 from registrations.applications import desired_state
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.graph.types import Application, DeletedApplication
@@ -102,10 +102,10 @@ def find_manual(graph: GraphClient, instance: UmpInstance) -> list[Application]:
 
     Applications of another instance, and those with a unique name of ours, are left out.
     """
-    wanted, found = instance.redirect_uri.lower(), []
+    wanted, found = _comparable(instance.redirect_uri), []
     for application in graph.find_namesakes(instance.app_name):
         unique_name = str(application.properties.get("uniqueName") or "").lower()
-        uris = {uri.lower() for uri in _redirect_uris(application)}
+        uris = {_comparable(uri) for uri in _redirect_uris(application)}
         if wanted in uris and not unique_name.startswith(desired_state.UNIQUE_NAMES):
             found.append(application)
     rows = AppRegistration.objects.filter(
@@ -125,7 +125,8 @@ def require_choice(
     """
     asked_about = engine.current_notes(operation).get("found_app_id")
     chosen = next((app for app in found if app.app_id == asked_about), found[0])
-    others = [uri for uri in _redirect_uris(chosen) if uri.lower() != instance.redirect_uri.lower()]
+    ours = _comparable(instance.redirect_uri)
+    others = [uri for uri in _redirect_uris(chosen) if _comparable(uri) != ours]
     sentence = (
         f"A manually created application for {instance.host} is in Entra already ({chosen.display_name}, {chosen.app_id})"
         f"{f', the first of {len(found)}' if len(found) > 1 else ''}. Check whose it is, then take it over, or delete it or its "
@@ -139,6 +140,11 @@ def require_choice(
 
 def _redirect_uris(application: Application) -> list[str]:
     return list((application.properties.get("web") or {}).get("redirectUris") or [])
+
+
+def _comparable(uri: str) -> str:
+    """What people mean by a redirect URI; Microsoft compares it exactly, so the one that is sent stays as generated."""
+    return canonical.url(uri).lower()
 
 
 def _confirmation(operation: Operation, found: Application, sentence: str, *, in_advance: bool) -> str:

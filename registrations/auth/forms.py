@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 from unfold.forms import AuthenticationForm
 
 from registrations.auth import throttle
+from registrations.clean_text import Kind
+from registrations.form_fields import cleaned
 
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc]
@@ -14,6 +16,10 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]
         "invalid_login": "User name and password do not match an active member of staff. Check both and try again.",
         "inactive": "This account is closed.",
     }
+
+    def clean_username(self) -> str:
+        """What surrounds a pasted name, and what nobody sees in it, is no part of it."""
+        return str(cleaned(self.cleaned_data["username"], Kind.IDENTIFIER))
 
     def get_invalid_login_error(self) -> Any:
         """Name the pause, so that nobody keeps trying."""

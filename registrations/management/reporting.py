@@ -2,11 +2,13 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from registrations.clean_text import Kind, MisleadingTextError, clean
 from registrations.errors import PortalError
 
 
@@ -14,6 +16,7 @@ class ReportingCommand(BaseCommand):
     """A command whose results are sentences for people, or JSON lines for scripts."""
 
     as_json = False
+    kinds: ClassVar[Mapping[str, Kind]] = {}  # what each option with text is
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Every command has --json."""
@@ -23,7 +26,7 @@ class ReportingCommand(BaseCommand):
         """Run `act`; an expected refusal becomes one line and exit status 1."""
         self.as_json = options["json"]
         try:
-            self.act(options)
+            self.act(cleaned(options, self.kinds))
         except PortalError as refusal:
             raise CommandError(_with_support_data(refusal)) from refusal
 
@@ -49,14 +52,32 @@ def _with_support_data(refusal: PortalError) -> str:
     return f"{refusal} ({data})" if data else str(refusal)
 
 
-def read_secret(path: str) -> str:
-    """The secret in a file, or from standard input for "-". Raises CommandError if it is missing or empty."""
+def cleaned(options: dict[str, Any], kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    """The options, each text cleaned as what it is. Raises CommandError that names the option."""
+    changed: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        given = options.get(name)
+        try:
+            if isinstance(given, list):
+                changed[name] = [clean(each, what=kind) for each in given]
+            elif isinstance(given, str):
+                changed[name] = clean(given, what=kind)
+        except MisleadingTextError as refusal:
+            raise CommandError(f"{name.replace('_', ' ')}: {refusal}") from None
+    return {**options, **changed}
+
+
+def read_secret(path: str | Path, *, what: Kind = Kind.SECRET, called: str = "secret") -> str:
+    """The secret in a file, or from standard input for "-". Raises CommandError if it is missing, empty or misleading."""
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
+        given = sys.stdin.read() if str(path) == "-" else Path(path).read_text(encoding="utf-8-sig")
+        text = clean(given, what=what)
     except OSError as error:
-        raise CommandError(f"The secret cannot be read from {path}: {error.strerror}.") from error
+        raise CommandError(f"The {called} cannot be read from {path}: {error.strerror}.") from error
     except UnicodeDecodeError:
-        raise CommandError(f"{path} is not text in UTF-8.") from None
-    if not text.strip():
-        raise CommandError(f"{path} is empty: it must hold the secret's value.")
-    return text.strip()
+        raise CommandError(f"{path} is not text in UTF-8: save it again with that encoding.") from None
+    except MisleadingTextError as refusal:
+        raise CommandError(f"The {called} in {path} cannot be used. {refusal}") from None
+    if not text:
+        raise CommandError(f"{path} is empty: it must hold the {called}.")
+    return text

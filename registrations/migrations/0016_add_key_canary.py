@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registrations", "0010_standard_names"),
+        ("registrations", "0013_add_provider_contact"),
     ]
 
     operations = [

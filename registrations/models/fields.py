@@ -4,17 +4,21 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from registrations import encryption
+from registrations import canonical, encryption, form_fields
+from registrations.clean_text import Kind
 
 if TYPE_CHECKING:  # Django's fields are generic to the type checker only
     Chars = models.CharField[str, str]
+    Email = models.EmailField[str, str]
     Text = models.TextField[str, str]
+    Url = models.URLField[str, str]
 else:
-    Chars, Text = models.CharField, models.TextField
+    Chars, Email, Text, Url = models.CharField, models.EmailField, models.TextField, models.URLField
 
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
@@ -49,6 +53,73 @@ def validate_domain(value: str) -> None:
         raise ValidationError("Enter a domain like finebak.com, in lower case, without https://.", code="domain")
 
 
+class _Column:
+    """A column of Django's own type, so that migrations know no other, whose values are cleaned when they are validated.
+
+    What is stored already, and what is looked for, is left as it is.
+    """
+
+    what: Kind
+    form_field: type[forms.Field] = form_fields.TextField
+
+    def deconstruct(self) -> Any:
+        """As Django's own field."""
+        name, _, args, kwargs = super().deconstruct()  # type: ignore[misc]
+        own = next(each for each in type(self).__mro__ if each.__module__.startswith("django."))
+        return name, f"django.db.models.{own.__name__}", args, kwargs
+
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        """Cleaned before it is checked. Raises ValidationError."""
+        return super().clean(self.tidied(value), model_instance)  # type: ignore[misc]
+
+    def tidied(self, value: Any) -> Any:
+        """The value without what means nothing. Raises ValidationError for what could mislead."""
+        return form_fields.cleaned(value, self.what)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        """The form field that cleans in the same way, so that a form sees the value that will be stored."""
+        return super().formfield(**{"form_class": self.form_field, **kwargs})  # type: ignore[misc]
+
+
+class NameField(_Column, Chars):
+    """What people call something."""
+
+    what = Kind.NAME
+
+    def formfield(self, **kwargs: Any) -> Any:
+        """Of the same kind."""
+        return super().formfield(**({} if self.choices else {"what": self.what}), **kwargs)
+
+
+class IdentifierField(NameField):
+    """One word that machines compare."""
+
+    what = Kind.IDENTIFIER
+
+
+class HostField(_Column, Chars):
+    """A domain or one of its labels, in lower case."""
+
+    what, form_field = Kind.IDENTIFIER, form_fields.HostField
+
+    def tidied(self, value: Any) -> Any:
+        """Canonical."""
+        value = super().tidied(value)
+        return canonical.host(value) if isinstance(value, str) else value
+
+
+class EmailField(_Column, Email):
+    """An e-mail address."""
+
+    what, form_field = Kind.EMAIL, form_fields.EmailField
+
+
+class UrlField(_Column, Url):
+    """A URL."""
+
+    what, form_field = Kind.URL, form_fields.UrlField
+
+
 class GuidField(Chars):
     """A GUID stored as text in lower case, because that is how Microsoft's services write and compare it."""
 
@@ -58,13 +129,20 @@ class GuidField(Chars):
         self.validators = [*self.validators, validate_guid]
 
     def to_python(self, value: Any) -> Any:
-        """Lower case, without the spaces and braces that are often copied along."""
+        """Lower case, without the spaces, braces and invisible characters that are often copied along."""
         value = super().to_python(value)
-        return value.strip().strip("{}").lower() if isinstance(value, str) else value
+        return canonical.guid(form_fields.cleaned(value, Kind.IDENTIFIER)) if isinstance(value, str) else value
 
     def get_prep_value(self, value: Any) -> Any:
-        """The same form for look-ups as for saving."""
-        return super().get_prep_value(self.to_python(value))
+        """The same form for look-ups as for saving. What is not a GUID at all is looked for as it is, and not found."""
+        try:
+            return super().get_prep_value(self.to_python(value))
+        except ValidationError:
+            return value
+
+    def formfield(self, **kwargs: Any) -> Any:
+        """A form field that takes braces, which are longer than the column."""
+        return super().formfield(**{"form_class": form_fields.GuidField, **kwargs})
 
 
 class EnvelopeField(Text):

@@ -9,16 +9,25 @@ from django.db import models
 from django.db.models import Func, Value
 from django.db.models.functions import Lower
 
+from registrations import canonical
 from registrations.models.fields import (
+    EmailField,
     EncryptedModel,
     EnvelopeField,
     GuidField,
+    HostField,
+    IdentifierField,
+    NameField,
+    UrlField,
     validate_dns_label,
     validate_domain,
 )
 
 REDIRECT_PATH = "/authenticate/OAuth2Callback"
 PORTAL_PATH = "/authenticate"
+UNREADABLE = (
+    "This is not an address that can be reached. A port is a number from 1 to 65535, such as https://host:8443."
+)
 # What tells one UMP base URL from another: neither a slash at the end nor upper case does.
 UMP_KEY = Lower(Func("ump_url", Value("/"), function="RTRIM", output_field=models.CharField()))
 
@@ -30,7 +39,7 @@ class EntraTenant(EncryptedModel):
         AUDIOCODES = "audiocodes", "AudioCodes subscription"
         SERVICE_PROVIDER = "service_provider", "Service provider's subscription"
 
-    name = models.CharField(max_length=120)
+    name = NameField(max_length=120)
     tenant_id = GuidField("tenant ID", unique=True)
     subscription = models.CharField(max_length=20, choices=Subscription, default=Subscription.AUDIOCODES)
     client_id = GuidField(
@@ -52,23 +61,23 @@ class EntraTenant(EncryptedModel):
 class ServiceProvider(EncryptedModel):
     """A service provider: the operator whose UMP instances connect customers."""
 
-    name = models.CharField(max_length=120, unique=True)
-    domain = models.CharField(
+    name = NameField(max_length=120, unique=True)
+    domain = HostField(
         max_length=240,
         unique=True,
         validators=[validate_domain],
         help_text="The registered domain, for example finebak.com.",
     )
     tenant = models.ForeignKey(EntraTenant, on_delete=models.PROTECT, related_name="service_providers")
-    contact_name = models.CharField(
+    contact_name = NameField(
         max_length=120, blank=True, help_text="A person or a team. Customers read it on every page and in every email."
     )
-    contact_email = models.EmailField(
+    contact_email = EmailField(
         "contact e-mail",
         blank=True,
         help_text="Answers to invitation emails go here. Needed before the first invitation.",
     )
-    contact_phone = models.CharField(max_length=40, blank=True, help_text="For example +44 20 7946 0000.")
+    contact_phone = NameField(max_length=40, blank=True, help_text="For example +44 20 7946 0000.")
 
     class Meta:
         ordering = ["name"]
@@ -111,16 +120,16 @@ class UmpInstance(EncryptedModel):
     provider = models.ForeignKey(
         ServiceProvider, on_delete=models.PROTECT, related_name="instances", verbose_name="service provider"
     )
-    app_name = models.CharField(
+    app_name = HostField(
         max_length=63, validators=[validate_dns_label], help_text="The first label of the host, for example umptoken."
     )
-    ump_url = models.URLField("UMP base URL", max_length=255, help_text="https, usually ending in /tenantui.")
+    ump_url = UrlField("UMP base URL", max_length=255, help_text="https, usually ending in /tenantui.")
     ump_tenant_id = GuidField(
         "UMP API tenant ID", help_text="The tenant that issues tokens for the UMP API.", blank=True
     )
     ump_client_id = GuidField("UMP API client ID", blank=True)
     ump_client_secret_envelope = EnvelopeField()
-    ump_scope = models.CharField(
+    ump_scope = IdentifierField(
         "UMP API scope", max_length=255, blank=True, help_text="api://<application id>/.default"
     )
     delivery = models.CharField(max_length=20, choices=Delivery, default=Delivery.API)
@@ -213,9 +222,8 @@ def validate_domain_is_free(domain: str, pk: Any) -> None:
 
 
 def canonical_ump_url(url: str) -> str:
-    """The URL with its host in lower case and without the port that https has anyway."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.lower().removesuffix(":443")).geturl()
+    """The form in which a UMP base URL is stored and compared with another."""
+    return canonical.url(url)
 
 
 def validate_ump_is_free(url: str, pk: Any) -> None:
@@ -234,8 +242,13 @@ def validate_ump_url(url: str, domain: str) -> None:
 
     Otherwise a person who may enter this URL could have the next secret sent to a host of their own.
     """
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
+    try:
+        parts = urlsplit(url)
+        host, port = canonical.host(parts.hostname or ""), parts.port
+    except ValueError:
+        raise ValidationError({"ump_url": UNREADABLE}) from None
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValidationError({"ump_url": UNREADABLE})
     if parts.scheme != "https":
         raise ValidationError({"ump_url": "The UMP base URL must start with https://."})
     if parts.username or parts.password or parts.query or parts.fragment:

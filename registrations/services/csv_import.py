@@ -1,17 +1,18 @@
 """Import UMP instances from rows of text: every row is checked first, then all of them are written, or none."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from registrations import audit
+from registrations import audit, canonical
+from registrations.clean_text import Kind, MisleadingTextError, clean
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label, validate_guid
-from registrations.models.tenants import validate_ump_url
+from registrations.models.tenants import canonical_ump_url, validate_ump_url
 from registrations.services import addresses, credentials, provider_contacts
+from registrations.services.csv_file import SURPLUS, Row, Table, canonical_name
 
 REQUIRED = (
     "service_provider",
@@ -25,7 +26,6 @@ REQUIRED = (
     "ump_scope",
 )
 OPTIONAL = ("ump_tenant_id", "delivery", *provider_contacts.COLUMNS)
-SURPLUS = "(surplus)"
 MAY_BE_EMPTY = {"ump_client_id", "ump_client_secret", "ump_scope", *OPTIONAL}  # a UMP without an API has no credential
 COLUMN_OF = {"name": "service_provider", "provider": "service_provider", "tenant": "tenant_id"}
 CHECKED_ALONE: dict[str, Callable[[str], None]] = {  # cells that can be checked without their row
@@ -33,6 +33,24 @@ CHECKED_ALONE: dict[str, Callable[[str], None]] = {  # cells that can be checked
     "app_name": validate_dns_label,
     "ump_tenant_id": validate_guid,
     "ump_client_id": validate_guid,
+}
+KINDS = {  # what stands in each column
+    **dict.fromkeys((*REQUIRED, *OPTIONAL), Kind.IDENTIFIER),
+    "service_provider": Kind.NAME,
+    "ump_url": Kind.URL,
+    "ump_client_secret": Kind.SECRET,
+    "contact_name": Kind.NAME,
+    "contact_email": Kind.EMAIL,
+    "contact_phone": Kind.NAME,
+}
+CANONICAL: dict[str, Callable[[str], str]] = {  # one form for each meaning, so that a file compares with what is stored
+    "domain": canonical.host,
+    "app_name": canonical.host,
+    "subscription": canonical_name,
+    "delivery": canonical_name,
+    "tenant_id": canonical.guid,
+    "ump_tenant_id": canonical.guid,
+    "ump_client_id": canonical.guid,
 }
 LOCKED_AFTER_DELIVERY = ("ump_url", "ump_tenant_id")
 
@@ -66,27 +84,24 @@ class Outcome:
     what: str
 
 
-def import_rows(rows: Sequence[Mapping[str, Any]], *, actor: audit.Actor) -> list[Outcome]:
+def import_table(table: Table, *, actor: audit.Actor) -> list[Outcome]:
     """Create or update the instances of all rows, or of none. Raises BadRowsError."""
-    problems = _header_problems(rows)
+    problems = _header_problems(table)
     hosts: dict[str, int] = {}
     outcomes: list[Outcome] = []
     if not problems:
         with audit.atomic():
-            addresses.lock(
-                UmpInstance.objects.all()
-            )  # every row that a worker may write: what is checked below stays so
-            for line, row in enumerate(rows, start=2):
-                found = _cell_problems(line, row) + _repeated(line, row, hosts)
+            # Every row that a worker may write: what is checked below stays so.
+            addresses.lock(UmpInstance.objects.all())
+            for row in table.rows:
+                found, cells = _cleaned(row)
+                found += _cell_problems(row, cells, {problem.column for problem in found})
+                found += _repeated(row.line, cells, hosts)
                 if not found:
                     try:
-                        outcomes.append(
-                            _import_row(
-                                line, {key: (row.get(key) or "").strip() for key in (*REQUIRED, *OPTIONAL)}, actor
-                            )
-                        )
+                        outcomes.append(_import_row(row.line, cells, actor))
                     except ValidationError as error:
-                        found = _problems_of(line, error)
+                        found = _problems_of(row.line, error)
                 problems += found
             if problems:
                 transaction.set_rollback(True)
@@ -95,67 +110,78 @@ def import_rows(rows: Sequence[Mapping[str, Any]], *, actor: audit.Actor) -> lis
     return outcomes
 
 
-def _header_problems(rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
-    if not rows:
-        return [Problem(1, "(all)", "the file is empty, or has no rows below the header.")]
-    known = {*REQUIRED, *OPTIONAL, SURPLUS}
-    missing = [Problem(1, column, "this column is missing.") for column in REQUIRED if column not in rows[0]]
-    unknown = [Problem(1, str(column), "this column is not known.") for column in rows[0] if column not in known]
-    return missing + unknown
+def _header_problems(table: Table) -> list[Problem]:
+    if not table.rows:
+        return [Problem(table.line, "(all)", "the file is empty, or has no rows below the header.")]
+    known = (*REQUIRED, *OPTIONAL)
+    found = {column: "this column is missing." for column in REQUIRED if column not in table.columns}
+    found |= {column: "this column is not known." for column in table.columns if column not in known}
+    found |= dict.fromkeys(table.repeated, "this column stands twice: delete one of the two.")
+    return [Problem(table.line, _visible(column), reason) for column, reason in found.items()]
 
 
-def _cell_problems(line: int, row: Mapping[str, Any]) -> list[Problem]:
-    if row.get(SURPLUS):
-        return [Problem(line, "(last)", "the row has more cells than the header.")]
-    problems = [
-        Problem(line, column, "this cell is empty.")
-        for column in REQUIRED
-        if column not in MAY_BE_EMPTY and not (row.get(column) or "").strip()
-    ]
-    subscription = (row.get("subscription") or "").strip()
-    if subscription and subscription not in EntraTenant.Subscription.values:
-        problems.append(Problem(line, "subscription", f"{subscription!r} is neither audiocodes nor service_provider."))
-    delivery = (row.get("delivery") or "").strip() or UmpInstance.Delivery.API.value
-    if delivery not in UmpInstance.Delivery.values:
-        problems.append(Problem(line, "delivery", f"{delivery!r} is neither api nor handover."))
-    problems += _values_problems(line, row)
-    if delivery == UmpInstance.Delivery.API:
-        problems += [
-            Problem(line, column, "delivery by API needs it.")
-            for column in ("ump_client_id", "ump_client_secret", "ump_scope")
-            if not (row.get(column) or "").strip()
-        ]
-    return problems
+def _visible(column: str) -> str:
+    return column if column.isprintable() else ascii(column)
 
 
-def _values_problems(line: int, row: Mapping[str, Any]) -> list[Problem]:
-    """Errors of single values, whatever the other cells contain, so that a person can fix all of them at once."""
-    problems = []
-    for column, validate in CHECKED_ALONE.items():
-        value = (row.get(column) or "").strip().strip("{}").lower()
+def _cleaned(row: Row) -> tuple[list[Problem], dict[str, str]]:
+    """The problems of cells that could mislead, and all cells in the form in which they are compared."""
+    problems, cells = [], dict.fromkeys((*REQUIRED, *OPTIONAL), "")
+    for column, kind in KINDS.items():
         try:
-            if value:
-                validate(value)
+            text = clean(row.cells.get(column, ""), what=kind)
+        except MisleadingTextError as refusal:
+            problems.append(Problem(row.line, column, str(refusal)))
+            continue
+        cells[column] = CANONICAL.get(column, str)(text)
+    return problems, cells
+
+
+def _cell_problems(row: Row, cells: Mapping[str, str], refused: set[str]) -> list[Problem]:
+    """What is wrong with each cell, but for those that were refused already."""
+    if row.cells.get(SURPLUS):
+        return [Problem(row.line, "(last)", "the row has more cells than the header.")]
+    found: dict[str, str] = {
+        column: "this cell is empty." for column in REQUIRED if column not in MAY_BE_EMPTY and not cells[column]
+    }
+    subscription, delivery = cells["subscription"], cells["delivery"] or UmpInstance.Delivery.API.value
+    if subscription and subscription not in EntraTenant.Subscription.values:
+        found["subscription"] = f"{subscription!r} is neither audiocodes nor service_provider."
+    if delivery not in UmpInstance.Delivery.values:
+        found["delivery"] = f"{delivery!r} is neither api nor handover."
+    found |= _values_problems(cells)
+    if delivery == UmpInstance.Delivery.API:
+        needed = ("ump_client_id", "ump_client_secret", "ump_scope")
+        found |= {column: "delivery by API needs it." for column in needed if not cells[column]}
+    return [Problem(row.line, column, reason) for column, reason in found.items() if column not in refused]
+
+
+def _values_problems(cells: Mapping[str, str]) -> dict[str, str]:
+    """Errors of single values, whatever the other cells contain, so that a person can fix all of them at once."""
+    found = {}
+    for column, validate in CHECKED_ALONE.items():
+        try:
+            if cells[column]:
+                validate(cells[column])
         except ValidationError as error:
-            problems.append(Problem(line, column, " ".join(error.messages)))
-    url, domain = ((row.get(column) or "").strip() for column in ("ump_url", "domain"))
+            found[column] = " ".join(error.messages)
     try:
-        if url and domain:
-            validate_ump_url(url, domain.lower())
+        if cells["ump_url"] and cells["domain"]:
+            validate_ump_url(cells["ump_url"], cells["domain"])
     except ValidationError as error:
-        problems.append(Problem(line, "ump_url", " ".join(error.messages)))
-    return problems
+        found["ump_url"] = " ".join(error.messages)
+    return found
 
 
-def _repeated(line: int, row: Mapping[str, Any], hosts: dict[str, int]) -> list[Problem]:
+def _repeated(line: int, cells: Mapping[str, str], hosts: dict[str, int]) -> list[Problem]:
     """Two rows of one file about the same instance would overwrite each other."""
-    host = ".".join((row.get(column) or "").strip().lower() for column in ("app_name", "domain"))
+    host = f"{cells['app_name']}.{cells['domain']}"
     first = hosts.setdefault(host, line)
     return [] if first == line else [Problem(line, "app_name", f"line {first} has {host} already.")]
 
 
 def _import_row(line: int, row: dict[str, str], actor: audit.Actor) -> Outcome:
-    tenant = EntraTenant.objects.filter(tenant_id=row["tenant_id"].lower()).first()
+    tenant = EntraTenant.objects.filter(tenant_id=row["tenant_id"]).first()
     if tenant is None:
         raise ValidationError({"tenant_id": f"{row['tenant_id']} is not connected. Run connect_tenant for it first."})
     if tenant.subscription != row["subscription"]:
@@ -166,19 +192,7 @@ def _import_row(line: int, row: dict[str, str], actor: audit.Actor) -> Outcome:
     is_new = instance is None
     instance = instance or UmpInstance(provider=provider, app_name=row["app_name"])
     before = {} if is_new else _shown(instance)
-    values = {
-        "ump_url": row["ump_url"],
-        "ump_tenant_id": row["ump_tenant_id"].lower() or tenant.tenant_id,
-        "ump_client_id": row["ump_client_id"].lower(),
-        "ump_scope": row["ump_scope"],
-        "delivery": row["delivery"] or UmpInstance.Delivery.API,
-    }
-    for field, value in values.items():
-        if instance.delivered_at and field in LOCKED_AFTER_DELIVERY and getattr(instance, field) != value:
-            raise ValidationError(
-                {field: f"{instance.host} was delivered: change its address in the admin, with a reason."}
-            )
-        setattr(instance, field, value)
+    _set_values(instance, row, tenant)
     instance.full_clean()
     after = _shown(instance)
     _save(instance, is_new, before, after, actor)
@@ -190,6 +204,24 @@ def _import_row(line: int, row: dict[str, str], actor: audit.Actor) -> Outcome:
     return Outcome(
         line, instance.host, "created" if is_new else "updated" if before != after or secret_changed else "unchanged"
     )
+
+
+def _set_values(instance: UmpInstance, row: dict[str, str], tenant: EntraTenant) -> None:
+    """Set what differs; a URL that means the stored one stays as it is stored. Raises ValidationError after a delivery."""
+    same_url = canonical_ump_url(row["ump_url"]) == canonical_ump_url(instance.ump_url)
+    values = {
+        "ump_url": instance.ump_url if same_url else row["ump_url"],
+        "ump_tenant_id": row["ump_tenant_id"] or tenant.tenant_id,
+        "ump_client_id": row["ump_client_id"],
+        "ump_scope": row["ump_scope"],
+        "delivery": row["delivery"] or UmpInstance.Delivery.API,
+    }
+    for field, value in values.items():
+        if instance.delivered_at and field in LOCKED_AFTER_DELIVERY and getattr(instance, field) != value:
+            raise ValidationError(
+                {field: f"{instance.host} was delivered: change its address in the admin, with a reason."}
+            )
+        setattr(instance, field, value)
 
 
 def _save(
@@ -209,9 +241,9 @@ def _save(
 
 
 def _provider(row: dict[str, str], tenant: EntraTenant, actor: audit.Actor) -> ServiceProvider:
-    provider = ServiceProvider.objects.filter(domain=row["domain"].lower()).first()
+    provider = ServiceProvider.objects.filter(domain=row["domain"]).first()
     if provider is None:
-        provider = ServiceProvider(name=row["service_provider"], domain=row["domain"].lower(), tenant=tenant)
+        provider = ServiceProvider(name=row["service_provider"], domain=row["domain"], tenant=tenant)
         provider.full_clean()
         provider.save()
         audit.record(

@@ -55,3 +55,9 @@ def test_without_a_contact_the_email_promises_no_answer(invitation: Invitation, 
     message = emails.invitation_message(invitation, link)
     assert message.message()["Reply-To"] is None
     assert "Reply to this email" not in str(message.body)
+
+
+def test_a_name_stored_before_it_was_cleaned_turns_no_subject(invitation: Invitation, link: str) -> None:
+    invitation.service.customer.name = "Con\u202etoso\u200b\0"
+    subject = emails.invitation_message(invitation, link).message()["Subject"]
+    assert subject == "Finebak invites Contoso: connect Microsoft 365 to your phone service"

@@ -29,7 +29,7 @@ def test_a_screen_reader_reads_the_names_error_before_its_rules(name: str) -> No
         (f" {{{CLIENT_ID.upper()}}} ", "secret_id"),
         ("fifteen-letters", "secret"),
         ("two words of 16 letters", "secret"),
-        ("a-tab\tand-16-letters", "secret"),
+        ("a-tab\tand-16-letters", "misleading"),
     ],
 )
 def test_what_cannot_be_the_value_of_a_secret_is_refused(secret: str, code: str) -> None:
@@ -54,3 +54,31 @@ def test_copied_spaces_and_braces_are_removed_but_the_secret_is_not_changed() ->
     form = existing(tenant=" Contoso.COM ", client_id=braced, client_secret=f" {{{SECRET}}} ")
     assert form.is_valid(), form.errors
     assert form.cleaned_data == {"tenant": "contoso.com", "client_id": CLIENT_ID, "client_secret": f"{{{SECRET}}}"}
+
+
+@pytest.mark.parametrize("form", ["{%s}", "\ufeff%s\u200b", "\u00a0%s\n", "\u200e%s"])
+def test_ids_are_taken_in_capitals_braces_and_with_invisible_characters(form: str) -> None:
+    found = existing(tenant=form % CONTOSO.upper(), client_id=form % CLIENT_ID.upper())
+    assert found.is_valid(), found.errors
+    assert (found.cleaned_data["tenant"], found.cleaned_data["client_id"]) == (CONTOSO, CLIENT_ID)
+
+
+@pytest.mark.parametrize("form", ["\ufeff%s", "%s\u00a0", "%s\r\n", "\u200b%s"])
+def test_a_secret_is_taken_without_what_surrounds_it(form: str) -> None:
+    found = existing(client_secret=form % SECRET)
+    assert found.is_valid(), found.errors
+    assert found.cleaned_data["client_secret"] == SECRET
+
+
+def test_a_domain_is_taken_in_capitals_and_with_a_dot_at_its_end() -> None:
+    form = existing(tenant=" Contoso.COM. ")
+    assert form.is_valid()
+    assert form.cleaned_data["tenant"] == "contoso.com"
+
+
+@pytest.mark.parametrize("character", ["\0", "\u202e"])
+@pytest.mark.parametrize("field", ["tenant", "client_id", "client_secret"])
+def test_a_misleading_character_in_a_value_is_refused_by_name(field: str, character: str) -> None:
+    good = {"tenant": CONTOSO, "client_id": CLIENT_ID, "client_secret": SECRET}[field]
+    form = existing(**{field: f"{good[:9]}{character}{good[9:]}"})
+    assert form.has_error(field, "misleading")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from registrations.services.csv_file import Row, Table
 from sandbox.app import Sandbox
 
 
@@ -28,3 +29,8 @@ def csv_file(tmp_path: Path, *rows: dict[str, str]) -> str:
     header = list(rows[0])
     path.write_text("\n".join([",".join(header), *(",".join(r[c] for c in header) for r in rows)]) + "\n")
     return str(path)
+
+
+def table_of(*rows: dict[str, str]) -> Table:
+    """These rows as the import takes them."""
+    return Table(1, list(rows[0]), [], [Row(line, cells) for line, cells in enumerate(rows, start=2)])

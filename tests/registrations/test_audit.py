@@ -107,3 +107,17 @@ def test_only_entries_of_a_rolled_back_savepoint_are_dropped() -> None:
         assert not AuditEvent.objects.exists()
     assert list(AuditEvent.objects.order_by("id").values_list("action", flat=True)) == ["tenant.one", "tenant.three"]
     assert audit.first_broken() is None
+
+
+@pytest.mark.django_db
+def test_an_entry_with_a_nul_is_stored_without_it_and_the_chain_holds() -> None:
+    with audit.atomic():
+        audit.record(
+            "instance.changed",
+            actor=audit.Actor.customer("Car\0la"),
+            after={"facts": ["a\0b", {"in\0ner": "c\0d"}]},
+            reason="be\0cause",
+        )
+    entry = AuditEvent.objects.get()
+    assert (entry.actor_label, entry.reason, entry.after) == ("Carla", "because", {"facts": ["ab", {"inner": "cd"}]})
+    assert audit.first_broken() is None

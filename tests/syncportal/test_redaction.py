@@ -62,6 +62,94 @@ def test_ids_and_sentences_stay_readable() -> None:
     assert redact(line) == line
 
 
+VALUE = "Abc8Q~x.y-z_1"
+NAMES = [
+    "client_secret",
+    "clientSecret",
+    "client-secret",
+    "ump_client_secret",
+    "secretText",
+    "refresh_token",
+    "accessToken",
+]
+NAMES += [
+    "id_token",
+    "client_assertion",
+    "assertion",
+    "password",
+    "new_password1",
+    "device_code",
+    "code_verifier",
+    "SECRET_KEY",
+]
+FORMS = [
+    '{"%s": "VALUE", "hint": "abc"}',
+    '{"%s":"VALUE',
+    "{'%s': 'VALUE'}",
+    "<QueryDict: {'%s': ['VALUE']}>",
+    '{\\"%s\\": \\"VALUE\\"}',
+    "Entered(%s='VALUE', other=1)",
+    "[('%s', 'VALUE')]",
+    "b'%s=VALUE&scope=x'",
+    "grant_type=x&%s=VALUE&scope=y",
+    "grant_type%%3Dx%%26%s%%3DVALUE",
+    "%s: VALUE",
+    "%s = VALUE",
+    '<input name="%s" value="VALUE">',
+    "<%s>VALUE</%s>",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_that_opens_something_is_redacted_by_its_name(name: str, form: str) -> None:
+    told = redact(form.replace("%s", name).replace("%%", "%").replace("VALUE", VALUE))
+    assert "z_1" not in told
+    assert "Abc8Q" not in told
+    assert name in told
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Authorization: Bearer {VALUE}",
+        f"authorization: Basic {VALUE}",
+        f"{{'Authorization': 'Bearer {VALUE}'}}",
+        f"sent with Bearer {VALUE}, then",
+        f"Cookie: __Host-session={VALUE}; other={VALUE}",
+        f"Set-Cookie: __Host-session={VALUE}; Path=/",
+        f'{{"code": "0.{VALUE}"}}',
+        f"{{'code': ['{VALUE}']}}",
+        f"code={VALUE}&state=x",
+        f"postgres://olga:{VALUE}@dbhost/portal",
+        f"redis://:{VALUE}@host:6379/0",
+        f"smtp://olga:p@ss/{VALUE}@mail.example:25",
+        f"https://{VALUE}@ump.finebak.com/tenantui",
+        f"https://host:8443/path?token={VALUE}",
+    ],
+)
+def test_headers_codes_and_addresses_with_passwords_are_redacted(line: str) -> None:
+    told = redact(line)
+    assert "z_1" not in told
+    assert "redacted" in told
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"error":{"code":"Request_ResourceNotFound","message":"No such application."}}',
+        '{"error": "invalid_grant", "code": "invalid_grant"}',
+        "The password is wrong. The access token expired. status_code=404",
+        "AADSTS7000215: Invalid client secret provided.",
+        "https://login.microsoftonline.com/common/oauth2/v2.0/token answered 400",
+        "http://localhost:8000/admin/ was opened by olga@finebak.com",
+        "Bearer token missing",
+    ],
+)
+def test_what_opens_nothing_stays_readable(line: str) -> None:
+    assert redact(line) == line
+
+
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
     """What our handler writes."""
@@ -93,3 +181,25 @@ def test_tracebacks_and_stacks_are_redacted(written: io.StringIO) -> None:
     assert "It broke." in written.getvalue()
     assert "ValueError" in written.getvalue()
     assert TOKEN not in written.getvalue()
+
+
+def test_arguments_of_a_log_line_are_redacted(written: io.StringIO) -> None:
+    logging.getLogger("syncportal").warning("Sent %s with %r", {"client_secret": VALUE}, f"Bearer {VALUE}")
+    logging.getLogger("syncportal").warning("Sent %(password)s", {"password": f"password={VALUE}"})
+    assert "Sent {'client_secret'" in written.getvalue()
+    assert VALUE not in written.getvalue()
+
+
+def test_arguments_that_do_not_fit_end_no_request(written: io.StringIO) -> None:
+    logging.getLogger("syncportal").warning("Sent %d of %s", *[f"client_secret={VALUE}"])
+    assert "Sent %d of %s" in written.getvalue()
+    assert VALUE not in written.getvalue()
+
+
+def test_the_text_of_an_exception_is_redacted(written: io.StringIO) -> None:
+    try:
+        float(f"client_secret={VALUE}")
+    except ValueError:
+        logging.getLogger("syncportal").exception("It broke.")
+    assert "ValueError" in written.getvalue()
+    assert VALUE not in written.getvalue()

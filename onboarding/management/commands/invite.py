@@ -12,8 +12,19 @@ from django.utils import timezone
 from onboarding.middleware import instance_of
 from onboarding.models import Invitation, Service
 from onboarding.services import customers, invitations
-from registrations import audit, tasks
-from registrations.errors import WrongStateError
+from registrations import audit, canonical, tasks
+from registrations.clean_text import Kind, MisleadingTextError, clean
+from registrations.errors import PortalError
+
+KINDS = {  # what each option with text is
+    "host": Kind.IDENTIFIER,
+    "short_name": Kind.IDENTIFIER,
+    "full_name": Kind.NAME,
+    "tenant_id": Kind.IDENTIFIER,
+    "email": Kind.EMAIL,
+    "m365_admin": Kind.EMAIL,
+    "customer_name": Kind.NAME,
+}
 
 
 class Command(BaseCommand):
@@ -46,6 +57,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Create the invitation. Raises CommandError with a sentence; nothing is saved then."""
         try:
+            options = _cleaned(options)
             with audit.atomic():  # a bad address must not leave a new customer without an invitation
                 invitation = _invite(options)
             link = invitations.copy_link(invitation, actor=audit.COMMAND_LINE)
@@ -53,7 +65,7 @@ class Command(BaseCommand):
                 tasks.enqueue(invitations.send(invitation, actor=audit.COMMAND_LINE).pk)
         except ValidationError as error:
             raise CommandError(_sentences(error)) from error
-        except WrongStateError as error:
+        except PortalError as error:
             raise CommandError(str(error)) from error
         instance = invitation.service.instance
         if not instance.provider.contact_email:
@@ -64,8 +76,18 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(found) if options["json"] else link)
 
 
+def _cleaned(options: dict[str, Any]) -> dict[str, Any]:
+    changed = {}
+    for name, kind in KINDS.items():
+        try:
+            changed[name] = clean(options[name] or "", what=kind)
+        except MisleadingTextError as refusal:
+            raise CommandError(f"--{name.replace('_', '-')}: {refusal}") from None
+    return {**options, **changed}
+
+
 def _invite(options: dict[str, Any]) -> Invitation:
-    instance = instance_of(options["host"].lower().removesuffix("."))
+    instance = instance_of(canonical.host(options["host"]))
     if instance is None:
         raise CommandError(f"No UMP instance has the host {options['host']}.")
     days = options["valid_days"]

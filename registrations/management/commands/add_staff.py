@@ -12,8 +12,12 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from registrations import audit
+from registrations.clean_text import Kind
+from registrations.management.reporting import cleaned, read_secret
 
 ADMINISTRATORS = "administrators"  # not a group: Django's superusers, the only ones who may manage people
+
+KINDS = {"username": Kind.IDENTIFIER, "full_name": Kind.NAME}
 
 
 class Command(BaseCommand):
@@ -32,9 +36,11 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError for a user name that is taken or a password that is too weak."""
-        generated = "" if options["password_file"] else secrets.token_urlsafe(15)
-        password = generated or _password_in(options["password_file"])
+        """Raises CommandError for a user name that is taken, a password that is too weak, and misleading characters."""
+        options = cleaned(options, KINDS)
+        file = options["password_file"]
+        generated = "" if file else secrets.token_urlsafe(15)
+        password = generated or read_secret(file, what=Kind.PASSWORD, called="password")
         user = _add(options["username"], options["full_name"], options["group"], password)
         if options["json"]:
             self.stdout.write(
@@ -44,15 +50,6 @@ class Command(BaseCommand):
         self.stdout.write(f"Added {user.username} to {options['group']}.")
         if generated:
             self.stdout.write(f"Password, shown once: {generated}")
-
-
-def _password_in(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig").strip()
-    except OSError as error:
-        raise CommandError(f"The password file cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise CommandError("The password file is not text in UTF-8.") from None
 
 
 def _add(username: str, full_name: str, group_name: str, password: str) -> User:

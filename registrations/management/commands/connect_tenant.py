@@ -1,11 +1,12 @@
 """`manage.py connect_tenant`: check SyncPortal's credential in a tenant, then store it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
 from registrations import audit
+from registrations.clean_text import Kind
 from registrations.management.reporting import ReportingCommand, read_secret
 from registrations.models import EntraTenant
 from registrations.services import credentials, tenant_check
@@ -14,6 +15,7 @@ from registrations.services import credentials, tenant_check
 class Command(ReportingCommand):
     """Checks first, stores afterwards: a credential that does not work changes nothing."""
 
+    kinds: ClassVar = {"tenant_id": Kind.IDENTIFIER, "name": Kind.NAME, "client_id": Kind.IDENTIFIER}
     help = "Check the credential of SyncPortal's application in an Entra tenant, and store it encrypted."
 
     def add_arguments(self, parser: CommandParser) -> None:

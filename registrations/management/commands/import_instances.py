@@ -1,7 +1,5 @@
 """`manage.py import_instances`: create or update service providers and UMP instances from a CSV file, all or nothing."""
 
-import csv
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from registrations import audit
 from registrations.management.reporting import ReportingCommand
-from registrations.services import csv_import
+from registrations.services import csv_file, csv_import
 
 
 class Command(ReportingCommand):
@@ -18,7 +16,7 @@ class Command(ReportingCommand):
     help = (
         "Create or update UMP instances from a CSV file with the columns "
         f"{', '.join(csv_import.REQUIRED)}; optional: {', '.join(csv_import.OPTIONAL)}. subscription is audiocodes or "
-        "service_provider; delivery is api (the default) or handover. Commas or semicolons separate the columns. A bad row is "
+        "service_provider; delivery is api (the default) or handover. Commas, semicolons or tabs separate the columns. A bad row is "
         "named with its line, column and reason, and then nothing of the file is imported."
     )
 
@@ -30,19 +28,14 @@ class Command(ReportingCommand):
     def act(self, options: dict[str, Any]) -> None:
         """Import the file. Raises CommandError listing every bad cell."""
         try:
-            text = Path(options["file"]).read_text(encoding="utf-8-sig")
+            table = csv_file.read(
+                Path(options["file"]).read_bytes(), known=(*csv_import.REQUIRED, *csv_import.OPTIONAL)
+            )
+            outcomes = csv_import.import_table(table, actor=audit.COMMAND_LINE)
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from error
-        except UnicodeDecodeError as error:
-            raise CommandError(f"{options['file']} is not text in UTF-8: save it as CSV UTF-8.") from error
-        header = text.partition("\n")[0]
-        separator = ";" if header.count(";") > header.count(",") else ","  # spreadsheets write either, by country
-        try:
-            rows = list(csv.DictReader(StringIO(text, newline=""), restkey=csv_import.SURPLUS, delimiter=separator))
-        except csv.Error as error:
-            raise CommandError(f"{options['file']} cannot be read as CSV: {error}.") from error
-        try:
-            outcomes = csv_import.import_rows(rows, actor=audit.COMMAND_LINE)
+        except csv_file.UnreadableFileError as error:
+            raise CommandError(f"{options['file']} {error}") from error
         except csv_import.BadRowsError as bad:
             for problem in bad.problems:
                 self.stderr.write(str(problem))

@@ -1,11 +1,12 @@
 """`manage.py provision`: start the provisioning of UMP instances and, if asked, follow each to its end."""
 
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import CommandError, CommandParser
 
-from registrations import audit, engine, tasks
+from registrations import audit, canonical, engine, tasks
+from registrations.clean_text import Kind
 from registrations.errors import WrongStateError
 from registrations.management.reporting import ReportingCommand
 from registrations.models import Operation, UmpInstance
@@ -19,6 +20,7 @@ class Command(ReportingCommand):
     """Exits 0 only where everything asked for was done: queued without --wait, succeeded with it."""
 
     workers_hear = True
+    kinds: ClassVar = {"hosts": Kind.IDENTIFIER}
     help = "Provision the sync app of one or more UMP instances."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -114,7 +116,7 @@ class Command(ReportingCommand):
 
 
 def _instance(host: str) -> UmpInstance:
-    app_name, _, domain = host.strip().lower().partition(".")
+    app_name, _, domain = canonical.host(host).partition(".")
     found = (
         UmpInstance.objects.select_related("provider__tenant")
         .filter(app_name=app_name, provider__domain=domain)

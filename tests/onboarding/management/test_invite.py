@@ -151,3 +151,19 @@ def test_a_revoked_invitation_does_not_block_a_new_one(instance: UmpInstance) ->
     invite()
     invitations.revoke(Invitation.objects.get(), actor=OLGA)
     assert invite()
+
+
+def test_values_are_taken_as_people_copy_them(instance: UmpInstance) -> None:
+    tenant = "{C0A70500-0000-4000-8000-000000000001}\u200b"
+    invite(**{"tenant-id": tenant, "email": "\ufeffit@contoso.example\u00a0", "full-name": " Contoso\u00a0Ltd\n"})
+    stored = Invitation.objects.get()
+    assert (stored.tenant_id, stored.it_admin_email) == (tenant[1:-2].lower(), "it@contoso.example")
+    assert stored.service.full_name == stored.service.customer.name == "Contoso Ltd"
+
+
+@pytest.mark.parametrize("option", ["full-name", "customer-name", "email", "m365-admin", "short-name", "tenant-id"])
+@pytest.mark.parametrize("character", ["\u202e", "\0"])
+def test_a_misleading_character_is_refused_with_its_option(instance: UmpInstance, option: str, character: str) -> None:
+    with pytest.raises(CommandError, match=rf"--{option}: Delete the character U\+{ord(character):04X}"):
+        invite(**{option: f"con{character}toso"})
+    assert not Customer.objects.exists()

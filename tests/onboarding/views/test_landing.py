@@ -3,7 +3,7 @@
 import html
 from collections.abc import Callable
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -15,7 +15,7 @@ from onboarding import requirements
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations
 from registrations.models import AuditEvent, ClientSecret, UmpInstance
-from tests.onboarding.browser import Browser
+from tests.onboarding.browser import Browser, read
 from tests.onboarding.conftest import OLGA
 from tests.onboarding.wizard import CARLA, history, refused, text
 
@@ -168,3 +168,94 @@ def test_every_page_says_whom_to_ask(customer: Browser, link: str) -> None:
     for path in (urlsplit(link).path, "/authenticate", "/authenticate/nothing-here"):
         page = words(customer.open(path))
         assert "Questions? Ask Finebak onboarding team: onboarding@finebak.example, +44 20 7946 0000." in page
+
+
+STUCK = [
+    ".",
+    ",",
+    ")",
+    ">",
+    '"',
+    "/",
+    "//",
+    " ",
+    "'",
+    "]",
+    "*",
+    "_",
+    ";",
+    "\u2026",
+    "\u00bb",
+    "\u200b",
+    "\ufeff",
+    "\u00a0",
+    "\u201d",
+    "\\",
+    "\n",
+    "!",
+]
+TOGETHER = [").", '">', "/.", "\u200b)", ">.\u00a0", ")**", "%20", "%2520", "&gt;", "&quot;.", "%E2%80%8B.", "%C2%BB"]
+
+
+@pytest.mark.parametrize("stuck", [*STUCK, *TOGETHER])
+def test_a_link_with_something_stuck_to_it_opens_the_invitation(customer: Browser, link: str, stuck: str) -> None:
+    clean = customer.client.get(urlsplit(link).path)
+    for ask in (customer.client.get, customer.client.head):
+        for path in (urlsplit(link).path + stuck, urlsplit(link).path + quote(stuck)):
+            assert ask(path).status_code == 200, path
+    assert text(customer.client.get(urlsplit(link).path + stuck)) == text(clean)
+    assert not SignIn.objects.exists()
+
+
+@pytest.mark.parametrize("stuck", ["%20", "/", "%E2%80%8B", "%3C", "%22"])
+def test_a_link_with_something_stuck_before_its_token_opens_it_too(customer: Browser, link: str, stuck: str) -> None:
+    assert customer.client.get(urlsplit(link).path.replace("authenticate/", f"authenticate/{stuck}")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda token: "A" * 43, lambda token: token[:42], lambda token: token + "x", lambda token: token.swapcase()],
+)
+@pytest.mark.parametrize("stuck", [".", ")", "%20", "/"])
+def test_an_unknown_link_stays_unknown_with_something_stuck_to_it(
+    customer: Browser, link: str, change: Callable[[str], str], stuck: str
+) -> None:
+    start, _, token = link.rpartition("/")
+    answer = customer.client.get(f"{urlsplit(start).path}/{change(token)}{stuck}")
+    assert answer.status_code == 404
+    assert "unknown_link" in answer.content.decode()
+
+
+@pytest.mark.parametrize("page", ["", "/choose", "/start", "/forward", "/security", "/existing"])
+@pytest.mark.parametrize("query", ["?q=%00", "?x=(", "?p=abc", "?error=%00", "?next=%ED%A0%80", f"?n={'9' * 40}"])
+def test_no_query_string_breaks_a_page_of_the_wizard(customer: Browser, link: str, page: str, query: str) -> None:
+    for path in (urlsplit(link).path + page, "/authenticate/progress", "/authenticate/OAuth2Callback"):
+        assert customer.client.get(path + query).status_code < 500
+
+
+@pytest.mark.parametrize(
+    "path", ["%00", "sign-in/%00", "sign-in/abc", "assets/%00", "assets/..%2f", "\u202e", "%ED%A0%80"]
+)
+def test_no_path_breaks_the_wizard(customer: Browser, path: str) -> None:
+    assert 400 <= customer.client.get(f"/authenticate/{path}").status_code < 500
+
+
+@pytest.mark.parametrize("value", ["\0", "a\0b", "(", "9" * 40, "\u202e", "x" * 5000])
+def test_no_value_breaks_a_form_of_the_wizard(customer: Browser, link: str, value: str) -> None:
+    for page in ("/start", "/existing"):
+        given = dict.fromkeys(("way", "tenant", "client_id", "client_secret"), value)
+        assert customer.client.post(urlsplit(link).path + page, given).status_code < 500
+    answer = dict.fromkeys(("state", "code", "error", "error_description", "error_codes", "id_token"), value)
+    assert customer.client.post("/authenticate/OAuth2Callback", answer).status_code < 500
+
+
+def test_a_refusal_of_microsoft_with_a_nul_is_kept_without_it(customer: Browser, link: str) -> None:
+    page = customer.start(link).content.decode()
+    state = next(
+        parse_qs(urlsplit(each["href"]).query)["state"][0] for each in read(page).links if "state=" in each["href"]
+    )
+    given = {"state": state, "error": "access_denied\0", "error_description": "AADSTS65004: no\0\u202e."}
+    assert 400 <= customer.client.post("/authenticate/OAuth2Callback", given).status_code < 500
+    kept = SignIn.objects.get()
+    assert kept.outcome == SignIn.Outcome.REFUSED
+    assert "\0" not in f"{kept.microsoft_code}{kept.refusal}{list(AuditEvent.objects.values())}"

@@ -332,3 +332,18 @@ def test_the_command_with_adopt_adopts_the_only_one(
     call_command("provision", instance.host, "--adopt")
     assert run_until_settled(Operation.objects.get(), run_worker).status == "succeeded"
     assert AppRegistration.objects.get().app_id == by_hand.app_id
+
+
+@pytest.mark.parametrize("change", [lambda uri: uri + "/", lambda uri: uri.replace("umptoken", "UmpToken")])
+def test_a_manual_application_is_recognised_whatever_its_uri_looks_like(
+    make: Make, provision: Provision, instance: UmpInstance, run_worker: RunWorker, change: Callable[[str], str]
+) -> None:
+    made = make("umptoken", change(instance.redirect_uri))
+    operation = provision()
+    assert (operation.status, operation.error_code) == ("waiting", ADOPTION_NEEDED)
+    assert made.app_id in operation.message
+    assert "other redirect URIs" not in operation.message
+    provisioning.adopt(operation, actor=OLGA)
+    assert run_again(operation, run_worker).status == "succeeded"
+    assert AppRegistration.objects.get().app_id == made.app_id
+    assert made.properties["web"]["redirectUris"] == [instance.redirect_uri]

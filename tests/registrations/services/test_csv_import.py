@@ -11,7 +11,7 @@ from registrations.models import AuditEvent, ServiceProvider, UmpInstance
 from registrations.services import csv_import
 from sandbox.app import Sandbox
 from tests import factories
-from tests.registrations.instance_files import csv_file, row
+from tests.registrations.instance_files import csv_file, row, table_of
 
 pytestmark = pytest.mark.django_db
 
@@ -96,10 +96,10 @@ def test_two_rows_of_one_host_are_refused(sandbox: Sandbox, tmp_path: Path) -> N
 
 def test_an_address_of_a_delivered_instance_is_not_changed_by_a_file(sandbox: Sandbox) -> None:
     factories.make_tenant(sandbox)
-    csv_import.import_rows([row(sandbox)], actor=audit.SYSTEM)
+    csv_import.import_table(table_of(row(sandbox)), actor=audit.SYSTEM)
     UmpInstance.objects.update(delivered_at="2026-01-01T00:00:00Z")
     with pytest.raises(csv_import.BadRowsError) as refusal:
-        csv_import.import_rows([row(sandbox, ump_url="https://localhost/other")], actor=audit.SYSTEM)
+        csv_import.import_table(table_of(row(sandbox, ump_url="https://localhost/other")), actor=audit.SYSTEM)
     assert "with a reason" in refusal.value.problems[0].reason
 
 

@@ -1,0 +1,52 @@
+"""What makes a password of staff easy to guess, beyond Django's own rules."""
+
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from zxcvbn import zxcvbn
+
+# Guesses that an attacker with a stolen hash makes in about a day: https://github.com/dropbox/zxcvbn (README, "Usage").
+FEWEST_GUESSES = 10**10
+FEWEST_GUESSES_JOINED = 10**7  # without blanks and signs, which a phrase of common words may lean on
+LONGEST_RATED = 72  # characters; the library refuses more, and these decide already
+FEWEST_OWN_LETTERS = 6  # beside names, digits and signs
+PRODUCT = ("syncportal", "sync", "portal", "audiocodes", "ump", "microsoft", "teams", "entra", "admin", "password")
+AS_LETTERS = str.maketrans("013457@$!", "oleastasi")  # digits and signs that people write for letters
+PERSONAL = ("username", "first_name", "last_name", "email")
+ADVICE = "Use several words that have nothing to do with each other, or a password manager's suggestion."
+
+
+class GuessableValidator:
+    """Refuses rows of keys, sequences, repetitions, dates, known passwords, and the person's or product's name with digits."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Raises ValidationError that says why."""
+        words = (*_words_of(user), *PRODUCT)
+        lower = password.lower()
+        if any(_is_hardly_more_than(words, text) for text in (lower, lower.translate(AS_LETTERS))):
+            raise ValidationError(f"It is hardly more than a name. {ADVICE}", code="password_is_a_name")
+        joined = re.sub(r"[\W_]+", "", password)  # rows of keys are no better for the signs between them
+        for text, fewest in ((password, FEWEST_GUESSES), (joined or password, FEWEST_GUESSES_JOINED)):
+            rated = zxcvbn(text[:LONGEST_RATED], user_inputs=list(words))
+            if rated["guesses"] < fewest:
+                why = rated["feedback"]["warning"].rstrip(".") or "It is easy to guess"
+                raise ValidationError(f"{why}. {ADVICE}", code="password_is_guessable")
+
+    def get_help_text(self) -> str:
+        """For the form."""
+        return "It cannot be a row of keys, a sequence, a repetition, a date or a name with digits."
+
+
+def _words_of(user: Any) -> tuple[str, ...]:
+    """The words of the person's names and address, in lower case."""
+    texts = (str(getattr(user, name, "") or "") for name in PERSONAL)
+    return tuple({word for text in texts for word in re.split(r"[\W_]+", text.lower()) if len(word) > 1})
+
+
+def _is_hardly_more_than(words: tuple[str, ...], text: str) -> bool:
+    """Whether the text holds one of the words, and few letters beside them."""
+    rest = text
+    for word in sorted(words, key=len, reverse=True):
+        rest = rest.replace(word, " ")
+    return rest != text and len(re.sub(r"[\W\d_]+", "", rest)) < FEWEST_OWN_LETTERS

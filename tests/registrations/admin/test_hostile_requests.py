@@ -1,0 +1,169 @@
+"""Whatever stands in an address or a form, the answer is a page or a refusal, never a server error."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from registrations import audit
+from registrations.models import UmpInstance
+from registrations.services import provisioning
+from tests import factories
+
+NUL, HUGE = "\0", "9" * 40
+HOSTILE = [NUL, "not-a-guid", "(", HUGE, "\n", "a" * 3000]
+QUERIES = [
+    ("q", NUL),
+    ("q", "(%\\_'"),
+    ("p", "abc"),
+    ("p", HUGE),
+    ("o", "abc"),
+    ("o", HUGE),
+    ("e", "1"),
+    ("all", NUL),
+    ("needs", NUL),
+    ("id__exact", "abc"),
+    ("pk__in", ",,"),
+    ("pk__gt", HUGE),
+    ("id__isnull", "maybe"),
+    ("created_at__gte", "yesterday"),
+    ("_to_field", "x"),
+    ("_popup", "x"),
+    ("_changelist_filters", "q=%00"),
+]
+MODELS = sorted(admin.site._registry, key=lambda model: str(model._meta.label))
+
+
+@pytest.fixture
+def root(db: None) -> Client:
+    """An administrator's browser that shows a server error as its page; there is a row of most kinds."""
+    client = Client(headers={"host": "localhost"}, raise_request_exception=False)
+    client.force_login(User.objects.create_superuser("root", password=factories.PASSWORD))
+    factories.make_service()
+    return client
+
+
+def list_of(model: Any) -> str:
+    """The address of a model's list."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def fields_of(model: Any) -> list[str]:
+    """The names of a model's columns."""
+    return [field.name for field in model._meta.get_fields() if field.concrete]
+
+
+def filters_of(model: Any) -> list[str]:
+    """The declared filters that are columns."""
+    return [each for each in admin.site._registry[model].list_filter if isinstance(each, str)]
+
+
+def broken(root: Client, address: str, queries: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The queries that end in a server error."""
+    return [(name, value[:20]) for name, value in queries if root.get(address, {name: value}).status_code >= 500]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_no_query_string_breaks_a_list(root: Client, model: Any) -> None:
+    own = [(f"{name}{way}", value) for name in filters_of(model) for way in ("", "__exact") for value in (NUL, "abc")]
+    own += [(f"{name}__id__exact", value) for name in filters_of(model) for value in (NUL, "abc", HUGE)]
+    assert broken(root, list_of(model), [*QUERIES, *own]) == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_no_query_string_breaks_a_form(root: Client, model: Any) -> None:
+    queries = [(name, value) for name in fields_of(model) for value in (NUL, "abc")]
+    assert broken(root, f"{list_of(model)}add/", queries) == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_no_object_id_breaks_a_page(root: Client, model: Any) -> None:
+    found = []
+    for value in ["%00", "_00", HUGE, "%0A"]:
+        for page in ["change", "history", "password"]:
+            if root.get(f"{list_of(model)}{value}/{page}/").status_code >= 500:
+                found.append((value, page))
+    assert found == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_no_chosen_row_breaks_an_action(root: Client, model: Any) -> None:
+    found = []
+    for action in [*(admin.site._registry[model].actions or ()), NUL]:
+        for value in HOSTILE[:3]:
+            form = {"action": action, "_selected_action": value, "index": value, "select_across": value}
+            if root.post(list_of(model), form).status_code >= 500:
+                found.append((action, value[:20]))
+    assert found == []
+
+
+def test_no_value_breaks_a_form(root: Client) -> None:
+    found = []
+    for model in MODELS:
+        extra = ["ump_client_secret", "client_secret", "password1", "password2", "expires_at_0", "expires_at_1"]
+        for value in HOSTILE:
+            given = dict.fromkeys([*fields_of(model), *extra], value)
+            if root.post(f"{list_of(model)}add/", given).status_code >= 500:
+                found.append((model._meta.label, value[:20]))
+    assert found == []
+
+
+def test_no_term_breaks_the_autocomplete(root: Client) -> None:
+    good = {"app_label": "onboarding", "model_name": "service", "field_name": "customer", "term": "c"}
+    found = [
+        (name, value[:20])
+        for name in [*good, "page"]
+        for value in HOSTILE
+        if root.get(reverse("admin:autocomplete"), {**good, name: value}).status_code >= 500
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", ["__Host-session", "__Host-csrf"])
+@pytest.mark.parametrize("value", ['"abcdefgh\\000"', '"\\000"', "\\", '"'])
+def test_no_cookie_breaks_a_page(db: None, name: str, value: str) -> None:
+    root = Client(headers={"host": "localhost", "cookie": f"{name}={value}"}, raise_request_exception=False)
+    assert root.get(reverse("admin:login")).status_code < 500
+
+
+@pytest.mark.parametrize("name", ["user-agent", "accept-language", "referer", "x-forwarded-for", "accept"])
+def test_no_header_breaks_a_page(root: Client, name: str) -> None:
+    for value in ("a\0b", "(", "\xff"):
+        assert root.get(reverse("admin:index"), headers={name: value}).status_code < 500, value
+
+
+def test_no_user_name_breaks_the_sign_in(db: None) -> None:
+    root = Client(headers={"host": "localhost"}, raise_request_exception=False)
+    for value in HOSTILE:
+        form = {"username": value, "password": value, "next": value}
+        assert root.post(reverse("admin:login"), form).status_code < 500, value
+
+
+def test_no_form_of_an_operation_or_a_bulk_request_breaks(root: Client) -> None:
+    operation = provisioning.request(UmpInstance.objects.get(), actor=audit.SYSTEM)
+    change = reverse("admin:registrations_operation_change", args=[operation.pk])
+    instance = reverse("admin:registrations_umpinstance_change", args=[UmpInstance.objects.get().pk])
+    pages = [change.replace("change", each) for each in ("hand-over/tick", "hand-over/reveal", "cancel", "resume")]
+    pages += [
+        reverse("admin:registrations_umpinstance_provision_confirmed"),
+        instance.replace("change", "change-address"),
+    ]
+    for page in pages:
+        for value in HOSTILE:
+            given = dict.fromkeys(("group", "password", "choice", "instance", "app_name", "ump_url", "reason"), value)
+            assert root.post(page, given).status_code < 500, (page, value)
+
+
+def test_a_nul_in_an_address_is_refused_as_a_bad_request(root: Client) -> None:
+    assert root.get(list_of(UmpInstance), {"q": NUL}).status_code == 400
+    assert root.get(f"{list_of(UmpInstance)}%00/change/").status_code == 400
+
+
+@pytest.mark.postgresql
+def test_a_broken_regular_expression_is_refused(root: Client) -> None:
+    answer = root.get(list_of(UmpInstance), {"app_name__regex": "("})
+    assert answer.status_code < 500

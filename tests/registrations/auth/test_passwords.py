@@ -1,0 +1,91 @@
+"""Passwords that are long enough and still easy to guess."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+WEAK = [
+    "123456789012",
+    "210987654321",
+    "qwertyuiopas",
+    "qwertzuiopas",
+    "1q2w3e4r5t6y",
+    "!@#$%^&*()_+",
+    "qwerty-asdfgh-zxcvbn",
+    "aaaaaaaaaaaa",
+    "abcabcabcabc",
+    "abcdefghijkl",
+    "passwordpassword",
+    "Summer2026!!",
+    "01.01.2026!!",
+    "olga12345678",
+    "Olga.Operator1",
+    "operator2026!",
+    "0p3rat0r-2026",
+    "olgaolgaolga",
+    "olga-operator-1987",
+    "finebak2026!!",
+    "SyncPortal123!",
+    "audiocodes-2026",
+]
+
+
+def olga() -> User:
+    return User(username="olga", first_name="Olga", last_name="Operator", email="olga@finebak.com")
+
+
+@pytest.mark.parametrize("password", WEAK)
+def test_a_password_that_is_easy_to_guess_is_refused(password: str) -> None:
+    with pytest.raises(ValidationError):
+        validate_password(password, olga())
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery staple",
+        "xK9v-3Qm_pL2aZ8wBn7c",
+        "reef-tandem-oxide-41",
+        "лампа-облако-чайник-7",
+        "x" * 5 + "Vq7#mB2!kW9" * 20,
+    ],
+)
+def test_a_password_that_is_hard_to_guess_is_accepted(password: str) -> None:
+    validate_password(password, olga())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("password", ["123456789012", "qwertyuiopas", "bob123456789"])
+def test_the_command_refuses_a_weak_password(tmp_path: Path, password: str) -> None:
+    (tmp_path / "password").write_text(password)
+    with pytest.raises(CommandError, match="password: "):
+        call_command("add_staff", "bob", "--group", "auditors", "--password-file", str(tmp_path / "password"))
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_admin_refuses_a_weak_password() -> None:
+    root = User.objects.create_superuser("root", password="correct horse battery staple")
+    browser = Client(headers={"host": "localhost"})
+    browser.force_login(root)
+    for password in ("123456789012", "qwertyuiopas", "bob123456789"):
+        given = {"username": "bob", "password1": password, "password2": password, "usable_password": "true"}
+        answer = browser.post(reverse("admin:auth_user_add"), given)
+        assert answer.status_code == 200
+        assert answer.context["adminform"].form.errors["password2"]
+        changed = browser.post(
+            reverse("admin:auth_user_password_change", args=[root.pk]),
+            {
+                "password1": password.replace("bob", "root"),
+                "password2": password.replace("bob", "root"),
+                "usable_password": "true",
+            },
+        )
+        assert changed.status_code == 200
+    assert User.objects.count() == 1
