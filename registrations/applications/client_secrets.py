@@ -1,12 +1,13 @@
 """A registration's client secret: exactly one live one of ours, stored encrypted and proven. Others' are never touched."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from django.db import IntegrityError
 from django.utils import timezone
 
 from registrations import audit, connections, engine
-from registrations.applications import desired_state, secret_cleanup
+from registrations.applications import secret_cleanup, secret_policy
 from registrations.applications.ensure import require_managed
 from registrations.applications.replication import confirm_deleted, may_be_replicating, reset_missing
 from registrations.applications.secret_cleanup import OUR_PREFIX
@@ -20,12 +21,11 @@ from registrations.models import AppRegistration, ClientSecret, Operation
 REFUSED = ("AADSTS7000215", "AADSTS7000222")  # by Microsoft, for good: the secret was removed, or has expired
 
 
-def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: Operation, *, longest: str = "") -> str:
+def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: Operation) -> str:
     """Exactly one live secret of ours exists in Entra and is stored encrypted; returns a note for people.
 
     Adding a secret cannot be repeated safely, so its display name is saved first (the intent). After a crash a secret with
-    that name is one whose value is unknown: it is removed before another is added. `longest` is the tenant's policy
-    (ISO 8601).
+    that name is one whose value is unknown: it is removed before another is added. `secret_policy` decides its end.
     """
     require_managed(registration)
     secrets = list(registration.secrets.exclude(status=ClientSecret.Status.REMOVED))
@@ -39,7 +39,7 @@ def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: 
     if intended:  # a new intent has no secret to look for
         secret_cleanup.remove_lost(graph, registration, intent)
         _look_twice(intent, operation)
-    created = _add(graph, registration, intent, longest)
+    created = _add(graph, registration, intent)
     if not _store(intent, created, operation):
         graph.remove_secret(registration.object_id, created.key_id)
         raise NotYetError("Another worker continued with this secret.")
@@ -142,11 +142,10 @@ def mark(secret: ClientSecret, before: str, after: str) -> bool:
     return ClientSecret.objects.filter(pk=secret.pk, status=before).update(status=after) == 1
 
 
-def _add(graph: GraphClient, registration: AppRegistration, intent: ClientSecret, longest: str) -> NewSecret:
+def _add(graph: GraphClient, registration: AppRegistration, intent: ClientSecret) -> NewSecret:
+    add = partial(graph.add_secret, registration.object_id, intent.display_name)
     try:
-        return graph.add_secret(
-            registration.object_id, intent.display_name, desired_state.secret_ends_at(timezone.now(), longest)
-        )
+        return secret_policy.add_longest(graph, registration, add)
     except GraphRefusedError as refusal:
         if refusal.meaning is not Meaning.POLICY:
             raise

@@ -32,7 +32,8 @@ class Kind:
     `succeeded` is called in the transaction that ends the last step (or in one of its own if that step is not repeatable).
     If it raises, the last step has failed and is repeated on Resume. `failed` is called in the transaction that ends the
     operation. `priority` chooses the Celery queue. `retry_from` lists, by error code, the steps that Resume starts over
-    although they were done, because what they had created is gone.
+    although they were done, because what they had created is gone. A step that raises StartOverError with such a code has the
+    same effect without a person.
     """
 
     name: str

@@ -16,9 +16,9 @@ from registrations.engine import lease as leases
 from registrations.engine import retry_schedule, run_context
 from registrations.engine.lease import Lease, LeaseLostError
 from registrations.engine.registry import Step, history_subject, kind_of
-from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError
+from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError, StartOverError
 from registrations.models import Operation, statements
-from registrations.models.steps import StepState, StepStatus
+from registrations.models.steps import StepState, StepStatus, reset_steps
 
 TOO_LONG = "was tried for two hours. Fix the cause, then resume."
 
@@ -117,6 +117,19 @@ def put_back(operation: Operation, token: str, step: StepState, error: NotYetErr
         _wait(operation, token, error, next_attempt_at=_due(operation, error, pause))
 
 
+def start_over(operation: Operation, token: str, step: StepState, error: StartOverError) -> None:
+    """Do the steps again that the kind lists for this error's code, and then this one; after some minutes of that it fails.
+
+    This step keeps its counters, so that nothing is started over for ever.
+    """
+    if not retry_schedule.may_be_replicating(step):
+        fail(operation, token, error)
+        return
+    names = set(kind_of(operation).retry_from.get(error.code, ())) - {step.name}
+    reset_steps(operation.steps, *names)
+    put_back(operation, token, step, error)
+
+
 def wait_for_quota(operation: Operation, token: str, error: QuotaSpentError) -> None:
     """There are too few tokens for the run: no step has started, and the worker is free for another operation."""
     pause = error.retry_after or retry_schedule.FIRST_PAUSE
@@ -134,7 +147,9 @@ def wait_for_person(operation: Operation, token: str, step: StepState | None, ne
     waits_already = operation.message == str(needed)
     if step:  # a person's time does not count as ours, and the step's counters start again afterwards
         step.status, step.note, step.waits_since = StepStatus.WAITING, str(needed), timezone.now()
-        step.started_at, step.refused_at, step.uncounted = None, None, 0
+        for unfinished in operation.steps:  # a later one may have sent the operation back here
+            if not unfinished.is_done:
+                unfinished.started_at, unfinished.refused_at, unfinished.uncounted = None, None, 0
     next_attempt_at = timezone.now() + needed.look_again if needed.look_again else None
     with audit.atomic(durable=True):
         _wait(operation, token, needed, next_attempt_at=next_attempt_at, waits_for=needed.who)

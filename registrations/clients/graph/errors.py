@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 from registrations.clients.http import json_of
-from registrations.errors import NotFoundError, NotPermittedError, NotYetError, RemoteRejectedError
+from registrations.errors import NotFoundError, NotPermittedError, NotShownError, NotYetError, RemoteRejectedError
 
 SERVICE = "Microsoft Graph"
 
@@ -16,6 +16,7 @@ class Meaning(Enum):
     """What an answer means to the caller."""
 
     NOT_YET = "not yet"
+    NOT_SHOWN = "does not exist here, or not yet"
     EXISTS = "exists already"
     GONE = "gone already"
     NAME_TAKEN = "name taken"
@@ -35,9 +36,9 @@ class KnownAnswer:
 # Sources: https://learn.microsoft.com/graph/errors, and issues of clients that met them (terraform-provider-azuread,
 # msgraph-bicep-types 137 and 193, nais/azurerator 448). Codes are preferred; texts only where Graph has no code.
 KNOWN_ANSWERS = (
-    KnownAnswer(400, Meaning.NOT_YET, code="NoBackingApplicationObject"),
-    KnownAnswer(400, Meaning.NOT_YET, text="does not reference a valid application object"),
-    KnownAnswer(400, Meaning.NOT_YET, text="Not a valid reference update"),
+    KnownAnswer(400, Meaning.NOT_SHOWN, code="NoBackingApplicationObject"),
+    KnownAnswer(400, Meaning.NOT_SHOWN, text="does not reference a valid application object"),
+    KnownAnswer(400, Meaning.NOT_SHOWN, text="Not a valid reference update"),
     KnownAnswer(401, Meaning.NOT_YET, code="Authorization_IdentityNotFound"),
     KnownAnswer(409, Meaning.NOT_YET, code="Directory_ConcurrencyViolation"),
     KnownAnswer(400, Meaning.NAME_TAKEN, text="same value for property uniqueName"),
@@ -50,6 +51,9 @@ KNOWN_ANSWERS = (
     KnownAnswer(400, Meaning.POLICY, code="CredentialInvalidLifetimeAsPerAppPolicy"),
     KnownAnswer(400, Meaning.POLICY, code="CredentialTypeNotAllowedAsPerAppPolicy"),
 )
+
+
+WAITS: dict[Meaning, type[NotYetError]] = {Meaning.NOT_YET: NotYetError, Meaning.NOT_SHOWN: NotShownError}
 
 
 class GraphRefusedError(RemoteRejectedError):
@@ -69,8 +73,10 @@ def refusal_of(response: requests.Response) -> RemoteRejectedError | NotYetError
     codes = {code, *(str(detail.get("code", "")) for detail in error.get("details") or [])}
     known = _known_answer(response.status_code, codes, text)
     request_id = response.headers.get("request-id", "")
-    if known and known.meaning is Meaning.NOT_YET:
-        return NotYetError("Microsoft is still copying this to its data centres.", code=code, request_id=request_id)
+    if known and known.meaning in WAITS:
+        return WAITS[known.meaning](
+            "Microsoft is still copying this to its data centres.", code=code, request_id=request_id
+        )
     if known:
         return GraphRefusedError(
             f"Microsoft refused this step: {known.meaning.value} ({code}).",
