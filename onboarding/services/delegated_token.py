@@ -14,9 +14,16 @@ from onboarding.models import Connection, ConnectionMethod, DelegatedToken
 from onboarding.services import lookups, sign_in_exchange, stored_tokens, ump_handover
 from onboarding.services.lookups import DELEGATED_TOKEN, open_connection
 from registrations import audit, connections, engine
+from registrations.applications.replication import APPLICATION_UNKNOWN
 from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
 from registrations.delivery import secret_refusals
-from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
+from registrations.errors import (
+    NotFoundError,
+    NotYetError,
+    PersonNeededError,
+    RemoteRejectedError,
+    UnexplainedRefusalError,
+)
 from registrations.models import Operation, UmpInstance
 from registrations.models.notes import INSTANCE_NOTE
 from registrations.models.steps import reset_steps
@@ -46,6 +53,7 @@ def register() -> None:
             subject=Connection,
             succeeded=ump_handover.succeeded,
             failed=_closed,
+            retry_from=ump_handover.RETRY_FROM,
         )
     )
 
@@ -151,7 +159,7 @@ def _explained(refusal: EntraRefusedError, operation: Operation, connection: Con
     words = f"{known.sentence} {known.next_step}"
     for name, value in names.items():
         words = words.replace(name, value)
-    if refusal.error in SIGN_IN_ERRORS:
+    if refusal.error in SIGN_IN_ERRORS or refusal.code in APPLICATION_UNKNOWN:
         return PersonNeededError(words, who="customer", code=refusal.code)
     return RemoteRejectedError(words, code=refusal.code, request_id=refusal.correlation_id)
 
@@ -199,18 +207,20 @@ def _deliver(operation: Operation) -> str:
     _renew(operation, requirements.SCOPES_TOKEN)
     token = _stored_token(connection)
     refresh_token = refresh_token_in(token.unseal("cache_envelope"))
+    ump = connections.ump(service.instance)
     try:
-        held = connections.ump(service.instance).apply_token(
-            service.ump_customer_guid,
-            tenant_id=invitation.tenant_id,
-            username=token.username,
-            refresh_token=refresh_token,
-        )
+        with ump_handover.noticing_a_missing_service(ump, service):
+            held = ump.apply_token(
+                service.ump_customer_guid,
+                tenant_id=invitation.tenant_id,
+                username=token.username,
+                refresh_token=refresh_token,
+            )
     except NotFoundError as missing:
         raise _unsupported(service.instance) from missing
     wanted = ("delegated_token", invitation.tenant_id, token.username)
     if (held.method, held.tenant_id, held.username) != wanted:
-        raise RemoteRejectedError(
+        raise UnexplainedRefusalError(
             "The UMP accepted the token but shows different values. Check the service in the UMP.", code="ump_token"
         )
     with audit.atomic(durable=True):
@@ -231,7 +241,8 @@ def _unsupported(instance: UmpInstance) -> RemoteRejectedError:
 def _validation(operation: Operation) -> str:
     service = open_connection(operation).invitation.service
     ump = connections.ump(service.instance)
-    outcome = ump.validate_connection(service.ump_customer_guid)
+    with ump_handover.noticing_a_missing_service(ump, service):
+        outcome = ump.validate_connection(service.ump_customer_guid)
     if outcome.valid:
         return "The phone service signed in with the token."
     # The UMP's token may have expired. Send a new one, or learn from Microsoft why the customer must sign in again.
@@ -239,7 +250,8 @@ def _validation(operation: Operation) -> str:
     outcome = ump.validate_connection(service.ump_customer_guid)
     if not outcome.valid:
         words = secret_refusals.without(outcome.error, secret)
-        raise RemoteRejectedError(
-            f"The UMP could not use the token: {words or 'it gave no reason'}.", code="ump_validation"
+        refusal = RemoteRejectedError if "AADSTS" in words else UnexplainedRefusalError
+        raise refusal(
+            f"The UMP could not use the token: {words or 'it gave no reason'}.", code=ump_handover.UMP_VALIDATION
         )
     return "The phone service signed in with a renewed token."

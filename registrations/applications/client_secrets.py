@@ -9,7 +9,12 @@ from django.utils import timezone
 from registrations import audit, connections, engine
 from registrations.applications import secret_cleanup, secret_policy
 from registrations.applications.ensure import require_managed
-from registrations.applications.replication import confirm_deleted, may_be_replicating, reset_missing
+from registrations.applications.replication import (
+    confirm_deleted,
+    may_be_replicating,
+    reset_missing,
+    secret_may_be_replicating,
+)
 from registrations.applications.secret_cleanup import OUR_PREFIX
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
 from registrations.clients.graph.client import BETWEEN_CREDENTIAL_WRITES, GraphClient
@@ -17,8 +22,6 @@ from registrations.clients.graph.errors import GraphRefusedError, Meaning
 from registrations.clients.graph.types import NewSecret
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
-
-REFUSED = ("AADSTS7000215", "AADSTS7000222")  # by Microsoft, for good: the secret was removed, or has expired
 
 
 def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: Operation) -> str:
@@ -66,7 +69,7 @@ def prove_secret(
             scope=scope,
         )
     except EntraRefusedError as refusal:
-        if refusal.code in REPLICATING and may_be_replicating(secret.stored_at):
+        if refusal.code in REPLICATING and secret_may_be_replicating(secret, refusal.code, operation):
             raise NotYetError(
                 f"Microsoft has not replicated the new secret to every server yet ({refusal.code}).",
                 retry_after=BETWEEN_CREDENTIAL_WRITES,

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NoReturn
 
-from registrations.applications.replication import may_be_replicating
+from registrations import connections
+from registrations.applications.client_secrets import live_secret
+from registrations.applications.replication import may_be_replicating, secret_may_be_replicating
+from registrations.clients.entra import EntraRefusedError
 from registrations.clients.graph.client import GraphClient
 from registrations.errors import NotShownError, PortalError, RemoteRejectedError, StartOverError
 from registrations.models import AppRegistration, Operation
@@ -59,6 +62,27 @@ def require(graph: GraphClient, registration: AppRegistration) -> None:
     known = registration.service_principal_id
     if known and graph.find_service_principal(registration.app_id) != known:
         start_over(registration, PRINCIPAL_GONE)
+
+
+def require_known(registration: AppRegistration, operation: Operation) -> None:
+    """Raises StartOverError if Entra does not know the registration or its secret any more.
+
+    It is asked with the secret itself: no administrator is needed for that. Any other answer says nothing here.
+    """
+    secret = live_secret(registration)
+    try:
+        connections.entra().app_token(
+            tenant_id=registration.tenant_id,
+            app_id=registration.app_id,
+            client_secret=secret.unseal("envelope"),
+            scope=connections.GRAPH_SCOPE,
+        )
+    except EntraRefusedError as refusal:
+        code = refusal.code
+        if code in GONE_AT_ENTRA and not secret_may_be_replicating(secret, code, operation):
+            start_over(registration, GONE_AT_ENTRA[code])
+    except PortalError:
+        return
 
 
 def start_over(registration: AppRegistration, code: str) -> NoReturn:

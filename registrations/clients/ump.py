@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 from registrations.clients.http import RemoteSession, exchange, json_of
-from registrations.errors import NotFoundError, NotYetError, RemoteRejectedError
+from registrations.errors import NotFoundError, NotYetError, RemoteRejectedError, UnexplainedRefusalError
 
 SERVICE = "The UMP"
 PORTAL = "/api/portal/v1"
@@ -152,8 +152,10 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
     body = json_of(response, SERVICE) if "json" in response.headers.get("Content-Type", "") else {}
     found = body.get("error") if isinstance(body, dict) else None
     error = found if isinstance(found, dict) else {"message": found or ""}
-    code = str(error.get("code", response.status_code))
-    text = str(error.get("message", ""))
+    code = str(error.get("code") or response.status_code)
+    text = str(error.get("message") or "")
+    # Without a code nobody can tell what was wrong: it may be a restart, or a proxy in between.
+    refused = RemoteRejectedError if error.get("code") else UnexplainedRefusalError
     for name in SECRETS & sent.keys():
         text = text.replace(sent[name], "[secret]")
     if response.status_code in {requests.codes.precondition_failed, requests.codes.conflict}:
@@ -161,11 +163,11 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
     if response.status_code == requests.codes.not_found:
         return NotFoundError(f"The UMP does not know this address or object ({code}).", code=code)
     if response.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
-        return RemoteRejectedError(
+        return refused(
             f"The UMP does not accept SyncPortal's API credential ({code}). Check the UMP API values of the instance.",
             code=code,
         )
-    return RemoteRejectedError(f"The UMP refused: {text or 'no reason given'} ({code}).", code=code)
+    return refused(f"The UMP refused: {text or 'no reason given'} ({code}).", code=code)
 
 
 def _connection(body: dict[str, Any]) -> UmpConnection:

@@ -101,8 +101,8 @@ def commit_deferred_writes(operation: Operation, token: str) -> None:
             deferred()
 
 
-def put_back(operation: Operation, token: str, step: StepState, error: NotYetError) -> None:
-    """The step is tried again later; after two hours the operation fails."""
+def put_back(operation: Operation, token: str, step: StepState, error: NotYetError, *, move: str = "") -> None:
+    """The step is tried again later; after two hours the operation fails. `move`: a word for the history, if it has one."""
     if isinstance(error, QuotaSpentError):
         step.attempts -= 1  # a planned wait is no failed attempt
         step.started_at = step.started_at if step.attempts else None
@@ -115,6 +115,8 @@ def put_back(operation: Operation, token: str, step: StepState, error: NotYetErr
     step.waits_since = timezone.now()
     with audit.atomic(durable=True):
         _wait(operation, token, error, next_attempt_at=_due(operation, error, pause))
+        if move:
+            record(operation, f"{operation.kind}.{move}", {"reason": str(error), "code": error.code})
 
 
 def start_over(operation: Operation, token: str, step: StepState, error: StartOverError) -> None:
@@ -127,7 +129,7 @@ def start_over(operation: Operation, token: str, step: StepState, error: StartOv
         return
     names = set(kind_of(operation).retry_from.get(error.code, ())) - {step.name}
     reset_steps(operation.steps, *names)
-    put_back(operation, token, step, error)
+    put_back(operation, token, step, error, move="started_over")
 
 
 def wait_for_quota(operation: Operation, token: str, error: QuotaSpentError) -> None:

@@ -41,6 +41,7 @@ class Notes(TypedDict, total=False):
     # Connecting a customer in the UMP
     job: str  # ID of the UMP's job; "" if none runs
     job_started_at: str  # ISO 8601
+    job_secret: str  # key ID of the client secret that the job hands over
     # An existing registration
     link: str  # keyed hash of the invitation link whose holder entered the values
     found: str  # the registration's display name at Microsoft

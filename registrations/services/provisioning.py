@@ -54,7 +54,7 @@ def register() -> None:
             failed=_failed,
             before_bulk_run=_prepay,
             retry_from={
-                ump_api.UMP_CHANGED: ("sync_app", "portal_url", "validation"),
+                **dict.fromkeys([ump_api.UMP_CHANGED, ump_api.UMP_FORGOT], ("sync_app", "portal_url", "validation")),
                 # Something may be gone from Entra: each of these looks before it acts.
                 **dict.fromkeys([ump_api.UMP_VALIDATION, *presence.REFUSED], APPLICATION_AND_LATER),
                 presence.PRINCIPAL_GONE: ("service_principal", "proof", "validation"),
