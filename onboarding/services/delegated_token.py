@@ -11,7 +11,7 @@ from django.utils import timezone
 from onboarding import requirements
 from onboarding.explanations import explain
 from onboarding.models import Connection, ConnectionMethod, DelegatedToken
-from onboarding.services import lookups, sign_in_exchange, stored_tokens, ump_handover
+from onboarding.services import lookups, sign_in_exchange, stored_tokens, temporary_grant, ump_handover
 from onboarding.services.lookups import DELEGATED_TOKEN, open_connection
 from registrations import audit, connections, engine
 from registrations.applications.replication import APPLICATION_UNKNOWN
@@ -178,7 +178,8 @@ def _teams_token(operation: Operation) -> str:
 def _roles(operation: Operation) -> str:
     connection = open_connection(operation)
     renewed = _renew(operation, requirements.SCOPES_TOKEN)
-    held = connections.graph_as_person(renewed.access_token).my_directory_roles()
+    graph = connections.graph_as_person(renewed.access_token)
+    held = graph.my_directory_roles()
     lacking = requirements.lacking_for_token(held)
     if lacking:
         raise PersonNeededError(
@@ -186,6 +187,7 @@ def _roles(operation: Operation) -> str:
             who="customer",
             code=ROLES_MISSING,
         )
+    temporary_grant.revoke_of_others(graph, connection, operation)
     with audit.atomic(durable=True):
         engine.require_lease(operation)
         Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())

@@ -56,8 +56,19 @@ class Environment:
         """The content of the sandbox's seed.json."""
         return self.seeding.seed
 
-    def request(self, kind: str, count: int, *, points: list[Any] | None = None, record: bool = False) -> list[str]:
-        """Request operations and return their ids. With `points`, the worker of each is killed at its point."""
+    def request(
+        self,
+        kind: str,
+        count: int,
+        *,
+        points: list[Any] | None = None,
+        deletions: list[Any] | None = None,
+        record: bool = False,
+    ) -> list[str]:
+        """Request operations and return their ids. With `points`, the worker of each is killed at its point.
+
+        With `deletions` (step and way), what each stands on is deleted before that step.
+        """
         command = [kind, str(count)]
         if points is not None:
             file = self.directory / f"points-{secrets.token_hex(4)}.json"
@@ -65,6 +76,10 @@ class Environment:
             command += ["--points", str(file)]
         if record:
             command.append("--record")
+        if deletions is not None:
+            file = self.directory / f"deletions-{secrets.token_hex(4)}.json"
+            file.write_text(json.dumps(deletions))
+            command += ["--deletions", str(file)]
         output = self.run_module("tests.chaos.request_operations", *command)
         return [json.loads(line)["operation"] for line in output.splitlines()]
 

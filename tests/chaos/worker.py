@@ -23,11 +23,12 @@ def instrument(**_: Any) -> None:
     """Instrument a forked child, in which Django is ready."""
     from registrations.applications import replication  # noqa: PLC0415
     from registrations.services import bulk_jobs  # noqa: PLC0415  Django is ready only now
-    from tests.chaos import clock, kill_points  # noqa: PLC0415  as above
+    from tests.chaos import clock, deletion_fixtures, kill_points  # noqa: PLC0415  as above
 
     directory = Path(os.environ[kill_points.DIRECTORY])
     kill_points.install(directory)
     clock.install(directory)
+    deletion_fixtures.install(directory)
     replication.CONFIRM_DELETED_AFTER = BELIEVE_GONE_AFTER
     bulk_jobs.MAX_LIVE, bulk_jobs.BATCH_SIZE = AT_WORK, AT_ONCE
 

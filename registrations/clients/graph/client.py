@@ -232,7 +232,10 @@ class GraphClient:
     def delegated_grants(self, service_principal_id: str) -> list[DelegatedGrant]:
         """The delegated grants given to a client application in this tenant."""
         path = f"/oauth2PermissionGrants?$filter=clientId eq '{service_principal_id}'"
-        return [DelegatedGrant(grant["id"], tuple(grant.get("scope", "").split())) for grant in self._pages(path)]
+        return [
+            DelegatedGrant(grant["id"], tuple(grant.get("scope", "").split()), grant.get("principalId") or "")
+            for grant in self._pages(path)
+        ]
 
     # https://learn.microsoft.com/graph/api/oauth2permissiongrant-update
     def narrow_delegated_grant(self, grant_id: str, scopes: list[str]) -> None:

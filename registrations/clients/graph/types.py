@@ -80,3 +80,4 @@ class DelegatedGrant:
 
     id: str
     scopes: tuple[str, ...]
+    principal_id: str = ""  # of the person who accepted it for themselves; empty for everybody's
