@@ -129,8 +129,7 @@ def _permissions(operation: Operation) -> str:
     graph, registration = temporary_grant.graph_client(operation), made_registration(operation)
     resources = {app_id: graph.resource(app_id) for app_id in {p.resource_app_id for p in requirements.PERMISSIONS}}
     roles = _role_ids(resources)
-    wanted = desired_state.customer_app(registration, roles)
-    ensure.ensure_application(graph, registration, wanted, operation)
+    ensure.correct_application(graph, registration, desired_state.customer_app(registration, roles))
     granted = graph.granted_roles(registration.service_principal_id)
     for app_id, role_ids in roles.items():
         for role_id in role_ids:

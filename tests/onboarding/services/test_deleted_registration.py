@@ -1,5 +1,7 @@
 """A customer's registration is deleted by hand half-way: before each step, and once its values were handed over."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from onboarding.models import Connection
@@ -11,7 +13,7 @@ from sandbox.app import Sandbox
 from sandbox.model import Application, Tenant
 from tests.onboarding import existing
 from tests.onboarding.authorised import CARLA, authorised, contoso
-from tests.onboarding.browser import Browser
+from tests.onboarding.browser import Browser, read
 from tests.onboarding.existing import Own, bare, enter, own
 from tests.onboarding.wizard import text
 from tests.registrations.deletion import DELETED, HOWS, PRINCIPAL, Settle, age, before, delete, settle
@@ -144,14 +146,16 @@ def test_an_entered_registration_that_is_deleted_opens_the_form_again(
     before(monkeypatch, "hand_over", act)
     operation = settle(Operation.objects.get(kind="connect_existing"))
     assert (operation.status, operation.error_code) == ("failed", "entered_registration_gone")
-    assert "was deleted after it was checked" in text(customer.open("/authenticate/progress"))
+    page = customer.open("/authenticate/progress")
+    assert "was deleted after it was checked" in text(page)
+    [form] = [way["href"] for way in read(page.content.decode()).links if way.get("href", "").endswith("/existing")]
     assert not AppRegistration.objects.get(managed=False).secrets.live().exists()
 
     application = sandbox.world.add_application(own.tenant, "Contoso telephony 2")
     password = sandbox.world.add_secret(application, "made by hand")
     values = {**own.values, "client_id": application.app_id, "client_secret": password.secret}
     existing.grant(sandbox, Own(own.tenant, application, password.key_id, values))
-    enter(customer, link, values)
+    customer.press(customer.open(urlsplit(form).path), **values)
     operation = settle(Operation.objects.filter(kind="connect_existing").latest("created_at"))
     assert operation.status == "succeeded", operation.message
     assert next(iter(sandbox.world.ump("finebak").customers.values())).connection.client_id == application.app_id
