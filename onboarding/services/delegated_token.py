@@ -135,7 +135,7 @@ def _renew(operation: Operation, scopes: list[str]) -> RenewedToken:
             scopes=scopes,
         )
     except EntraRefusedError as refusal:
-        raise _explained(refusal, operation, connection) from refusal
+        raise _explained(refusal, token, connection) from refusal
     token.seal("cache_envelope", renewed.cache)
     with audit.atomic(durable=True):
         engine.require_lease(operation)  # a worker that lost its lease must not overwrite a newer cache
@@ -145,8 +145,9 @@ def _renew(operation: Operation, scopes: list[str]) -> RenewedToken:
     return renewed
 
 
-def _explained(refusal: EntraRefusedError, operation: Operation, connection: Connection) -> Exception:
-    if refusal.code == CONSENT_UNKNOWN and timezone.now() - operation.created_at < CONSENT_REPLICATION_TIME:
+def _explained(refusal: EntraRefusedError, token: DelegatedToken, connection: Connection) -> Exception:
+    # Counted from the consent, not from the operation: a person who signs in again has just given another.
+    if refusal.code == CONSENT_UNKNOWN and timezone.now() - token.obtained_at < CONSENT_REPLICATION_TIME:
         return NotYetError(
             "Microsoft is still replicating the consent.",
             retry_after=CONSENT_RETRY,

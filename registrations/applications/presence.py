@@ -27,12 +27,6 @@ GONE_AT_ENTRA = {
     "AADSTS7000222": SECRET_GONE,
 }
 REFUSED = (APPLICATION_GONE, SECRET_GONE, *GONE_AT_ENTRA)  # after which a kind looks at everything in Entra again
-SENTENCES = {
-    APPLICATION_GONE: "Microsoft does not show the application {app} any more. SyncPortal looks whether it was deleted.",
-    PRINCIPAL_GONE: "The service principal of {app} is gone. SyncPortal creates it again.",
-    SECRET_GONE: "The client secret of {app} was removed in Entra, or has expired. SyncPortal creates another.",
-}
-
 Run = Callable[[Operation], str | None]
 Find = Callable[[Operation], tuple[GraphClient, AppRegistration]]
 
@@ -87,7 +81,13 @@ def require_known(registration: AppRegistration, operation: Operation) -> None:
 
 def start_over(registration: AppRegistration, code: str) -> NoReturn:
     """Raises StartOverError: what this code names is gone."""
-    raise StartOverError(SENTENCES[code].format(app=registration.app_id), code=code, retry_after=AT_ONCE)
+    app = registration.app_id
+    sentences = {
+        APPLICATION_GONE: f"Microsoft does not show the application {app} any more. SyncPortal looks whether it was deleted.",
+        PRINCIPAL_GONE: f"The service principal of {app} is gone. SyncPortal creates it again.",
+        SECRET_GONE: f"The client secret of {app} was removed in Entra, or has expired. SyncPortal creates another.",
+    }
+    raise StartOverError(sentences[code], code=code, retry_after=AT_ONCE)
 
 
 def _look(find: Find, operation: Operation) -> None:
