@@ -1,6 +1,5 @@
 """Applications that conflict with ours: deleted and restorable, or created by somebody else. A person decides each time."""
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import NoReturn
@@ -165,8 +164,10 @@ def _confirmation(operation: Operation, found: Application, sentence: str, *, in
 
 def _leave_deleted(registration: AppRegistration, deleted: DeletedApplication, operation: Operation) -> NoReturn:
     """Let the next attempt create another application: under another unique name, because the deleted one holds this one."""
-    base, number = re.fullmatch(r"(.*?)(?:-anew(\d+))?", registration.unique_name, re.DOTALL).groups()  # type: ignore[union-attr]
-    name = f"{base[:LONGEST_UNIQUE_NAME]}-anew{int(number or 1) + 1}"
+    base, mark, number = registration.unique_name.rpartition("-anew")
+    if not (mark and number.isdigit()):
+        base, number = registration.unique_name, "1"
+    name = f"{base[:LONGEST_UNIQUE_NAME]}-anew{int(number) + 1}"
     with audit.atomic(durable=True):
         engine.require_lease(operation)
         secrets = registration.secrets.exclude(status=ClientSecret.Status.REMOVED)

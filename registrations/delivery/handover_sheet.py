@@ -164,7 +164,10 @@ def _confirmed_or_wait(operation: Operation, group: str, fields: str) -> str:
 def _is_confirmed(operation: Operation, group: str) -> bool:
     """Whether somebody confirmed the values as they are now: an application that was made anew has others."""
     tick = operation.notes.get("ticks", {}).get(group)
-    return tick is not None and tick.get("values", _values(operation, group)) == _values(operation, group)
+    if tick is None:
+        return False
+    values = _values(operation, group)
+    return tick.get("values", values) == values
 
 
 def _earlier_confirmation(operation: Operation, group: str) -> HandoverTick | None:
