@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from onboarding.models import Connection
+from onboarding.models import Connection, DelegatedToken
 from onboarding.services import delegated_token, new_registration
 from registrations import audit, tasks
 from registrations.applications import conflicts
@@ -47,6 +47,7 @@ def _delete(operation: Operation, how: str) -> None:
     if registration is None:  # a delegated token stands on the sync app's service principal in the customer's tenant
         assert connection is not None
         tenant = connection.invitation.tenant_id
+        DelegatedToken.objects.filter(connection=connection).update(obtained_at=timezone.now() - REPLICATED_AGO)
         registration = AppRegistration.objects.get(instance=connection.invitation.service.instance_id)
     else:
         an_hour_ago = timezone.now() - REPLICATED_AGO

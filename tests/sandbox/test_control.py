@@ -160,7 +160,6 @@ def test_another_process_deletes_an_application_as_by_hand(
 ) -> None:
     tenant = sandbox.world.tenant(sandbox.seed.customer.tenant_id)
     application = sandbox.world.add_application(tenant, "By hand")
-    sandbox.world.add_service_principal(tenant, application.app_id)
     assert control.send("world", {"op": "delete_application", "app_id": application.app_id, "how": how}).ok
     assert tenant.service_principal_of(application.app_id) is None
     assert (application.id in tenant.applications) == (how == "principal")
