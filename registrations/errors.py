@@ -51,6 +51,14 @@ class NotYetError(PortalError):
         self.retry_after = retry_after
 
 
+class NotShownError(NotYetError):
+    """Microsoft does not show an object that it has told us about: it is still copying it, or somebody has deleted it."""
+
+
+class StartOverError(NotYetError):
+    """What an earlier step made is gone: the steps that the kind lists for `code` (`Kind.retry_from`) are done again."""
+
+
 class RemoteUnavailableError(NotYetError):
     """The remote service did not answer, or said it is busy: the outcome may be unknown, so check before acting again."""
 
@@ -70,6 +78,10 @@ class RemoteRejectedError(PortalError):
 
 class NotPermittedError(RemoteRejectedError):
     """A permission is missing. New grants take some minutes to replicate, so the engine retries for a while."""
+
+
+class UnexplainedRefusalError(RemoteRejectedError):
+    """A refusal that names no cause may pass by itself, so the engine tries again for some minutes before it fails."""
 
 
 class NotFoundError(RemoteRejectedError):

@@ -202,7 +202,8 @@ GRAPH_PERMISSIONS = (
     ),
 )
 
-# Microsoft does not publish this resource's permission ids. These are the sandbox's own; a client must look them up.
+# Microsoft's documentation does not list this resource's permissions. These are the ids of its service principal, which are
+# the same in every tenant.
 TEAMS_ADMIN_PERMISSIONS = (
     Permission(
         "user_impersonation",
@@ -213,8 +214,20 @@ TEAMS_ADMIN_PERMISSIONS = (
     Permission(
         "application_access",
         None,
-        "fc7b0f2c-6f1c-4c0c-9d2b-8a1f0b0c5a11",
-        description="Application access to Skype and Teams Tenant Admin API",
+        "15391dcf-e272-4693-b514-06792e967d66",
+        description="Grant appId full permission",
+    ),
+    Permission(
+        "application_access_custom_sba_appliance",
+        None,
+        "2becb389-af30-4221-8e0a-3384b5a0c656",
+        description="Application access for a Survivable Branch Appliance",
+    ),
+    Permission(
+        "Communications.Get",
+        None,
+        "f9d2a51f-70e2-41af-b617-3fceaa33ae55",
+        description="Read communications data",
     ),
 )
 

@@ -213,6 +213,29 @@ def _set_application(world: World, app_id: str, **properties: Any) -> JsonObject
     return application.properties
 
 
+def _delete_application(world: World, app_id: str, how: str = "deleted", tenant: str = "") -> JsonObject:
+    """Delete an application as an administrator does by hand: "deleted" (restorable), "purged", or its "principal" alone.
+
+    `tenant`: of the service principal, if it is not the application's own.
+    """
+    application = world.find_application(app_id=app_id)
+    if application is None or how not in ("deleted", "purged", "principal"):
+        raise LookupError(f"no application {app_id}, or no way {how} to delete it")
+    owner = world.tenant(tenant or application.tenant_id)
+    principal = owner.service_principal_of(app_id)
+    if principal is not None:
+        principal.deleted = world.clock.instant()
+        owner.deleted_service_principals[principal.id] = owner.service_principals.pop(principal.id)
+    if how != "principal":
+        application.deleted = world.clock.instant()
+        owner.deleted_applications[application.id] = owner.applications.pop(application.id)
+    if how == "purged":
+        del owner.deleted_applications[application.id]
+        if principal is not None:
+            del owner.deleted_service_principals[principal.id]
+    return {"application": application.id, "principal": principal.id if principal else None}
+
+
 def _expire_secret(world: World, app_id: str, days: float = -1) -> JsonObject:
     """Make all secrets of an application expire that many days from now."""
     application = world.find_application(app_id=app_id)
@@ -238,6 +261,7 @@ OPERATIONS: dict[str, Callable[..., JsonObject]] = {
     "set_user": _set_user,
     "set_application": _set_application,
     "expire_secret": _expire_secret,
+    "delete_application": _delete_application,
     "add_tenant": _add_tenant,
     "add_provider": seed_provider,
     "add_granted_application": _add_granted_application,

@@ -141,6 +141,10 @@ class SecretPolicy:
     max_lifetime_days: int | None = None
     secrets_forbidden: bool = False
     excluded_users: list[str] = field(default_factory=list)  # IDs of users whom the rule against secrets does not bind
+    created_after: str = "2019-10-19T10:37:00Z"  # it concerns applications that were created since
+    max_lifetime_days_of_single_applications: int | None = (
+        None  # of a policy assigned to each: the default does not show it
+    )
 
 
 @dataclass

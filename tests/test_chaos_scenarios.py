@@ -3,11 +3,19 @@
 import pytest
 
 from registrations.engine import registry
-from tests.chaos import connection_methods, crashes, fixtures, preconditions, request_operations
+from tests.chaos import (
+    connection_methods,
+    crashes,
+    deletion_fixtures,
+    deletions,
+    fixtures,
+    preconditions,
+    request_operations,
+)
 
 # They make nothing in Entra or a UMP: one only reads, and a mail is never sent twice once it was started.
 MAKES_NOTHING = {"check_tenant", "send_invitation"}
-SCENARIOS = (*crashes.BASIC, *crashes.OTHER_METHODS, *crashes.WITH_PRECONDITIONS)
+SCENARIOS = (*crashes.BASIC, *crashes.OTHER_METHODS, *crashes.WITH_PRECONDITIONS, *deletions.SCENARIOS)
 
 
 def test_every_kind_that_makes_something_has_a_factory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,5 +30,10 @@ def test_every_kind_that_makes_something_has_a_factory(monkeypatch: pytest.Monke
 
 
 def test_every_factory_can_be_requested_and_has_a_scenario() -> None:
-    factories = {**fixtures.FACTORIES, **connection_methods.FACTORIES, **preconditions.FACTORIES}
+    factories = {
+        **fixtures.FACTORIES,
+        **connection_methods.FACTORIES,
+        **preconditions.FACTORIES,
+        **deletion_fixtures.FACTORIES,
+    }
     assert set(request_operations.KINDS) == factories.keys() == {scenario.kind for scenario in SCENARIOS}

@@ -64,7 +64,15 @@ OTHER_ORGANISATION = SetupProblem(
     "The values belong to another organisation.", "Enter the values of the invited organisation."
 )
 CHECK_FAILED = SetupProblem("The values could not be checked completely.", f"Enter them again. {SEND}")
-CHECK_PROBLEMS = {"values_forgotten": VALUES_DELETED, "other_organisation": OTHER_ORGANISATION}
+REGISTRATION_DELETED = SetupProblem(
+    "The registration was deleted after it was checked, or its secret was removed.",
+    "Restore it or create another one, then enter its values again.",
+)
+CHECK_PROBLEMS = {
+    "values_forgotten": VALUES_DELETED,
+    "other_organisation": OTHER_ORGANISATION,
+    "entered_registration_gone": REGISTRATION_DELETED,
+}
 
 REPLICATING = "Microsoft is still replicating this to its data centres. This can take some minutes."
 CHECKED_AGAIN = "Checked again for a minute, in case the values are new."

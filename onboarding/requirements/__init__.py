@@ -252,6 +252,7 @@ def lacking_for_token(role_template_ids: Collection[str]) -> list[str]:
 
 # https://learn.microsoft.com/entra/identity/role-based-access-control/manage-roles-portal
 ROLES_PAGE = "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/AllRolesBlade"
+ENTERPRISE_PAGE = "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview"
 # https://learn.microsoft.com/entra/identity-platform/howto-remove-app and quickstart-configure-app-access-web-apis
 REGISTRATION_BLADE = "https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~"
 

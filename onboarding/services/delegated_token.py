@@ -11,12 +11,19 @@ from django.utils import timezone
 from onboarding import requirements
 from onboarding.explanations import explain
 from onboarding.models import Connection, ConnectionMethod, DelegatedToken
-from onboarding.services import lookups, redemption, sign_in_exchange, stored_tokens, ump_handover
+from onboarding.services import lookups, redemption, sign_in_exchange, stored_tokens, temporary_grant, ump_handover
 from onboarding.services.lookups import DELEGATED_TOKEN, open_connection
 from registrations import audit, connections, engine
+from registrations.applications.replication import APPLICATION_UNKNOWN
 from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
 from registrations.delivery import secret_refusals
-from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
+from registrations.errors import (
+    NotFoundError,
+    NotYetError,
+    PersonNeededError,
+    RemoteRejectedError,
+    UnexplainedRefusalError,
+)
 from registrations.models import Operation, UmpInstance
 from registrations.models.notes import INSTANCE_NOTE
 from registrations.models.steps import reset_steps
@@ -46,6 +53,7 @@ def register() -> None:
             succeeded=ump_handover.succeeded,
             resumed=ump_handover.resumed,
             failed=_closed,
+            retry_from=ump_handover.RETRY_FROM,
         )
     )
 
@@ -127,7 +135,7 @@ def _renew(operation: Operation, scopes: list[str]) -> RenewedToken:
             scopes=scopes,
         )
     except EntraRefusedError as refusal:
-        raise _explained(refusal, operation, connection) from refusal
+        raise _explained(refusal, token, connection) from refusal
     token.seal("cache_envelope", renewed.cache)
     with audit.atomic(durable=True):
         engine.require_lease(operation)  # a worker that lost its lease must not overwrite a newer cache
@@ -137,10 +145,9 @@ def _renew(operation: Operation, scopes: list[str]) -> RenewedToken:
     return renewed
 
 
-def _explained(refusal: EntraRefusedError, operation: Operation, connection: Connection) -> Exception:
-    token = DelegatedToken.objects.filter(connection=connection).first()
-    accepted_at = token.obtained_at if token else operation.created_at
-    is_new = timezone.now() - accepted_at < CONSENT_REPLICATION_TIME
+def _explained(refusal: EntraRefusedError, token: DelegatedToken, connection: Connection) -> Exception:
+    # Counted from the consent, not from the operation: a person who signs in again has just given another.
+    is_new = timezone.now() - token.obtained_at < CONSENT_REPLICATION_TIME
     if refusal.code in redemption.CONSENT_REPLICATES and is_new:
         return NotYetError(
             "Microsoft is still replicating the consent.",
@@ -156,7 +163,8 @@ def _explained(refusal: EntraRefusedError, operation: Operation, connection: Con
         app=service.instance.app_name,
         needed_role=requirements.NEEDED_FOR_TOKEN_SENTENCE,
     )
-    if refusal.error in SIGN_IN_ERRORS and known.is_known:
+    may_sign_in = refusal.error in SIGN_IN_ERRORS and known.is_known
+    if may_sign_in or refusal.code in APPLICATION_UNKNOWN:
         return PersonNeededError(words, who="customer", code=refusal.code)
     return RemoteRejectedError(words, code=refusal.code, request_id=refusal.correlation_id)
 
@@ -175,7 +183,8 @@ def _teams_token(operation: Operation) -> str:
 def _roles(operation: Operation) -> str:
     connection = open_connection(operation)
     renewed = _renew(operation, requirements.SCOPES_TOKEN)
-    held = connections.graph_as_person(renewed.access_token).my_directory_roles()
+    graph = connections.graph_as_person(renewed.access_token)
+    held = graph.my_directory_roles()
     lacking = requirements.lacking_for_token(held)
     if lacking and not operation.notes.get("roles_looked_for"):
         engine.save_notes(operation, roles_looked_for=True)
@@ -187,6 +196,7 @@ def _roles(operation: Operation) -> str:
             who="customer",
             code=ROLES_MISSING,
         )
+    temporary_grant.revoke_of_others(graph, connection, operation)
     with audit.atomic(durable=True):
         engine.require_lease(operation)
         Connection.objects.filter(pk=connection.pk).update(customer_part_done_at=timezone.now())
@@ -208,18 +218,20 @@ def _deliver(operation: Operation) -> str:
     _renew(operation, requirements.SCOPES_TOKEN)
     token = _stored_token(connection)
     refresh_token = refresh_token_in(token.unseal("cache_envelope"))
+    ump = connections.ump(service.instance)
     try:
-        held = connections.ump(service.instance).apply_token(
-            service.ump_customer_guid,
-            tenant_id=invitation.tenant_id,
-            username=token.username,
-            refresh_token=refresh_token,
-        )
+        with ump_handover.noticing_a_missing_service(ump, service):
+            held = ump.apply_token(
+                service.ump_customer_guid,
+                tenant_id=invitation.tenant_id,
+                username=token.username,
+                refresh_token=refresh_token,
+            )
     except NotFoundError as missing:
         raise _unsupported(service.instance) from missing
     wanted = ("delegated_token", invitation.tenant_id, token.username)
     if (held.method, held.tenant_id, held.username) != wanted:
-        raise RemoteRejectedError(
+        raise UnexplainedRefusalError(
             "The UMP accepted the token but shows different values. Check the service in the UMP.", code="ump_token"
         )
     with audit.atomic(durable=True):
@@ -240,7 +252,8 @@ def _unsupported(instance: UmpInstance) -> RemoteRejectedError:
 def _validation(operation: Operation) -> str:
     service = open_connection(operation).invitation.service
     ump = connections.ump(service.instance)
-    outcome = ump.validate_connection(service.ump_customer_guid)
+    with ump_handover.noticing_a_missing_service(ump, service):
+        outcome = ump.validate_connection(service.ump_customer_guid)
     if outcome.valid:
         return "The phone service signed in with the token."
     # The UMP's token may have expired. Send a new one, or learn from Microsoft why the customer must sign in again.
@@ -248,7 +261,8 @@ def _validation(operation: Operation) -> str:
     outcome = ump.validate_connection(service.ump_customer_guid)
     if not outcome.valid:
         words = secret_refusals.without(outcome.error, secret)
-        raise RemoteRejectedError(
-            f"The UMP could not use the token: {words or 'it gave no reason'}.", code="ump_validation"
+        refusal = RemoteRejectedError if "AADSTS" in words else UnexplainedRefusalError
+        raise refusal(
+            f"The UMP could not use the token: {words or 'it gave no reason'}.", code=ump_handover.UMP_VALIDATION
         )
     return "The phone service signed in with a renewed token."

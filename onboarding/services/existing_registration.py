@@ -115,9 +115,13 @@ def request(invitation: Invitation, values: EnteredValues, *, actor: audit.Actor
 
 
 def _closed(operation: Operation) -> None:
-    """In the closing transaction: a cancelled setup cannot be resumed, so its secret is deleted and the form opens again."""
+    """In the closing transaction: the form opens again, and the secret is deleted, where the setup cannot be resumed.
+
+    It was cancelled, or the registration was deleted.
+    """
     ump_handover.failed(operation)
-    if operation.status != Operation.Status.CANCELLED:
+    is_gone = operation.error_code == ump_handover.ENTERED_GONE
+    if operation.status != Operation.Status.CANCELLED and not is_gone:
         return
     registration = AppRegistration.objects.filter(connection=operation.subject_id, managed=False).first()
     if registration:

@@ -11,7 +11,7 @@ from onboarding.models import Connection, ConnectionMethod
 from onboarding.services import lookups, secret_rules, temporary_grant, ump_handover
 from onboarding.services.lookups import NEW_REGISTRATION, connection_of, made_registration, open_connection
 from registrations import audit, connections, engine
-from registrations.applications import client_secrets, desired_state, ensure, secret_cleanup
+from registrations.applications import client_secrets, desired_state, ensure, presence, secret_cleanup
 from registrations.clients.graph.types import ResourcePrincipal
 from registrations.errors import (
     NotYetError,
@@ -29,9 +29,9 @@ RESTARTED: dict[str, Any] = {
 }
 CREDENTIAL_LIFETIME = timedelta(hours=24)
 ROLES_RETRY = timedelta(seconds=10)
-REMEDY = (
-    "Check the registration in Entra, then resume. If the secret is gone, revoke the invitation and create a new one."
-)
+REMEDY = "Check the registration in Entra, then resume. What was deleted there is created again."
+GRANTS_MISSING = "grants_missing"
+TENANT_STEPS = ("application", "service_principal", "permissions", "roles", "secret", "proof", "clean_up")
 ROLES_TIMEOUT = timedelta(minutes=15)  # Microsoft's figure for a role change to take effect
 
 
@@ -43,11 +43,11 @@ def register() -> None:
             title="Connect the organisation",
             steps=(
                 engine.Step("application", "Create the registration", _application),
-                engine.Step("service_principal", "Create its service principal", _service_principal),
-                engine.Step("permissions", "Grant its permissions", _permissions),
-                engine.Step("roles", "Assign its administrator roles", _roles),
-                engine.Step("secret", "Create its secret", _secret),
-                engine.Step("proof", "Verify that it works", _proof),
+                engine.Step("service_principal", "Create its service principal", _watching(_service_principal)),
+                engine.Step("permissions", "Grant its permissions", _watching(_permissions)),
+                engine.Step("roles", "Assign its administrator roles", _watching(_roles)),
+                engine.Step("secret", "Create its secret", _watching(_secret)),
+                engine.Step("proof", "Verify that it works", _watching(_proof)),
                 engine.Step("clean_up", "Revoke the temporary access", temporary_grant.revoke),
                 *ump_handover.steps(),
             ),
@@ -56,7 +56,14 @@ def register() -> None:
             resumed=ump_handover.resumed,
             failed=_failed,
             before_failing=temporary_grant.revoke_before_failing,
-            retry_from=ump_handover.RETRY_FROM,
+            retry_from={
+                **ump_handover.RETRY_FROM,
+                # Something is gone from the customer's tenant: each of these looks before it acts.
+                **dict.fromkeys(
+                    [*presence.REFUSED, presence.PRINCIPAL_GONE, GRANTS_MISSING],
+                    (*TENANT_STEPS, "hand_over", "validation"),
+                ),
+            },
         )
     )
 
@@ -83,8 +90,9 @@ def request(connection: Connection, *, access_token: str, token_expires_at: date
 def resume_with_token(
     operation: Operation, *, access_token: str, token_expires_at: datetime, actor: audit.Actor
 ) -> None:
-    """Store the token of a new sign-in and resume the operation where it stopped.
+    """Store the token of a new sign-in and resume the operation.
 
+    Whatever was done in the tenant is looked at again: somebody may have deleted it meanwhile.
     Raises WrongStateError if the operation is neither waiting nor failed, or the invitation can no longer be used.
     """
     connection = connection_of(operation)
@@ -96,7 +104,7 @@ def resume_with_token(
         Operation.objects.filter(pk=operation.pk).update(
             credential_envelope=operation.credential_envelope,
             credential_expires_at=_credential_expiry(token_expires_at),
-            steps=reset_steps(operation.steps, "clean_up"),  # the new temporary grant must be revoked too
+            steps=reset_steps(operation.steps, *TENANT_STEPS),  # the new temporary grant must be revoked too
         )
         Connection.objects.filter(pk=connection.pk).update(**RESTARTED)
 
@@ -109,7 +117,7 @@ def latest_operation(connection: Connection) -> Operation | None:
 def _application(operation: Operation) -> str:
     connection = open_connection(operation)
     if not made_anything(connection):
-        secret_rules.require_secrets_allowed(temporary_grant.graph_client(operation))
+        secret_rules.require_secrets_allowed(temporary_grant.graph_client(operation), connection.invitation.tenant_id)
     registration = _registration(connection, operation)
     wanted = desired_state.customer_app(registration, {})
     wanted.pop("requiredResourceAccess")  # sent by the permissions step, once the API role IDs of this tenant are known
@@ -124,8 +132,7 @@ def _permissions(operation: Operation) -> str:
     graph, registration = temporary_grant.graph_client(operation), made_registration(operation)
     resources = {app_id: graph.resource(app_id) for app_id in {p.resource_app_id for p in requirements.PERMISSIONS}}
     roles = _role_ids(resources)
-    wanted = desired_state.customer_app(registration, roles)
-    ensure.ensure_application(graph, registration, wanted, operation)
+    ensure.correct_application(graph, registration, desired_state.customer_app(registration, roles))
     granted = graph.granted_roles(registration.service_principal_id)
     for app_id, role_ids in roles.items():
         for role_id in role_ids:
@@ -179,9 +186,11 @@ def _proof(operation: Operation) -> str:
 
 def _wait_for_roles(operation: Operation, missing: list[str]) -> None:
     secret = client_secrets.live_secret(made_registration(operation))
-    if secret.stored_at and timezone.now() - secret.stored_at > ROLES_TIMEOUT:
+    granted = [secret.stored_at, operation.step("permissions").ended_at, operation.step("roles").ended_at]
+    if timezone.now() - max(each for each in granted if each) > ROLES_TIMEOUT:
         raise RemoteRejectedError(
-            f"Tokens still lack {', '.join(missing)}. Check the registration's permissions in Entra."
+            f"Tokens still lack {', '.join(missing)}. Check the registration's permissions in Entra.",
+            code=GRANTS_MISSING,
         )
     raise NotYetError(
         f"Microsoft is still replicating the grants: tokens lack {', '.join(missing)}.", retry_after=ROLES_RETRY
@@ -191,6 +200,13 @@ def _wait_for_roles(operation: Operation, missing: list[str]) -> None:
 def made_anything(connection: Connection) -> bool:
     """Whether a registration was created for the connection, or may have been."""
     return connection.registration_id is not None
+
+
+def _watching(step: presence.Run) -> presence.Run:
+    """The step, and what is done again if somebody deletes in the customer's tenant what it stands on."""
+    return presence.watching(
+        step, lambda operation: (temporary_grant.graph_client(operation), made_registration(operation))
+    )
 
 
 def _failed(operation: Operation) -> None:

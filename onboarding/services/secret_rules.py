@@ -7,14 +7,14 @@ from registrations.errors import RemoteRejectedError
 FORBIDDEN = "CredentialTypeNotAllowedAsPerAppPolicy"  # Graph's own code for it
 
 
-def require_secrets_allowed(graph: GraphClient) -> None:
+def require_secrets_allowed(graph: GraphClient, tenant_id: str) -> None:
     """Raises RemoteRejectedError where the organisation's default policy forbids new secrets.
 
     A policy that excludes somebody may exclude this administrator: Microsoft decides that when the secret is created. It
     also does where this administrator may not read the policy.
     """
-    policy = secret_policy.read(graph)
-    if policy.forbidden and not policy.has_exceptions:
+    has_exceptions = secret_policy.of_tenant(graph, tenant_id).has_exceptions
+    if secret_policy.forbids_new(graph, tenant_id) and not has_exceptions:
         raise RemoteRejectedError(
             "A policy of the organisation forbids client secrets. Nothing was created.", code=FORBIDDEN
         )

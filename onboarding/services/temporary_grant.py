@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from onboarding import requirements
 from onboarding.error_catalogue import GrantOutcome
-from onboarding.models import Connection, ConnectionMethod, DelegatedToken
+from onboarding.models import Connection, ConnectionMethod, DelegatedToken, SignIn
 from onboarding.services.lookups import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
 from registrations import audit, connections, engine
 from registrations.clients.graph.client import GraphClient
@@ -66,7 +66,7 @@ def revoke_unused(connection: Connection, access_token: str, *, method: str) -> 
     delegated token of the organisation depends on it.
     """
     if method == ConnectionMethod.TOKEN and _stored_tokens(connection).exists():
-        return GrantOutcome.KEPT
+        return _revoke_beside_a_token(connection, access_token)
     if _is_in_use(connection):
         return GrantOutcome.IN_USE
     try:
@@ -78,6 +78,46 @@ def revoke_unused(connection: Connection, access_token: str, *, method: str) -> 
         if not _is_in_use(connection):  # an operation that started meanwhile records its own result
             Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
     return GrantOutcome.REVOKED if removed else GrantOutcome.NOT_REVOKED
+
+
+def revoke_of_others(graph: GraphClient, connection: Connection, operation: Operation) -> None:
+    """Revoke what other people accepted for a delegated token and were refused with: the token needs its own person's alone.
+
+    If Microsoft does not allow it, the final page lists it for the person who connected. Nothing is asked if nobody was refused.
+    """
+    if not _others_were_refused(connection):
+        return
+    try:
+        removed = _remove_grants(graph, connection)
+    except PortalError:
+        removed = False
+
+    def save() -> None:
+        _record_outcome(connection, removed, operation)
+
+    engine.on_step_commit(save)
+
+
+def _others_were_refused(connection: Connection) -> bool:
+    invitation = connection.invitation
+    return SignIn.objects.filter(
+        purpose=SignIn.Purpose.AUTHORISE,
+        way=ConnectionMethod.TOKEN,
+        outcome=SignIn.Outcome.REFUSED,
+        invitation__tenant_id=invitation.tenant_id,
+        invitation__service__instance_id=invitation.service.instance_id,
+    ).exists()
+
+
+def _revoke_beside_a_token(connection: Connection, access_token: str) -> GrantOutcome:
+    """A stored token stays usable; what the refused person accepted for themselves is revoked if Microsoft allows it."""
+    try:
+        removed = _remove_grants(connections.graph_as_person(access_token), connection)
+    except PortalError:
+        removed = False
+    # A setup that is running revokes it with its own person's token.
+    Connection.objects.filter(pk=connection.pk, status=Connection.Status.CONNECTED).update(grant_removed=removed)
+    return GrantOutcome.KEPT
 
 
 def _is_in_use(connection: Connection) -> bool:
@@ -112,13 +152,14 @@ def _record_outcome(connection: Connection, removed: bool, operation: Operation)
 def _remove_grants(graph: GraphClient, connection: Connection) -> bool:
     """Remove the sync app's delegated grants in the customer's tenant; False where Microsoft does not allow it.
 
-    Scopes that a stored delegated token of the organisation depends on stay.
+    Scopes that a stored delegated token of the organisation depends on stay in everybody's grants and its own person's.
     """
-    needed = {scope.lower() for scope in _scopes_of_tokens(connection)}
+    needed, holders = {scope.lower() for scope in _scopes_of_tokens(connection)}, _holders_of_tokens(connection)
     try:
         principal = graph.find_service_principal(sync_app_of(connection.invitation.service.instance).app_id)
         for grant in graph.delegated_grants(principal) if principal else []:
-            remaining = [scope for scope in grant.scopes if scope.lower() in needed]
+            is_of_another = grant.principal_id and grant.principal_id.lower() not in holders
+            remaining = [] if is_of_another else [scope for scope in grant.scopes if scope.lower() in needed]
             if not remaining:
                 graph.remove_delegated_grant(grant.id)
             elif len(remaining) < len(grant.scopes):
@@ -133,6 +174,11 @@ def _scopes_of_tokens(connection: Connection) -> list[str]:
         return []
     elsewhere = [scope.value for scope in requirements.TOKEN_SCOPES_ELSEWHERE]
     return [*requirements.SCOPES_TOKEN, *elsewhere, *SIGN_IN_SCOPES]
+
+
+def _holders_of_tokens(connection: Connection) -> set[str]:
+    """The object IDs of the people whose tokens are stored."""
+    return set(_stored_tokens(connection).values_list("connection__admin_object_id", flat=True))
 
 
 def _stored_tokens(connection: Connection) -> QuerySet[DelegatedToken]:

@@ -1,5 +1,7 @@
 """The UMP's part of a connection: find the service, hand over the registration, have the UMP validate it."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 
 from django.utils import timezone
@@ -9,10 +11,10 @@ from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import stored_tokens
 from onboarding.services.lookups import DELEGATED_TOKEN, connection_of, made_registration, open_connection
 from registrations import audit, connections, engine
-from registrations.applications import client_secrets
+from registrations.applications import client_secrets, presence
 from registrations.clients.ump import UmpClient, UmpCustomer
 from registrations.delivery import secret_refusals
-from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError
+from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError, StartOverError
 from registrations.models import ClientSecret, Operation, UmpInstance
 
 SERVICE_MISSING = "service_missing"
@@ -20,7 +22,12 @@ SERVICE_RETRY = timedelta(minutes=5)
 JOB_RETRY = timedelta(seconds=3)
 JOB_TIMEOUT = timedelta(hours=1)
 UMP_VALIDATION = "ump_validation"
-RETRY_FROM = {UMP_VALIDATION: ("hand_over",)}  # the UMP may hold other values by now
+SERVICE_GONE = "ump_service_gone"
+ENTERED_GONE = "entered_registration_gone"
+RETRY_FROM = {
+    UMP_VALIDATION: ("hand_over",),  # the UMP may hold other values by now
+    SERVICE_GONE: ("find_service", "hand_over"),
+}
 
 
 def steps() -> tuple[engine.Step, ...]:
@@ -106,14 +113,53 @@ def hand_over(operation: Operation) -> str:
     ump = connections.ump(service.instance)
     secret = client_secrets.live_secret(registration)
     job = operation.notes.get("job")
-    if not job:
-        job = ump.connect_customer(
-            service.ump_customer_guid, client_id=registration.app_id, client_secret=secret.unseal("envelope")
-        )
-        engine.save_notes(operation, job=job, job_started_at=timezone.now().isoformat())
+    if not job or operation.notes.get("job_secret", secret.key_id) != secret.key_id:
+        with noticing_a_missing_service(ump, service):
+            job = ump.connect_customer(
+                service.ump_customer_guid, client_id=registration.app_id, client_secret=secret.unseal("envelope")
+            )
+        began = timezone.now().isoformat()
+        engine.save_notes(operation, job=job, job_started_at=began, job_secret=secret.key_id)
     _check_job(ump, job, secret, operation)
     engine.on_step_commit(lambda: client_secrets.deliver(registration, operation))
     return f"The phone service accepted it (job {job})."
+
+
+@contextlib.contextmanager
+def noticing_a_missing_service(ump: UmpClient, service: Service) -> Iterator[None]:
+    """Raises StartOverError in place of NotFoundError if the UMP has no such service any more: it is looked for again."""
+    try:
+        yield
+    except NotFoundError:
+        found = ump.find_customer(service.short_name)
+        if found and found.guid.lower() == service.ump_customer_guid:
+            raise  # the service is there, so the UMP lacks the call
+        sentence = f"The UMP {service.instance.host} does not know the service {service.short_name} any more."
+        raise StartOverError(sentence, code=SERVICE_GONE) from None
+
+
+def _refused(
+    sentence: str, words: str, secret: ClientSecret, operation: Operation, *, code: str
+) -> NotYetError | RemoteRejectedError:
+    """The error for a UMP that could not use the registration; the next attempt hands it over again.
+
+    Raises StartOverError if Microsoft does not know the registration or its secret any more.
+    """
+    engine.save_notes(operation, job="")
+    refusal = secret_refusals.refusal_by_ump(sentence, words, secret, operation, code=code)
+    if isinstance(refusal, NotYetError):
+        return refusal
+    try:
+        presence.require_known(secret.registration, operation)
+    except StartOverError:
+        if secret.registration.managed:
+            raise
+        return RemoteRejectedError(
+            f"The customer's registration {secret.registration.app_id} was deleted, or its secret was removed. The customer "
+            "enters the values of a registration again.",
+            code=ENTERED_GONE,
+        )
+    return refusal
 
 
 def _check_job(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation) -> None:
@@ -131,9 +177,8 @@ def _check_job(ump: UmpClient, job: str, secret: ClientSecret, operation: Operat
     if task.status == "In Progress":
         raise NotYetError("The phone service is processing the registration.", retry_after=JOB_RETRY)
     if task.status != "CompletedSuccess":
-        engine.save_notes(operation, job="")  # the next attempt starts a new job
         sentence, words = "The UMP could not process the registration", " ".join(task.messages)
-        raise secret_refusals.refusal_by_ump(sentence, words, secret, code="ump_job")
+        raise _refused(sentence, words, secret, operation, code="ump_job")
 
 
 def validation(operation: Operation) -> str:
@@ -141,12 +186,11 @@ def validation(operation: Operation) -> str:
     service = open_connection(operation).invitation.service
     if service.instance.delivery == UmpInstance.Delivery.HANDOVER:
         return "The UMP's job validated the registration."
-    outcome = connections.ump(service.instance).validate_connection(service.ump_customer_guid)
+    ump = connections.ump(service.instance)
+    with noticing_a_missing_service(ump, service):
+        outcome = ump.validate_connection(service.ump_customer_guid)
     if not outcome.valid:
         secret = client_secrets.live_secret(made_registration(operation))
         sentence = "The UMP could not use the registration"
-        refusal = secret_refusals.refusal_by_ump(sentence, outcome.error, secret, code=UMP_VALIDATION)
-        if isinstance(refusal, RemoteRejectedError):
-            engine.save_notes(operation, job="")  # Resume starts a new job
-        raise refusal
+        raise _refused(sentence, outcome.error, secret, operation, code=UMP_VALIDATION)
     return "The phone service signed in with the registration."

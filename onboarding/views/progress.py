@@ -144,6 +144,8 @@ def _done_by_token(request: InstanceRequest, connection: Connection) -> HttpResp
         ),
         "roles_page": requirements.ROLES_PAGE,
         "warning": methods.CONDITIONAL_ACCESS,
+        "others_grant_remains": connection.grant_removed is False,
+        "enterprise_page": requirements.ENTERPRISE_PAGE,
     }
     return pages.page(request, "done_token.html", context)
 

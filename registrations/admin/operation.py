@@ -52,7 +52,7 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
         own = self.object_paths(
             {
                 name: name.replace("-", "_")
-                for name in ("resume", "cancel", "take-over", "restore", "purge", "put-first")
+                for name in ("resume", "cancel", "take-over", "restore", "purge", "anew", "put-first")
             }
         )
         return [path("<uuid:object_id>/steps/", view, name="registrations_operation_steps"), *own, *super().get_urls()]
@@ -118,6 +118,11 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
     def purge(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Delete the application for good, so that a new one is created."""
         return self._decide(request, operation, conflicts.PURGE, "Delete for good", PURGE, danger=True)
+
+    @page("Create a new one", permission="take_over", icon="add_circle")
+    def anew(self, request: HttpRequest, operation: Operation) -> HttpResponse:
+        """Leave the deleted application where it is, and create another."""
+        return self._decide(request, operation, conflicts.ANEW, "Create a new one", ANEW)
 
     @page("Prioritise", permission="act")
     def put_first(self, request: HttpRequest, operation: Operation) -> HttpResponse:
@@ -251,6 +256,10 @@ RESTORE = [
 ]
 PURGE = [
     "The application cannot be restored afterwards. A new one is created, with another application (client) ID.",
+]
+ANEW = [
+    "A new application is created, with another application (client) ID. The deleted one stays restorable in Entra until its 30 days "
+    "are over.",
 ]
 TAKE_OVER = [
     "From then on SyncPortal changes this application to what the instance needs, and manages its secrets.",

@@ -1,14 +1,20 @@
 """A registration's client secret: exactly one live one of ours, stored encrypted and proven. Others' are never touched."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from django.db import IntegrityError
 from django.utils import timezone
 
 from registrations import audit, connections, engine
-from registrations.applications import desired_state, secret_cleanup
+from registrations.applications import secret_cleanup, secret_policy
 from registrations.applications.ensure import require_managed
-from registrations.applications.replication import confirm_deleted, may_be_replicating, reset_missing
+from registrations.applications.replication import (
+    confirm_deleted,
+    may_be_replicating,
+    reset_missing,
+    secret_may_be_replicating,
+)
 from registrations.applications.secret_cleanup import OUR_PREFIX
 from registrations.clients.credential_refusals import explain
 from registrations.clients.entra import REPLICATING, AppToken, EntraRefusedError
@@ -18,15 +24,12 @@ from registrations.clients.graph.types import NewSecret
 from registrations.errors import NotYetError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
 
-REFUSED = ("AADSTS7000215", "AADSTS7000222")  # by Microsoft, for good: the secret was removed, or has expired
 
-
-def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: Operation, *, longest: str = "") -> str:
+def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: Operation) -> str:
     """Exactly one live secret of ours exists in Entra and is stored encrypted; returns a note for people.
 
     Adding a secret cannot be repeated safely, so its display name is saved first (the intent). After a crash a secret with
-    that name is one whose value is unknown: it is removed before another is added. `longest` is the tenant's policy
-    (ISO 8601).
+    that name is one whose value is unknown: it is removed before another is added. `secret_policy` decides its end.
     """
     require_managed(registration)
     secrets = list(registration.secrets.exclude(status=ClientSecret.Status.REMOVED))
@@ -40,7 +43,7 @@ def ensure_secret(graph: GraphClient, registration: AppRegistration, operation: 
     if intended:  # a new intent has no secret to look for
         secret_cleanup.remove_lost(graph, registration, intent)
         _look_twice(intent, operation)
-    created = _add(graph, registration, intent, longest)
+    created = _add(graph, registration, intent)
     if not _store(intent, created, operation):
         graph.remove_secret(registration.object_id, created.key_id)
         raise NotYetError("Another worker continued with this secret.")
@@ -67,7 +70,7 @@ def prove_secret(
             scope=scope,
         )
     except EntraRefusedError as refusal:
-        if refusal.code in REPLICATING and may_be_replicating(secret.stored_at):
+        if refusal.code in REPLICATING and secret_may_be_replicating(secret, refusal.code, operation):
             raise NotYetError(
                 f"Microsoft has not replicated the new secret to every server yet ({refusal.code}).",
                 retry_after=BETWEEN_CREDENTIAL_WRITES,
@@ -141,11 +144,10 @@ def mark(secret: ClientSecret, before: str, after: str) -> bool:
     return ClientSecret.objects.filter(pk=secret.pk, status=before).update(status=after) == 1
 
 
-def _add(graph: GraphClient, registration: AppRegistration, intent: ClientSecret, longest: str) -> NewSecret:
+def _add(graph: GraphClient, registration: AppRegistration, intent: ClientSecret) -> NewSecret:
+    add = partial(graph.add_secret, registration.object_id, intent.display_name)
     try:
-        return graph.add_secret(
-            registration.object_id, intent.display_name, desired_state.secret_ends_at(timezone.now(), longest)
-        )
+        return secret_policy.add_longest(graph, registration, add)
     except GraphRefusedError as refusal:
         if refusal.meaning is not Meaning.POLICY:
             raise

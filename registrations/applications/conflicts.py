@@ -1,6 +1,8 @@
 """Applications that conflict with ours: deleted and restorable, or created by somebody else. A person decides each time."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import NoReturn
 
 from django.utils import timezone
 
@@ -9,21 +11,23 @@ from registrations.applications import desired_state
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.graph.types import Application, DeletedApplication
 from registrations.errors import NotPermittedError, NotYetError, PersonNeededError, WrongStateError
-from registrations.models import AppRegistration, Operation, UmpInstance
+from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
 
 DELETED_APPLICATION = "deleted_twin"  # an error code: stored, so it keeps its value
 ADOPTION_NEEDED = "adoption_needed"
-RESTORE, PURGE = "restore", "purge"
+RESTORE, PURGE, ANEW = "restore", "purge", "anew"
+LONGEST_UNIQUE_NAME = 240  # characters, without the number that is added to it
+AT_ONCE = timedelta(seconds=2)
 LONG_AGO, MANY = "1970-01-01T00:00:00+00:00", 99
 
 
 def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
     """Save a person's decision about the deleted application; the operation becomes due.
 
-    `choice` is RESTORE or PURGE. Raises WrongStateError if the operation does not wait for it.
+    `choice` is RESTORE, PURGE, or ANEW: leave it where it is. Raises WrongStateError if the operation does not wait for it.
     """
-    if choice not in (RESTORE, PURGE):
-        raise WrongStateError("A deleted application is restored or deleted for good.")
+    if choice not in (RESTORE, PURGE, ANEW):
+        raise WrongStateError("A deleted application is restored, deleted for good, or replaced by a new one.")
     with engine.locked(operation) as current:
         if current.status != Operation.Status.WAITING or current.error_code != DELETED_APPLICATION:
             raise WrongStateError("This operation does not wait for such a decision.")
@@ -41,19 +45,27 @@ def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
 def resolve_deleted(
     graph: GraphClient, registration: AppRegistration, deleted: DeletedApplication, operation: Operation
 ) -> None:
-    """Carry out the decision about this deleted application, or ask for one. Always raises: look again afterwards."""
+    """Carry out the decision about this deleted application, or ask for one. Always raises: look again afterwards.
+
+    In a customer's tenant nobody is asked: what its administrators deleted stays deleted, and another is created.
+    """
+    if registration.instance_id is None:
+        _leave_deleted(registration, deleted, operation)
     notes = engine.current_notes(operation)
     chosen = notes.get("twin_choice") if notes.get("twin_id") == deleted.object_id else None
     if chosen is None:
         engine.save_notes(operation, twin_id=deleted.object_id, twin_app_id=deleted.app_id, twin_choice=None)
         raise PersonNeededError(
             f"The application {deleted.app_id}, known as {registration.unique_name}, was deleted in tenant {registration.tenant_id} "
-            "and can still be restored. Restore it, or delete it for good so that a new one is created.",
+            "and can still be restored. Restore it, delete it for good so that a new one is created, or leave it there and create "
+            "a new one.",
             who="staff",
             code=DELETED_APPLICATION,
         )
+    if chosen == ANEW:
+        _leave_deleted(registration, deleted, operation)
     try:
-        _carry_out(graph, chosen, deleted)
+        _carry_out(graph, chosen, deleted, registration)
     except NotPermittedError as refusal:
         engine.save_notes(operation, twin_choice=None)
         raise PersonNeededError(
@@ -156,11 +168,35 @@ def _confirmation(operation: Operation, found: Application, sentence: str, *, in
     return confirmed_by
 
 
-def _carry_out(graph: GraphClient, choice: str, deleted: DeletedApplication) -> None:
+def _leave_deleted(registration: AppRegistration, deleted: DeletedApplication, operation: Operation) -> NoReturn:
+    """Let the next attempt create another application: under another unique name, because the deleted one holds this one."""
+    base, mark, number = registration.unique_name.rpartition("-anew")
+    if not (mark and number.isdigit()):
+        base, number = registration.unique_name, "1"
+    name = f"{base[:LONGEST_UNIQUE_NAME]}-anew{int(number) + 1}"
+    with audit.atomic(durable=True):
+        engine.require_lease(operation)
+        secrets = registration.secrets.exclude(status=ClientSecret.Status.REMOVED)
+        secrets.update(status=ClientSecret.Status.REMOVED, envelope="")
+        AppRegistration.objects.filter(pk=registration.pk).update(
+            unique_name=name, object_id="", app_id="", service_principal_id="", made_at=None
+        )
+        audit.record(
+            "application.found_gone",
+            actor=audit.WORKER,
+            subject=registration,
+            operation_id=operation.pk,
+            before={"app_id": deleted.app_id, "unique_name": registration.unique_name},
+            after={"unique_name": name},
+        )
+    raise NotYetError(f"The application {deleted.app_id} was deleted. SyncPortal creates another.", retry_after=AT_ONCE)
+
+
+def _carry_out(graph: GraphClient, choice: str, deleted: DeletedApplication, registration: AppRegistration) -> None:
     if choice == PURGE:
         graph.purge(deleted.object_id)
         return
     graph.restore(deleted.object_id)
-    principal = graph.find_deleted_principal(deleted.app_id)
+    principal = graph.find_deleted_principal(deleted.app_id, registration.service_principal_id)
     if principal:  # deleted together with its application, but not restored with it
         graph.restore(principal)

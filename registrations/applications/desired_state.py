@@ -20,6 +20,9 @@ REASONS = {
     "requiredResourceAccess": "User.Read is what a sign-in needs; nothing more is asked before the administrator agrees.",
     "groupMembershipClaims": "Puts the administrator's directory roles into the id_token, as a hint.",
     "optionalClaims": "acct distinguishes a guest from a member; login_hint offers the same account at the second sign-in.",
+    "servicePrincipalLockConfiguration": "The app instance property lock: nobody can add credentials to the sync app's service "
+    "principal in a customer's tenant and act in its name. Graph leaves it off, and Microsoft's assessment of multitenant "
+    "applications demands it (https://learn.microsoft.com/entra/identity-platform/howto-configure-app-instance-property-locks).",
 }
 
 
@@ -49,6 +52,8 @@ def sync_app(instance: UmpInstance) -> dict[str, Any]:
             "accessToken": [],
             "saml2Token": [],
         },
+        # Of the application: our own secrets are added there, never to a service principal.
+        "servicePrincipalLockConfiguration": {"isEnabled": True, "allProperties": True},
         "tags": ["syncportal", f"syncportal-instance-{instance.pk}"],
         "notes": f"Sync app of {instance.host}. Managed by SyncPortal: changes made by hand are put back.",
     }

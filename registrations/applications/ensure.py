@@ -11,7 +11,7 @@ from registrations.applications.replication import confirm_deleted, may_be_repli
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.graph.errors import GraphRefusedError, Meaning
 from registrations.clients.graph.types import Application
-from registrations.errors import NotYetError, WrongStateError
+from registrations.errors import NotShownError, NotYetError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation
 
 
@@ -38,6 +38,17 @@ def ensure_application(
         graph.update_application(found.object_id, changes)
         return f"Found; corrected {', '.join(sorted(changes))}."
     return "Found as it must be."
+
+
+def correct_application(graph: GraphClient, registration: AppRegistration, wanted: Mapping[str, Any]) -> None:
+    """The application that an earlier step created looks as wanted. Raises NotShownError if Microsoft does not show it."""
+    require_managed(registration)
+    found = graph.read_application(registration.object_id)
+    if found is None:
+        raise NotShownError("Microsoft does not show the new application everywhere yet.")
+    changes = desired_state.differences(wanted, found.properties)
+    if changes:
+        graph.update_application(found.object_id, changes)
 
 
 def ensure_service_principal(graph: GraphClient, registration: AppRegistration) -> str:

@@ -6,9 +6,11 @@ from django.utils import timezone
 
 from registrations import engine
 from registrations.errors import NotYetError
-from registrations.models import Operation
+from registrations.models import ClientSecret, Operation
 
 REPLICATES_WITHIN = timedelta(minutes=10)  # of its creation Microsoft may hide or refuse an object
+# Entra's words for an application that it does not know, or that has no service principal in the tenant.
+APPLICATION_UNKNOWN = frozenset({"AADSTS700016", "AADSTS7000229", "AADSTS650051"})
 CONFIRM_DELETED_AFTER = timedelta(minutes=1)
 FEWEST_LOOKS = 3  # within that minute
 FORGET_LOOKS_AFTER = timedelta(minutes=3)  # without another look: what was missing then says nothing about now
@@ -17,6 +19,19 @@ FORGET_LOOKS_AFTER = timedelta(minutes=3)  # without another look: what was miss
 def may_be_replicating(since: datetime | None) -> bool:
     """Whether Microsoft may still be copying what was created at that time."""
     return since is None or timezone.now() - since < REPLICATES_WITHIN
+
+
+def secret_may_be_replicating(secret: ClientSecret, code: str, operation: Operation) -> bool:
+    """Whether Entra may refuse the secret with this code only because something new is still being copied.
+
+    A restored application keeps its secrets, and one whose service principal was made anew does too.
+    """
+    if may_be_replicating(secret.stored_at):
+        return True
+    if code not in APPLICATION_UNKNOWN:
+        return False
+    made = (step.ended_at for step in operation.steps if step.name == "service_principal" and step.ended_at)
+    return any(may_be_replicating(since) for since in (secret.registration.made_at, *made) if since)
 
 
 def confirm_deleted(operation: Operation, id: str, what: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 from registrations.clients.http import RemoteSession, answer_of, exchange, json_of
-from registrations.errors import NotFoundError, NotYetError, RemoteRejectedError
+from registrations.errors import NotFoundError, NotYetError, RemoteRejectedError, UnexplainedRefusalError
 
 SERVICE = "The UMP"
 PORTAL = "/api/portal/v1"
@@ -154,6 +154,8 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
     error = found if isinstance(found, dict) else {"message": found or ""}
     code = str(error.get("code") or response.status_code)
     text = str(error.get("message") or "")
+    # Without a code nobody can tell what was wrong: it may be a restart, or a proxy in between.
+    refused = RemoteRejectedError if error.get("code") else UnexplainedRefusalError
     for name in SECRETS & sent.keys():
         text = text.replace(sent[name], "[secret]")
     answer = answer_of(response, text)
@@ -163,13 +165,13 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
         return NotFoundError(f"The UMP does not know this address or object ({code}).", code=code, answer=answer)
     says = f" It says: “{answer.sentence}”" if answer.sentence else ""
     if response.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
-        return RemoteRejectedError(
+        return refused(
             f"The UMP does not accept SyncPortal's API credential ({code}).{says} Check the UMP API values of the instance.",
             code=code,
             answer=answer,
         )
     reason = answer.sentence or "no reason given"
-    return RemoteRejectedError(f"The UMP refused: {reason} ({code}).", code=code, answer=answer)
+    return refused(f"The UMP refused: {reason} ({code}).", code=code, answer=answer)
 
 
 def _connection(body: dict[str, Any]) -> UmpConnection:

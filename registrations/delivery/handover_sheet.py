@@ -117,7 +117,7 @@ def confirm(operation: Operation, group: str, *, actor: audit.Actor) -> None:
     with engine.locked(operation) as current:
         _require_waiting(current)
         ticks = current.notes.get("ticks", {})
-        if group in ticks:
+        if _is_confirmed(current, group):
             return
         if group == SYNC_APP and sheet(current).secret_revealed_at is None:
             raise WrongStateError("Reveal the secret and type it into the UMP first: it has not been revealed yet.")
@@ -147,17 +147,27 @@ def _require_waiting(operation: Operation) -> None:
 
 
 def _confirmed_or_wait(operation: Operation, group: str, fields: str) -> str:
-    ticks = engine.current_notes(operation).get("ticks", {})
-    earlier = _earlier_confirmation(operation, group)
-    if group not in ticks and earlier:
+    operation.notes = engine.current_notes(operation)
+    confirmed = _is_confirmed(operation, group)
+    earlier = None if confirmed else _earlier_confirmation(operation, group)
+    if earlier:
         return f"The UMP holds these values already: confirmed by {earlier['by']} before."
-    if group not in ticks:
+    if not confirmed:
         raise PersonNeededError(
             f"Type {fields} into the UMP's System Settings, then confirm it on the hand-over sheet.",
             who="staff",
             code=f"{HANDOVER_CODE}_{group}",
         )
-    return f"Confirmed by {ticks[group]['by']}."
+    return f"Confirmed by {operation.notes['ticks'][group]['by']}."
+
+
+def _is_confirmed(operation: Operation, group: str) -> bool:
+    """Whether somebody confirmed the values as they are now: an application that was made anew has others."""
+    tick = operation.notes.get("ticks", {}).get(group)
+    if tick is None:
+        return False
+    values = _values(operation, group)
+    return tick.get("values", values) == values
 
 
 def _earlier_confirmation(operation: Operation, group: str) -> HandoverTick | None:
@@ -180,7 +190,7 @@ def _values(operation: Operation, group: str) -> list[str]:
 
 
 def _group(operation: Operation, key: str, title: str, button: str, fields: list[SheetField]) -> SheetGroup:
-    tick = operation.notes.get("ticks", {}).get(key)
+    tick = operation.notes.get("ticks", {}).get(key) if _is_confirmed(operation, key) else None
     return SheetGroup(
         key, title, button, fields, datetime.fromisoformat(tick["at"]) if tick else None, tick["by"] if tick else ""
     )

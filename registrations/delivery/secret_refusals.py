@@ -2,22 +2,26 @@
 
 import re
 
-from registrations.applications.replication import may_be_replicating
+from registrations.applications.replication import secret_may_be_replicating
 from registrations.clients.entra import REPLICATING
 from registrations.clients.graph.client import BETWEEN_CREDENTIAL_WRITES
-from registrations.errors import NotYetError, RemoteRejectedError
-from registrations.models import ClientSecret
+from registrations.errors import NotYetError, RemoteRejectedError, UnexplainedRefusalError
+from registrations.models import ClientSecret, Operation
 
 LONGEST_WORDS = 300  # characters of a remote service, in a sentence for people
 
 
-def refusal_by_ump(sentence: str, words: str, secret: ClientSecret, *, code: str) -> NotYetError | RemoteRejectedError:
+def refusal_by_ump(
+    sentence: str, words: str, secret: ClientSecret, operation: Operation, *, code: str
+) -> NotYetError | RemoteRejectedError:
     """The error for a UMP's refusal of a secret: a wait while Microsoft may be copying a new one, otherwise a person's work.
 
-    Our own proof came from one of Microsoft's servers; the UMP may meet another one.
+    Our own proof came from one of Microsoft's servers; the UMP may meet another one. Words without a code of Microsoft's
+    may be about anything that passes (a proxy, a restart): the engine tries again for some minutes before a person is asked.
     """
-    replicating = REPLICATING.intersection(re.findall(r"AADSTS\d+", words))
-    if replicating and may_be_replicating(secret.stored_at):
+    codes_in_words = set(re.findall(r"AADSTS\d+", words))
+    replicating = REPLICATING & codes_in_words
+    if any(secret_may_be_replicating(secret, each, operation) for each in replicating):
         codes = ", ".join(sorted(replicating))
         return NotYetError(
             f"Microsoft has not replicated the new secret to every server yet, and the UMP met one without it ({codes}).",
@@ -25,7 +29,8 @@ def refusal_by_ump(sentence: str, words: str, secret: ClientSecret, *, code: str
             code=codes,
         )
     reason = without(words, secret.unseal("envelope")) or "it gives no reason"
-    return RemoteRejectedError(f"{sentence}: {reason}.", code=code)
+    refusal = RemoteRejectedError if codes_in_words else UnexplainedRefusalError
+    return refusal(f"{sentence}: {reason.rstrip('.')}.", code=code)
 
 
 def without(words: str, plaintext: str) -> str:

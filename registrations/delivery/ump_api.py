@@ -4,10 +4,11 @@ from registrations import connections, engine
 from registrations.applications import client_secrets
 from registrations.clients.ump import SystemSettings, Validation
 from registrations.delivery.secret_refusals import refusal_by_ump
-from registrations.errors import NotFoundError, RemoteRejectedError
+from registrations.errors import NotFoundError, RemoteRejectedError, StartOverError
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
 
 UMP_CHANGED = "ump_changed"
+UMP_FORGOT = "ump_forgot"
 UMP_VALIDATION = "ump_validation"
 
 
@@ -48,17 +49,14 @@ class ApiDelivery:
         held = self._read()
         secret = client_secrets.live_secret(registration)
         if not self._holds_sync_app(held, registration, secret) or held.portal_url != self._instance.portal_url:
-            raise RemoteRejectedError(
-                "The UMP does not hold the values that were delivered: somebody changed them. Resume to restore them.",
-                code=UMP_CHANGED,
-            )
+            raise self._not_held(held, registration)
         outcome = self._ump.validate_sync_app()
         try:
-            _accept(outcome, "the client secret", secret)
+            _accept(outcome, "the client secret", secret, operation)
         except RemoteRejectedError:
             client_secrets.mark_undelivered(registration, operation)
             raise
-        _accept(self._ump.validate_portal_url(), "the portal URL", secret)
+        _accept(self._ump.validate_portal_url(), "the portal URL", secret, operation)
         return "The UMP obtained a token with the secret and reached the portal URL."
 
     def _read(self) -> SystemSettings:
@@ -70,6 +68,27 @@ class ApiDelivery:
                 "then resume.",
                 code="no_contract",
             ) from missing
+
+    def _not_held(self, held: SystemSettings, registration: AppRegistration) -> StartOverError | RemoteRejectedError:
+        """The error for a UMP without the delivered values. Values of nobody else are its own old ones, or none: it forgot.
+
+        They are delivered again then. Only a value that SyncPortal never delivered proves that somebody changed it.
+        """
+        hints = {"", *registration.secrets.values_list("hint", flat=True)}
+        ours = (
+            held.client_id.lower() in {"", registration.app_id}
+            and held.redirect_uri in {"", self._instance.redirect_uri}
+            and held.portal_url in {"", self._instance.portal_url}
+            and held.secret_hint in hints
+        )
+        if ours:
+            return StartOverError(
+                "The UMP lost the values that were delivered. They are delivered again.", code=UMP_FORGOT
+            )
+        return RemoteRejectedError(
+            "The UMP holds other values than those that were delivered: somebody changed them. Resume to restore them.",
+            code=UMP_CHANGED,
+        )
 
     @property
     def _saved_settings_key(self) -> str:
@@ -97,7 +116,7 @@ def _refuse_ump_of_another(client_id: str, instance: UmpInstance) -> None:
         )
 
 
-def _accept(validation: Validation, what: str, secret: ClientSecret) -> None:
+def _accept(validation: Validation, what: str, secret: ClientSecret, operation: Operation) -> None:
     if not validation.valid:
         sentence = f"The UMP could not use {what}"
-        raise refusal_by_ump(sentence, validation.error, secret, code=UMP_VALIDATION)
+        raise refusal_by_ump(sentence, validation.error, secret, operation, code=UMP_VALIDATION)

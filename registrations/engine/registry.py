@@ -33,7 +33,8 @@ class Kind:
     If it raises, the last step has failed and is repeated on Resume. `failed` is called in the transaction that ends the
     operation. `resumed` is called in the transaction in which a person resumes it: what had failed has not failed any more.
     `priority` chooses the Celery queue. `retry_from` lists, by error code, the steps that Resume starts over
-    although they were done, because what they had created is gone.
+    although they were done, because what they had created is gone. A step that raises StartOverError
+    with such a code has the same effect without a person.
     """
 
     name: str

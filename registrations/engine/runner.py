@@ -29,6 +29,8 @@ from registrations.errors import (
     PortalError,
     QuotaSpentError,
     RemoteRejectedError,
+    StartOverError,
+    UnexplainedRefusalError,
     WrongStateError,
 )
 from registrations.models import Operation
@@ -39,6 +41,7 @@ logger = logging.getLogger(__name__)
 LONGEST_RUN = timedelta(minutes=2)  # then other operations get the worker; far below Celery's time limit
 
 MISTAKES = (DataError, IntegrityError)  # of ours: another attempt would meet them again
+PASSING = (NotPermittedError, UnexplainedRefusalError)  # refusals that may end by themselves within minutes
 DATABASE_ERRORS = (DatabaseError, InterfaceError)  # all others: away, restarted, a write that was refused
 
 
@@ -174,10 +177,12 @@ def _handle_error(operation: Operation, token: str, step: StepState, error: Port
         connections.forget_cached()  # what is missing may be granted soon: the next run needs a token that has it
     if isinstance(error, PersonNeededError):
         transitions.wait_for_person(operation, token, step, error)
+    elif isinstance(error, StartOverError):
+        transitions.start_over(operation, token, step, error)
     elif isinstance(error, NotYetError):
         transitions.put_back(operation, token, step, error)
-    elif isinstance(error, NotPermittedError) and retry_schedule.may_be_replicating(step):
-        # A refused permission may be a grant that is still being copied: try for a while before failing.
+    elif isinstance(error, PASSING) and retry_schedule.may_be_replicating(step):
+        # A refused permission may be a grant that is still being copied, and what names no cause may pass: try for a while.
         not_yet = NotYetError(str(error), code=error.code, answer=error.answer)
         transitions.put_back(operation, token, step, not_yet)
     else:

@@ -16,9 +16,9 @@ from registrations.engine import lease as leases
 from registrations.engine import retry_schedule, run_context
 from registrations.engine.lease import Lease, LeaseLostError
 from registrations.engine.registry import Step, history_subject, kind_of
-from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError
+from registrations.errors import NotYetError, PersonNeededError, PortalError, QuotaSpentError, StartOverError
 from registrations.models import Operation, statements
-from registrations.models.steps import StepState, StepStatus
+from registrations.models.steps import StepState, StepStatus, reset_steps
 
 TOO_LONG = "was tried for two hours. Fix the cause, then resume."
 
@@ -102,8 +102,8 @@ def commit_deferred_writes(operation: Operation, token: str) -> None:
             deferred()
 
 
-def put_back(operation: Operation, token: str, step: StepState, error: NotYetError) -> None:
-    """The step is tried again later; after two hours the operation fails."""
+def put_back(operation: Operation, token: str, step: StepState, error: NotYetError, *, move: str = "") -> None:
+    """The step is tried again later; after two hours the operation fails. `move`: a word for the history, if it has one."""
     if isinstance(error, QuotaSpentError):
         step.attempts -= 1  # a planned wait is no failed attempt
         step.started_at = step.started_at if step.attempts else None
@@ -117,6 +117,21 @@ def put_back(operation: Operation, token: str, step: StepState, error: NotYetErr
     step.waits_since = timezone.now()
     with audit.atomic(durable=True):
         _wait(operation, token, error, next_attempt_at=_due(operation, error, pause))
+        if move:
+            record(operation, f"{operation.kind}.{move}", {"reason": str(error), "code": error.code})
+
+
+def start_over(operation: Operation, token: str, step: StepState, error: StartOverError) -> None:
+    """Do the steps again that the kind lists for this error's code, and then this one; after some minutes of that it fails.
+
+    This step keeps its counters, so that nothing is started over for ever.
+    """
+    if not retry_schedule.may_be_replicating(step):
+        fail(operation, token, error)
+        return
+    names = set(kind_of(operation).retry_from.get(error.code, ())) - {step.name}
+    reset_steps(operation.steps, *names)
+    put_back(operation, token, step, error, move="started_over")
 
 
 def wait_for_quota(operation: Operation, token: str, error: QuotaSpentError) -> None:
@@ -137,7 +152,9 @@ def wait_for_person(operation: Operation, token: str, step: StepState | None, ne
     if step:  # a person's time does not count as ours, and the step's counters start again afterwards
         step.status, step.waits_since = StepStatus.WAITING, timezone.now()
         step.note_refusal(needed)
-        step.started_at, step.refused_at, step.uncounted = None, None, 0
+        for unfinished in operation.steps:  # a later one may have sent the operation back here
+            if not unfinished.is_done:
+                unfinished.started_at, unfinished.refused_at, unfinished.uncounted = None, None, 0
     next_attempt_at = timezone.now() + needed.look_again if needed.look_again else None
     with audit.atomic(durable=True):
         _wait(operation, token, needed, next_attempt_at=next_attempt_at, waits_for=needed.who)

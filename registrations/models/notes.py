@@ -41,6 +41,7 @@ class Notes(TypedDict, total=False):
     # Connecting a customer in the UMP
     job: str  # ID of the UMP's job; "" if none runs
     job_started_at: str  # ISO 8601
+    job_secret: str  # key ID of the client secret that the job hands over
     # A delegated token
     roles_looked_for: bool  # the account's roles were asked for a second time, because Graph's index may lag
     # An existing registration

@@ -12,6 +12,7 @@ from registrations.applications import (
     conflicts,
     desired_state,
     ensure,
+    presence,
     replication,
     secret_cleanup,
     secret_policy,
@@ -19,7 +20,7 @@ from registrations.applications import (
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.graph.types import Application
 from registrations.delivery import handover_sheet, ump_api
-from registrations.errors import NotPermittedError, NotYetError, RemoteRejectedError, WrongStateError
+from registrations.errors import NotPermittedError, RemoteRejectedError, WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
 from registrations.models.notes import Notes
 from registrations.models.steps import reset_steps
@@ -29,6 +30,7 @@ KIND = "provision"
 ADOPTION_NEEDED = conflicts.ADOPTION_NEEDED
 WRITES = {"application": 1, "service_principal": 1, "secret": 1}  # at Graph, of a step that finds nothing there yet
 SECRET_AND_LATER = ("secret", "proof", "sync_app", "portal_url", "validation")
+APPLICATION_AND_LATER = ("application", "service_principal", *SECRET_AND_LATER)
 
 
 def register() -> None:
@@ -40,12 +42,12 @@ def register() -> None:
             steps=(
                 engine.Step("preflight", "Check the tenant and its permissions", _preflight),
                 engine.Step("application", "Create the application", _application),
-                engine.Step("service_principal", "Create its service principal", _service_principal),
-                engine.Step("secret", "Create the client secret", _secret),
-                engine.Step("proof", "Prove the secret", _proof),
+                engine.Step("service_principal", "Create its service principal", _watching(_service_principal)),
+                engine.Step("secret", "Create the client secret", _watching(_secret)),
+                engine.Step("proof", "Prove the secret", _watching(_proof)),
                 engine.Step("sync_app", "Deliver client ID, secret and redirect URI", _sync_app),
                 engine.Step("portal_url", "Deliver the portal URL", _portal_url),
-                engine.Step("validation", "Validate in the UMP", _validation),
+                engine.Step("validation", "Validate in the UMP", _watching(_validation)),
             ),
             subject=UmpInstance,
             succeeded=_succeeded,
@@ -53,9 +55,10 @@ def register() -> None:
             resumed=_resumed,
             before_bulk_run=_prepay,
             retry_from={
-                ump_api.UMP_CHANGED: ("sync_app", "portal_url", "validation"),
-                # The secret may be gone from Entra: each of these looks before it acts.
-                **dict.fromkeys([*client_secrets.REFUSED, ump_api.UMP_VALIDATION], SECRET_AND_LATER),
+                **dict.fromkeys([ump_api.UMP_CHANGED, ump_api.UMP_FORGOT], ("sync_app", "portal_url", "validation")),
+                # Something may be gone from Entra: each of these looks before it acts.
+                **dict.fromkeys([ump_api.UMP_VALIDATION, *presence.REFUSED], APPLICATION_AND_LATER),
+                presence.PRINCIPAL_GONE: ("service_principal", "proof", "validation"),
             },
         )
     )
@@ -141,7 +144,7 @@ def _preflight(operation: Operation) -> str:
     if known:
         return f"{found.sentence} The tenant was checked a few minutes ago."
     # Whether there is an exception for this application cannot be read: Entra decides.
-    if secret_policy.of_tenant(connections.graph_as_app(tenant), tenant).forbidden:
+    if secret_policy.forbids_new(connections.graph_as_app(tenant), tenant.tenant_id):
         return f"{found.sentence} A policy of {tenant.name} forbids client secrets unless it makes an exception."
     return found.sentence
 
@@ -236,18 +239,8 @@ def _service_principal(operation: Operation) -> str:
 
 
 def _secret(operation: Operation) -> str:
-    registration, instance, graph = _rows_and_graph(operation)
-    policy = secret_policy.of_tenant(graph, instance.provider.tenant)
-    try:
-        return client_secrets.ensure_secret(graph, registration, operation, longest=policy.longest)
-    except RemoteRejectedError:
-        # In a bulk job the policy may be minutes old. A refusal creates no secret, so the next attempt reads it again.
-        if operation.priority == Operation.Priority.BULK and secret_policy.read(graph) != policy:
-            connections.forget_cached()
-            raise NotYetError(
-                "The organisation has changed its policy for client secrets. SyncPortal reads it again."
-            ) from None
-        raise
+    registration, _, graph = _rows_and_graph(operation)
+    return client_secrets.ensure_secret(graph, registration, operation)
 
 
 def _proof(operation: Operation) -> str:
@@ -275,6 +268,8 @@ def _portal_url(operation: Operation) -> str:
 
 def _validation(operation: Operation) -> str:
     registration, instance, graph = _rows_and_graph(operation)
+    if instance.delivery == UmpInstance.Delivery.HANDOVER:  # a UMP that cannot say that Microsoft refuses it
+        presence.require(graph, registration)
     note = delivery.adapter_of(instance).validate(registration, operation)
     if operation.notes.get("doubted"):  # without reason, if it was not delivered again
         engine.on_step_commit(lambda: client_secrets.deliver(registration, operation))
@@ -300,6 +295,11 @@ def _registration(operation: Operation) -> AppRegistration:
     if registration is None:
         raise WrongStateError("The provider's tenant was changed meanwhile. Provision the instance again.")
     return registration
+
+
+def _watching(step: presence.Run) -> presence.Run:
+    """The step, and what is done again if somebody deletes in Entra what it stands on."""
+    return presence.watching(step, lambda operation: (_rows_and_graph(operation)[2], _registration(operation)))
 
 
 def _rows_and_graph(operation: Operation) -> tuple[AppRegistration, UmpInstance, GraphClient]:

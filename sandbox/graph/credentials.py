@@ -27,7 +27,7 @@ def add(call: GraphCall, application: Application, wanted: JsonObject) -> JsonOb
     end = as_seconds(wanted["endDateTime"]) if wanted.get("endDateTime") else start + DEFAULT_LIFETIME_SECONDS
     if end <= start or end <= clock.now():
         raise bad_request("The end date of the credential must be later than its start date and must not have passed.")
-    _check_policy(call, end - start)
+    _check_policy(call, application, end - start)
     if len(application.passwords) >= MOST_SECRETS:
         raise bad_request(
             "The size of the object has exceeded its limit. Please reduce the number of values and retry your request."
@@ -37,18 +37,21 @@ def add(call: GraphCall, application: Application, wanted: JsonObject) -> JsonOb
     return {**views.password(password), "secretText": password.secret}
 
 
-def _check_policy(call: GraphCall, seconds: float) -> None:
+def _check_policy(call: GraphCall, application: Application, seconds: float) -> None:
     """https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy"""
     policy = call.tenant.secret_policy
     is_excluded = call.caller.user is not None and call.caller.user.id in policy.excluded_users
-    if policy.secrets_forbidden and not is_excluded:
+    # Graph has no date for the oldest applications.
+    applies = bool(application.created) and as_seconds(application.created) > as_seconds(policy.created_after)
+    if policy.secrets_forbidden and applies and not is_excluded:
         raise GraphError(
             400,
             "CredentialTypeNotAllowedAsPerAppPolicy",
             "Credential type is not allowed as per assigned policy 'Default app management tenant policy'.",
         )
+    caps = [policy.max_lifetime_days if applies else None, policy.max_lifetime_days_of_single_applications]
     # Allow for the time between the client's calculation and this one.
-    if policy.max_lifetime_days is not None and seconds > policy.max_lifetime_days * 86400 + 60:
+    if any(days is not None and seconds > days * 86400 + 60 for days in caps):
         raise GraphError(
             400,
             "CredentialInvalidLifetimeAsPerAppPolicy",

@@ -317,9 +317,10 @@ def app_management_policy(tenant: Tenant) -> JsonObject:
     rules: list[JsonObject] = []
     policy = tenant.secret_policy
     if policy.secrets_forbidden:
-        rules.append({**_rule("passwordAddition", None), "excludeActors": EXCLUDED if policy.excluded_users else None})
+        forbidden = _rule("passwordAddition", None, policy.created_after)
+        rules.append({**forbidden, "excludeActors": EXCLUDED if policy.excluded_users else None})
     if policy.max_lifetime_days is not None:
-        rules.append(_rule("passwordLifetime", f"P{policy.max_lifetime_days}D"))
+        rules.append(_rule("passwordLifetime", f"P{policy.max_lifetime_days}D", policy.created_after))
     restrictions = {"passwordCredentials": rules, "keyCredentials": []}
     return {
         "id": "00000000-0000-0000-0000-000000000000",
@@ -333,11 +334,11 @@ def app_management_policy(tenant: Tenant) -> JsonObject:
     }
 
 
-def _rule(kind: str, lifetime: str | None) -> JsonObject:
+def _rule(kind: str, lifetime: str | None, created_after: str) -> JsonObject:
     return {
         "restrictionType": kind,
         "state": "enabled",
         "maxLifetime": lifetime,
-        "restrictForAppsCreatedAfterDateTime": "2019-10-19T10:37:00Z",
+        "restrictForAppsCreatedAfterDateTime": created_after,
         "excludeActors": None,
     }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from demo.processes import end_with_parent
-from tests.chaos import bulk_load, crashes, disruptions, failed_writes, faults, random_faults
+from tests.chaos import bulk_load, crashes, deletions, disruptions, failed_writes, faults, random_faults
 from tests.chaos.environment import Environment, running_environment
 from tests.chaos.results import HEADER, Result
 from tests.chaos.sample import Sample
@@ -28,6 +28,7 @@ def bulk_load_and_other_methods(environment: Environment) -> Iterator[Result]:
 PARTS: dict[str, Callable[[Environment], Iterator[Result]]] = {
     "crashes": crashes.rows,
     "preconditions": crashes.with_preconditions,
+    "deletions": deletions.rows,
     "faults": faults.rows,
     "disruptions": disruptions.rows,
     "failed_writes": failed_writes.rows,

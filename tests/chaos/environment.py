@@ -65,11 +65,13 @@ class Environment:
         count: int,
         *,
         points: list[Any] | None = None,
+        deletions: list[Any] | None = None,
         record: bool = False,
         hang: tuple[str, float] | None = None,
     ) -> list[str]:
         """Request operations and return their ids. With `points`, the worker of each is killed at its point.
 
+        With `deletions` (step and way), what each stands on is deleted before that step.
         `hang`: a step of each hangs once, "before" or "after" its first POST, for so many seconds.
         """
         command = [kind, str(count)]
@@ -81,6 +83,10 @@ class Environment:
             command += ["--points", str(file)]
         if record:
             command.append("--record")
+        if deletions is not None:
+            file = self.directory / f"deletions-{secrets.token_hex(4)}.json"
+            file.write_text(json.dumps(deletions))
+            command += ["--deletions", str(file)]
         output = self.run_module("tests.chaos.request_operations", *command)
         return [json.loads(line)["operation"] for line in output.splitlines()]
 

@@ -24,8 +24,12 @@ KINDS = (
     "purge",
     "restore",
     "requeued",
+    "deleted_provision",
+    "deleted_connect",
+    "deleted_existing",
+    "deleted_token",
 )
-FOLDERS = ("record", "plan", "killed", "begun", "hang", "hung")
+FOLDERS = ("record", "plan", "killed", "begun", "hang", "hung", "deletions")
 BULK, TENANTS = "bulk", 2
 # Stands for an operation's id in code that follows the run of a bulk job's operation: the first process at the point is killed.
 AFTER_RUN = "after a run"
@@ -39,6 +43,7 @@ def main() -> int:
     parser.add_argument("--points", type=Path)
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--hang", default="")
+    parser.add_argument("--deletions", type=Path)
     arguments = parser.parse_args()
     django.setup()
     if arguments.kind == BULK:
@@ -46,16 +51,28 @@ def main() -> int:
 
         sys.stdout.write(f"{request_bulk(arguments.count, TENANTS)}\n")
         return 0
-    points = json.loads(arguments.points.read_text()) if arguments.points else [None] * arguments.count
-    _request_all(arguments.kind, points, record=arguments.record, hang=arguments.hang)
+    nothing: list[Any] = [None] * arguments.count
+    points = json.loads(arguments.points.read_text()) if arguments.points else nothing
+    deletions = json.loads(arguments.deletions.read_text()) if arguments.deletions else nothing
+    _request_all(arguments.kind, points, deletions, record=arguments.record, hang=arguments.hang)
     return 0
 
 
-def _request_all(kind: str, points: list[str | None], *, record: bool, hang: str) -> None:
+def _request_all(kind: str, points: list[str | None], deletions: list[Any], *, record: bool, hang: str) -> None:
     """One operation for each point; its plan is written before a worker can see the operation."""
-    from tests.chaos import connection_methods, fixtures, preconditions  # noqa: PLC0415  Django is set up only now
+    from tests.chaos import (  # noqa: PLC0415  Django is set up only now
+        connection_methods,
+        deletion_fixtures,
+        fixtures,
+        preconditions,
+    )
 
-    factories = {**fixtures.FACTORIES, **connection_methods.FACTORIES, **preconditions.FACTORIES}
+    factories = {
+        **fixtures.FACTORIES,
+        **connection_methods.FACTORIES,
+        **preconditions.FACTORIES,
+        **deletion_fixtures.FACTORIES,
+    }
     factory, operations = factories[kind](len(points)), []
     for number in range(len(points)):
         with fixtures.fixture_transaction():
@@ -64,7 +81,7 @@ def _request_all(kind: str, points: list[str | None], *, record: bool, hang: str
 
         def request() -> Any:
             operation = factory.request(number)  # noqa: B023  called at once
-            _prepare(str(operation.pk), point, record=record, hang=hang)  # noqa: B023  as above
+            _prepare(str(operation.pk), point, deletions[number], record=record, hang=hang)  # noqa: B023  as above
             return operation
 
         operation = fixtures.retried_once(request)
@@ -73,7 +90,7 @@ def _request_all(kind: str, points: list[str | None], *, record: bool, hang: str
     factory.answer_questions(operations)
 
 
-def _prepare(name: str, point: str | None, *, record: bool, hang: str) -> None:
+def _prepare(name: str, point: str | None, deletion: Any, *, record: bool, hang: str) -> None:
     directory = Path(os.environ["CHAOS_DIRECTORY"])
     for folder in FOLDERS:
         (directory / folder).mkdir(parents=True, exist_ok=True)
@@ -83,6 +100,8 @@ def _prepare(name: str, point: str | None, *, record: bool, hang: str) -> None:
         (directory / "hang" / name).write_text(hang)
     if point:
         (directory / "plan" / name).write_text(json.dumps(point))
+    if deletion:
+        (directory / "deletions" / name).write_text(json.dumps(deletion))
 
 
 if __name__ == "__main__":

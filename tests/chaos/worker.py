@@ -16,6 +16,7 @@ from tests.chaos import service_manager
 
 SWEEP_SECONDS = 1.0
 AT_WORK, AT_ONCE = 9, 2  # instead of 48 and 8, so that small jobs too start operations while they run
+REPLICATES_WITHIN = timedelta(seconds=25)  # instead of ten minutes; the sandbox lags a dozen seconds at most
 BELIEVE_GONE_AFTER = timedelta(seconds=8)  # instead of a minute, with the same number of lookups
 
 
@@ -25,12 +26,14 @@ def instrument(**_: Any) -> None:
     from registrations.applications import replication  # noqa: PLC0415
     from registrations.engine import lease, watchdog  # noqa: PLC0415
     from registrations.services import bulk_jobs  # noqa: PLC0415  Django is ready only now
-    from tests.chaos import clock, kill_points  # noqa: PLC0415  as above
+    from tests.chaos import clock, deletion_fixtures, kill_points  # noqa: PLC0415  as above
 
     directory = Path(os.environ[kill_points.DIRECTORY])
     kill_points.install(directory)
     clock.install(directory)
+    deletion_fixtures.install(directory)
     replication.CONFIRM_DELETED_AFTER = BELIEVE_GONE_AFTER
+    replication.REPLICATES_WITHIN = REPLICATES_WITHIN
     bulk_jobs.MAX_LIVE, bulk_jobs.BATCH_SIZE = AT_WORK, AT_ONCE
     if service_manager.LONGEST_STEP in os.environ:
         lease.LONGEST_STEP = timedelta(seconds=float(os.environ[service_manager.LONGEST_STEP]))

@@ -27,6 +27,7 @@ SYNC_APP = {
         "redirectUris": [CALLBACK],
         "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True},
     },
+    "servicePrincipalLockConfiguration": {"isEnabled": True, "allProperties": True},
 }
 
 

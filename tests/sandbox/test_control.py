@@ -152,3 +152,15 @@ def test_an_application_with_granted_permissions_can_be_added(control: Control, 
     assert [password.secret for password in application.passwords] == [made["secret"]]
     assert [each.principal_id for each in tenant.app_role_assignments] == [principal.id]
     assert tenant.roles_of(principal.id) == [GLOBAL_ADMINISTRATOR]
+
+
+@pytest.mark.parametrize(("how", "in_the_bin"), [("deleted", True), ("purged", False), ("principal", False)])
+def test_another_process_deletes_an_application_as_by_hand(
+    sandbox: Sandbox, control: Control, how: str, in_the_bin: bool
+) -> None:
+    tenant = sandbox.world.tenant(sandbox.seed.customer.tenant_id)
+    application = sandbox.world.add_application(tenant, "By hand")
+    assert control.send("world", {"op": "delete_application", "app_id": application.app_id, "how": how}).ok
+    assert tenant.service_principal_of(application.app_id) is None
+    assert (application.id in tenant.applications) == (how == "principal")
+    assert (application.id in tenant.deleted_applications) == in_the_bin

@@ -25,7 +25,7 @@ from registrations.clients.graph.types import (
 )
 from registrations.clients.http import RemoteSession, exchange, json_of
 from registrations.clients.rate_limit.limiter import RateLimit, is_bulk
-from registrations.errors import NotFoundError, NotYetError, RemoteUnavailableError
+from registrations.errors import NotFoundError, NotShownError, NotYetError, RemoteUnavailableError
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 TEAMS_ADMIN_API_APP_ID = "48ac35b8-9aa8-4d74-927d-1f4a14a0b239"
@@ -33,7 +33,7 @@ BETWEEN_CREDENTIAL_WRITES = timedelta(seconds=6)  # two writes in quick successi
 
 APPLICATION_FIELDS = (
     "id,appId,uniqueName,displayName,createdDateTime,signInAudience,isFallbackPublicClient,groupMembershipClaims,"
-    "optionalClaims,web,requiredResourceAccess,tags,notes,passwordCredentials"
+    "optionalClaims,servicePrincipalLockConfiguration,web,requiredResourceAccess,tags,notes,passwordCredentials"
 )
 NAMESAKE_FIELDS = "id,appId,uniqueName,displayName,createdDateTime,web"  # one tenant may hold thousands of namesakes
 LONGEST_PAGE = 999
@@ -74,12 +74,19 @@ class GraphClient:
         """What the tenant's default policy says about client secrets. Raises NotPermittedError without Policy.Read.All."""
         policy = self._look("/policies/defaultAppManagementPolicy")
         rules = (policy.get("applicationRestrictions") or {}).get("passwordCredentials") or []
-        enabled = [rule for rule in rules if policy.get("isEnabled") and rule.get("state", "enabled") == "enabled"]
-        longest = next(
-            (rule.get("maxLifetime") for rule in enabled if rule["restrictionType"] == "passwordLifetime"), ""
+        enabled = {
+            rule.get("restrictionType"): rule
+            for rule in rules
+            if policy.get("isEnabled") and rule.get("state", "enabled") == "enabled"
+        }
+        addition, lifetime = enabled.get("passwordAddition"), enabled.get("passwordLifetime", {})
+        return SecretPolicy(
+            forbidden=addition is not None,
+            longest=lifetime.get("maxLifetime") or "",
+            forbidden_after=_moment((addition or {}).get("restrictForAppsCreatedAfterDateTime")),
+            longest_after=_moment(lifetime.get("restrictForAppsCreatedAfterDateTime")),
+            has_exceptions=bool((addition or {}).get("excludeActors")),
         )
-        forbidding = [rule for rule in enabled if rule["restrictionType"] == "passwordAddition"]
-        return SecretPolicy(bool(forbidding), longest or "", any(rule.get("excludeActors") for rule in forbidding))
 
     # https://learn.microsoft.com/graph/api/application-get
     def find_application(self, unique_name: str) -> Application | None:
@@ -108,10 +115,11 @@ class GraphClient:
         found.sort(key=lambda entry: entry["id"] != object_id)  # the one that is known first, whatever the list's order
         return DeletedApplication(found[0]["id"], found[0]["appId"]) if found else None
 
-    def find_deleted_principal(self, app_id: str) -> str | None:
-        """The object id of the application's deleted service principal, or None."""
+    def find_deleted_principal(self, app_id: str, object_id: str = "") -> str | None:
+        """The object id of the application's deleted service principal, or None; of several the one that is known."""
         path = "/directory/deletedItems/microsoft.graph.servicePrincipal?$select=id,appId"
-        return next((str(entry["id"]) for entry in self._pages(path) if entry.get("appId") == app_id), None)
+        found = [str(entry["id"]) for entry in self._pages(path) if entry.get("appId") == app_id]
+        return object_id if object_id in found else next(iter(found), None)
 
     # https://learn.microsoft.com/graph/api/directory-deleteditems-restore
     def restore(self, object_id: str) -> None:
@@ -208,7 +216,7 @@ class GraphClient:
         """The application's client secrets, ours and others'. Raises NotYetError if it is not visible yet."""
         application = self.read_application(object_id)
         if application is None:
-            raise NotYetError("Microsoft does not show the new application everywhere yet.")
+            raise NotShownError("Microsoft does not show the new application everywhere yet.")
         found = application.properties.get("passwordCredentials") or []
         return [Credential(entry["keyId"], entry.get("displayName") or "") for entry in found]
 
@@ -229,12 +237,16 @@ class GraphClient:
     def delegated_grants(self, service_principal_id: str) -> list[DelegatedGrant]:
         """The delegated grants given to a client application in this tenant."""
         path = f"/oauth2PermissionGrants?$filter=clientId eq '{service_principal_id}'"
-        return [DelegatedGrant(grant["id"], tuple(grant.get("scope", "").split())) for grant in self._pages(path)]
+        return [
+            DelegatedGrant(grant["id"], tuple(grant.get("scope", "").split()), grant.get("principalId") or "")
+            for grant in self._pages(path)
+        ]
 
     # https://learn.microsoft.com/graph/api/oauth2permissiongrant-update
     def narrow_delegated_grant(self, grant_id: str, scopes: list[str]) -> None:
-        """Leave only these scopes in a delegated grant."""
-        self._answer("PATCH", f"/oauth2PermissionGrants/{grant_id}", json={"scope": " ".join(scopes)})
+        """Leave only these scopes in a delegated grant; gone before counts as done."""
+        with contextlib.suppress(NotFoundError):
+            self._answer("PATCH", f"/oauth2PermissionGrants/{grant_id}", json={"scope": " ".join(scopes)})
 
     # https://learn.microsoft.com/graph/api/oauth2permissiongrant-delete
     def remove_delegated_grant(self, grant_id: str) -> None:
@@ -274,7 +286,7 @@ class GraphClient:
         try:
             return self._answer(method, path, json=body, headers=headers)
         except NotFoundError as missing:
-            # We act only on objects whose ids Graph has given us: it has not copied them to this replica yet.
+            # We act only on objects whose ids Graph has given us: it has not copied them here yet, or they were deleted.
             raise _not_copied_yet(missing) from missing
 
     def _act_once(self, method: str, path: str, body: Mapping[str, Any]) -> None:
@@ -312,8 +324,10 @@ class GraphClient:
         return response
 
 
-def _not_copied_yet(missing: NotFoundError) -> NotYetError:
-    return NotYetError("Microsoft is still copying this to its data centres.", code=missing.code, answer=missing.answer)
+def _not_copied_yet(missing: NotFoundError) -> NotShownError:
+    return NotShownError(
+        "Microsoft is still copying this to its data centres.", code=missing.code, answer=missing.answer
+    )
 
 
 def _application(body: Mapping[str, Any]) -> Application:
@@ -322,6 +336,12 @@ def _application(body: Mapping[str, Any]) -> Application:
 
 def _quoted(value: str) -> str:
     return quote(value.replace("'", "''"), safe="")
+
+
+def _moment(text: str | None) -> datetime | None:
+    """An instant of Graph's: it may have seven digits of a second. The year 1 stands for none."""
+    found = datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+    return found if found and found.year > 1 else None
 
 
 def _instant(moment: datetime) -> str:

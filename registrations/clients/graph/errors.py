@@ -11,6 +11,7 @@ from registrations.errors import (
     NOTHING_SAID,
     NotFoundError,
     NotPermittedError,
+    NotShownError,
     NotYetError,
     RemoteAnswer,
     RemoteRejectedError,
@@ -23,6 +24,7 @@ class Meaning(Enum):
     """What an answer means to the caller."""
 
     NOT_YET = "not yet"
+    NOT_SHOWN = "does not exist here, or not yet"
     EXISTS = "exists already"
     GONE = "gone already"
     NAME_TAKEN = "name taken"
@@ -46,9 +48,9 @@ class KnownAnswer:
 # Sources: https://learn.microsoft.com/graph/errors, and issues of clients that met them (terraform-provider-azuread,
 # msgraph-bicep-types 137 and 193, nais/azurerator 448). Codes are preferred; texts only where Graph has no code.
 KNOWN_ANSWERS = (
-    KnownAnswer(400, Meaning.NOT_YET, code="NoBackingApplicationObject"),
-    KnownAnswer(400, Meaning.NOT_YET, text="does not reference a valid application object"),
-    KnownAnswer(400, Meaning.NOT_YET, text="Not a valid reference update"),
+    KnownAnswer(400, Meaning.NOT_SHOWN, code="NoBackingApplicationObject"),
+    KnownAnswer(400, Meaning.NOT_SHOWN, text="does not reference a valid application object"),
+    KnownAnswer(400, Meaning.NOT_SHOWN, text="Not a valid reference update"),
     KnownAnswer(401, Meaning.NOT_YET, code="Authorization_IdentityNotFound"),
     KnownAnswer(409, Meaning.NOT_YET, code="Directory_ConcurrencyViolation"),
     KnownAnswer(400, Meaning.NAME_TAKEN, text="same value for property uniqueName"),
@@ -89,6 +91,9 @@ QUOTA_ADVICE = {
 }
 
 
+WAITS: dict[Meaning, type[NotYetError]] = {Meaning.NOT_YET: NotYetError, Meaning.NOT_SHOWN: NotShownError}
+
+
 class GraphRefusedError(RemoteRejectedError):
     """Graph said no; `meaning` is set for answers that the table knows."""
 
@@ -111,8 +116,8 @@ def refusal_of(response: requests.Response) -> RemoteRejectedError | NotYetError
     if quota and response.status_code in {requests.codes.bad_request, requests.codes.forbidden}:
         return _full(response.status_code, quota, text, answer)
     known = _known_answer(response.status_code, codes, text)
-    if known and known.meaning is Meaning.NOT_YET:
-        return NotYetError("Microsoft is still copying this to its data centres.", code=code, answer=answer)
+    if known and known.meaning in WAITS:
+        return WAITS[known.meaning]("Microsoft is still copying this to its data centres.", code=code, answer=answer)
     if known:
         return GraphRefusedError(
             f"Microsoft refused this step: {known.meaning.value} ({code}).",

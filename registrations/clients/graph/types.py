@@ -63,10 +63,15 @@ class Credential:
 
 @dataclass(frozen=True)
 class SecretPolicy:
-    """What the tenant's app management policy says about secrets."""
+    """What the tenant's app management policy says about secrets.
+
+    A restriction may concern only applications that were created after a time.
+    """
 
     forbidden: bool
     longest: str  # an ISO 8601 duration, or ""
+    forbidden_after: datetime | None = None
+    longest_after: datetime | None = None
     has_exceptions: bool = False  # some people or applications are excluded from the rule that forbids secrets
 
 
@@ -76,3 +81,4 @@ class DelegatedGrant:
 
     id: str
     scopes: tuple[str, ...]
+    principal_id: str = ""  # of the person who accepted it for themselves; empty for everybody's

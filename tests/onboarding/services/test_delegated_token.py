@@ -27,6 +27,7 @@ from tests.onboarding.delegated import (
     provisioned,
 )
 from tests.onboarding.wizard import last_refusal, refused, text
+from tests.registrations.deletion import before
 from tests.registrations.runs import run_until_settled
 
 pytestmark = pytest.mark.django_db
@@ -282,3 +283,33 @@ def test_a_role_that_the_index_does_not_show_is_looked_for_once_more(
     assert (operation.status, operation.waits_for) == ("waiting", "")
     contoso.role_assignments = kept
     assert run_until_settled(operation, run_worker).status == "succeeded"
+
+
+@pytest.mark.parametrize("step", ["teams_token", "roles", "hand_over"])
+def test_a_deleted_service_principal_of_the_sync_app_asks_for_a_sign_in(
+    step: str,
+    customer: Browser,
+    link: str,
+    contoso: Tenant,
+    instance: UmpInstance,
+    sandbox: Sandbox,
+    run_worker: RunWorker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The consent went with it; a new sign-in brings both back, also once the customer's part was done."""
+
+    def act() -> None:
+        principal = contoso.service_principal_of(instance.registrations.get().app_id)
+        assert principal is not None
+        del contoso.service_principals[principal.id]
+        contoso.permission_grants = [g for g in contoso.permission_grants if g.client_id != principal.id]
+        DelegatedToken.objects.update(obtained_at=timezone.now() - timedelta(minutes=5))
+
+    before(monkeypatch, step, act)
+    operation = run_until_settled(authorise(customer, link), run_worker)
+    assert (operation.status, operation.waits_for) == ("waiting", "customer"), operation.message
+    answer = customer.sign_in(customer.press(customer.open("/authenticate/progress")), TILDA)
+    assert answer.status_code == 303, text(answer)
+    operation = run_until_settled(operation, run_worker)
+    assert operation.status == "succeeded", operation.message
+    assert held(sandbox).method == "delegated_token"

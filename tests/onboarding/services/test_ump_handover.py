@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from time_machine import TimeMachineFixture
 
 from onboarding.models import Connection, Invitation
 from registrations import audit
@@ -11,7 +12,8 @@ from registrations.engine import queue
 from registrations.models import Operation
 from sandbox.app import Sandbox
 from tests.onboarding.authorised import RunWorker, authorised, contoso
-from tests.registrations.runs import run_until_settled
+from tests.registrations.deletion import before
+from tests.registrations.runs import run_again, run_until_settled
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +48,7 @@ def test_a_service_of_another_organisation_is_refused(
     assert Invitation.objects.get().status == "connecting"
 
 
-def test_a_ump_job_that_fails_can_be_resumed(authorised: Operation, sandbox: Sandbox, run_worker: RunWorker) -> None:
+def fail_jobs(sandbox: Sandbox, times: int) -> None:
     sandbox.faults.add(
         service="ump",
         kind="status",
@@ -54,11 +56,45 @@ def test_a_ump_job_that_fails_can_be_resumed(authorised: Operation, sandbox: San
         path="/api/v2/task/",
         status=200,
         body={"id": "wst_1", "status": "Failed", "executionMessages": [{"level": "error", "message": "No licence."}]},
+        times=times,
     )
+
+
+def test_a_ump_job_that_failed_once_is_tried_again_by_itself(
+    authorised: Operation, sandbox: Sandbox, run_worker: RunWorker
+) -> None:
+    fail_jobs(sandbox, 1)
     operation = run_until_settled(authorised, run_worker)
-    assert operation.status == "failed"
+    assert operation.status == "succeeded", operation.message
+    handed_over = [call for call in sandbox.calls if call.service == "ump" and call.method == "PATCH"]
+    assert len(handed_over) == 2
+
+
+def test_a_ump_job_that_fails_for_minutes_can_be_resumed(
+    authorised: Operation, sandbox: Sandbox, run_worker: RunWorker, time_machine: TimeMachineFixture
+) -> None:
+    fail_jobs(sandbox, 99)
+    operation = run_again(authorised, run_worker, times=6)
+    assert (operation.status, operation.waits_for) == ("waiting", "")
+    time_machine.move_to(timezone.now() + timedelta(minutes=6), tick=True)
+    operation = run_until_settled(operation, run_worker)
+    assert (operation.status, operation.error_code) == ("failed", "ump_job")
     assert "No licence." in operation.message
+    sandbox.faults.clear()
     queue.resume(operation, actor=audit.SYSTEM)
+    assert run_until_settled(operation, run_worker).status == "succeeded"
+
+
+def test_a_service_that_the_ump_lost_is_looked_for_again(
+    authorised: Operation, sandbox: Sandbox, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customers = sandbox.world.ump("finebak").customers
+    kept = dict(customers)
+    before(monkeypatch, "hand_over", customers.clear)
+    operation = run_until_settled(authorised, run_worker)
+    assert (operation.status, operation.waits_for, operation.error_code) == ("waiting", "staff", "service_missing")
+    customers.update(kept)
+    Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now(), waits_for="")
     assert run_until_settled(operation, run_worker).status == "succeeded"
 
 

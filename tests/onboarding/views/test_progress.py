@@ -107,7 +107,11 @@ def test_the_ump_errors_are_not_shown_to_the_customer(
         method="GET",
         path="/api/v2/task/",
         status=200,
-        body={"id": "1", "status": "Failed", "executionMessages": [{"level": "error", "message": "No licence."}]},
+        body={
+            "id": "1",
+            "status": "Failed",
+            "executionMessages": [{"level": "error", "message": "AADSTS53003: No licence."}],
+        },
     )
     failed_setup(customer, link, run_worker)
     page = shown(customer, "Your part is done")

@@ -56,7 +56,7 @@ def test_a_policy_that_forbids_secrets_stops_with_its_reason(stage: Stage) -> No
     assert Invitation.objects.get().status == "completed"
 
 
-def test_a_name_that_a_deleted_application_holds_waits_for_a_decision(stage: Stage, instance: UmpInstance) -> None:
+def test_a_name_that_a_deleted_application_holds_is_left_to_it(stage: Stage, instance: UmpInstance) -> None:
     form = stage.customer.identify(stage.link)
     name = f"{desired_state.unique_name(instance)}-{Connection.objects.get().pk}"
     taken = stage.sandbox.world.add_application(stage.contoso, "Somebody's", uniqueName=name)
@@ -64,10 +64,10 @@ def test_a_name_that_a_deleted_application_holds_waits_for_a_decision(stage: Sta
     taken.deleted = stage.sandbox.world.clock.instant()
     stage.contoso.deleted_applications[taken.id] = taken
     assert stage.customer.authorise(form).status_code == 303
-    page = text(stage.worked())
-    assert "Waiting for Finebak" in page
-    assert Operation.objects.get(kind="connect").error_code == "deleted_twin"
-    assert AuditEvent.objects.filter(action="connect.waiting").exists()
+    stage.worked()
+    assert Operation.objects.get(kind="connect").status == "succeeded"
+    assert Connection.objects.get().registration.unique_name == f"{name}-anew2"  # type: ignore[union-attr]
+    assert taken.id in stage.contoso.deleted_applications
     assert Connection.objects.get().registration_name == "Contoso-sync"
 
 

@@ -67,12 +67,22 @@ def test_properties_that_graph_adds_are_no_difference() -> None:
             },
         ),
         ("tags", ["syncportal"]),
+        ("servicePrincipalLockConfiguration", None),  # Graph's default
+        ("servicePrincipalLockConfiguration", {"isEnabled": False, "allProperties": True}),
+        ("servicePrincipalLockConfiguration", {"isEnabled": True, "allProperties": None}),
         ("requiredResourceAccess", []),
     ],
 )
 def test_each_drift_is_found_and_sent_whole(field: str, drifted: object) -> None:
     wanted = desired_state.sync_app(instance())
     assert desired_state.differences(wanted, {**wanted, field: drifted}) == {field: wanted[field]}
+
+
+def test_properties_of_the_lock_that_graph_adds_are_no_difference() -> None:
+    wanted = desired_state.sync_app(instance())
+    added = {"credentialsWithUsageVerify": True, "credentialsWithUsageSign": None, "tokenEncryptionKeyId": False}
+    lock = {**wanted["servicePrincipalLockConfiguration"], **added}
+    assert desired_state.differences(wanted, {**wanted, "servicePrincipalLockConfiguration": lock}) == {}
 
 
 def test_a_secret_ends_after_24_months_on_the_same_day() -> None:

@@ -1,7 +1,6 @@
 """A UMP that cannot use the secret: a wait, a new delivery or a person's work."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -33,7 +32,7 @@ def test_a_secret_in_the_umps_words_reaches_no_message(
     body = {"valid": False, "checkedAt": timezone.now().isoformat(), "error": f"Login failed for {value}"}
     sandbox.faults.add(service="ump", kind="status", status=200, body=body, method="POST", path="sync-app/validate")
     operation = run_again(operation, run_worker)
-    assert operation.status == "failed"
+    assert operation.status == "waiting"
     assert "[secret]" in operation.message
     assert value not in str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values()))
 
@@ -99,8 +98,7 @@ def test_a_refused_validation_request_keeps_the_secret_delivered(
 ) -> None:
     sandbox.faults.add(service="ump", kind="status", status=400, method="POST", path="sync-app/validate", times=1)
     operation = provision_once(instance, run_worker)
-    assert operation.status == "failed"
-    queue.resume(operation, actor=OLGA)
+    assert operation.status == "waiting"
     assert run_again(operation, run_worker).status == "succeeded", operation.message
     assert ClientSecret.objects.get().status == "delivered"
     assert not AuditEvent.objects.filter(action="secret.doubted").exists()
@@ -114,9 +112,37 @@ def test_an_undelivered_mark_is_undone_by_a_successful_validation(
         service="ump", kind="status", status=200, body=body, method="POST", path="sync-app/validate", times=1
     )
     operation = provision_once(instance, run_worker)
-    assert (operation.status, ClientSecret.objects.get().status) == ("failed", "proven")
-    steps = [replace(step, status="waiting") if step.status == "failed" else step for step in operation.steps]
-    # As after a worker that died before it could fail the operation.
-    Operation.objects.filter(pk=operation.pk).update(status="waiting", next_attempt_at=timezone.now(), steps=steps)
+    assert (operation.status, ClientSecret.objects.get().status) == ("waiting", "proven")
     assert run_again(operation, run_worker).status == "succeeded", operation.message
     assert ClientSecret.objects.get().status == "delivered"
+
+
+@pytest.mark.parametrize("error", ["The proxy is down.", "", "invalid_client"])
+def test_a_refusal_without_a_code_asks_a_person_after_minutes_only(
+    error: str,
+    provisioned: Application,
+    instance: UmpInstance,
+    sandbox: Sandbox,
+    run_worker: RunWorker,
+    time_machine: TimeMachineFixture,
+) -> None:
+    body = {"valid": False, "checkedAt": timezone.now().isoformat(), "error": error}
+    sandbox.faults.add(
+        service="ump", kind="status", status=200, body=body, method="POST", path="sync-app/validate", times=99
+    )
+    operation = provision_once(instance, run_worker)
+    for _ in range(4):
+        assert (operation.status, operation.waits_for) == ("waiting", "")
+        time_machine.move_to(timezone.now() + timedelta(minutes=1), tick=True)
+        operation = run_again(operation, run_worker)
+    time_machine.move_to(timezone.now() + timedelta(minutes=2), tick=True)
+    operation = run_again(operation, run_worker)
+    assert (operation.status, operation.error_code) == ("failed", "ump_validation")
+
+
+def test_a_refusal_with_a_code_that_is_final_asks_at_once(
+    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker
+) -> None:
+    body = {"valid": False, "checkedAt": timezone.now().isoformat(), "error": "AADSTS53003: Blocked by policy."}
+    sandbox.faults.add(service="ump", kind="status", status=200, body=body, method="POST", path="sync-app/validate")
+    assert provision_once(instance, run_worker).status == "failed"

@@ -57,7 +57,10 @@ def change_ump_before_validation(sandbox: Sandbox, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(ump_api.ApiDelivery, "deliver_portal_url", then_changed)
 
 
-@pytest.mark.parametrize("values", [{"client_id": ""}, {"portal_url": "https://elsewhere.example"}])
+@pytest.mark.parametrize(
+    "values",
+    [{"client_id": "11111111-0000-4000-8000-000000000001"}, {"portal_url": "https://elsewhere.example"}],
+)
 def test_resume_restores_values_changed_in_the_ump(
     values: dict[str, str],
     provision: Provision,
@@ -69,7 +72,7 @@ def test_resume_restores_values_changed_in_the_ump(
     change_ump_before_validation(sandbox, monkeypatch, **values)
     operation = provision()
     assert (operation.status, operation.error_code) == ("failed", "ump_changed")
-    assert "Resume to restore them" in operation.message
+    assert "somebody changed them. Resume to restore them" in operation.message
     queue.resume(operation, actor=OLGA)
     operation = run_again(operation, run_worker)
     assert operation.status == "succeeded", operation.message
@@ -80,10 +83,31 @@ def test_resume_restores_values_changed_in_the_ump(
     assert AuditEvent.objects.filter(action="secret.delivered").count() == 1
 
 
+@pytest.mark.parametrize("lost", [("client_id", "client_secret", "redirect_uri", "portal_url"), ("portal_url",)])
+def test_a_ump_that_forgot_gets_the_values_again_by_itself(
+    lost: tuple[str, ...],
+    provision: Provision,
+    instance: UmpInstance,
+    sandbox: Sandbox,
+    run_worker: RunWorker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    change_ump_before_validation(sandbox, monkeypatch, **dict.fromkeys(lost, ""))
+    operation = provision()
+    assert (operation.status, operation.waits_for, operation.error_code) == ("waiting", "", "ump_forgot")
+    assert "somebody" not in operation.message
+    operation = run_again(operation, run_worker)
+    assert operation.status == "succeeded", operation.message
+    ump = sandbox.world.ump("finebak")
+    (secret,) = application_of(sandbox, instance).passwords
+    assert (ump.client_id, ump.client_secret) == (application_of(sandbox, instance).app_id, secret.secret)
+    assert ump.portal_url == instance.portal_url
+
+
 def test_restoring_the_umps_values_calls_no_graph(
     provision: Provision, sandbox: Sandbox, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_ump_before_validation(sandbox, monkeypatch, client_id="")
+    change_ump_before_validation(sandbox, monkeypatch, portal_url="https://elsewhere.example")
     operation = provision()
     before = len(sandbox.calls)
     queue.resume(operation, actor=OLGA)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from registrations.clients.graph.errors import GraphRefusedError, Meaning
-from registrations.clients.graph.types import Application, Credential, DeletedApplication, NewSecret
+from registrations.clients.graph.types import Application, Credential, DeletedApplication, NewSecret, SecretPolicy
 from registrations.errors import NotYetError, RemoteUnavailableError
 
 T = TypeVar("T")
@@ -75,6 +75,10 @@ class ModelOfEntra:
         """The secrets without their values; a replica that lags has none."""
         entries = self.applications[object_id]["passwordCredentials"]
         return self._call(lambda: [Credential(entry["keyId"], entry["displayName"]) for entry in entries], stale=[])
+
+    def secret_policy(self) -> SecretPolicy:
+        """It allows everything."""
+        return SecretPolicy(forbidden=False, longest="")
 
     def add_secret(self, object_id: str, display_name: str, ends_at: datetime) -> NewSecret:
         """Each call adds one, so it cannot be repeated."""

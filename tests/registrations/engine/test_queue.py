@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from time_machine import TimeMachineFixture
 
 from registrations import audit
 from registrations.engine import lease, queue, registry
@@ -13,11 +14,13 @@ from registrations.errors import (
     PersonNeededError,
     QuotaSpentError,
     RemoteRejectedError,
+    StartOverError,
+    UnexplainedRefusalError,
     WrongStateError,
 )
-from registrations.models import EntraTenant, Operation
+from registrations.models import AuditEvent, EntraTenant, Operation
 from tests import factories
-from tests.registrations.engine.operations import MakeOperation, raises, run_once, succeeds
+from tests.registrations.engine.operations import Behaviour, MakeOperation, raises, run_once, succeeds
 
 pytestmark = pytest.mark.django_db
 
@@ -146,6 +149,63 @@ def test_resume_starts_over_only_the_steps_that_the_kind_names(
     queue.resume(run_once(operation), actor=audit.SYSTEM)
     operation.refresh_from_db()
     assert [step.status for step in operation.steps] == ["done", "pending", "pending"]
+
+
+def fails_then(*outcomes: Exception | None) -> Behaviour:
+    """A step that ends like this, one after the other, and then succeeds."""
+    left = list(outcomes)
+
+    def step(operation: Operation) -> str:
+        outcome = left.pop(0) if left else None
+        if outcome:
+            raise outcome
+        return "done"
+
+    return step
+
+
+def test_a_step_that_misses_what_it_stands_on_starts_that_over_by_itself(
+    make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    gone = StartOverError("It is gone.", code="gone")
+    operation = make_operation(succeeds, lambda _: made.append("made"), fails_then(gone, gone))
+    kind = replace(registry.kinds["try"], retry_from={"gone": ("step1", "step2")})
+    monkeypatch.setitem(registry.kinds, "try", kind)
+    assert [step.status for step in run_once(operation).steps] == ["done", "pending", "waiting"]
+    assert (operation.status, operation.waits_for) == ("waiting", "")
+    for _ in range(2):
+        Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
+        run_once(operation)
+    assert operation.status == "succeeded"
+    assert made == ["made"] * 3
+    assert AuditEvent.objects.filter(action="try.started_over").count() == 2
+
+
+def test_a_step_that_starts_over_for_minutes_fails(
+    make_operation: MakeOperation, monkeypatch: pytest.MonkeyPatch, time_machine: TimeMachineFixture
+) -> None:
+    operation = make_operation(succeeds, fails_then(*[StartOverError("It is gone.", code="gone")] * 99))
+    kind = replace(registry.kinds["try"], retry_from={"gone": ("step0", "step1")})
+    monkeypatch.setitem(registry.kinds, "try", kind)
+    began = timezone.now()
+    while run_once(operation).status == "waiting":
+        assert operation.next_attempt_at is not None
+        time_machine.move_to(operation.next_attempt_at)
+    assert (operation.status, operation.error_code) == ("failed", "gone")
+    assert timedelta(minutes=5) < timezone.now() - began < timedelta(minutes=7)
+
+
+def test_a_refusal_without_a_cause_is_tried_again_for_minutes(
+    make_operation: MakeOperation, time_machine: TimeMachineFixture
+) -> None:
+    operation = make_operation(fails_then(*[UnexplainedRefusalError("No.", code="400")] * 99))
+    began = timezone.now()
+    while run_once(operation).status == "waiting":
+        assert operation.next_attempt_at is not None
+        time_machine.move_to(operation.next_attempt_at)
+    assert (operation.status, operation.error_code) == ("failed", "400")
+    assert timedelta(minutes=5) < timezone.now() - began < timedelta(minutes=7)
 
 
 def test_resume_from_an_old_page_keeps_steps_done_since(make_operation: MakeOperation) -> None:

@@ -216,3 +216,17 @@ def test_a_host_longer_than_the_label_column_is_accepted() -> None:
     )
     operation = provisioning.request(instance, actor=OLGA)
     assert len(instance.host) > 255 == len(operation.subject_label)
+
+
+def test_an_application_made_before_gets_the_instance_property_lock(
+    provision: Provision, instance: UmpInstance, sandbox: Sandbox
+) -> None:
+    provision()
+    made = application_of(sandbox, instance)
+    assert made.properties["servicePrincipalLockConfiguration"] == {"isEnabled": True, "allProperties": True}
+    del made.properties["servicePrincipalLockConfiguration"]  # as an older version made it: Graph shows null
+    operation = provision()
+    assert operation.status == "succeeded", operation.message
+    assert operation.step("application").note == "Found; corrected servicePrincipalLockConfiguration."
+    assert made.properties["servicePrincipalLockConfiguration"] == {"isEnabled": True, "allProperties": True}
+    assert provision().step("application").note == "Found as it must be."

@@ -12,6 +12,7 @@ from registrations.errors import (
     LONGEST_MESSAGE,
     NotFoundError,
     NotPermittedError,
+    NotShownError,
     NotYetError,
     RemoteRejectedError,
 )
@@ -32,9 +33,9 @@ def test_a_refusal_in_another_shape_is_still_a_refusal(body: str) -> None:
         (
             400,
             '{"error":{"code":"Request_BadRequest","message":"x","details":[{"code":"NoBackingApplicationObject"}]}}',
-            NotYetError,
+            NotShownError,
         ),
-        (400, '{"error":{"code":"Request_BadRequest","message":"Not a valid reference update."}}', NotYetError),
+        (400, '{"error":{"code":"Request_BadRequest","message":"Not a valid reference update."}}', NotShownError),
         (409, '{"error":{"code":"Directory_ConcurrencyViolation","message":"x"}}', NotYetError),
         (403, '{"error":{"code":"Authorization_RequestDenied","message":"x"}}', NotPermittedError),
         (404, '{"error":{"code":"Request_ResourceNotFound","message":"x"}}', NotFoundError),
