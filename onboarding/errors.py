@@ -1,6 +1,7 @@
 """The error with which the wizard refuses a request: a page of the catalogue, filled in for one case."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from onboarding.error_catalogue import CONSENTED, ERRORS, SAVED, UNCHANGED, ButtonTarget, GrantOutcome
 from onboarding.explanations import Explanation
@@ -37,6 +38,7 @@ class RefusedError(PortalError):
         self.link = ""
         self.grant = GrantOutcome.NOTHING
         self.recorded = False  # whether it is in the history
+        self.retry_after: timedelta | None = None  # when the same request may succeed
         self.leftovers: list[str] = []
         if explanation:
             # The meaning of Microsoft's code says more than the general page.

@@ -11,7 +11,6 @@ from onboarding.services import lookups, sign_in_callback, sign_in_requests
 from onboarding.views import pages, sessions
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
-from onboarding.views.sign_in import COOKIE
 from registrations import audit, tasks
 
 
@@ -26,7 +25,7 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
     address = pages.address_of(request)
     sign_in = sign_in_requests.claim(
         answer.get("state", ""),
-        request.COOKIES.get(COOKIE, ""),
+        pages.browser_of(request),
         request.instance,
         actor=audit.Actor.customer("Unknown browser", ip_address=address),
     )

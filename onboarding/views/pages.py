@@ -1,15 +1,18 @@
 """What all pages of the wizard share."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 
-from onboarding import emails
+from onboarding import emails, tokens
 from onboarding.middleware import InstanceRequest
 from onboarding.views import assets
 from registrations import audit
+
+COOKIE = "__Host-signin"  # names the browser that started a sign-in
 
 
 class SeeOther(HttpResponseRedirect):
@@ -35,6 +38,12 @@ def frame_of(request: HttpRequest) -> dict[str, Any]:
         "script": assets.address("portal.js"),
         "icon": assets.address("favicon.svg"),
     }
+
+
+def browser_of(request: HttpRequest) -> str:
+    """The value of the sign-in cookie, or "" if there is none that SyncPortal could have set."""
+    value = request.COOKIES.get(COOKIE, "")
+    return value if re.fullmatch(tokens.LINK_PATTERN, value) else ""
 
 
 def address_of(request: HttpRequest) -> str | None:

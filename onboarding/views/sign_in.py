@@ -18,8 +18,6 @@ from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
 from registrations import audit
 
-COOKIE = "__Host-signin"
-
 
 def begin_sign_in(
     request: InstanceRequest,
@@ -32,7 +30,7 @@ def begin_sign_in(
     """Prepare a sign-in and redirect to its page, so that the browser's Back button works. Raises RefusedError."""
     try:
         started = sign_in_requests.start(
-            invitation, purpose, browser=request.COOKIES.get(COOKIE, ""), actor=actor, method=method
+            invitation, purpose, browser=pages.browser_of(request), actor=actor, method=method
         )
     except RefusedError as refused:
         refused.customer = invitation.service.customer.name
@@ -43,7 +41,7 @@ def begin_sign_in(
         raise
     response = SeeOther(reverse("sign_in", args=[started.sign_in.pk]))
     response.set_cookie(
-        COOKIE,
+        pages.COOKIE,
         started.browser,
         max_age=sign_in_requests.VALID_FOR,
         secure=True,
@@ -57,7 +55,7 @@ def begin_sign_in(
 @shows_error_pages
 def sign_in(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase:
     """What Microsoft will ask, and the button that leads there. Only the browser that started the sign-in sees it."""
-    current = sign_in_requests.find_for_browser(request.COOKIES.get(COOKIE, ""), sign_in_id, request.instance)
+    current = sign_in_requests.find_for_browser(pages.browser_of(request), sign_in_id, request.instance)
     if current.outcome == SignIn.Outcome.SUCCEEDED:
         return redirect("progress")
     try:

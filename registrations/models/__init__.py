@@ -5,6 +5,7 @@ from registrations.models.audit import AuditEvent
 from registrations.models.bulk import BulkItem, BulkJob, BulkPart
 from registrations.models.login_attempts import LoginAttempt
 from registrations.models.operations import Operation
+from registrations.models.request_windows import RequestWindow
 from registrations.models.tenants import EntraTenant, ServiceProvider, UmpInstance
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "EntraTenant",
     "LoginAttempt",
     "Operation",
+    "RequestWindow",
     "ServiceProvider",
     "UmpInstance",
 ]
