@@ -104,9 +104,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "syncportal.security_headers.TransportSecurityMiddleware",
     "onboarding.middleware.HostMiddleware",
     "django.middleware.security.SecurityMiddleware",  # X-Content-Type-Options, and the admin's Referrer-Policy
     "syncportal.security_headers.SecurityHeadersMiddleware",
+    "syncportal.request_bodies.BodyLimitMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -156,6 +158,9 @@ CSRF_FAILURE_VIEW = "onboarding.views.error_pages.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # names and hosts stay out of cookies
 SECURE_CROSS_ORIGIN_OPENER_POLICY = None  # syncportal.security_headers sends it, on the admin's pages alone
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # a bulk job's confirmation names each of its instances
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of any body: such a confirmation has 600 KiB
+DATA_UPLOAD_MAX_NUMBER_FILES = 0  # no page takes files (syncportal.request_bodies)
+FILE_UPLOAD_HANDLERS: list[str] = []
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
 try:
@@ -225,18 +230,24 @@ if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redact": {"()": "syncportal.redaction.RedactionFilter"}},
+    "filters": {
+        "bad_requests": {"()": "syncportal.request_logging.BadRequestFilter"},
+        "redact": {"()": "syncportal.redaction.RedactionFilter"},
+    },
     "formatters": {
         "line": {
             "()": "syncportal.redaction.RedactingFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["redact"], "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "filters": ["bad_requests", "redact"], "formatter": "line"}
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "msal": {"level": "CRITICAL"},  # at DEBUG it prints codes, at ERROR a token answer that is not JSON
         "urllib3": {"level": "WARNING"},
+        "waitress.queue": {"level": "ERROR"},  # it warns of each request that waits for a thread
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }
