@@ -171,6 +171,7 @@ class SignIn(EncryptedModel):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True, blank=True)
+    code_hash = models.CharField(max_length=64, blank=True)  # of Microsoft's answer that claimed it
     outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.STARTED)
     refusal = models.CharField(max_length=60, blank=True)
     microsoft_code = models.CharField(max_length=60, blank=True)

@@ -16,4 +16,9 @@ class Migration(migrations.Migration):
                 default=0, editable=False, help_text="Sign-ins that were counted and whose rows were deleted."
             ),
         ),
+        migrations.AddField(
+            model_name="signin",
+            name="code_hash",
+            field=models.CharField(blank=True, max_length=64),
+        ),
     ]

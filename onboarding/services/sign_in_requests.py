@@ -40,8 +40,9 @@ def start(
 ) -> StartedSignIn:
     """Prepare a sign-in. `browser` is the cookie's value, or "" for a new browser.
 
-    The same browser gets its open sign-in again, if that fits and has some minutes left: several tabs share it, and
-    pressing the button often stores nothing more.
+    The same browser gets its open first sign-in again, if that fits and has some minutes left: several tabs share it, and
+    pressing the button often stores nothing more. A second sign-in is always new: each may leave permissions that only its
+    own answer can revoke.
     Raises RefusedError if the link no longer works, the instance is not ready, or Microsoft does not respond.
     """
     require_usable(invitation, purpose)
@@ -50,7 +51,7 @@ def start(
     sign_in.browser_hash = tokens.browser_hash(browser)
     if purpose == SignIn.Purpose.AUTHORISE and method == ConnectionMethod.NEW:
         sign_in.registration_name = invitation.connection.registration_name
-    reused = _open_one_like(sign_in)
+    reused = _open_one_like(sign_in) if purpose == SignIn.Purpose.IDENTIFY else None
     if reused:
         return StartedSignIn(reused, browser)
     flow = sign_in_exchange.begin(invitation, purpose, method)
@@ -80,9 +81,11 @@ def auth_uri_of(sign_in: SignIn) -> str:
     return str(sign_in_exchange.flow_of(sign_in)["auth_uri"])
 
 
-def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor) -> SignIn:
+def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor, code: str = "") -> SignIn:
     """Claim the sign-in that this state belongs to; it can be claimed once.
 
+    Tabs of a browser share a first sign-in: to the second one that comes back, with a code of its own, it is returned as
+    it ended (its outcome is SUCCEEDED). The code is not redeemed then, and its owner goes on in the session of the first.
     Raises RefusedError("state_lost") if no current sign-in of this host and browser has this state, and
     RefusedError("replaced_link") where it was started with a link that was replaced since.
     """
@@ -94,10 +97,12 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
             redeemed_at=None,
             expires_at__gt=now,
             outcome=SignIn.Outcome.STARTED,
-        ).update(redeemed_at=now)
+        ).update(redeemed_at=now, code_hash=tokens.state_hash(code))
     sign_in = known.select_related(
         "invitation__service__customer", "invitation__service__instance__provider__tenant"
     ).first()
+    if sign_in and not taken and _is_second_tab(sign_in, browser, code):
+        return sign_in
     if sign_in is None or not taken:
         refusal = RefusedError(REPLACED_LINK if sign_in and sign_in.refusal == REPLACED_LINK else "state_lost")
         if sign_in:
@@ -109,6 +114,12 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
         refusal.recorded = True  # or counted
         raise refusal
     return sign_in
+
+
+def _is_second_tab(sign_in: SignIn, browser: str, code: str) -> bool:
+    succeeded = sign_in.outcome == SignIn.Outcome.SUCCEEDED and sign_in.purpose == SignIn.Purpose.IDENTIFY
+    same_browser = sign_in.browser_hash == tokens.browser_hash(browser)
+    return succeeded and same_browser and bool(code) and sign_in.code_hash != tokens.state_hash(code)
 
 
 def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> None:
@@ -192,10 +203,7 @@ def require_usable(invitation: Invitation, purpose: str) -> None:
 
 def _open_one_like(sign_in: SignIn) -> SignIn | None:
     """The newest sign-in that has not come back from Microsoft, of the same browser, link and button."""
-    same = {
-        name: getattr(sign_in, name)
-        for name in ("invitation", "token_hash", "browser_hash", "purpose", "way", "registration_name")
-    }
+    same = {name: getattr(sign_in, name) for name in ("invitation", "token_hash", "browser_hash", "purpose", "way")}
     found = SignIn.objects.filter(
         **same, outcome=SignIn.Outcome.STARTED, redeemed_at=None, expires_at__gt=timezone.now() + REUSED_WITH
     )

@@ -28,7 +28,10 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
         pages.browser_of(request),
         request.instance,
         actor=audit.Actor.customer("Unknown browser", ip_address=address),
+        code=answer.get("code", ""),
     )
+    if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
+        return SeeOther(reverse("progress"))
     if sign_in.purpose == SignIn.Purpose.IDENTIFY:
         result = sign_in_callback.identify(sign_in, answer, ip_address=address)
     else:
