@@ -18,7 +18,7 @@ AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 FORMS_BY_LINK = Limit("forms by link", 60, AN_HOUR)
 FORMS_BY_SESSION = Limit("forms by session", 120, AN_HOUR)
 FORMS_BY_BROWSER = Limit("forms by browser", 30, AN_HOUR)
-FORMS_BY_NETWORK = Limit("forms by network", 120, AN_HOUR)
+FORMS_BY_NETWORK = Limit("forms by network", 300, AN_HOUR)  # a provider may connect its customers from one office
 CHECKS_BY_LINK = Limit("checks of values by link", 30, A_DAY)
 ENTRIES_BY_LINK = Limit("entries by link", 50, A_DAY)
 ENTRIES_BY_STEP = Limit("entries by step", 50, A_DAY)

@@ -19,6 +19,8 @@ class NeverRead:
     def read(self, *_: Any) -> bytes:
         raise AssertionError("The body was read.")
 
+    readline = read
+
 
 def send(host: str, path: str, cookies: str = "", **meta: Any) -> Any:
     client = Client(headers={"host": host})

@@ -111,7 +111,7 @@ def test_sign_ins_that_ended_are_kept_up_to_a_number(
 ) -> None:
     monkeypatch.setattr(sign_in_requests, "KEPT", 3)
     for _ in range(6):
-        answer = customer.visit_microsoft(customer.start(link), CARLA, consent="cancel")
+        answer = customer.visit_microsoft(customer.start(link), CARLA, consent="decline")
         assert customer.come_back(answer).status_code == 403
     assert SignIn.objects.count() == 3
     invitation.refresh_from_db()
