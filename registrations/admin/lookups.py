@@ -18,7 +18,7 @@ def declared(model_admin: Any, request: HttpRequest) -> frozenset[str]:
     """The look-ups that the filters and the date hierarchy of this list use themselves; found once for a request."""
     known: dict[Any, frozenset[str]] = request.__dict__.setdefault("_declared_lookups", {})
     if model_admin not in known:
-        found = {name for item in model_admin.get_list_filter(request) for name in _of(item, model_admin, request)}
+        found = {str(name) for item in model_admin.get_list_filter(request) for name in _of(item, model_admin, request)}
         hierarchy = model_admin.date_hierarchy
         known[model_admin] = frozenset(found | {f"{hierarchy}__{part}" for part in OF_DATES if hierarchy})
     return known[model_admin]

@@ -82,11 +82,7 @@ def test_requests_that_are_too_long_are_refused(server: Server) -> None:
 
 
 def test_a_chunked_body_arrives_with_its_length(server: Server) -> None:
-    sent = server.raw(
-        b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n".replace(
-            b"1.0", b"1.1"
-        )
-    )
+    sent = server.raw(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n")
     answer = http.client.HTTPResponse(sent)
     answer.begin()
     seen = json.loads(answer.read())
