@@ -1,5 +1,6 @@
 """The web server's worker, as a real process: slow clients, limits, headers of a proxy, and a graceful stop."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -38,9 +39,10 @@ class Server:
 
     def get(self, path: str = "/", **headers: str) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
+        with contextlib.closing(connection):
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
 
     def raw(self, data: bytes) -> socket.socket:
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
@@ -78,14 +80,15 @@ def test_requests_that_are_too_long_are_refused(server: Server) -> None:
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 120000000\r\n\r\n", b"413"),
         (b"nonsense\r\n\r\n", b"400"),
     ):
-        assert server.raw(data).recv(100).split()[1] == status
+        with contextlib.closing(server.raw(data)) as connection:
+            assert connection.recv(100).split()[1] == status
 
 
 def test_a_chunked_body_arrives_with_its_length(server: Server) -> None:
     sent = server.raw(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n")
-    answer = http.client.HTTPResponse(sent)
-    answer.begin()
-    seen = json.loads(answer.read())
+    with contextlib.closing(sent), http.client.HTTPResponse(sent) as answer:
+        answer.begin()
+        seen = json.loads(answer.read())
     assert (seen["CONTENT_LENGTH"], seen["body"]) == ("5", "abcde")
 
 
