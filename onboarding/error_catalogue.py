@@ -299,6 +299,15 @@ ERRORS = {
             *BACK,
         ),
         ErrorPage(
+            "too_many_requests",
+            429,
+            "Too many requests",
+            "This invitation, your browser or your network sent more forms than we accept in a short time.",
+            "Wait {facts}, then try again. Nothing is lost: what has started continues meanwhile.",
+            "Back to the invitation",
+            ButtonTarget.INVITATION,
+        ),
+        ErrorPage(
             "way_not_offered",
             409,
             "This method is not available",

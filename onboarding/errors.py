@@ -1,6 +1,7 @@
 """The error with which the wizard refuses a request: a page of the catalogue, filled in for one case."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from onboarding.error_catalogue import BACK, CONSENTED, ERRORS, SAVED, UNCHANGED, ButtonTarget, GrantOutcome
 from onboarding.explanations import Explanation, Who
@@ -41,6 +42,7 @@ class RefusedError(PortalError):
         self.link = ""
         self.grant = GrantOutcome.NOTHING
         self.recorded = False  # whether it is in the history
+        self.retry_after: timedelta | None = None  # when the same request may succeed
         self.leftovers: list[str] = []
         self.method: str = ConnectionMethod.NEW
         self.other_account = ""

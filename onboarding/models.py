@@ -101,6 +101,9 @@ class Invitation(EncryptedModel):
     authenticated_at = models.DateTimeField(null=True, blank=True, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    older_sign_ins = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Sign-ins that were counted and whose rows were deleted."
+    )
     created_at = models.DateTimeField("created at", auto_now_add=True)
     expires_at = models.DateTimeField("expires at")
 
@@ -168,6 +171,7 @@ class SignIn(EncryptedModel):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True, blank=True)
+    code_hash = models.CharField(max_length=64, blank=True)  # of Microsoft's answer that claimed it
     outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.STARTED)
     refusal = models.CharField(max_length=60, blank=True)
     microsoft_code = models.CharField(max_length=60, blank=True)

@@ -11,7 +11,7 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from registrations import engine
+from registrations import engine, request_limits
 from registrations.auth import throttle
 from registrations.models import Operation
 from registrations.services import bulk_jobs
@@ -39,7 +39,7 @@ def run(operation_id: str) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Enqueue every operation that is due: its message may have been lost."""
+    """Enqueue every operation that is due: its message may have been lost. Close the windows of counted requests."""
     engine.check_clock()
     engine.fix_clock_skew()
     due = engine.due()
@@ -48,6 +48,7 @@ def sweep() -> None:
         enqueue(operation_id, priority=priorities.get(operation_id, ""))
     bulk_jobs.finish_cancelled()
     _enqueue_bulk(bulk_jobs.start_next())
+    request_limits.close_windows()
 
 
 @shared_task(name="registrations.tasks.feed_bulk_jobs")

@@ -33,6 +33,21 @@ class SecurityHeadersMiddleware:
         headers = CUSTOMER_HEADERS if hasattr(request, "instance") else ADMIN_HEADERS
         for name, value in {**headers, "Permissions-Policy": PERMISSIONS_POLICY}.items():
             response.headers.setdefault(name, value)
+        return response
+
+
+class TransportSecurityMiddleware:
+    """Adds HSTS to every answer over https: it is the outermost, so refusals of the other middleware have it too.
+
+    Not to plain http: browsers ignore it there (RFC 6797, section 8.1), and the demo's *.localhost has no https.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer with the header; HostMiddleware has resolved the scheme by then."""
+        response = self.get_response(request)
         if request.is_secure():
             response.headers.setdefault("Strict-Transport-Security", HSTS)
         return response

@@ -117,15 +117,18 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "syncportal.security_headers.TransportSecurityMiddleware",
     "onboarding.middleware.HostMiddleware",
     "django.middleware.security.SecurityMiddleware",  # X-Content-Type-Options, and the admin's Referrer-Policy
     "syncportal.security_headers.SecurityHeadersMiddleware",
+    "syncportal.request_bodies.BodyLimitMiddleware",
     "syncportal.nul_characters.NulCharacterMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "registrations.auth.sessions.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -162,7 +165,8 @@ SESSION_COOKIE_NAME = "__Host-session"
 SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = number("SESSION_HOURS", 12, 1, 24) * 3600  # from the sign-in, however busy
+SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 60, 5, 720)
 CSRF_COOKIE_NAME = "__Host-csrf"
 CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_HTTPONLY = True
@@ -175,6 +179,9 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W008",  # the proxy leads http to https (README); behind it every request is https
 ]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # a bulk job's confirmation names each of its instances
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of any body: such a confirmation has 600 KiB
+DATA_UPLOAD_MAX_NUMBER_FILES = 0  # no page takes files (syncportal.request_bodies)
+FILE_UPLOAD_HANDLERS: list[str] = []
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
 try:
@@ -247,6 +254,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
+        "bad_requests": {"()": "syncportal.request_logging.BadRequestFilter"},
         "redact": {"()": "syncportal.redaction.RedactionFilter"},
         "outage": {"()": "registrations.unavailable.OutageFilter"},
     },
@@ -256,12 +264,15 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["redact"], "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "filters": ["bad_requests", "redact"], "formatter": "line"}
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "msal": {"level": "CRITICAL"},  # at DEBUG it prints codes, at ERROR a token answer that is not JSON
         "urllib3": {"level": "WARNING"},
         "django.request": {"filters": ["outage"]},
+        "waitress.queue": {"level": "ERROR"},  # it warns of each request that waits for a thread
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }

@@ -15,7 +15,7 @@ from onboarding import requirements
 from onboarding.errors import RefusedError
 from onboarding.explanations import explain_credential
 from onboarding.models import Connection, ConnectionMethod, Invitation, SignIn
-from onboarding.services import sign_in_requests, ump_handover
+from onboarding.services import sign_in_requests, stranger_limits, ump_handover
 from onboarding.services.lookups import EXISTING_REGISTRATION, open_connection
 from registrations import audit, connections, engine
 from registrations.applications import entered_secrets
@@ -85,6 +85,7 @@ def request(invitation: Invitation, values: EnteredValues, *, actor: audit.Actor
     Raises RefusedError if the link does not work, another setup is in progress, or there were too many attempts.
     """
     sign_in_requests.require_usable(invitation, SignIn.Purpose.AUTHORISE)
+    stranger_limits.limit_checks(invitation)
     with audit.atomic():
         connection, created = Connection.objects.get_or_create(
             invitation=invitation, defaults={"way": ConnectionMethod.EXISTING}

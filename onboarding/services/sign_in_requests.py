@@ -1,25 +1,26 @@
 """Sign-in requests to Microsoft: started by a button, bound to one browser, used once within 15 minutes."""
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from django.db.models import F, Q
 from django.utils import timezone
 
 from onboarding import tokens
 from onboarding.error_catalogue import GrantOutcome
 from onboarding.errors import RefusedError
 from onboarding.models import ConnectionMethod, Invitation, SignIn
-from onboarding.services import leftovers, sign_in_exchange
+from onboarding.services import leftovers, sign_in_exchange, stranger_limits
 from registrations import audit
-from registrations.models import AuditEvent, UmpInstance
+from registrations.models import UmpInstance
 
 VALID_FOR = timedelta(minutes=15)
 BROWSER_KNOWN_FOR = timedelta(days=1)  # for so long a browser gets its invitation back
-ENTRY_INTERVAL = timedelta(minutes=15)
 MOST_OFFERS = 10  # a browser can refuse an offer, and get the next one, without asking Microsoft
+REUSED_WITH = timedelta(minutes=5)  # left of its time: enough to sign in at Microsoft
+KEPT = 50  # sign-ins of one invitation that are not open any more
 REPLACED_LINK = "replaced_link"
 
 
@@ -40,18 +41,26 @@ def start(
     method: str = ConnectionMethod.NEW,
     other_account: bool = False,
 ) -> StartedSignIn:
-    """Prepare a sign-in. `browser` is the current cookie value; a valid one is kept, so that several tabs work.
+    """Prepare a sign-in. `browser` is the cookie's value, or "" for a new browser.
 
+    The same browser gets its open first sign-in again, if that fits and has some minutes left: several tabs share it, and
+    pressing the button often stores nothing more. A second sign-in is always new: each may leave permissions that only its
+    own answer can revoke.
     With `other_account` it is only offered, on the page of a refusal: nobody has started it, so the history says nothing.
     Raises RefusedError if the link no longer works, the instance is not ready, or Microsoft does not respond.
     """
     require_usable(invitation, purpose)
-    flow = sign_in_exchange.begin(invitation, purpose, method, other_account=other_account)
-    browser = browser if re.fullmatch(tokens.LINK_PATTERN, browser) else tokens.new_token()
+    browser = browser or tokens.new_token()
     sign_in = SignIn(invitation=invitation, purpose=purpose, way=method, is_offer=other_account)
+    sign_in.token_hash = invitation.token_hash
+    sign_in.browser_hash = tokens.browser_hash(browser)
     if purpose == SignIn.Purpose.AUTHORISE and method == ConnectionMethod.NEW:
         sign_in.registration_name = invitation.connection.registration_name
-    _save(sign_in, json.dumps(flow), str(flow["state"]), browser, actor)
+    reused = _open_one_like(sign_in) if purpose == SignIn.Purpose.IDENTIFY else None
+    if reused:
+        return StartedSignIn(reused, browser)
+    flow = sign_in_exchange.begin(invitation, purpose, method, other_account=other_account)
+    _save(sign_in, json.dumps(flow), str(flow["state"]), actor)
     return StartedSignIn(sign_in, browser)
 
 
@@ -83,9 +92,11 @@ def auth_uri_of(sign_in: SignIn) -> str:
     return str(sign_in_exchange.flow_of(sign_in)["auth_uri"])
 
 
-def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor) -> SignIn:
+def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor, code: str = "") -> SignIn:
     """Claim the sign-in that this state belongs to; it can be claimed once.
 
+    Tabs of a browser share a first sign-in: to the second one that comes back, with a code of its own, it is returned as
+    it ended (its outcome is SUCCEEDED). The code is not redeemed then, and its owner goes on in the session of the first.
     Raises RefusedError("state_lost") if no current sign-in of this host and browser has this state, and
     RefusedError("replaced_link") where it was started with a link that was replaced since.
     """
@@ -97,19 +108,29 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
             redeemed_at=None,
             expires_at__gt=now,
             outcome=SignIn.Outcome.STARTED,
-        ).update(redeemed_at=now)
+        ).update(redeemed_at=now, code_hash=tokens.state_hash(code))
     sign_in = known.select_related(
         "invitation__service__customer", "invitation__service__instance__provider__tenant"
     ).first()
+    if sign_in and not taken and _is_second_tab(sign_in, browser, code):
+        return sign_in
     if sign_in is None or not taken:
         refusal = RefusedError(REPLACED_LINK if sign_in and sign_in.refusal == REPLACED_LINK else "state_lost")
         if sign_in:
             if sign_in.purpose == SignIn.Purpose.AUTHORISE:
                 refusal.grant = GrantOutcome.UNKNOWN  # without redeeming the code, nobody can tell
             with audit.atomic():
-                _record_refusal(sign_in, refusal, actor)
+                if stranger_limits.may_record_replay(sign_in):
+                    _record_refusal(sign_in, refusal, actor)
+        refusal.recorded = True  # or counted
         raise refusal
     return sign_in
+
+
+def _is_second_tab(sign_in: SignIn, browser: str, code: str) -> bool:
+    succeeded = sign_in.outcome == SignIn.Outcome.SUCCEEDED and sign_in.purpose == SignIn.Purpose.IDENTIFY
+    same_browser = sign_in.browser_hash == tokens.browser_hash(browser)
+    return succeeded and same_browser and bool(code) and sign_in.code_hash != tokens.state_hash(code)
 
 
 def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> None:
@@ -124,33 +145,33 @@ def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> Non
             microsoft_words=refusal.words,
             for_staff=refusal.is_for_staff,
         )
-        _record_refusal(sign_in, refusal, actor)
+        if stranger_limits.may_record(sign_in.invitation, sign_in.purpose):
+            _record_refusal(sign_in, refusal, actor)
+    refusal.recorded = True  # or counted
 
 
 def record_refused_form(invitation: Invitation, refusal: RefusedError, *, actor: audit.Actor) -> None:
     """Record in the history that a form behind the link was refused before any sign-in."""
     with audit.atomic():
         after = {"refusal": refusal.page.key, "code": refusal.code}
-        audit.record(
-            "invitation.refused",
-            actor=actor,
-            subject=invitation,
-            after={name: value for name, value in after.items() if value},
-        )
+        if stranger_limits.may_record(invitation):
+            audit.record(
+                "invitation.refused",
+                actor=actor,
+                subject=invitation,
+                after={name: value for name, value in after.items() if value},
+            )
     refusal.recorded = True
 
 
 def record_form_without_session(instance: UmpInstance, *, actor: audit.Actor) -> None:
     """Record that a form came without a session. The invitation is unknown, so the instance is the entry's subject.
 
-    Each IP address gets one entry per ENTRY_INTERVAL: anyone can send forms, and nobody may flood the history.
+    The first of a day is recorded and the others are counted: anyone can send forms, from any number of addresses.
     """
-    since = timezone.now() - ENTRY_INTERVAL
-    recent = AuditEvent.objects.filter(action="instance.form_refused", subject_id=str(instance.pk), at__gt=since)
-    if recent.filter(ip_address=actor.ip_address).exists():
-        return
     with audit.atomic():
-        audit.record("instance.form_refused", actor=actor, subject=instance, after={"refusal": "session_missing"})
+        if stranger_limits.may_record_without_session(instance):
+            audit.record("instance.form_refused", actor=actor, subject=instance, after={"refusal": "session_missing"})
 
 
 def succeed(sign_in: SignIn) -> None:
@@ -194,28 +215,49 @@ def require_usable(invitation: Invitation, purpose: str) -> None:
         raise RefusedError("instance_not_active")
 
 
-def _save(sign_in: SignIn, flow: str, state: str, browser: str, actor: audit.Actor) -> None:
+def _open_one_like(sign_in: SignIn) -> SignIn | None:
+    """The newest sign-in that has not come back from Microsoft, of the same browser, link and button."""
+    names = ("invitation", "token_hash", "browser_hash", "purpose", "way", "is_offer")
+    same = {name: getattr(sign_in, name) for name in names}
+    found = SignIn.objects.filter(
+        **same, outcome=SignIn.Outcome.STARTED, redeemed_at=None, expires_at__gt=timezone.now() + REUSED_WITH
+    )
+    return found.exclude(flow_envelope="").first()
+
+
+def _save(sign_in: SignIn, flow: str, state: str, actor: audit.Actor) -> None:
     now = timezone.now()
     invitation = sign_in.invitation
-    sign_in.token_hash = invitation.token_hash
-    sign_in.state_hash, sign_in.browser_hash = tokens.state_hash(state), tokens.browser_hash(browser)
+    sign_in.state_hash = tokens.state_hash(state)
     sign_in.expires_at = now + VALID_FOR
     sign_in.seal("flow_envelope", flow)
     with audit.atomic():
         sign_in.save(force_insert=True)
+        _trim(invitation)
         if sign_in.is_offer:
             return
+        recorded = stranger_limits.may_record(invitation, sign_in.purpose)
         if sign_in.purpose == SignIn.Purpose.IDENTIFY:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=now)
-            audit.record("invitation.started", actor=actor, subject=invitation, after={"way": str(sign_in.way)})
-        else:
-            audit.record("invitation.consent_begun", actor=actor, subject=invitation, after={"way": str(sign_in.way)})
+        if recorded:
+            action = "invitation.started" if sign_in.purpose == SignIn.Purpose.IDENTIFY else "invitation.consent_begun"
+            audit.record(action, actor=actor, subject=invitation, after={"way": str(sign_in.way)})
+
+
+def _trim(invitation: Invitation) -> None:
+    """Keep the newest KEPT sign-ins that ended or expired, and only count older ones."""
+    ended = ~Q(outcome=SignIn.Outcome.STARTED) | Q(expires_at__lte=timezone.now())
+    older = list(SignIn.objects.filter(ended, invitation=invitation).values_list("pk", flat=True)[KEPT:])
+    if older:
+        deleted = SignIn.objects.filter(pk__in=older).delete()[0]
+        Invitation.objects.filter(pk=invitation.pk).update(older_sign_ins=F("older_sign_ins") + deleted)
 
 
 def _close(sign_in: SignIn, outcome: SignIn.Outcome, **values: str | bool) -> None:
     SignIn.objects.filter(pk=sign_in.pk).update(
         outcome=outcome, flow_envelope="", answer_envelope="", retry_at=None, **{"microsoft_code": "", **values}
     )
+    _trim(sign_in.invitation)
 
 
 def _record_refusal(sign_in: SignIn, refusal: RefusedError, actor: audit.Actor) -> None:

@@ -22,7 +22,7 @@ from onboarding.services.redemption import RedeemLaterError
 from onboarding.views import pages, sessions
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
-from onboarding.views.sign_in import COOKIE, offer_other_account
+from onboarding.views.sign_in import offer_other_account
 from registrations import audit, tasks
 from registrations.clients.entra import EntraRefusedError
 
@@ -39,10 +39,13 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
     answer = {name: str(value) for name, value in request.POST.items()}
     sign_in = sign_in_requests.claim(
         answer.get("state", ""),
-        request.COOKIES.get(COOKIE, ""),
+        pages.browser_of(request),
         request.instance,
         actor=audit.Actor.customer("Unknown browser", ip_address=pages.address_of(request)),
+        code=answer.get("code", ""),
     )
+    if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
+        return SeeOther(reverse("progress"))
     return _finish(request, sign_in, answer)
 
 
@@ -50,7 +53,7 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
 @shows_error_pages
 def try_again(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase:
     """Redeem an answer again that Microsoft did not accept yet. Before its time has come, the page waits on."""
-    sign_in = sign_in_requests.find_for_browser(request.COOKIES.get(COOKIE, ""), sign_in_id, request.instance)
+    sign_in = sign_in_requests.find_for_browser(pages.browser_of(request), sign_in_id, request.instance)
     answer = redemption.take(sign_in)
     if answer is None:
         return SeeOther(reverse("sign_in", args=[sign_in.pk]))

@@ -1,5 +1,6 @@
 """RefusedError as a page: one template, filled from the catalogue. Also the handlers for unexpected errors."""
 
+import math
 from collections.abc import Callable
 from email.utils import parseaddr
 from functools import wraps
@@ -17,8 +18,8 @@ from onboarding import emails, requirements
 from onboarding.error_catalogue import BACK, GRANT_SENTENCES, HOW_TO_CONTINUE, ButtonTarget, ErrorPage, GrantOutcome
 from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
-from onboarding.models import ConnectionMethod
-from onboarding.services import invitations, sign_in_requests
+from onboarding.models import ConnectionMethod, Invitation
+from onboarding.services import invitations, sign_in_requests, stranger_limits
 from onboarding.views import pages, sessions
 from registrations import unavailable
 
@@ -39,6 +40,8 @@ def shows_error_pages(
     @wraps(view)
     def wrapped(request: InstanceRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
+            if request.method == "POST":
+                _limit(request, str(kwargs.get("token", "")))
             return view(request, *args, **kwargs)
         except RefusedError as refused:
             if request.method == "POST" and not refused.recorded:
@@ -50,9 +53,27 @@ def shows_error_pages(
     return wrapped
 
 
+def _limit(request: InstanceRequest, token: str) -> None:
+    """Count the form of a link or a session. One with neither changes nothing, and the callback's state is used once."""
+    invitation = _invitation_of(request, token)
+    if invitation is None:
+        return
+    browser = pages.browser_of(request)
+    address = pages.address_of(request)
+    try:
+        stranger_limits.limit_forms(invitation, signed_in=not token, browser=browser, address=address)
+    except RefusedError as refused:
+        refused.link = invitations.link_of(invitation) if token else ""
+        raise
+
+
+def _invitation_of(request: InstanceRequest, token: str) -> Invitation | None:
+    return invitations.behind_link(token, request.instance) or sessions.invitation_behind(request)
+
+
 def _record(request: InstanceRequest, refused: RefusedError, token: str) -> None:
     """Record a refused form in the history. Opening a page writes nothing."""
-    invitation = invitations.behind_link(token, request.instance) or sessions.invitation_behind(request)
+    invitation = _invitation_of(request, token)
     if invitation:
         actor = invitations.invitee(invitation, pages.address_of(request))
         sign_in_requests.record_refused_form(invitation, refused, actor=actor)
@@ -83,7 +104,10 @@ def render_error(request: HttpRequest, refused: RefusedError) -> HttpResponse:
         "codes": _codes(refused) if page.shows_codes else [],
         "details": _details(refused),
     }
-    return HttpResponse(render_to_string("onboarding/error.html", context), status=page.status)
+    response = HttpResponse(render_to_string("onboarding/error.html", context), status=page.status)
+    if refused.retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(refused.retry_after.total_seconds()))
+    return response
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,12 +1,13 @@
 """What all pages of the wizard share."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 
-from onboarding import emails
+from onboarding import emails, tokens
 from onboarding.middleware import InstanceRequest
 from onboarding.services import invitations
 from onboarding.views import assets
@@ -42,8 +43,14 @@ def frame_of(request: HttpRequest) -> dict[str, Any]:
 
 def link_of_browser(request: InstanceRequest) -> str:
     """The link at which this browser began, for its way back; "" for a browser without the sign-in's cookie."""
-    invitation = invitations.of_browser(request.COOKIES.get(COOKIE, ""), request.instance)
+    invitation = invitations.of_browser(browser_of(request), request.instance)
     return invitations.link_of(invitation) if invitation else ""
+
+
+def browser_of(request: HttpRequest) -> str:
+    """The value of the sign-in cookie, or "" if there is none that SyncPortal could have set."""
+    value = request.COOKIES.get(COOKIE, "")
+    return value if re.fullmatch(tokens.LINK_PATTERN, value) else ""
 
 
 def address_of(request: HttpRequest) -> str | None:

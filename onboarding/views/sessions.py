@@ -80,8 +80,10 @@ def invitation_behind(request: InstanceRequest) -> Invitation | None:
     watched_id, kept = _kept_id(request, WATCHED), _kept_id(request, CONNECTION)
     if watched_id:
         kept = Operation.objects.filter(pk=watched_id).values_list("subject_id", flat=True).first()
-    found = Invitation.objects.filter(connection=kept, service__instance=request.instance) if kept else None
-    return found.first() if found is not None else None
+    if not kept:
+        return None
+    related = Invitation.objects.select_related("service__customer", "service__instance__provider__tenant")
+    return related.filter(connection=kept, service__instance=request.instance).first()
 
 
 def connection_of(request: InstanceRequest) -> Connection:

@@ -23,8 +23,6 @@ from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
 from registrations import audit
 
-COOKIE = pages.COOKIE
-
 
 def begin_sign_in(
     request: InstanceRequest,
@@ -37,7 +35,7 @@ def begin_sign_in(
     """Prepare a sign-in and redirect to its page, so that the browser's Back button works. Raises RefusedError."""
     try:
         started = sign_in_requests.start(
-            invitation, purpose, browser=request.COOKIES.get(COOKIE, ""), actor=actor, method=method
+            invitation, purpose, browser=pages.browser_of(request), actor=actor, method=method
         )
     except RefusedError as refused:
         refused.customer, refused.method = invitation.service.customer.name, method
@@ -48,7 +46,7 @@ def begin_sign_in(
         raise
     response = SeeOther(reverse("sign_in", args=[started.sign_in.pk]))
     response.set_cookie(
-        COOKIE,
+        pages.COOKIE,
         started.browser,
         max_age=sign_in_requests.BROWSER_KNOWN_FOR,
         secure=True,
@@ -72,7 +70,7 @@ def offer_other_account(request: InstanceRequest, refused_one: SignIn, refused: 
         started = sign_in_requests.start(
             refused_one.invitation,
             purpose,
-            browser=request.COOKIES.get(COOKIE, ""),
+            browser=pages.browser_of(request),
             actor=invitations.invitee(refused_one.invitation, pages.address_of(request)),
             method=refused_one.way,
             other_account=True,
@@ -84,7 +82,7 @@ def offer_other_account(request: InstanceRequest, refused_one: SignIn, refused: 
 @shows_error_pages
 def sign_in(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase:
     """What Microsoft will ask, and the button that leads there. Only the browser that started the sign-in sees it."""
-    current = sign_in_requests.find_for_browser(request.COOKIES.get(COOKIE, ""), sign_in_id, request.instance)
+    current = sign_in_requests.find_for_browser(pages.browser_of(request), sign_in_id, request.instance)
     if current.outcome == SignIn.Outcome.SUCCEEDED:
         return redirect("progress")
     if redemption.is_waiting(current):

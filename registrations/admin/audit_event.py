@@ -35,7 +35,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Object pages link to the entries about their object."""
-        return lookup in ("subject_id__exact", "operation_id__exact") or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+        return lookup in ("subject_id__exact", "operation_id__exact") or super().lookup_allowed(lookup, value, request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -8,6 +8,7 @@ from registrations import engine
 PHRASES = {
     "staff.signed_in": "signed in",
     "staff.sign_in_refused": "was refused: wrong user name or password",
+    "staff.refusals_counted": "counted more refused sign-ins of",
     "staff.added": "added the member of staff",
     "staff.changed": "changed the member of staff",
     "staff.password_changed": "set the password of",
@@ -40,6 +41,9 @@ PHRASES = {
     "invitation.refused": "was refused at the {subject}",
     "invitation.sign_in_refused": "was refused at sign-in for the {subject}",
     "invitation.completed": "completed the {subject}",
+    "invitation.forms_counted": "counted the forms over a limit of the {subject}",
+    "invitation.entries_counted": "counted what was repeated at the {subject}",
+    "instance.forms_counted": "counted more forms without a session at",
     "instance.form_refused": "sent a form to {subject} without a signed-in session",
     "application.intended": "is creating the application",
     "application.created": "created or reused the application",

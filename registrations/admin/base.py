@@ -20,6 +20,7 @@ from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
 
 from registrations import admin_html, audit
+from registrations.admin import lookups
 from registrations.auth import throttle
 from registrations.errors import PortalError, WrongStateError
 from registrations.models.fields import EnvelopeField
@@ -81,6 +82,10 @@ class PortalAdmin(StyledAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         """Rows are evidence, or others refer to them: they are retired or revoked, never deleted."""
         return False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Only what a declared filter of this list uses itself; anything else is a 400."""
+        return request is not None and lookup in lookups.declared(self, request)
 
     def name_of(self, obj: Any) -> str:
         """What people call a row, above its page."""

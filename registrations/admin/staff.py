@@ -19,7 +19,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminR
 
 from registrations import audit
 from registrations.admin.base import PortalAdmin, actor_of
-from registrations.auth import throttle
+from registrations.admin.password_confirmation import ConfirmedActs
+from registrations.auth import sessions, throttle
 from registrations.clean_text import Kind
 from registrations.errors import WrongStateError
 from registrations.form_fields import EmailField, TextField, UserNameField
@@ -41,10 +42,11 @@ CLEANED: dict[str, dict[str, Any]] = {  # Django's columns, with our form fields
     "name": {"form_class": TextField, "what": Kind.NAME},
     "email": {"form_class": EmailField},
 }
+ENDS_SESSIONS = {"is_active", "is_staff", "is_superuser", "groups", "username"}
 SECRET = {"password", "password1", "password2", "usable_password", "last_login"}
 
 
-class SuperuserOnly(PortalAdmin):
+class SuperuserOnly(ConfirmedActs, PortalAdmin):
     """Only superusers see these pages, whatever permissions a group has."""
 
     filter_horizontal = ()  # Django's two boxes with arrows are hard to use by keyboard, and break ARIA's naming rules
@@ -178,10 +180,19 @@ class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
         """As the history shows it."""
         return person.get_full_name() or "–"
 
-    @audit.atomic()
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Setting a password and its history entry are one transaction."""
-        return super().user_change_password(request, id, form_url)
+        """Setting a password and its history entry are one transaction. Asks for the administrator's own before."""
+        asked = self.ask(request)
+        if asked:
+            return asked
+        with audit.atomic():
+            return super().user_change_password(request, id, form_url)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Who may do less, or something else, signs in again: an old session must not come back with the rights."""
+        super().save_model(request, obj, form, change)
+        if change and obj != request.user and ENDS_SESSIONS & set(form.changed_data):
+            sessions.end_all(obj)
 
 
 @admin.register(Group)

@@ -9,11 +9,12 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 
-from registrations import audit, encryption
+from registrations import audit, encryption, request_limits
 from registrations.errors import WrongStateError
 from registrations.models import AuditEvent, LoginAttempt
 
-REFUSED = "staff.sign_in_refused"
+REFUSED, COUNTED = "staff.sign_in_refused", "staff.refusals_counted"
+RECORDED = request_limits.Limit("refused passwords", 50, timedelta(days=1))  # of a user name; the rest is counted
 WINDOW = timedelta(minutes=15)
 MAX_FOR_NAME_AND_ADDRESS = 5  # wrong passwords for one user name from one address
 MAX_FOR_NAME = 20  # for one user name from anywhere: a guesser may have many addresses
@@ -90,12 +91,15 @@ def record_refusal(username: str, address: str | None, where: str) -> None:
     """Write a wrong password into the history; `where` says what it was entered for."""
     name = username.strip()[:LONGEST_NAME]
     # People type passwords into the wrong field: an unknown user name is kept only as a keyed hash.
-    known = User.objects.filter(username=name).exists()
+    known = User.objects.filter(username=name).first()
     actor = audit.Actor(
         AuditEvent.ActorKind.STAFF, name if known else "Unknown user name", _name_key(username), address
     )
+    about = audit.Subject.of(known) if known else audit.Subject(label="Unknown user names")
     with audit.atomic():
-        audit.record(REFUSED, actor=actor, after={"where": where})
+        # Names are free to invent and addresses cheap, so unknown names share one number.
+        if request_limits.take(RECORDED, about.id, action=COUNTED, subject=about) is None:
+            audit.record(REFUSED, actor=actor, after={"where": where})
 
 
 def _name_key(username: str) -> str:

@@ -6,6 +6,7 @@ from registrations.models.bulk import BulkItem, BulkJob, BulkPart
 from registrations.models.key_canary import KeyCanary
 from registrations.models.login_attempts import LoginAttempt
 from registrations.models.operations import Operation
+from registrations.models.request_windows import RequestWindow
 from registrations.models.tenants import EntraTenant, ServiceProvider, UmpInstance
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "KeyCanary",
     "LoginAttempt",
     "Operation",
+    "RequestWindow",
     "ServiceProvider",
     "UmpInstance",
 ]

@@ -124,12 +124,14 @@ CUSTOMER = [
 
 
 # --- How to open a page of the staff ----------------------------------------------------------------------------------
-def staff(address: str, *args: str | Callable[[Stage], Any], query: str = "", name: str = "olga") -> Open:
+def staff(
+    address: str, *args: str | Callable[[Stage], Any], query: str = "", name: str = "olga", confirmed: bool = True
+) -> Open:
     """A page of the admin by its URL name; arguments may be functions of the stage."""
 
     def open_page(stage: Stage, page: Page) -> None:
         if name:
-            stage.sign_in_staff(page.context, name)
+            stage.sign_in_staff(page.context, name, confirmed=confirmed)
         found = [arg(stage) if callable(arg) else arg for arg in args]
         page.goto(f"{stage.admin}{reverse(f'admin:{address}', args=found)}{query}")
 
@@ -271,6 +273,7 @@ STAFF = [
     PageState("own-password", staff("password_change")),
     PageState("people", staff("auth_user_changelist", name="root")),
     PageState("person", staff("auth_user_change", first(User), name="root")),
+    PageState("person-password-asked", staff("auth_user_add", name="root", confirmed=False)),
     PageState("person-add", staff("auth_user_add", name="root")),
     PageState("group", staff("auth_group_change", first(Group), name="root")),
 ]

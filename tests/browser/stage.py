@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from onboarding.models import Connection, Customer, Invitation, Service
 from onboarding.services import invitations
+from registrations.auth import sessions
 from registrations.models import BulkJob, Operation, ServiceProvider, UmpInstance
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
@@ -63,10 +65,14 @@ class Stage:
         """Sign a browser in as the administrator whose invitation is in this state."""
         _set_cookies(context, self.browsers[state].client, self.instance.host)
 
-    def sign_in_staff(self, context: BrowserContext, name: str) -> None:
-        """Sign a browser in as a member of staff."""
+    def sign_in_staff(self, context: BrowserContext, name: str, *, confirmed: bool = True) -> None:
+        """Sign a browser in as a member of staff, who has just entered the password again or not."""
         client = Client(headers={"host": "localhost"})
         client.force_login(User.objects.get(username=name))
+        if confirmed:
+            session = client.session
+            session[sessions.CONFIRMED] = time.time()
+            session.save()
         _set_cookies(context, client, "localhost")
 
     @contextlib.contextmanager

@@ -6,6 +6,7 @@ import pytest
 from django.http import HttpRequest
 from django.test import Client
 
+from onboarding import middleware
 from registrations.models import UmpInstance
 from tests import factories
 
@@ -122,16 +123,41 @@ def test_the_wizards_own_files_carry_the_strict_headers(instance: UmpInstance) -
 
 
 @pytest.mark.parametrize(("host", "path"), [("elsewhere.example", "/"), ("elsewhere.example", "/authenticate")])
-def test_an_unknown_host_gets_the_least_and_no_hsts(db: None, host: str, path: str) -> None:
+def test_an_unknown_host_gets_the_least_and_hsts(db: None, host: str, path: str) -> None:
     response = Client(headers={"host": host}).get(path, secure=True)
     assert response.status_code == 404
-    assert security_headers(response) == UNKNOWN_HOST
+    assert security_headers(response) == {**UNKNOWN_HOST, **HSTS}
 
 
 def test_a_path_outside_the_wizard_on_a_customers_host_gets_the_least(instance: UmpInstance) -> None:
     response = Client(headers={"host": instance.host}).get("/admin/")
     assert response.status_code == 404
     assert security_headers(response) == UNKNOWN_HOST
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/", 302), ("/nothing", 404), ("/static/nothing.css", 404), ("/static/registrations/admin.css", 200)],
+)
+def test_every_answer_over_https_carries_hsts(db: None, path: str, status: int) -> None:
+    response = Client(headers={"host": "localhost"}).get(path, secure=True)
+    response.close()  # a static file is open until then
+    assert response.status_code == status
+    assert response.headers["Strict-Transport-Security"] == HSTS["Strict-Transport-Security"]
+    malformed = Client(headers={"host": "localhost"}).post("/admin/login/", b"x", "multipart/form-data", secure=True)
+    assert malformed.status_code == 400
+    assert malformed.headers["Strict-Transport-Security"] == HSTS["Strict-Transport-Security"]
+
+
+def test_an_error_while_the_host_is_looked_up_carries_hsts(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(host: str) -> None:
+        raise RuntimeError("the database is away")
+
+    monkeypatch.setattr(middleware, "instance_of", broken)
+    client = Client(headers={"host": "a.example"}, raise_request_exception=False)
+    response = client.get("/authenticate", secure=True)
+    assert response.status_code == 500
+    assert response.headers["Strict-Transport-Security"] == HSTS["Strict-Transport-Security"]
 
 
 def test_hsts_is_sent_over_https_to_both_audiences(instance: UmpInstance) -> None:

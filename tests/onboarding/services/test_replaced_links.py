@@ -47,7 +47,7 @@ def test_a_new_link_refuses_open_sign_ins_and_records_their_number(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
     customer.start(link)
-    customer.start(link)
+    customer.start(link, way="token")
     replaced(invitation)
     assert {(each.outcome, each.refusal, each.flow_envelope) for each in SignIn.objects.all()} == {
         ("refused", "replaced_link", "")

@@ -42,6 +42,8 @@ def test_the_sign_in_cookie_is_host_only_secure_and_lasts_a_day(customer: Browse
 def test_each_start_is_in_the_history(customer: Browser, link: str) -> None:
     customer.start(link)
     customer.start(link)
+    assert history().count("invitation.started") == 1  # the same sign-in, because it has not come back
+    customer.start(link, way="token")
     assert history().count("invitation.started") == 2
     assert AuditEvent.objects.filter(action="invitation.started").first().ip_address == "127.0.0.1"  # type: ignore[union-attr]
 

@@ -57,6 +57,7 @@ def test_a_group_change_is_in_the_history(operator: User, db: None) -> None:
         "email": "",
         "is_active": "on",
         "is_staff": "on",
+        "own_password": factories.PASSWORD,
     }
     client.post(reverse("admin:auth_user_change", args=[operator.pk]), values)
     event = AuditEvent.objects.get()

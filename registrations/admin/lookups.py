@@ -1,0 +1,40 @@
+"""Which look-ups the address of an admin list may carry: those of its declared filters, and no other.
+
+Django lets staff filter a list by any column of its model, and by related ones that a list names somewhere: with `__regex`
+such an address can hold a database for a minute, and with `__startswith` it reads columns that no page shows.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.contrib.admin.filters import FieldListFilter, SimpleListFilter
+from django.contrib.admin.utils import get_fields_from_path
+from django.http import HttpRequest
+
+OF_DATES = ("year", "month", "day")  # the parameters of date_hierarchy
+
+
+def declared(model_admin: Any, request: HttpRequest) -> frozenset[str]:
+    """The look-ups that the filters and the date hierarchy of this list use themselves; found once for a request."""
+    known: dict[Any, frozenset[str]] = request.__dict__.setdefault("_declared_lookups", {})
+    if model_admin not in known:
+        found = {str(name) for item in model_admin.get_list_filter(request) for name in _of(item, model_admin, request)}
+        hierarchy = model_admin.date_hierarchy
+        known[model_admin] = frozenset(found | {f"{hierarchy}__{part}" for part in OF_DATES if hierarchy})
+    return known[model_admin]
+
+
+def _of(item: Any, model_admin: Any, request: HttpRequest) -> Iterable[str | None]:
+    model = model_admin.model
+    if isinstance(item, type) and issubclass(item, SimpleListFilter):
+        return [item.parameter_name]
+    if callable(item):
+        return item(request, {}, model, model_admin).expected_parameters()  # type: ignore[no-any-return]
+    name, create = item if isinstance(item, (tuple, list)) else (item, FieldListFilter.create)
+    return _parameters(create, name, model_admin, request)
+
+
+def _parameters(create: Callable[..., Any], path: str, model_admin: Any, request: HttpRequest) -> Iterable[str | None]:
+    field = get_fields_from_path(model_admin.model, path)[-1]
+    made = create(field, request, {}, model_admin.model, model_admin, field_path=path)
+    return made.expected_parameters() if made else []

@@ -1,0 +1,156 @@
+"""What strangers may cause to be stored: hundreds of requests from many addresses, and the rows that they leave."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+from time_machine import TimeMachineFixture
+
+from onboarding.errors import RefusedError
+from onboarding.models import Invitation, SignIn
+from onboarding.services import sign_in_requests, stranger_limits
+from registrations import request_limits
+from registrations.models import AuditEvent, LoginAttempt, Operation, RequestWindow, UmpInstance
+from registrations.request_limits import Limit
+from tests.onboarding.browser import Browser
+from tests.onboarding.wizard import CARLA, history, refused, text
+
+pytestmark = pytest.mark.django_db
+
+
+def anybody(instance: UmpInstance) -> Client:
+    return Client(headers={"host": instance.host})
+
+
+def address(number: int) -> str:
+    return f"10.{number // 250}.{number % 250}.9"  # each in a network of its own
+
+
+def stored() -> dict[str, int]:
+    kinds = (AuditEvent, SignIn, Session, Operation, LoginAttempt, RequestWindow)
+    return {kind.__name__: kind.objects.count() for kind in kinds}
+
+
+def test_forms_without_a_session_are_one_entry_and_one_counter(
+    instance: UmpInstance, time_machine: TimeMachineFixture
+) -> None:
+    before = stored()
+    for number in range(300):
+        client = anybody(instance)
+        client.cookies["__Host-session"] = "invented"
+        answer = client.post("/authenticate/registration", {"name": "x"}, REMOTE_ADDR=address(number))
+        assert answer.status_code == 403
+    after = stored()
+    assert after["AuditEvent"] - before["AuditEvent"] == 1
+    assert after["RequestWindow"] == 1
+    time_machine.move_to(timezone.now() + timedelta(days=2))
+    request_limits.close_windows()
+    assert AuditEvent.objects.latest("id").after["over_the_limit"] == 299
+    assert not RequestWindow.objects.exists()
+
+
+def test_new_browsers_with_one_link_are_stopped(instance: UmpInstance, invitation: Invitation, link: str) -> None:
+    path = f"{urlsplit(link).path}/start"
+    answers = [anybody(instance).post(path, {"way": "new"}, REMOTE_ADDR=address(number)) for number in range(200)]
+    assert {answer.status_code for answer in answers[60:]} == {429}
+    page = refused(answers[-1], "too_many_requests")
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 3600
+    assert "then try again" in page
+    assert SignIn.objects.count() <= 60
+    assert history().count("invitation.started") <= 50
+    assert RequestWindow.objects.count() <= 62  # 60 networks that the link let through, the link, the history's budget
+
+
+def test_one_browser_shares_its_open_sign_in(customer: Browser, link: str) -> None:
+    first = customer.start(link)
+    for _ in range(20):
+        assert customer.start(link).request["PATH_INFO"] == first.request["PATH_INFO"]
+    assert SignIn.objects.count() == 1
+    assert history().count("invitation.started") == 1
+    assert customer.sign_in(first, CARLA).status_code == 303
+
+
+def test_a_sign_in_that_is_about_to_expire_is_not_reused(customer: Browser, link: str) -> None:
+    customer.start(link)
+    SignIn.objects.update(expires_at=timezone.now() + timedelta(minutes=4))
+    customer.start(link)
+    assert SignIn.objects.count() == 2
+
+
+def test_another_method_or_another_browser_gets_its_own_sign_in(customer: Browser, link: str) -> None:
+    customer.start(link)
+    customer.start(link, way="token")
+    Browser(customer.sandbox, customer.host).start(link)
+    assert SignIn.objects.count() == 3
+
+
+def test_replays_of_one_state_are_recorded_once(customer: Browser, link: str) -> None:
+    answer = customer.visit_microsoft(customer.start(link), CARLA)
+    assert customer.come_back(answer).status_code == 303
+    before = AuditEvent.objects.count()
+    for _ in range(100):
+        refused(customer.come_back(answer), "state_lost")
+    assert AuditEvent.objects.count() == before + 1
+
+
+@pytest.mark.parametrize("scope", ["FORMS_BY_LINK", "FORMS_BY_BROWSER", "FORMS_BY_NETWORK"])
+def test_each_scope_has_its_limit(customer: Browser, link: str, scope: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stranger_limits, scope, Limit(scope, 2, timedelta(hours=1)))
+    page = customer.choose(link)
+    answers = [customer.press(page, way="new") for _ in range(4)]
+    assert answers[0].status_code == 200
+    assert answers[-1].status_code == 429, text(answers[-1])
+    assert link in answers[-1].content.decode()  # the way back
+
+
+def test_sign_ins_that_ended_are_kept_up_to_a_number(
+    customer: Browser, link: str, invitation: Invitation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in_requests, "KEPT", 3)
+    for _ in range(6):
+        answer = customer.visit_microsoft(customer.start(link), CARLA, consent="decline")
+        assert customer.come_back(answer).status_code == 403
+    assert SignIn.objects.count() == 3
+    invitation.refresh_from_db()
+    assert invitation.older_sign_ins == 3
+
+
+def test_unknown_links_hosts_and_states_store_nothing(instance: UmpInstance, invitation: Invitation) -> None:
+    before = stored()
+    client = anybody(instance)
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("/authenticate/" + "A" * 43 + "/start", {"way": "new"}),
+        ("/authenticate/" + "A" * 43 + "/existing", {"client_secret": "x"}),
+        ("/authenticate/OAuth2Callback", {"state": "invented", "code": "x"}),
+        ("/authenticate/OAuth2Callback", {"error": "access_denied"}),
+        ("/authenticate/progress/look-again", {}),
+    ]
+    for number in range(60):
+        for path, form in requests:
+            assert client.post(path, form, REMOTE_ADDR=address(number)).status_code in {400, 403, 404}
+        assert Client(headers={"host": f"h{number}.example"}).post("/authenticate/registration").status_code == 404
+    assert stored() == before
+
+
+def test_opening_pages_of_a_link_stores_nothing(instance: UmpInstance, invitation: Invitation, link: str) -> None:
+    before = stored()
+    path = urlsplit(link).path
+    for number in range(30):
+        for page in ("", "/choose", "/start", "/forward", "/security", "/existing"):
+            anybody(instance).get(path + page, REMOTE_ADDR=address(number))
+    assert stored() == before
+
+
+def test_checks_of_invented_values_are_limited_by_day(
+    instance: UmpInstance, invitation: Invitation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stranger_limits, "CHECKS_BY_LINK", Limit("checks", 2, timedelta(days=1)))
+    stranger_limits.limit_checks(invitation)
+    stranger_limits.limit_checks(invitation)
+    with pytest.raises(RefusedError) as refusal:
+        stranger_limits.limit_checks(invitation)
+    assert refusal.value.page.key == "too_many_requests"
