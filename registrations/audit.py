@@ -7,7 +7,7 @@ import ipaddress
 import json
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +16,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from registrations import encryption
-from registrations.models import AuditEvent, statements
+from registrations import encryption, places
+from registrations.models import AuditContext, AuditEvent, statements
+from registrations.places import Place
 
 CHAIN_LOCK = 0x53594E43  # "SYNC": any number will do, it only has to be ours alone
 GENESIS = "0" * 64
@@ -162,6 +163,9 @@ def _columns(actor: Actor, subject: Subject) -> dict[str, Any]:
 
 def _chain(events: list[AuditEvent]) -> None:
     """Append the entries to the newest one. From the lock to the commit all other writers wait."""
+    belongs = _places_of(events)
+    for event, place in zip(events, belongs, strict=True):
+        event.subject_label = places.with_host(event.subject_label, place.host)
     prepared = [(event, _content(event)) for event in events]
     newest = _newest_digest() or GENESIS
     for event, content in prepared:
@@ -169,7 +173,25 @@ def _chain(events: list[AuditEvent]) -> None:
         event.at = timezone.now()  # under the lock, so that times increase along the chain
         content["at"] = _plain(event.at)
         event.digest = newest = _digest(content, event.key_id)
-    statements.insert(events)
+    _write_contexts(events, statements.insert(events, returning=any(belongs)), belongs)
+
+
+def _places_of(events: list[AuditEvent]) -> list[Place]:
+    """Where each entry belongs: by its subject, and by its operation, which knows its bulk job."""
+    keys = [((e.subject_type, e.subject_id), ("operation", str(e.operation_id or ""))) for e in events]
+    found = places.of(key for pair in keys for key in pair if key[1])
+    nowhere = Place()
+    return [found.get(subject, nowhere) | found.get(operation, nowhere) for subject, operation in keys]
+
+
+def _write_contexts(events: list[AuditEvent], keys: list[int], belongs: list[Place]) -> None:
+    if not any(belongs):
+        return
+    if not keys:
+        digests = AuditEvent.objects.filter(digest__in=[event.digest for event in events])
+        keys = list(digests.order_by("id").values_list("id", flat=True))
+    placed = [(key, place) for key, place in zip(keys, belongs, strict=True) if place]
+    statements.insert([AuditContext(entry_id=key, **asdict(place)) for key, place in placed])
 
 
 def digest_of(event: AuditEvent) -> str:

@@ -1,27 +1,52 @@
 """Registrations and their client secrets, read only: names, IDs and dates, never a secret."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from registrations import admin_html
-from registrations.admin import todo
-from registrations.admin.base import ReadOnlyAdmin
+from registrations import admin_html, places
+from registrations.admin import identifiers, todo
+from registrations.admin.placed import PlacedAdmin, ProviderFilter
 from registrations.models import AppRegistration, ClientSecret
 
 
+class WhereFilter(admin.SimpleListFilter):
+    """Sync apps are in service providers' tenants, the other registrations in customers' tenants."""
+
+    title = "tenant"
+    parameter_name = "in"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        """Whose tenant."""
+        return [("provider", "Service provider's"), ("customer", "Customer's")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those in the chosen kind of tenant."""
+        if self.value() not in ("provider", "customer"):
+            return queryset
+        return queryset.filter(instance__isnull=self.value() == "customer")
+
+
 @admin.register(AppRegistration)
-class AppRegistrationAdmin(ReadOnlyAdmin):
+class AppRegistrationAdmin(PlacedAdmin):
     """Applications that SyncPortal created, took over, or stores the entered values of."""
 
-    list_display = ("display_name", "instance", "unique_name", "origin", "made", "app_id")
+    list_display = ("host", "display_name", "customer", "origin", "made", "app_id", "tenant_id")
+    list_display_links = ("host", "display_name")
     list_select_related = ("instance__provider",)
-    list_filter = ("managed", "adopted")
-    search_fields = ("display_name", "unique_name", "app_id", "tenant_id")
-    search_help_text = "Name, application ID or tenant ID"
+    list_filter = (WhereFilter, ProviderFilter, "managed", "adopted")
+    search_fields = ("place_host", "place_customer", "display_name", "unique_name", "app_id", "object_id", "tenant_id")
+    search_help_text = "Host, customer or name; client ID, object ID, key ID or tenant ID"
+    ordering = ("-created_at",)
     fields = (
         "display_name",
         "unique_name",
+        "host",
+        "customer",
         "instance",
         "tenant",
         "application",
@@ -30,7 +55,18 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
         "origin",
         "made",
     )
-    readonly_fields = ("tenant", "application", "origin", "made")
+    readonly_fields = ("host", "customer", "tenant", "application", "origin", "made")
+
+    def name_of(self, obj: Any) -> str:
+        """Its host, and whose it is."""
+        if obj.instance_id:
+            return str(obj)
+        owner = f" of {obj.place_customer}" if obj.place_customer else f", tenant {obj.tenant_id}"
+        return places.with_host(f"{obj.display_name}{owner}", obj.place_host, LONGEST)
+
+    def identified_by(self, guid: str) -> Q | None:
+        """By each of its IDs and those of its secrets."""
+        return Q(pk__in=identifiers.registrations(guid).values("pk"))
 
     @admin.display(description="Origin", ordering="adopted")
     def origin(self, registration: AppRegistration) -> str:
@@ -56,17 +92,53 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ClientSecret)
-class ClientSecretAdmin(ReadOnlyAdmin):
+class ClientSecretAdmin(PlacedAdmin):
     """When secrets expire, and their state."""
 
-    list_display = ("registration", "state", "expires", "revealed", "made", "hint", "key_id")
-    list_select_related = ("registration",)
-    list_filter = (todo.todo_filter(todo.SECRETS), "status")
-    search_fields = ("registration__display_name", "registration__unique_name", "key_id")
-    search_help_text = "Registration or key ID"
+    list_display = ("host", "customer", "state", "expires", "revealed", "made", "hint", "key_id")
+    list_select_related = ("registration__instance__provider",)
+    list_filter = (todo.todo_filter(todo.SECRETS), "status", ProviderFilter)
+    search_fields = (
+        "place_host",
+        "place_customer",
+        "registration__display_name",
+        "registration__unique_name",
+        "key_id",
+    )
+    search_help_text = "Host, customer or registration; client ID, object ID, key ID or tenant ID"
     ordering = ("expires_at",)
-    fields = ("display_name", "registration", "state", "expires", "revealed", "made", "hint", "key_id")
-    readonly_fields = ("state", "expires", "revealed", "made")
+    fields = (
+        "display_name",
+        "host",
+        "customer",
+        "registration",
+        "client_id",
+        "state",
+        "expires",
+        "revealed",
+        "made",
+        "hint",
+        "key_id",
+    )
+    readonly_fields = ("host", "customer", "client_id", "state", "expires", "revealed", "made")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ClientSecret]:
+        """With what its name is made of, and without the envelope: no page needs it."""
+        rows: QuerySet[ClientSecret] = super().get_queryset(request)
+        return rows.select_related("registration__instance__provider").defer("envelope")
+
+    def name_of(self, obj: Any) -> str:
+        """Whose secret it is."""
+        return places.with_host(str(obj), obj.place_host, LONGEST)
+
+    def identified_by(self, guid: str) -> Q | None:
+        """By its registration's IDs."""
+        return Q(registration__in=identifiers.registrations(guid).values("pk"))
+
+    def history_of(self, obj: ClientSecret) -> Q:
+        """Those of its registration that name its key."""
+        of_registration = Q(context__registration_id=obj.registration_id)
+        return of_registration & (Q(after__key_id=obj.key_id) if obj.key_id else Q(pk=None))
 
     @admin.display(description="State", ordering="status")
     def state(self, secret: ClientSecret) -> SafeString:
@@ -93,3 +165,6 @@ class ClientSecretAdmin(ReadOnlyAdmin):
     def made(self, secret: ClientSecret) -> SafeString:
         """When its intent was written."""
         return admin_html.moment(secret.created_at)
+
+
+LONGEST = 600  # a name and a host, uncut

@@ -129,8 +129,8 @@ SECRETS = TodoSource(
             lambda now: Q(status__in=ClientSecret.LIVE, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN),
         ),
     ),
-    related=("registration",),
-    named=lambda secret: str(secret.registration.unique_name.removeprefix("syncportal-")),
+    related=("registration__instance__provider",),
+    named=lambda secret: str(secret.registration),
 )
 TENANTS = TodoSource(
     EntraTenant,

@@ -4,14 +4,14 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from registrations import admin_html, tasks
-from registrations.admin import operation_progress, todo
+from registrations.admin import identifiers, operation_progress, todo
 from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import actor_of, page
 from registrations.admin.instance_forms import ChangeAddressForm, UmpInstanceForm
@@ -36,7 +36,7 @@ class UmpInstanceAdmin(AddressAdmin):
     list_filter = (todo.todo_filter(todo.INSTANCES), "status", "provider", "delivery")
     list_select_related = ("provider__tenant",)
     search_fields = ("full_host", "provider__name", "ump_url")
-    search_help_text = "Host, service provider or UMP URL"
+    search_help_text = "Host, service provider or UMP URL; client ID, object ID, key ID or tenant ID"
     actions = ("provision_selected",)
     actions_detail = ("provision", "change_address")
     change_form_outer_before_template = "admin/registrations/umpinstance/facts.html"
@@ -54,6 +54,10 @@ class UmpInstanceAdmin(AddressAdmin):
             )
         )
         return rows
+
+    def identified_by(self, guid: str) -> Q | None:
+        """By its application, a secret, a tenant, or a registration of one of its customers."""
+        return Q(pk__in=identifiers.instances(guid).values("pk"))
 
     def get_fieldsets(self, request: HttpRequest, obj: UmpInstance | None = None) -> Any:
         """What is typed, what follows from it, and the UMP API's credential."""
@@ -282,7 +286,7 @@ def made_for(object_id: str) -> dict[str, Any]:
     """The registration, the live secret and the number of services of an instance."""
     try:
         secrets = ClientSecret.objects.live().filter(registration__instance__pk=object_id)
-        secret = secrets.select_related("registration").first()
+        secret = secrets.select_related("registration__instance__provider").first()
         counts = UmpInstance.objects.filter(pk=object_id).aggregate(services=Count("services"))
     except ValidationError:
         return {}

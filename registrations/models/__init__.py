@@ -1,7 +1,7 @@
 """What we keep of tenants, UMP instances, registrations, operations and the history."""
 
 from registrations.models.applications import AppRegistration, ClientSecret
-from registrations.models.audit import AuditEvent
+from registrations.models.audit import AuditContext, AuditEvent
 from registrations.models.bulk import BulkItem, BulkJob, BulkPart
 from registrations.models.login_attempts import LoginAttempt
 from registrations.models.operations import Operation
@@ -9,6 +9,7 @@ from registrations.models.tenants import EntraTenant, ServiceProvider, UmpInstan
 
 __all__ = [
     "AppRegistration",
+    "AuditContext",
     "AuditEvent",
     "BulkItem",
     "BulkJob",
