@@ -5,6 +5,8 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import os
+import pwd
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -22,6 +24,7 @@ from registrations.places import Place
 
 CHAIN_LOCK = 0x53594E43  # "SYNC": any number will do, it only has to be ours alone
 GENESIS = "0" * 64
+LONGEST_LOGIN = 64
 CHAINED = (
     "at",
     "actor_kind",
@@ -64,7 +67,26 @@ class Actor:
 
 WORKER = Actor(AuditEvent.ActorKind.WORKER, "Worker")
 SYSTEM = Actor(AuditEvent.ActorKind.SYSTEM, "SyncPortal")
-COMMAND_LINE = Actor(AuditEvent.ActorKind.STAFF, "Command line")
+
+
+def command_line() -> Actor:
+    """Who runs a command: the person behind sudo, or who signed in to the machine, else the account of the process.
+
+    The machine says so, and whoever may run commands may claim another name there: it is no proof.
+    """
+    name = "".join(filter(str.isprintable, os.environ.get("SUDO_USER", "") or _login_name())).strip()[:LONGEST_LOGIN]
+    return Actor(AuditEvent.ActorKind.STAFF, f"Command line ({name})" if name else "Command line")
+
+
+def _login_name() -> str:
+    try:
+        return os.getlogin()
+    except OSError:  # no terminal: a container, a service or cron
+        pass
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # an account without a name, as containers have
+        return f"user {os.getuid()}"
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,10 @@ class AuditEventAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Under the object's name, if it is the history of one."""
         answer = super().changelist_view(request, extra_context)
-        shown = getattr(answer, "context_data", {}).get("cl")
-        for chosen in shown.filter_specs if shown else ():
+        context = getattr(answer, "context_data", None) or {}
+        for chosen in context["cl"].filter_specs if "cl" in context else ():
             if isinstance(chosen, object_history.ObjectFilter) and chosen.name:
-                answer.context_data["title"] = f"History of {chosen.name}"
+                context["title"] = f"History of {chosen.name}"
         return answer
 
     def change_view(

@@ -37,17 +37,18 @@ class PlacedAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With host and customer, in the same query."""
-        return super().get_queryset(request).annotate(**places.annotations(self.model))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(**places.annotations(self.model))
+        return rows
 
     @admin.display(description="Host", ordering="place_host")
     def host(self, row: Any) -> str:
         """The host of the UMP instance that it is for."""
-        return row.place_host or "–"
+        return str(row.place_host or "–")
 
     @admin.display(description="Customer", ordering="place_customer")
     def customer(self, row: Any) -> str:
         """The customer in whose tenant it is; a sync app is in the service provider's."""
-        return row.place_customer or "–"
+        return str(row.place_customer or "–")
 
     @admin.display(description="Application (client) ID")
     def client_id(self, row: Any) -> SafeString:

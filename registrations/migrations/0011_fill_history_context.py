@@ -2,6 +2,8 @@
 
 In batches by ID, each committed alone: it can be stopped and started again, and does nothing twice. An entry whose row does
 not exist any more gets no place. What the models were called is written down here: a migration must not change with them.
+100,000 entries of 300 instances took 23 s on SQLite and 31 s on PostgreSQL (15 s and 11 s of processor time; measured on
+2026-11-30 on two cores that were busy with other work). Started again when all were placed, it took 2 s and 3 s.
 """
 
 from collections.abc import Iterable
@@ -34,6 +36,7 @@ def through(invitation: str) -> dict[str, str]:
     return {"invitation": invitation, "service": service, "customer": customer, "instance": instance}
 
 
+NOTHING: Key = ("", "")
 R, O = "registrations", "onboarding"  # noqa: E741
 WAYS = [
     way(R, "EntraTenant", tenant="pk"),
@@ -76,15 +79,16 @@ def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 def place_batch(apps: Apps, rows: list[tuple[int, str, str, UUID | None]]) -> None:
     """Write the places of these entries in one commit; a worker of the new version may write some of them meanwhile."""
     of_operations = [("operation", str(row[3])) for row in rows if row[3]]
+    of_operations += [(name, pk) for _, name, pk, _ in rows if name == "operation" and is_uuid(pk)]
     subjects = subjects_of(apps, of_operations)
     keys = {(name, pk) for _, name, pk, _ in rows} | {*of_operations} | {*subjects.values()}
     found = places_of(apps, keys)
     model = apps.get_model(R, "AuditContext")
     made = []
     for pk, name, subject_id, operation_id in rows:
-        operation = ("operation", str(operation_id))
-        known = [found.get(key, {}) for key in ((name, subject_id), operation, subjects.get(operation, ("", "")))]
-        values = merged(known)
+        own, operation = (name, subject_id), ("operation", str(operation_id))
+        ways = (own, subjects.get(own, NOTHING), operation, subjects.get(operation, NOTHING))
+        values = merged(found.get(key, {}) for key in ways)
         if values:
             made.append(model(entry_id=pk, **values))
     model.objects.bulk_create(made, batch_size=500, ignore_conflicts=True)

@@ -42,7 +42,7 @@ class Command(ReportingCommand):
         except csv.Error as error:
             raise CommandError(f"{options['file']} cannot be read as CSV: {error}.") from error
         try:
-            outcomes = csv_import.import_rows(rows, actor=audit.COMMAND_LINE)
+            outcomes = csv_import.import_rows(rows, actor=audit.command_line())
         except csv_import.BadRowsError as bad:
             for problem in bad.problems:
                 self.stderr.write(str(problem))
