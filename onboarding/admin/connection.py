@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from onboarding.models import Connection, Service
-from registrations import admin_html, places
+from registrations import admin_html
 from registrations.admin import identifiers, operation_progress
 from registrations.admin.placed import PlacedAdmin, ProviderFilter
 
@@ -45,10 +45,6 @@ class ConnectionAdmin(PlacedAdmin):
     )
     readonly_fields = ("host", "customer", "state", "application", "connected", "grant")
     change_form_outer_before_template = "admin/registrations/newest_operation.html"
-
-    def name_of(self, obj: Any) -> str:
-        """Its service, with the host: several hosts have customers of the same name."""
-        return places.with_host(str(obj), obj.place_host)
 
     def identified_by(self, guid: str) -> Q | None:
         """By its registration, or the customer's tenant."""

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from registrations import admin_html, places
+from registrations import admin_html
 from registrations.admin import identifiers, todo
 from registrations.admin.placed import PlacedAdmin, ProviderFilter
 from registrations.models import AppRegistration, ClientSecret
@@ -57,12 +57,10 @@ class AppRegistrationAdmin(PlacedAdmin):
     )
     readonly_fields = ("host", "customer", "tenant", "application", "origin", "made")
 
-    def name_of(self, obj: Any) -> str:
-        """Its host, and whose it is."""
-        if obj.instance_id:
-            return str(obj)
-        owner = f" of {obj.place_customer}" if obj.place_customer else f", tenant {obj.tenant_id}"
-        return places.with_host(f"{obj.display_name}{owner}", obj.place_host, LONGEST)
+    def get_fields(self, request: HttpRequest, obj: AppRegistration | None = None) -> Any:
+        """A sync app has an instance, another registration a customer."""
+        left_out = {"host", "customer"} if obj and obj.instance_id else {"instance"}
+        return [name for name in self.fields if name not in left_out]
 
     def identified_by(self, guid: str) -> Q | None:
         """By each of its IDs and those of its secrets."""
@@ -127,10 +125,6 @@ class ClientSecretAdmin(PlacedAdmin):
         rows: QuerySet[ClientSecret] = super().get_queryset(request)
         return rows.select_related("registration__instance__provider").defer("envelope")
 
-    def name_of(self, obj: Any) -> str:
-        """Whose secret it is."""
-        return places.with_host(str(obj), obj.place_host, LONGEST)
-
     def identified_by(self, guid: str) -> Q | None:
         """By its registration's IDs."""
         return Q(registration__in=identifiers.registrations(guid).values("pk"))
@@ -165,6 +159,3 @@ class ClientSecretAdmin(PlacedAdmin):
     def made(self, secret: ClientSecret) -> SafeString:
         """When its intent was written."""
         return admin_html.moment(secret.created_at)
-
-
-LONGEST = 600  # a name and a host, uncut

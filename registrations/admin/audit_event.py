@@ -43,7 +43,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         context = getattr(answer, "context_data", None) or {}
         for chosen in context["cl"].filter_specs if "cl" in context else ():
             if isinstance(chosen, object_history.ObjectFilter) and chosen.name:
-                context["title"] = f"History of {chosen.name}"
+                context.update(title=f"History of {chosen.name}", about=chosen.found[1] if chosen.found else None)
         return answer
 
     def change_view(

@@ -40,6 +40,13 @@ class PlacedAdmin(ReadOnlyAdmin):
         rows: QuerySet[Any] = super().get_queryset(request).annotate(**places.annotations(self.model))
         return rows
 
+    def name_of(self, obj: Any) -> str:
+        """With the host, and with the customer's name in place of its tenant's ID."""
+        registration = getattr(obj, "registration", obj)
+        tenant, owner = f", tenant {getattr(registration, 'tenant_id', '')}", f" of {obj.place_customer}"
+        name = str(obj).replace(tenant, owner) if obj.place_customer else str(obj)
+        return places.with_host(name, obj.place_host, LONGEST)
+
     @admin.display(description="Host", ordering="place_host")
     def host(self, row: Any) -> str:
         """The host of the UMP instance that it is for."""
@@ -55,3 +62,6 @@ class PlacedAdmin(ReadOnlyAdmin):
         """The client ID of its registration."""
         registration = getattr(row, "registration", row)
         return admin_html.copyable(registration.app_id if registration else "")
+
+
+LONGEST = 600  # a name and a host, uncut

@@ -13,7 +13,7 @@ from onboarding.services import invitations
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
 from registrations.services import provisioning
 from tests import factories
-from tests.registrations.admin.conftest import OLGA
+from tests.registrations.admin.conftest import OLGA, page_of
 
 pytestmark = pytest.mark.django_db
 IDS = {
@@ -116,6 +116,13 @@ def test_lists_of_secrets_and_registrations_name_hosts(operator_client: Client, 
             change = operator_client.get(reverse(f"admin:registrations_{model._meta.model_name}_change", args=[row.pk]))
             assert ".localhost" in title.name_of(change.context["original"])  # type: ignore[attr-defined]
             assert ".localhost" in str(row) or connection.registration_id == row.pk
+
+
+def test_a_registration_of_a_customer_names_customer_and_host(operator_client: Client, connection: Connection) -> None:
+    assert connection.registration is not None
+    page = operator_client.get(page_of(connection.registration)).content.decode()
+    assert "contoso-sync of Contoso, umptoken.finebak.localhost" in page
+    assert connection.registration.tenant_id in str(connection.registration)
 
 
 def test_a_provider_filter_includes_customers_tenants(operator_client: Client, connection: Connection) -> None:

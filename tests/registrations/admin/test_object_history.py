@@ -167,6 +167,7 @@ def test_a_customers_history_holds_services_invitations_and_registrations(
 def test_the_page_is_named_after_the_object(operator_client: Client, provisioned: UmpInstance) -> None:
     answer = operator_client.get(page_of(provisioned, "history"), follow=True)
     assert f"History of {provisioned.host}" in answer.content.decode()
+    assert f'<a class="crumb" href="{page_of(provisioned)}">{provisioned.host}</a>' in answer.content.decode()
 
 
 def test_each_sentence_names_the_host(operator_client: Client, connection: Connection) -> None:

@@ -42,11 +42,11 @@ def write_history() -> None:
         audit.record("test.acted_on_staff", actor=OLGA, subject=audit.Subject("user", "1", "olga"))
 
 
-def contexts() -> list[dict[str, Any]]:
+def contexts() -> list[Any]:
     return list(AuditContext.objects.order_by("entry_id").values())
 
 
-def entries() -> list[dict[str, Any]]:
+def entries() -> list[Any]:
     return list(AuditEvent.objects.order_by("id").values())
 
 
