@@ -174,7 +174,7 @@ def annotations(model: type[models.Model]) -> dict[str, Any]:
 
 def with_host(label: str, host: str, limit: int = 255) -> str:
     """The label with the host that tells it from others of its name; within the limit the host is kept whole."""
-    if not host or host in label:
+    if not host or host in label or label[:limit] == host[:limit]:
         return label[:limit]
     return f"{label[: max(limit - len(host) - 2, 0)]}, {host}"[:limit]
 

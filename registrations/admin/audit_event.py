@@ -23,8 +23,8 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_display = ("sentence", "when", "source", "details", "operation_link")
     list_display_links = ("sentence",)
     list_filter = (object_history.ObjectFilter, "actor_kind", "action", "at")
-    search_fields = ("subject_label", "actor_label", "=subject_id", "=operation_id", "reason")
-    search_help_text = "Who, or what it is about"
+    search_fields = ("subject_label", "context__host", "actor_label", "=subject_id", "=operation_id", "reason")
+    search_help_text = "Who, host, or what it is about"
     list_per_page = 100
     date_hierarchy = "at"
     change_form_template = "admin/registrations/auditevent/change_form.html"

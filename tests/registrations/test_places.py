@@ -100,6 +100,15 @@ def test_a_long_name_keeps_its_host(service: Service) -> None:
     assert label.endswith("x, umptoken.finebak.localhost")
 
 
+def test_a_host_longer_than_a_label_is_cut_once() -> None:
+    domain = ".".join(["a" * 60] * 3 + ["b" * 49, "example"])
+    provider = factories.make_provider(domain=domain)
+    instance = factories.make_instance(app_name="u" * 63, provider=provider, ump_url=f"https://ump.{domain}")
+    entry = recorded(instance)
+    assert entry.subject_label == instance.host[:255]
+    assert entry.context.host == instance.host
+
+
 def test_a_job_of_one_provider_belongs_to_it_and_one_of_two_to_none() -> None:
     one = factories.make_instance(app_name="one")
     other_tenant = factories.make_tenant(name="O", tenant_id="f1eba000-0000-4000-8000-00000000000a")

@@ -185,6 +185,8 @@ def test_an_old_entry_without_host_gets_it_from_its_place(operator_client: Clien
     AuditContext.objects.create(entry=entry, host=provisioned.host, instance_id=provisioned.pk)
     for address in (reverse(LIST), page_of(entry)):
         assert f"umptoken, {provisioned.host}" in operator_client.get(address).content.decode()
+    rows = operator_client.get(reverse(LIST), {"q": provisioned.host}).context["cl"].result_list
+    assert entry in list(rows)
 
 
 def test_the_history_needs_no_more_queries_for_more_entries(operator_client: Client, provisioned: UmpInstance) -> None:
