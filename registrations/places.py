@@ -73,35 +73,31 @@ class Way:
             found["tenant_id"] = _below(found["provider_id"], "tenant")
         return found
 
-    def find(self, ids: list[Any]) -> dict[Any, Place]:
-        """The places of these rows, in one query."""
-        columns = self.columns()
-        names = self.paths.get("instance", "")
-        parts = [_below(names, "app_name"), _below(names, "provider__domain")] if names else []
-        rows = self.model._default_manager.filter(pk__in=ids).order_by()
-        found = {}
-        for pk, *values in rows.values_list("pk", *columns.values(), *parts):
-            ids_of = dict(zip(columns, values, strict=False))
-            app_name, domain = values[len(columns) :] if parts else ("", "")
-            found[pk] = Place(host=f"{app_name}.{domain}" if app_name else "", **ids_of)
-        return found
+    def names(self) -> list[str]:
+        """The paths of the two parts of the host."""
+        instance = self.paths.get("instance", "")
+        return [_below(instance, "app_name"), _below(instance, "provider__domain")] if instance else []
+
+    def place(self, values: list[Any]) -> Place:
+        """What these values of `columns` and `names` say, which it takes from the front of the list."""
+        ids = {name: values.pop(0) for name in self.columns()}
+        parts = [values.pop(0) for _ in self.names()]
+        return Place(host=".".join(parts) if parts and parts[0] else "", **ids)
 
 
 _ways: dict[str, list[Way]] = {}
-_finders: dict[str, list[Find]] = {}
+_finders: dict[str, Find] = {}
 _kept: ContextVar[dict[Key, Place] | None] = ContextVar("kept", default=None)
 
 
 def register(model: type[models.Model], **paths: str) -> None:
     """Make the way from a model known: `instance`, `provider`, `customer` ... An app may add a way to another's model."""
-    way = Way(model, paths)
-    _ways.setdefault(_name_of(model), []).append(way)
-    register_finder(model, way.find)
+    _ways.setdefault(_name_of(model), []).append(Way(model, paths))
 
 
 def register_finder(model: type[models.Model], find: Find) -> None:
     """The same for a model whose places are more than a path away."""
-    _finders.setdefault(_name_of(model), []).append(find)
+    _finders[_name_of(model)] = find
 
 
 def register_models() -> None:
@@ -113,7 +109,6 @@ def register_models() -> None:
     register(ClientSecret, registration="registration", instance="registration__instance")
     register(BulkJob, job="pk")
     register_finder(BulkJob, _of_jobs)
-    register(Operation, job="bulk_item__part__job")
     register_finder(Operation, _of_operations)
 
 
@@ -124,16 +119,17 @@ def own_column(model: type[models.Model]) -> str:
 
 
 def of(keys: Iterable[Key]) -> dict[Key, Place]:
-    """The places of these rows: one query for each way of each model. Rows that are not known, or not placed, are left out."""
+    """The places of these rows: one query for each model. Rows that are not known, or not placed, are left out."""
     wanted, known = set(keys), _kept.get()
     found = {key: known[key] for key in wanted & known.keys()} if known else {}
     by_model: dict[str, list[str]] = {}
     for name, pk in wanted - found.keys():
         by_model.setdefault(name, []).append(pk)
-    for name, ids in by_model.items():
-        found.update({(name, pk): place for pk, place in _find(name, ids).items()})
-    if known is not None:
-        known.update(found)
+    # Operations last: they belong where their subjects do, which are often among these rows.
+    for name in sorted(by_model, key=lambda name: name == _name_of(Operation)):
+        found.update({(name, pk): place for pk, place in _find(name, by_model[name]).items()})
+        if known is not None:
+            known.update(found)
     return {key: place for key, place in found.items() if place}
 
 
@@ -180,21 +176,27 @@ def with_host(label: str, host: str, limit: int = 255) -> str:
 
 
 def _find(name: str, ids: list[str]) -> dict[str, Place]:
+    ways, finder = _ways.get(name, []), _finders.get(name)
     found: dict[str, Place] = {}
-    for way in _ways.get(name, [])[:1]:
-        ids = [pk for pk in ids if _is_key(way.model, pk)]
-    for find in _finders.get(name, []):
-        for pk, place in find(ids).items() if ids else ():
-            found[str(pk)] = found.get(str(pk), Place()) | place
+    if ways and (ids := [pk for pk in ids if _is_key(ways[0].model, pk)]):
+        paths = [path for way in ways for path in (*way.columns().values(), *way.names())]
+        rows = ways[0].model._default_manager.filter(pk__in=ids).order_by()
+        for pk, *values in rows.values_list("pk", *paths):
+            found[str(pk)] = Place()
+            for way in ways:
+                found[str(pk)] |= way.place(values)
+    for pk, place in finder(ids).items() if finder and ids else ():
+        found[str(pk)] = found.get(str(pk), Place()) | place
     return found
 
 
 def _of_operations(ids: list[Any]) -> dict[Any, Place]:
-    """An operation belongs where its subject does."""
-    rows = Operation.objects.filter(pk__in=ids).order_by().values_list("pk", "subject_type", "subject_id")
-    subjects = {pk: (name, str(subject)) for pk, name, subject in rows}
-    found = of(subjects.values())
-    return {pk: found[key] for pk, key in subjects.items() if key in found}
+    """An operation belongs where its subject does, and to its bulk job."""
+    rows = Operation.objects.filter(pk__in=[pk for pk in ids if _is_key(Operation, pk)]).order_by()
+    columns = rows.values_list("pk", "subject_type", "subject_id", "bulk_item__part__job")
+    subjects = {pk: ((name, str(subject)), Place(job_id=job)) for pk, name, subject, job in columns}
+    found = of(key for key, _ in subjects.values())
+    return {pk: found.get(key, Place()) | of_job for pk, (key, of_job) in subjects.items()}
 
 
 def _of_jobs(ids: list[Any]) -> dict[Any, Place]:
