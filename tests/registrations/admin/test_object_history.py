@@ -206,13 +206,14 @@ def test_the_history_needs_no_more_queries_for_more_entries(operator_client: Cli
 @pytest.mark.postgresql
 def test_an_objects_history_is_read_by_an_index(provisioned: UmpInstance) -> None:
     entries = AuditEvent.objects.select_related("context").order_by("-id")
-    for number in range(40):
+    other = factories.make_registration(UmpInstance.objects.exclude(pk=provisioned.pk).get())
+    for _ in range(10):
         with audit.atomic():
-            for _ in range(100):
-                audit.record("tenant.changed", actor=OLGA, subject=audit.Subject("user", str(number)))
+            for _ in range(400):
+                audit.record("application.created", actor=OLGA, subject=other)
     with database.cursor() as cursor:
         cursor.execute("ANALYZE registrations_auditevent, registrations_auditcontext")
-    for own in (object_history.about(provisioned), object_history.about(AppRegistration.objects.get())):
+    for own in (object_history.about(provisioned), object_history.about(provisioned.registrations.get())):
         plan = entries.filter(own)[:100].explain()
         assert "history_of_" in plan, plan
         assert "Seq Scan" not in plan, plan
