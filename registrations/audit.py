@@ -5,9 +5,11 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import os
+import pwd
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +18,13 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from registrations import encryption
-from registrations.models import AuditEvent, statements
+from registrations import encryption, places
+from registrations.models import AuditContext, AuditEvent, statements
+from registrations.places import Place
 
 CHAIN_LOCK = 0x53594E43  # "SYNC": any number will do, it only has to be ours alone
 GENESIS = "0" * 64
+LONGEST_LOGIN = 64
 CHAINED = (
     "at",
     "actor_kind",
@@ -63,7 +67,26 @@ class Actor:
 
 WORKER = Actor(AuditEvent.ActorKind.WORKER, "Worker")
 SYSTEM = Actor(AuditEvent.ActorKind.SYSTEM, "SyncPortal")
-COMMAND_LINE = Actor(AuditEvent.ActorKind.STAFF, "Command line")
+
+
+def command_line() -> Actor:
+    """Who runs a command: the person behind sudo, or who signed in to the machine, else the account of the process.
+
+    The machine says so, and whoever may run commands may claim another name there: it is no proof.
+    """
+    name = "".join(filter(str.isprintable, os.environ.get("SUDO_USER", "") or _login_name())).strip()[:LONGEST_LOGIN]
+    return Actor(AuditEvent.ActorKind.STAFF, f"Command line ({name})" if name else "Command line")
+
+
+def _login_name() -> str:
+    try:
+        return os.getlogin()
+    except OSError:  # no terminal: a container, a service or cron
+        pass
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # an account without a name, as containers have
+        return f"user {os.getuid()}"
 
 
 @dataclass(frozen=True)
@@ -162,6 +185,9 @@ def _columns(actor: Actor, subject: Subject) -> dict[str, Any]:
 
 def _chain(events: list[AuditEvent]) -> None:
     """Append the entries to the newest one. From the lock to the commit all other writers wait."""
+    belongs = _places_of(events)
+    for event, place in zip(events, belongs, strict=True):
+        event.subject_label = places.with_host(event.subject_label, place.host)
     prepared = [(event, _content(event)) for event in events]
     newest = _newest_digest() or GENESIS
     for event, content in prepared:
@@ -169,7 +195,25 @@ def _chain(events: list[AuditEvent]) -> None:
         event.at = timezone.now()  # under the lock, so that times increase along the chain
         content["at"] = _plain(event.at)
         event.digest = newest = _digest(content, event.key_id)
-    statements.insert(events)
+    _write_contexts(events, statements.insert(events, returning=any(belongs)), belongs)
+
+
+def _places_of(events: list[AuditEvent]) -> list[Place]:
+    """Where each entry belongs: by its subject, and by its operation, which knows its bulk job."""
+    keys = [((e.subject_type, e.subject_id), ("operation", str(e.operation_id or ""))) for e in events]
+    found = places.of(key for pair in keys for key in pair if key[1])
+    nowhere = Place()
+    return [found.get(subject, nowhere) | found.get(operation, nowhere) for subject, operation in keys]
+
+
+def _write_contexts(events: list[AuditEvent], keys: list[int], belongs: list[Place]) -> None:
+    if not any(belongs):
+        return
+    if not keys:
+        digests = AuditEvent.objects.filter(digest__in=[event.digest for event in events])
+        keys = list(digests.order_by("id").values_list("id", flat=True))
+    placed = [(key, place) for key, place in zip(keys, belongs, strict=True) if place]
+    statements.insert([AuditContext(entry_id=key, **asdict(place)) for key, place in placed])
 
 
 def digest_of(event: AuditEvent) -> str:

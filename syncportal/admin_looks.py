@@ -63,6 +63,16 @@ LOOKS: dict[str, Any] = {
                         "icon": "domain",
                         "link": reverse_lazy("admin:registrations_entratenant_changelist"),
                     },
+                    {
+                        "title": "App registrations",
+                        "icon": "app_registration",
+                        "link": reverse_lazy("admin:registrations_appregistration_changelist"),
+                    },
+                    {
+                        "title": "Client secrets",
+                        "icon": "key",
+                        "link": reverse_lazy("admin:registrations_clientsecret_changelist"),
+                    },
                 ],
             },
             {
@@ -73,6 +83,11 @@ LOOKS: dict[str, Any] = {
                         "title": "Invitations",
                         "icon": "mail",
                         "link": reverse_lazy("admin:onboarding_invitation_changelist"),
+                    },
+                    {
+                        "title": "Connections",
+                        "icon": "link",
+                        "link": reverse_lazy("admin:onboarding_connection_changelist"),
                     },
                     {"title": "Services", "icon": "call", "link": reverse_lazy("admin:onboarding_service_changelist")},
                     {

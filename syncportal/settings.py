@@ -6,6 +6,7 @@ A wrong or missing setting stops the start with one line that says what to do.
 import ipaddress
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
 
 from registrations.encryption import KeyRing
 from syncportal import addresses
@@ -250,7 +251,7 @@ STORAGES = {
 LOG_LEVEL = text("LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
     raise refuse("LOG_LEVEL is one of DEBUG, INFO, WARNING, ERROR and CRITICAL.")
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("onboarding", "0008_standard_names"),
+        ("onboarding", "0009_count_older_sign_ins"),
     ]
 
     operations = [

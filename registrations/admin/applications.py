@@ -3,30 +3,61 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from registrations import admin_html, states
-from registrations.admin import todo
-from registrations.admin.base import ReadOnlyAdmin
+from registrations.admin import identifiers, todo
+from registrations.admin.placed import PlacedAdmin, ProviderFilter
 from registrations.admin.state_columns import EmptyLast, state_filter
 from registrations.models import AppRegistration, ClientSecret
 
 
+class WhereFilter(admin.SimpleListFilter):
+    """Sync apps are in service providers' tenants, the other registrations in customers' tenants."""
+
+    title = "tenant"
+    parameter_name = "in"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        """Whose tenant."""
+        return [("provider", "Service provider's"), ("customer", "Customer's")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those in the chosen kind of tenant."""
+        if self.value() not in ("provider", "customer"):
+            return queryset
+        return queryset.filter(instance__isnull=self.value() == "customer")
+
+
 @admin.register(AppRegistration)
-class AppRegistrationAdmin(ReadOnlyAdmin):
+class AppRegistrationAdmin(PlacedAdmin):
     """Applications that SyncPortal created, took over, or stores the entered values of."""
 
-    list_display = ("display_name", "state", "instance", "unique_name", "origin", "secret_expires", "made", "app_id")
+    list_display = (
+        "host",
+        "display_name",
+        "state",
+        "customer",
+        "origin",
+        "secret_expires",
+        "made",
+        "app_id",
+        "tenant_id",
+    )
+    list_display_links = ("host", "display_name")
     list_select_related = ("instance__provider",)
-    list_filter = (state_filter(states.RegistrationState.choices), "managed", "adopted")
-    search_fields = ("display_name", "unique_name", "app_id", "tenant_id")
-    search_help_text = "Name, application ID or tenant ID"
+    list_filter = (state_filter(states.RegistrationState.choices), WhereFilter, ProviderFilter, "managed", "adopted")
+    search_fields = ("place_host", "place_customer", "display_name", "unique_name", "app_id", "object_id", "tenant_id")
+    search_help_text = "Host, customer or name; client ID, object ID, key ID or tenant ID"
+    ordering = ("-created_at",)
     fields = (
         "display_name",
         "state",
         "unique_name",
+        "host",
+        "customer",
         "instance",
         "tenant",
         "application",
@@ -36,7 +67,7 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
         "secret_expires",
         "made",
     )
-    readonly_fields = ("state", "tenant", "application", "origin", "secret_expires", "made")
+    readonly_fields = ("host", "customer", "state", "tenant", "application", "origin", "secret_expires", "made")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AppRegistration]:
         """With the state, and the end of the live secret."""
@@ -51,6 +82,15 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
     def secret_expires(self, registration: Any) -> SafeString:
         """The end of the live secret."""
         return admin_html.expiry(registration.secret_end)
+
+    def get_fields(self, request: HttpRequest, obj: AppRegistration | None = None) -> Any:
+        """A sync app has an instance, another registration a customer."""
+        left_out = {"host", "customer"} if obj and obj.instance_id else {"instance"}
+        return [name for name in self.fields if name not in left_out]
+
+    def identified_by(self, guid: str) -> Q | None:
+        """By each of its IDs and those of its secrets."""
+        return Q(pk__in=identifiers.registrations(guid).values("pk"))
 
     @admin.display(description="Origin", ordering="adopted")
     def origin(self, registration: AppRegistration) -> str:
@@ -76,21 +116,49 @@ class AppRegistrationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ClientSecret)
-class ClientSecretAdmin(ReadOnlyAdmin):
+class ClientSecretAdmin(PlacedAdmin):
     """When secrets expire, and their state."""
 
-    list_display = ("registration", "state", "expires", "revealed", "made", "hint", "key_id")
-    list_select_related = ("registration",)
-    list_filter = (todo.todo_filter(todo.SECRETS), state_filter(states.SecretState.choices))
-    search_fields = ("registration__display_name", "registration__unique_name", "key_id")
-    search_help_text = "Registration or key ID"
+    list_display = ("host", "customer", "state", "expires", "revealed", "made", "hint", "key_id")
+    list_select_related = ("registration__instance__provider",)
+    list_filter = (todo.todo_filter(todo.SECRETS), state_filter(states.SecretState.choices), ProviderFilter)
+    search_fields = (
+        "place_host",
+        "place_customer",
+        "registration__display_name",
+        "registration__unique_name",
+        "key_id",
+    )
+    search_help_text = "Host, customer or registration; client ID, object ID, key ID or tenant ID"
     ordering = (F("expires_at").asc(nulls_last=True),)
-    fields = ("display_name", "registration", "state", "expires", "revealed", "made", "hint", "key_id")
-    readonly_fields = ("state", "expires", "revealed", "made")
+    fields = (
+        "display_name",
+        "host",
+        "customer",
+        "registration",
+        "client_id",
+        "state",
+        "expires",
+        "revealed",
+        "made",
+        "hint",
+        "key_id",
+    )
+    readonly_fields = ("host", "customer", "client_id", "state", "expires", "revealed", "made")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClientSecret]:
-        """With the state."""
-        return states.secrets(super().get_queryset(request))
+        """With the state and what its name is made of, and without the envelope: no page needs it."""
+        rows: QuerySet[ClientSecret] = super().get_queryset(request)
+        return states.secrets(rows.select_related("registration__instance__provider").defer("envelope"))
+
+    def identified_by(self, guid: str) -> Q | None:
+        """By its registration's IDs."""
+        return Q(registration__in=identifiers.registrations(guid).values("pk"))
+
+    def history_of(self, obj: ClientSecret) -> Q:
+        """Those of its registration that name its key."""
+        of_registration = Q(context__registration_id=obj.registration_id)
+        return of_registration & (Q(after__key_id=obj.key_id) if obj.key_id else Q(pk=None))
 
     @admin.display(description="State", ordering="state")
     def state(self, secret: Any) -> SafeString:

@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from registrations import admin_html
-from registrations.admin import audit_phrases
+from registrations import admin_html, places
+from registrations.admin import audit_phrases, object_history
 from registrations.admin.base import ReadOnlyAdmin
-from registrations.models import AuditEvent
+from registrations.models import AuditEvent, UmpInstance
 
 
 @admin.register(AuditEvent)
@@ -22,20 +22,29 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     list_display = ("sentence", "when", "source", "details", "operation_link")
     list_display_links = ("sentence",)
-    list_filter = ("actor_kind", "action", "at")
-    search_fields = ("subject_label", "actor_label", "=subject_id", "=operation_id", "reason")
-    search_help_text = "Who, or what it is about"
+    list_filter = (object_history.ObjectFilter, "actor_kind", "action", "at")
+    search_fields = ("subject_label", "context__host", "actor_label", "=subject_id", "=operation_id", "reason")
+    search_help_text = "Who, host, or what it is about"
     list_per_page = 100
     date_hierarchy = "at"
     change_form_template = "admin/registrations/auditevent/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         """By the chain's own order."""
-        return super().get_queryset(request).order_by("-id")
+        return super().get_queryset(request).select_related("context").order_by("-id")
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Object pages link to the entries about their object."""
         return lookup in ("subject_id__exact", "operation_id__exact") or super().lookup_allowed(lookup, value, request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Under the object's name, if it is the history of one."""
+        answer = super().changelist_view(request, extra_context)
+        context = getattr(answer, "context_data", None) or {}
+        for chosen in context["cl"].filter_specs if "cl" in context else ():
+            if isinstance(chosen, object_history.ObjectFilter) and chosen.name:
+                context.update(title=f"History of {chosen.name}", about=chosen.found[1] if chosen.found else None)
+        return answer
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -46,6 +55,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         if event is not None:
             extra.update(
                 event=event,
+                subject=subject_of(event),
                 sentence=self.sentence(event),
                 changes=changes(event),
                 subject_address=admin_html.address_of(event.subject_type, event.subject_id, request),
@@ -55,7 +65,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     def name_of(self, obj: AuditEvent) -> str:
         """Its sentence."""
-        return f"{obj.actor_label} {audit_phrases.phrase(obj.action, obj.subject_label)}"
+        return f"{obj.actor_label} {audit_phrases.phrase(obj.action, subject_of(obj))}"
 
     @admin.display(description="What happened", ordering="action")
     def sentence(self, event: AuditEvent) -> SafeString:
@@ -64,7 +74,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         return format_html(
             "<strong>{}</strong> {}{}",
             event.actor_label,
-            audit_phrases.phrase(event.action, event.subject_label),
+            audit_phrases.phrase(event.action, subject_of(event)),
             reason,
         )
 
@@ -99,6 +109,18 @@ class AuditEventAdmin(ReadOnlyAdmin):
             return format_html("{}", "–")
         address = reverse("admin:registrations_operation_change", args=[event.operation_id])
         return format_html('<a class="text-link" href="{}">Steps</a>', address)
+
+
+def subject_of(event: AuditEvent) -> str:
+    """The subject's name with its host. Entries of before its names had one get it from where they belong.
+
+    An instance's name is its host, which may have been another one then.
+    """
+    is_host = event.subject_type == UmpInstance._meta.model_name
+    return event.subject_label if is_host else places.with_host(event.subject_label, event.host, LONGEST)
+
+
+LONGEST = 600  # a label and a host, uncut
 
 
 def changes(event: AuditEvent) -> list[tuple[str, str, str]]:

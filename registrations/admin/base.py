@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,6 +11,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
 from django.db import DataError, models
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -20,10 +20,10 @@ from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
 
 from registrations import admin_html, audit
-from registrations.admin import lookups
+from registrations.admin import lookups, object_history
 from registrations.auth import throttle
 from registrations.errors import PortalError, WrongStateError
-from registrations.models.fields import EnvelopeField
+from registrations.models.fields import EnvelopeField, as_guid
 
 if TYPE_CHECKING:
     StyledAdmin = admin.ModelAdmin[Any]
@@ -95,6 +95,21 @@ class PortalAdmin(StyledAdmin):
         """Whether the signed-in person has this permission of the model's app."""
         return request.user.has_perm(f"{self.opts.app_label}.{codename}")
 
+    def identified_by(self, guid: str) -> Q | None:
+        """The rows that a GUID finds beside those of the search fields."""
+        return None
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """A GUID is found however it is written: in braces, in capitals, with spaces around it."""
+        guid = as_guid(search_term)
+        found, may_repeat = super().get_search_results(request, queryset, guid or search_term)
+        more = self.identified_by(guid) if guid else None
+        if more is None:
+            return found, may_repeat
+        return queryset.filter(Q(pk__in=found.order_by().values("pk")) | more), False
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write only what was edited, and its history, in the transaction that the change form opened."""
         names = [name for name in form.changed_data if name in own_columns(obj)]
@@ -163,9 +178,17 @@ class PortalAdmin(StyledAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The one history, narrowed to this object."""
-        address = reverse("admin:registrations_auditevent_changelist")
-        return HttpResponseRedirect(f"{address}?{urlencode({'subject_id__exact': unquote(object_id)})}")
+        """The one history, narrowed to this object and what is below it."""
+        found = self.get_object(request, unquote(object_id))
+        if found is None:
+            raise Http404(f"No {self.opts.verbose_name} has this id.")
+        if not self.has_view_permission(request, found):
+            raise PermissionDenied
+        return HttpResponseRedirect(object_history.address_of(self.model, found.pk))
+
+    def history_of(self, obj: Any) -> Q:
+        """Which entries of the history concern a row."""
+        return object_history.about(obj)
 
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **kwargs: Any) -> None:
         """Django's own messages in our words. They are escaped already, and stay marked as safe."""

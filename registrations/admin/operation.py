@@ -5,14 +5,14 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from registrations import admin_html, engine, states, tasks
-from registrations.admin import operation_progress, todo
+from registrations import admin_html, engine, places, states, tasks
+from registrations.admin import identifiers, operation_progress, todo
 from registrations.admin.base import ReadOnlyAdmin, actor_of, page
 from registrations.admin.bulk_acts import BulkAct, BulkActs
 from registrations.admin.handover_sheet import HandOverPages
@@ -30,13 +30,26 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
     list_display_links = ("what",)
     list_filter = (todo.todo_filter(todo.OPERATIONS), state_filter(states.OperationState.choices), "kind", "created_at")
     search_fields = ("subject_label", "requested_by_label", "=id")
-    search_help_text = "Subject, or who requested it"
+    search_help_text = "Host, subject, or who requested it; client ID, object ID, key ID or tenant ID"
     actions = ("resume_selected", "cancel_selected")
     change_form_template = "admin/registrations/operation/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
         """With the state, and without the envelope: no page needs it."""
         return states.operations(super().get_queryset(request).defer("credential_envelope"))
+
+    def identified_by(self, guid: str) -> Q | None:
+        """By what its subject's application, secret or tenant is called at Microsoft."""
+        return identifiers.about(guid)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """With the hosts of all rows in as many queries as there are kinds of subject."""
+        shown = super().get_changelist_instance(request)
+        rows = list(shown.result_list)
+        found = places.of((row.subject_type, str(row.subject_id)) for row in rows)
+        for row in rows:
+            row.place = found.get((row.subject_type, str(row.subject_id)))
+        return shown
 
     def has_act_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may resume and cancel."""
@@ -59,7 +72,11 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
 
     def name_of(self, obj: Operation) -> str:
         """What it does, and for what."""
-        return f"{operation_progress.title_of(obj)}: {obj.subject_label}"
+        return f"{operation_progress.title_of(obj)}: {operation_progress.subject_of(obj)}"
+
+    def history_of(self, obj: Operation) -> Q:
+        """What it did, and what people did with it: the entries are about its subject."""
+        return Q(operation_id=obj.pk)
 
     def steps_fragment(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The steps alone, for pages that show them live."""
@@ -78,6 +95,7 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
         operation = self.get_object(request, object_id)
         if operation is not None:
             extra.update(operation_progress.describe(operation, request.user))
+            extra["subject"] = operation_progress.subject_of(operation)
             extra["subject_address"] = admin_html.address_of(operation.subject_type, operation.subject_id, request)
         return super().change_view(request, object_id, form_url, extra)
 
@@ -187,7 +205,7 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
     def _ask(
         self, request: HttpRequest, operation: Operation, verb: str, intro: list[str], **more: Any
     ) -> HttpResponse:
-        title = f"{verb}: {operation_progress.title_of(operation)}, {operation.subject_label}"
+        title = f"{verb}: {operation_progress.title_of(operation)}, {operation_progress.subject_of(operation)}"
         return self.confirmation(request, subject=operation, title=title, button=verb, intro=intro, **more)
 
     def _queue_after(self, request: HttpRequest, operation: Operation, act: Any, done: str) -> None:
@@ -207,7 +225,7 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
     @admin.display(description="About", ordering="subject_label")
     def subject(self, operation: Operation) -> str:
         """What it is about."""
-        return operation.subject_label
+        return operation_progress.subject_of(operation)
 
     @admin.display(description="Steps")
     def progress(self, operation: Operation) -> str:

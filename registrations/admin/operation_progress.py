@@ -10,10 +10,10 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations import admin_html, engine, states
+from registrations import admin_html, engine, places, states
 from registrations.applications import conflicts
 from registrations.errors import QuotaSpentError, WrongStateError
-from registrations.models import Operation
+from registrations.models import Operation, UmpInstance
 from registrations.models.steps import StepState
 
 DECISIONS = (  # what an operation waits for, and the buttons that decide it
@@ -89,6 +89,19 @@ def title_of(operation: Operation) -> str:
         return engine.kind_of(operation).title
     except WrongStateError:
         return operation.kind
+
+
+def subject_of(operation: Operation) -> str:
+    """What it is about, with its host: operations of before had none in their label. A list looks all places up at once."""
+    key = (operation.subject_type, str(operation.subject_id))
+    if operation.subject_type == UmpInstance._meta.model_name:
+        return operation.subject_label  # it is the host
+    known = vars(operation)
+    place = known["place"] if "place" in known else places.of([key]).get(key)
+    return places.with_host(operation.subject_label, place.host if place else "", LONGEST)
+
+
+LONGEST = 600  # a label and a host, uncut
 
 
 def buttons(operation: Operation, user: Any) -> list[Button]:

@@ -130,8 +130,8 @@ SECRETS = TodoSource(
             Q(state=SecretState.EXPIRING),
         ),
     ),
-    related=("registration",),
-    named=lambda secret: str(secret.registration.unique_name.removeprefix("syncportal-")),
+    related=("registration__instance__provider",),
+    named=lambda secret: str(secret.registration),
 )
 TENANTS = TodoSource(
     EntraTenant,

@@ -5,14 +5,14 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import CharField, Count, QuerySet, Value
+from django.db.models import CharField, Count, Q, QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from registrations import admin_html, states, tasks
-from registrations.admin import operation_progress, todo
+from registrations.admin import identifiers, operation_progress, todo
 from registrations.admin.addresses import AddressAdmin
 from registrations.admin.base import actor_of, page
 from registrations.admin.bulk_acts import BulkAct, BulkActs
@@ -38,7 +38,7 @@ class UmpInstanceAdmin(BulkActs, AddressAdmin):
     list_filter = (todo.todo_filter(todo.INSTANCES), state_filter(states.InstanceState.choices), "provider", "delivery")
     list_select_related = ("provider__tenant",)
     search_fields = ("full_host", "provider__name", "ump_url")
-    search_help_text = "Host, service provider or UMP URL"
+    search_help_text = "Host, service provider or UMP URL; client ID, object ID, key ID or tenant ID"
     actions = ("provision_selected",)
     actions_detail = ("provision", "change_address")
     change_form_outer_before_template = "admin/registrations/umpinstance/facts.html"
@@ -49,6 +49,10 @@ class UmpInstanceAdmin(BulkActs, AddressAdmin):
         return states.instances(
             rows.annotate(full_host=Concat("app_name", Value("."), "provider__domain", output_field=CharField()))
         )
+
+    def identified_by(self, guid: str) -> Q | None:
+        """By its application, a secret, a tenant, or a registration of one of its customers."""
+        return Q(pk__in=identifiers.instances(guid).values("pk"))
 
     def get_fieldsets(self, request: HttpRequest, obj: UmpInstance | None = None) -> Any:
         """What is typed, what follows from it, and the UMP API's credential."""

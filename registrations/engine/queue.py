@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError, models
 from django.utils import timezone
 
-from registrations import audit
+from registrations import audit, places
 from registrations.engine import registry, runner
 from registrations.engine.retry_schedule import LONGEST_RESERVATION
 from registrations.errors import QuotaSpentError, WrongStateError
@@ -41,7 +41,7 @@ def request(
         priority=priority or kind.priority,
         subject_type=subject._meta.model_name or "",
         subject_id=subject.pk,
-        subject_label=str(subject)[:LONGEST_LABEL],
+        subject_label=_label_of(subject),
         steps=[runner.fresh(step) for step in kind.steps],
         notes=notes or {},
         next_attempt_at=timezone.now(),
@@ -60,6 +60,13 @@ def request(
             f"{subject} has an operation that has not ended yet. Open it to see what it waits for."
         ) from None
     return operation
+
+
+def _label_of(subject: models.Model) -> str:
+    """Its name with its host: several hosts have customers of the same name."""
+    about = audit.Subject.of(subject)
+    place = places.of([(about.type, about.id)]).get((about.type, about.id), places.Place())
+    return places.with_host(about.label, place.host, LONGEST_LABEL)
 
 
 def due(limit: int = 200) -> list[Any]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
-from registrations import audit
+from registrations import audit, places
 
 T = TypeVar("T")
 
@@ -29,7 +29,8 @@ def run_context() -> Iterator[None]:
     """Keep values and deferred writes for the length of a with block. It starts empty."""
     before, writes_before = _values.set({}), _writes.set([])
     try:
-        yield
+        with places.kept():
+            yield
     finally:
         _values.reset(before)
         _writes.reset(writes_before)

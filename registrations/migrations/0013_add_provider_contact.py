@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Whom a provider's customers can ask."""
 
-    dependencies = [("registrations", "0010_standard_names")]
+    dependencies = [("registrations", "0011_fill_history_context")]
 
     operations = [
         migrations.AddField(

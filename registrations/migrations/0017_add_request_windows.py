@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registrations", "0010_standard_names"),
+        ("registrations", "0016_add_key_canary"),
     ]
 
     operations = [

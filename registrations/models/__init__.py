@@ -1,7 +1,7 @@
 """What we keep of tenants, UMP instances, registrations, operations and the history."""
 
 from registrations.models.applications import AppRegistration, ClientSecret
-from registrations.models.audit import AuditEvent
+from registrations.models.audit import AuditContext, AuditEvent
 from registrations.models.bulk import BulkItem, BulkJob, BulkPart
 from registrations.models.key_canary import KeyCanary
 from registrations.models.login_attempts import LoginAttempt
@@ -11,6 +11,7 @@ from registrations.models.tenants import EntraTenant, ServiceProvider, UmpInstan
 
 __all__ = [
     "AppRegistration",
+    "AuditContext",
     "AuditEvent",
     "BulkItem",
     "BulkJob",

@@ -57,7 +57,8 @@ class AppRegistration(EncryptedModel):
         ]
 
     def __str__(self) -> str:
-        return self.display_name
+        """The host, because many sync apps have the same name; the tenant for a registration that a customer has."""
+        return self.instance.host if self.instance else f"{self.display_name}, tenant {self.tenant_id}"
 
     @property
     def live_secret(self) -> "ClientSecret | None":
@@ -123,4 +124,9 @@ class ClientSecret(EncryptedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.display_name} ({self.hint}…)" if self.hint else self.display_name
+        """Whose secret it is. Its name in Entra says which operation added it."""
+        return (
+            f"Client secret {self.hint}… of {self.registration}"
+            if self.hint
+            else f"Client secret of {self.registration}"
+        )

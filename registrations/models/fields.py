@@ -145,6 +145,12 @@ class GuidField(Chars):
         return super().formfield(**{"form_class": form_fields.GuidField, **kwargs})
 
 
+def as_guid(text: str) -> str:
+    """The text as `GuidField` stores it if it is a GUID, in capitals or braces too; otherwise ""."""
+    found = str(GuidField().to_python(text))
+    return found if is_guid(found) else ""
+
+
 class EnvelopeField(Text):
     """Stores an envelope (an encrypted value), never a plaintext. `EncryptedModel` encrypts and decrypts it."""
 

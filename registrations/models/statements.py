@@ -14,20 +14,30 @@ from django.db import connection, models
 MOST_ROWS = 500  # of one statement: SQLite may take no more than 32,766 values
 
 
-def insert(rows: Sequence[models.Model]) -> None:
-    """Insert rows of one model whose keys the database chooses; the rows do not learn them."""
-    if not isinstance(rows[0]._meta.pk, models.AutoField):
+def insert(rows: Sequence[models.Model], *, returning: bool = False) -> list[int]:
+    """Insert rows of one model whose keys the database chooses, or that are those of other rows; the rows do not learn them.
+
+    With `returning`, the keys, in the order of the rows: they increase. [] where this SQLite cannot say (before 3.35).
+    """
+    key = rows[0]._meta.pk
+    if not isinstance(key, models.AutoField | models.OneToOneField):
         raise TypeError(f"The keys of {rows[0]._meta.label} are not the database's to choose.")
+    says = returning and connection.features.can_return_rows_from_bulk_insert
+    keys: list[int] = []
     for first in range(0, len(rows), MOST_ROWS):
-        _insert(rows[first : first + MOST_ROWS])
+        keys += _insert(rows[first : first + MOST_ROWS], f" RETURNING {_quoted(key.column)}" if says else "")
+    return sorted(keys)
 
 
-def _insert(rows: Sequence[models.Model]) -> None:
-    fields = [field for field in rows[0]._meta.concrete_fields if not field.primary_key]
+def _insert(rows: Sequence[models.Model], returning: str) -> list[int]:
+    fields = [field for field in rows[0]._meta.concrete_fields if not isinstance(field, models.AutoField)]
     columns = ", ".join(_quoted(field.column) for field in fields)
     places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * len(rows))
     values = [_value(field, getattr(row, field.attname)) for row in rows for field in fields]
-    _execute(f"INSERT INTO {_quoted(rows[0]._meta.db_table)} ({columns}) VALUES {places}", values)  # noqa: S608
+    table = _quoted(rows[0]._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} ({columns}) VALUES {places}{returning}", values)  # noqa: S608
+        return [int(key) for (key,) in cursor.fetchall()] if returning else []
 
 
 def update(model: type[models.Model], where: Mapping[str, Any], values: Mapping[str, Any]) -> int:

@@ -38,12 +38,22 @@ def breadcrumbs(context: template.RequestContext) -> dict[str, Any]:
     listed = Crumb(name, _list_address(opts))
     section = section or str(opts.app_config.verbose_name)
     parts = [listed] if section == name else [Crumb(section), listed]  # a breadcrumb never repeats itself
-    original = context.get("original")
+    original, about = context.get("original"), context.get("about")
+    if isinstance(about, models.Model):
+        return {"parts": [*_of_object(context, about), Crumb("History")]}
     if isinstance(original, models.Model):
         parts.append(Crumb(getattr(pages, "name_of", str)(original), admin_html.change_url(original)))
     elif context.get("add"):
         parts.append(Crumb(f"Add {opts.verbose_name}", request.path))
     return {"parts": parts}
+
+
+def _of_object(context: template.RequestContext, found: models.Model) -> list[Crumb]:
+    """List and row of another model than the page's."""
+    pages = admin.site._registry.get(type(found))
+    _, name = _in_menu(context, found._meta)
+    row = Crumb(getattr(pages, "name_of", str)(found), admin_html.change_url(found))
+    return [Crumb(name, _list_address(found._meta)), row]
 
 
 def _in_menu(context: template.RequestContext, opts: Any) -> tuple[str, str]:

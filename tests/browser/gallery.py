@@ -14,8 +14,8 @@ from playwright.sync_api import Page
 
 from onboarding import emails
 from onboarding.error_catalogue import ERRORS
-from onboarding.models import Customer, Service
-from registrations.models import AuditEvent, EntraTenant, ServiceProvider
+from onboarding.models import Connection, Customer, Service
+from registrations.models import AppRegistration, AuditEvent, ClientSecret, EntraTenant, ServiceProvider, UmpInstance
 from tests.browser.stage import Stage
 
 Open = Callable[[Stage, Page], Any]
@@ -205,8 +205,14 @@ def part(state: str) -> Callable[[Stage], Any]:
     return lambda stage: stage.jobs[state].parts.values_list("pk", flat=True)[0]
 
 
+def history_of(model: Any, pk: Callable[[Stage], Any], name: str = "olga") -> Open:
+    """What the History button of an object leads to."""
+    return staff(f"{model._meta.app_label}_{model._meta.model_name}_history", pk, name=name)
+
+
 INSTANCE, TENANT = "registrations_umpinstance", "registrations_entratenant"
 PROVIDER, OPERATION = "registrations_serviceprovider", "registrations_operation"
+REGISTRATION_ROW, SECRET = "registrations_appregistration", "registrations_clientsecret"
 INVITATION, BULK = "onboarding_invitation", "registrations_bulkjob"
 STAFF = [
     PageState("staff-sign-in", staff("login", name="")),
@@ -268,6 +274,18 @@ STAFF = [
     PageState("bulk-job-as-auditor", staff(f"{BULK}_change", job("running"), name="arthur")),
     PageState("bulk-job-cancel", staff(f"{BULK}_act", part("running"), "cancel")),
     PageState("bulk-job-retry", staff(f"{BULK}_act", part("running"), "try-again")),
+    PageState("registrations", staff(f"{REGISTRATION_ROW}_changelist")),
+    PageState("registrations-of-customers", staff(f"{REGISTRATION_ROW}_changelist", query="?in=customer")),
+    PageState("registrations-none", staff(f"{REGISTRATION_ROW}_changelist", query="?q=nothing-has-this-name")),
+    PageState("registration-row", staff(f"{REGISTRATION_ROW}_change", first(AppRegistration))),
+    PageState("secrets", staff(f"{SECRET}_changelist")),
+    PageState("secret", staff(f"{SECRET}_change", first(ClientSecret))),
+    PageState("connections", staff("onboarding_connection_changelist")),
+    PageState("connection", staff("onboarding_connection_change", first(Connection))),
+    PageState("instance-history", history_of(UmpInstance, instance())),
+    PageState("customer-history", history_of(Customer, first(Customer))),
+    PageState("registration-history", history_of(AppRegistration, first(AppRegistration), name="arthur")),
+    PageState("history-of-unknown", staff("registrations_auditevent_changelist", query="?about=umpinstance:x")),
     PageState("history", staff("registrations_auditevent_changelist")),
     PageState("history-entry", staff("registrations_auditevent_change", first(AuditEvent))),
     PageState("own-password", staff("password_change")),

@@ -60,9 +60,9 @@ class Command(BaseCommand):
             options = _cleaned(options)
             with audit.atomic():  # a bad address must not leave a new customer without an invitation
                 invitation = _invite(options)
-            link = invitations.copy_link(invitation, actor=audit.COMMAND_LINE)
+            link = invitations.copy_link(invitation, actor=audit.command_line())
             if options["send"]:
-                tasks.enqueue(invitations.send(invitation, actor=audit.COMMAND_LINE).pk)
+                tasks.enqueue(invitations.send(invitation, actor=audit.command_line()).pk)
         except ValidationError as error:
             raise CommandError(_sentences(error)) from error
         except PortalError as error:
@@ -72,7 +72,12 @@ class Command(BaseCommand):
             self.stderr.write(invitations.no_contact(instance.provider))
         if not instance.has_ump_credential:
             self.stderr.write(invitations.no_credential(instance))
-        found = {"invitation": str(invitation.pk), "link": link, "expires_at": invitation.expires_at.isoformat()}
+        found = {
+            "host": instance.host,
+            "invitation": str(invitation.pk),
+            "link": link,
+            "expires_at": invitation.expires_at.isoformat(),
+        }
         self.stdout.write(json.dumps(found) if options["json"] else link)
 
 
@@ -100,7 +105,7 @@ def _invite(options: dict[str, Any]) -> Invitation:
         short_name=options["short_name"],
         full_name=options["full_name"],
         service_type=options["service_type"],
-        actor=audit.COMMAND_LINE,
+        actor=audit.command_line(),
     )
     return invitations.create(
         service,
@@ -108,7 +113,7 @@ def _invite(options: dict[str, Any]) -> Invitation:
         m365_admin_email=options["m365_admin"],
         expires_at=timezone.now() + timedelta(days=days) if days else None,
         again=options["again"],
-        actor=audit.COMMAND_LINE,
+        actor=audit.command_line(),
     )
 
 

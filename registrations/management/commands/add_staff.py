@@ -71,5 +71,5 @@ def _add(username: str, full_name: str, group_name: str, password: str) -> User:
     with audit.atomic():
         user.save()
         user.groups.set(groups)
-        audit.record("staff.added", actor=audit.COMMAND_LINE, subject=user, after={"groups": group_name})
+        audit.record("staff.added", actor=audit.command_line(), subject=user, after={"groups": group_name})
     return user

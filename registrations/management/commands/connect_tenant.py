@@ -62,13 +62,13 @@ class Command(ReportingCommand):
                 tenant.save(update_fields=["name", "client_id", "subscription"])
             audit.record(
                 "tenant.added" if is_new else "tenant.changed",
-                actor=audit.COMMAND_LINE,
+                actor=audit.command_line(),
                 subject=tenant,
                 before=before,
                 after={"name": tenant.name, "tenant_id": tenant.tenant_id, "client_id": tenant.client_id},
             )
-            credentials.store_tenant_secret(tenant, secret, actor=audit.COMMAND_LINE)
-            tenant_check.save_outcome(tenant, found, actor=audit.COMMAND_LINE)
+            credentials.store_tenant_secret(tenant, secret, actor=audit.command_line())
+            tenant_check.save_outcome(tenant, found, actor=audit.command_line())
         self.report(
             f"{tenant.name} is connected (Microsoft knows it as {known_as}). {found.sentence}",
             tenant_id=tenant.tenant_id,

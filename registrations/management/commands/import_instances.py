@@ -31,7 +31,7 @@ class Command(ReportingCommand):
             table = csv_file.read(
                 Path(options["file"]).read_bytes(), known=(*csv_import.REQUIRED, *csv_import.OPTIONAL)
             )
-            outcomes = csv_import.import_table(table, actor=audit.COMMAND_LINE)
+            outcomes = csv_import.import_table(table, actor=audit.command_line())
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from error
         except csv_file.UnreadableFileError as error:

@@ -47,7 +47,7 @@ class Command(ReportingCommand):
 
     def _start(self, instance: UmpInstance, *, adopt: bool) -> Operation:
         try:
-            operation = provisioning.request(instance, actor=audit.COMMAND_LINE, adopt_existing=adopt)
+            operation = provisioning.request(instance, actor=audit.command_line(), adopt_existing=adopt)
             self.workers_hear = tasks.enqueue(operation.pk)
             said = "queued" if self.workers_hear else "queued; the broker cannot be reached, a worker will find it"
         except WrongStateError:
@@ -55,7 +55,7 @@ class Command(ReportingCommand):
             if live is None:
                 raise
             if adopt and live.error_code == provisioning.ADOPTION_NEEDED:
-                provisioning.adopt(live, actor=audit.COMMAND_LINE)
+                provisioning.adopt(live, actor=audit.command_line())
             operation, said = live, "under way already"
         self.report(f"{instance.host}: {said}.", host=instance.host, operation=operation.pk, status=said)
         return operation

@@ -39,7 +39,7 @@ def test_the_command_prints_only_the_link(instance: UmpInstance) -> None:
     assert invite() == invitations.link_of(Invitation.objects.get())
     actions = list(AuditEvent.objects.order_by("id").values_list("action", flat=True))
     assert actions == ["customer.added", "service.added", "invitation.created", "invitation.link_copied"]
-    assert {event.actor_label for event in AuditEvent.objects.all()} == {audit.COMMAND_LINE.label}
+    assert {event.actor_label for event in AuditEvent.objects.all()} == {audit.command_line().label}
 
 
 def test_the_command_prints_one_json_object(instance: UmpInstance) -> None:

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from registrations import audit
 from registrations.models import AuditEvent
 from tests.registrations.auth.sign_in import is_signed_in, sign_in
 
@@ -22,7 +23,7 @@ def test_staff_are_added_from_the_command_line(capsys: pytest.CaptureFixture[str
     assert (user.get_full_name(), user.is_superuser) == ("Ada Admin", False)
     assert user.has_perm("registrations.provision_umpinstance")
     event = AuditEvent.objects.get(action="staff.added")
-    assert (event.actor_label, event.subject_label) == ("Command line", "ada")
+    assert (event.actor_label, event.subject_label) == (audit.command_line().label, "ada")
 
 
 def test_a_weak_password_and_a_taken_name_are_refused(operator: User, tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def test_a_request_writes_the_operation_before_the_instance(sandbox: Sandbox) ->
         provisioning.request(instance, actor=audit.SYSTEM)
     written = [query["sql"] for query in seen.captured_queries if query["sql"].startswith(("INSERT", "UPDATE"))]
     tables = [sql.split('"')[1].removeprefix("registrations_") for sql in written]
-    assert tables == ["operation", "umpinstance", "auditevent"]
+    assert tables == ["operation", "umpinstance", "auditevent", "auditcontext"]
 
 
 def test_a_host_longer_than_the_label_column_is_accepted() -> None:
