@@ -57,11 +57,11 @@ CHOICES = (
     ),
 )
 
-# The pages of each method, for "Step 2 of 5".
+# The pages of each method, for "Step 2 of 3".
 STAGES: dict[str, tuple[str, ...]] = {
-    ConnectionMethod.NEW: ("choose", "identify", "name", "authorise", "progress"),
-    ConnectionMethod.EXISTING: ("choose", "enter", "progress"),
-    ConnectionMethod.TOKEN: ("choose", "identify", "authorise", "progress"),
+    ConnectionMethod.NEW: ("identify", "authorise", "progress"),
+    ConnectionMethod.EXISTING: ("enter", "progress"),
+    ConnectionMethod.TOKEN: ("identify", "authorise", "progress"),
 }
 
 
@@ -72,6 +72,6 @@ def offered(instance: UmpInstance) -> list[Choice]:
 
 
 def stage(method: str, page: str) -> str:
-    """A page's position in its method: "Step 2 of 5"."""
+    """A page's position in its method: "Step 2 of 3"."""
     pages = STAGES[method]
     return f"Step {pages.index(page) + 1} of {len(pages)}"

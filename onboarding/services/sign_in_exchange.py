@@ -65,6 +65,7 @@ def begin(
             scopes=scopes_of(purpose, method),
             redirect_uri=instance.redirect_uri,
             login_hint=None if other_account else _login_hint(invitation, purpose),
+            same_account=purpose == SignIn.Purpose.AUTHORISE and not other_account,
             keeps=keeps_token(purpose, method),
         )
     except NotYetError as error:

@@ -44,6 +44,8 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
         "token_scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,
         "token_roles": requirements.TOKEN_ROLES,
         "needed_role": requirements.NEEDED_ROLE_SENTENCE,
+        "choices": methods.offered(request.instance),
+        "reason": methods.ORDER_REASON,
         "days_left": max((invitation.expires_at - timezone.now()).days, 0),
         "begun": invitation.status == Invitation.Status.CONNECTING,
     }
@@ -57,16 +59,9 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
 @require_safe
 @shows_error_pages
 def choose(request: InstanceRequest, token: str) -> HttpResponseBase:
-    """Choose the connection method; the recommended one comes first and is preselected."""
-    invitation = invitation_of(request, token, SignIn.Purpose.AUTHORISE)
-    context = {
-        "service": invitation.service,
-        "customer_name": invitation.service.customer.name,
-        "token": token,
-        "choices": methods.offered(request.instance),
-        "reason": methods.ORDER_REASON,
-    }
-    return pages.page(request, "choose.html", context)
+    """An address of earlier versions: the choice is on the invitation's own page now."""
+    invitation_of(request, token, SignIn.Purpose.AUTHORISE)
+    return redirect(f"{reverse('landing', args=[token])}#connect")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -47,7 +47,7 @@ def _page(request: InstanceRequest, connection: Connection, form: RegistrationFo
     service = connection.invitation.service
     context = {
         "connection": connection,
-        "stage": methods.stage(connection.way, "name"),
+        "stage": methods.stage(connection.way, "authorise"),
         "customer_name": service.customer.name,
         "form": form,
         "rules": validators.rule_results(name),

@@ -23,6 +23,8 @@ from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
 from registrations import audit
 
+GOES_ON = "go"  # in the query: the page leads on to Microsoft by itself
+
 
 def begin_sign_in(
     request: InstanceRequest,
@@ -32,7 +34,12 @@ def begin_sign_in(
     actor: audit.Actor,
     method: str = ConnectionMethod.NEW,
 ) -> HttpResponse:
-    """Prepare a sign-in and redirect to its page, so that the browser's Back button works. Raises RefusedError."""
+    """Prepare a sign-in and redirect to its page, so that the browser's Back button works. Raises RefusedError.
+
+    The page of a second sign-in leads on to Microsoft by itself: the page before has said what Microsoft will show. It does so
+    by a refresh, because the content policy forbids forms that lead to another site, and a customer's own sign-in service
+    may stand behind Microsoft's.
+    """
     try:
         started = sign_in_requests.start(
             invitation, purpose, browser=pages.browser_of(request), actor=actor, method=method
@@ -44,7 +51,8 @@ def begin_sign_in(
         elif refused.page.status != HTTPStatus.GONE:
             refused.link = invitations.link_of(invitation)  # this browser came from the link
         raise
-    response = SeeOther(reverse("sign_in", args=[started.sign_in.pk]))
+    goes_on = f"?{GOES_ON}" if purpose == SignIn.Purpose.AUTHORISE else ""
+    response = SeeOther(reverse("sign_in", args=[started.sign_in.pk]) + goes_on)
     response.set_cookie(
         pages.COOKIE,
         started.browser,
@@ -94,7 +102,8 @@ def sign_in(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase
         refused.customer = current.invitation.service.customer.name
         refused.link = invitations.link_for_sign_in(current)
         raise
-    return pages.page(request, "sign_in.html", {"auth_uri": auth_uri, **_context(current)})
+    context = {"auth_uri": auth_uri, "goes_on": GOES_ON in request.GET, **_context(current)}
+    return pages.page(request, "sign_in.html", context)
 
 
 def _waiting_page(request: InstanceRequest, current: SignIn) -> HttpResponse:

@@ -121,11 +121,13 @@ class EntraClient:
         scopes: list[str],
         redirect_uri: str,
         login_hint: str | None = None,
+        same_account: bool = False,
         keeps: bool = False,
     ) -> dict[str, Any]:
         """The state of a new sign-in (MSAL's flow): `auth_uri` is for the browser, the rest is kept sealed.
 
-        With `keeps` a refresh token is asked for too.
+        With `keeps` a refresh token is asked for too. With `same_account` Microsoft does not ask a person whom it knows already
+        for the account again; otherwise it always asks.
         `authority` is "organizations" or a tenant's GUID. Raises RemoteUnavailableError, EntraRefusedError.
         """
         flow: dict[str, Any] = self._ask(
@@ -135,7 +137,7 @@ class EntraClient:
             lambda app: app.initiate_auth_code_flow(
                 scopes,
                 redirect_uri=redirect_uri,
-                prompt="select_account",
+                prompt=None if same_account else "select_account",
                 login_hint=login_hint,
                 response_mode="form_post",  # no code in an address, a log or a Referer
             ),

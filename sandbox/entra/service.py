@@ -12,7 +12,7 @@ from werkzeug.routing import Map, Rule
 from sandbox.entra import adminconsent, clients, discovery
 from sandbox.entra.authorize import authorize
 from sandbox.entra.errors import EntraError
-from sandbox.entra.sign_in import error_page
+from sandbox.entra.sign_in import SIGNED_IN_COOKIE, error_page
 from sandbox.entra.token import TokenEndpoint
 from sandbox.model import JsonObject
 from sandbox.urls import Urls
@@ -81,12 +81,21 @@ class Entra:
             with self.world.lock:
                 self.world.start_request()
                 if endpoint == "authorize":
-                    return authorize(self.world, self.endpoint, request, values["tenant"])
+                    return _signed_in(request, authorize(self.world, self.endpoint, request, values["tenant"]))
                 return adminconsent.admin_consent(
                     self.world, request, values["tenant"], 2 if endpoint == "consent2" else 1
                 )
         except EntraError as error:
             return error_page(error, self.world)
+
+
+def _signed_in(request: Request, response: Response) -> Response:
+    """Let the browser remember the account that was just chosen, as Microsoft's session cookies do."""
+    chosen = request.form.get("user", "")
+    if chosen:
+        known = [each for each in request.cookies.get(SIGNED_IN_COOKIE, "").split(".") if each and each != chosen]
+        response.set_cookie(SIGNED_IN_COOKIE, ".".join([*known, chosen]), httponly=True, samesite="Lax")
+    return response
 
 
 def _json(body: JsonObject, status: int) -> Response:

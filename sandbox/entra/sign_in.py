@@ -26,7 +26,9 @@ from sandbox.world import World
 
 # Roles that may consent for all users. Only the first two may grant Graph's application permissions.
 # https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
-FULL_CONSENT_ROLES = (GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR)
+FULL_SIGNED_IN_COOKIE = "ESTSAUTH"  # the ids of the accounts that this browser has signed in to
+ASKS_AGAIN = ("select_account", "login")
+CONSENT_ROLES = (GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR)
 CONSENT_ROLES = (*FULL_CONSENT_ROLES, APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR)
 
 
@@ -61,8 +63,20 @@ class SignInRequest:
         return sorted(people, key=lambda p: (p[1].upn.lower() != hint, p[0].domain.lower() != domain))
 
     def _chosen(self) -> tuple[Tenant, User] | None:
-        wanted = self.request.form.get("user")
+        wanted = self.request.form.get("user") or self._known_by_hint()
         return next(((t, u) for t, u in self._accounts() if wanted == u.id), None)
+
+    def _known_by_hint(self) -> str:
+        """The account that the client suggests, if this browser is signed in to it and need not be asked again.
+
+        https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow (login_hint, prompt)
+        """
+        args = self.request.args
+        known = self.request.cookies.get(SIGNED_IN_COOKIE, "").split(".")
+        hint = args.get("login_hint", "").lower()
+        if not hint or args.get("prompt") in ASKS_AGAIN:
+            return ""
+        return next((user.id for _, user in self._accounts() if user.upn.lower() == hint and user.id in known), "")
 
     def _account_picker(self) -> Response:
         rows = "".join(

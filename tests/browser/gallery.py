@@ -79,8 +79,7 @@ CUSTOMER = [
     PageState("landing", link("sent")),
     PageState("landing-of-begun", link("running")),
     PageState("forward", link("sent", "/forward")),
-    PageState("choose", then(link("sent"), press="Start")),
-    PageState("sign-in", then(then(link("sent"), press="Start"), press="Continue")),
+    PageState("sign-in", then(link("sent"), press="Start")),
     PageState("existing", link("sent", "/existing")),
     PageState(
         "existing-refused",
@@ -99,8 +98,9 @@ CUSTOMER = [
     PageState("token-done", at("/done", "token-connected")),
     PageState("existing-done", at("/done", "existing-connected")),
     PageState("registration", REGISTRATION),
-    PageState("registration-wrong-name", then(REGISTRATION, press="Continue", Name_of_the_registration="a b")),
-    PageState("allow-the-set-up", then(REGISTRATION, press="Continue")),
+    PageState(
+        "registration-wrong-name", then(REGISTRATION, press="Sign in with Microsoft", Name_of_the_registration="a b")
+    ),
     PageState("progress-running", at("/progress", "running")),
     PageState("progress-waiting", at("/progress", "waiting")),
     PageState("progress-sign-in-again", at("/progress", "sign-in-again")),

@@ -196,7 +196,7 @@ def tab_stops(page: Page, stops: int) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["landing", "choose", "registration", "existing", "progress-failed", "done"])
+@pytest.mark.parametrize("name", ["landing", "registration", "existing", "progress-failed", "done"])
 def test_tab_stops_on_customer_pages_are_visible_and_top_down(
     name: str, stage: Stage, contexts: dict[Scheme, BrowserContext]
 ) -> None:

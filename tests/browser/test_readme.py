@@ -141,26 +141,28 @@ def open_the_mail(visitor: Visitor) -> None:
 
 
 @walks(
-    "Press **Start**, keep the recommended method, and press *Continue* and *Sign in with Microsoft*. The page that follows is "
-    "the sandbox's. Pick `carla@contoso.example` and accept."
+    "Keep the recommended method, press **Start**, and press *Sign in with Microsoft*. The page that follows is the sandbox's. "
+    "Pick `carla@contoso.example` and accept."
 )
 def sign_in_as_carla(visitor: Visitor) -> None:
     page = visitor.customer
     page.get_by_role("button", name="Start").click()
-    page.get_by_role("button", name="Continue").click()
-    _accept(visitor)
+    page.get_by_role("link", name="Sign in with Microsoft").click()
+    assert urlsplit(page.url).port == visitor.stack.layout.ports.sandbox_http, "This is not the sandbox's page."
+    page.get_by_role("button", name="carla@contoso.example").click()
+    page.get_by_role("button", name="Accept").click()
     expect(page.get_by_role("heading", name="Name the registration")).to_be_visible()
 
 
 @walks(
-    "**Name the registration**, press *Continue*, sign in once more, and accept what the setup needs. Watch the steps until "
-    "*Contoso is connected*."
+    "**Name the registration**, press *Sign in with Microsoft*, and accept what the setup needs. Watch the steps until *Contoso "
+    "is connected*."
 )
 def name_the_registration(visitor: Visitor) -> None:
     page = visitor.customer
     page.get_by_label("Name of the registration").fill("contoso-phone")
-    page.get_by_role("button", name="Continue").click()
-    _accept(visitor)
+    page.get_by_role("button", name="Sign in with Microsoft").click()
+    page.get_by_role("button", name="Accept").click()
     expect(page.get_by_role("list", name="Steps of the setup")).to_be_visible()
     expect(page.get_by_role("heading", name="Contoso is connected")).to_be_visible(timeout=OPERATION_TIMEOUT_MS)
 
@@ -198,14 +200,6 @@ def read_as_the_auditor(visitor: Visitor) -> None:
     expect(page.get_by_role("region", name="Overview")).to_be_visible()
     expect(page.get_by_role("button", name="Save")).to_have_count(0)
     expect(page.get_by_role("link", name="Provision")).to_have_count(0)
-
-
-def _accept(visitor: Visitor) -> None:
-    page = visitor.customer
-    page.get_by_role("link", name="Sign in with Microsoft").click()
-    assert urlsplit(page.url).port == visitor.stack.layout.ports.sandbox_http, "This is not the sandbox's page."
-    page.get_by_role("button", name="carla@contoso.example").click()
-    page.get_by_role("button", name="Accept").click()
 
 
 def _made(visitor: Visitor) -> list[tuple[int, ...]]:
