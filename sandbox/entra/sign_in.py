@@ -26,9 +26,9 @@ from sandbox.world import World
 
 # Roles that may consent for all users. Only the first two may grant Graph's application permissions.
 # https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
-FULL_SIGNED_IN_COOKIE = "ESTSAUTH"  # the ids of the accounts that this browser has signed in to
+FULL_CONSENT_ROLES = (GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR)
+SIGNED_IN_COOKIE = "ESTSAUTH"  # the ids of the accounts that this browser has signed in to
 ASKS_AGAIN = ("select_account", "login")
-CONSENT_ROLES = (GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR)
 CONSENT_ROLES = (*FULL_CONSENT_ROLES, APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR)
 
 
