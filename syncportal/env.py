@@ -7,8 +7,11 @@ import difflib
 import os
 import re
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import environ
 
 from syncportal import env_file
 
@@ -95,6 +98,27 @@ def _warn(sentence: str) -> None:
     sys.stderr.write(f"SyncPortal: {sentence}\n")
 
 
+class _AsTheyStand(Mapping[str, str]):
+    """The environment for django-environ, which takes a leading $ for the name of another variable unless it is escaped."""
+
+    def __getitem__(self, name: str) -> str:
+        return os.environ[name].replace("$", r"\$")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        return len(os.environ)
+
+
+class _Environment(environ.Env):  # type: ignore[misc]
+    """django-environ's reader, on values that are never interpolated."""
+
+    ENVIRON = _AsTheyStand()
+
+
+_env = _Environment()
+_env.escape_proxy = True  # takes the backslash off again
 load_file()
 take_over_old_names()
 refuse_foreign_names()
@@ -103,7 +127,7 @@ refuse_foreign_names()
 def text(name: str, default: str) -> str:
     """A setting as it stands, without blanks around it. Raises SystemExit for a control character."""
     _known.add(name)
-    value = os.environ.get(name, default).strip()
+    value = str(_env.str(name, default)).strip()
     if not value.isprintable():
         raise refuse(f"{name} has an invisible character. Type its value again.")
     return value
