@@ -30,7 +30,8 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer with the headers of the audience, which HostMiddleware has decided by the host."""
         response = self.get_response(request)
-        headers = CUSTOMER_HEADERS if hasattr(request, "instance") else ADMIN_HEADERS
+        is_for_customers = hasattr(request, "instance") or hasattr(request, "provider")
+        headers = CUSTOMER_HEADERS if is_for_customers else ADMIN_HEADERS
         for name, value in {**headers, "Permissions-Policy": PERMISSIONS_POLICY}.items():
             response.headers.setdefault(name, value)
         return response

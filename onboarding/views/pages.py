@@ -41,9 +41,12 @@ def frame_of(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def link_of_browser(request: InstanceRequest) -> str:
-    """The link at which this browser began, for its way back; "" for a browser without the sign-in's cookie."""
-    invitation = invitations.of_browser(browser_of(request), request.instance)
+def link_of_browser(request: HttpRequest) -> str:
+    """The link at which this browser began, for its way back; "" for a browser without the sign-in's cookie, and on a
+    provider's own domain.
+    """
+    instance = getattr(request, "instance", None)
+    invitation = invitations.of_browser(browser_of(request), instance) if instance else None
     return invitations.link_of(invitation) if invitation else ""
 
 

@@ -117,7 +117,7 @@ def confirm(operation: Operation, group: str, *, actor: audit.Actor) -> None:
     with engine.locked(operation) as current:
         _require_waiting(current)
         ticks = current.notes.get("ticks", {})
-        if _is_confirmed(current, group):
+        if is_confirmed(current, group):
             return
         if group == SYNC_APP and sheet(current).secret_revealed_at is None:
             raise WrongStateError("Reveal the secret and type it into the UMP first: it has not been revealed yet.")
@@ -148,7 +148,7 @@ def _require_waiting(operation: Operation) -> None:
 
 def _confirmed_or_wait(operation: Operation, group: str, fields: str) -> str:
     operation.notes = engine.current_notes(operation)
-    confirmed = _is_confirmed(operation, group)
+    confirmed = is_confirmed(operation, group)
     earlier = None if confirmed else _earlier_confirmation(operation, group)
     if earlier:
         return f"The UMP holds these values already: confirmed by {earlier['by']} before."
@@ -161,7 +161,7 @@ def _confirmed_or_wait(operation: Operation, group: str, fields: str) -> str:
     return f"Confirmed by {operation.notes['ticks'][group]['by']}."
 
 
-def _is_confirmed(operation: Operation, group: str) -> bool:
+def is_confirmed(operation: Operation, group: str) -> bool:
     """Whether somebody confirmed the values as they are now: an application that was made anew has others."""
     tick = operation.notes.get("ticks", {}).get(group)
     if tick is None:
@@ -190,7 +190,7 @@ def _values(operation: Operation, group: str) -> list[str]:
 
 
 def _group(operation: Operation, key: str, title: str, button: str, fields: list[SheetField]) -> SheetGroup:
-    tick = operation.notes.get("ticks", {}).get(key) if _is_confirmed(operation, key) else None
+    tick = operation.notes.get("ticks", {}).get(key) if is_confirmed(operation, key) else None
     return SheetGroup(
         key, title, button, fields, datetime.fromisoformat(tick["at"]) if tick else None, tick["by"] if tick else ""
     )

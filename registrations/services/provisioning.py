@@ -109,7 +109,7 @@ def new_secret(operation: Operation, *, actor: audit.Actor) -> None:
             handover_sheet.HANDOVER_CODE
         ):
             raise WrongStateError("Only a provisioning that waits for the hand-over sheet can create a new secret.")
-        if handover_sheet.SYNC_APP in current.notes.get("ticks", {}):
+        if handover_sheet.is_confirmed(current, handover_sheet.SYNC_APP):
             raise WrongStateError("The secret was confirmed as typed into the UMP: a new one would lock the UMP out.")
         client_secrets.replace(_registration(current), actor=actor, operation=current)
         Operation.objects.filter(pk=current.pk).update(steps=reset_steps(current.steps, *SECRET_AND_LATER))

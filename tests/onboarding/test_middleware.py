@@ -130,7 +130,7 @@ def test_a_post_behind_a_tls_proxy_passes_the_origin_check(
     proxied = {"x-forwarded-proto": "https", "x-forwarded-for": "198.51.100.1", "origin": f"https://{customer.host}"}
     path = "/authenticate/" + link.rpartition("/")[2]
     token = (
-        customer.open(path + "/choose", headers=proxied)
+        customer.open(path, headers=proxied)
         .content.decode()
         .split('csrfmiddlewaretoken" value="')[1]
         .split('"')[0]
@@ -145,7 +145,7 @@ def test_a_post_behind_a_tls_proxy_passes_the_origin_check(
 def test_a_post_whose_proxy_is_not_trusted_fails_the_origin_check(customer: Browser, link: str) -> None:
     path = "/authenticate/" + link.rpartition("/")[2]
     forged = {"x-forwarded-proto": "https", "origin": f"https://{customer.host}"}
-    token = customer.open(path + "/choose").content.decode().split('csrfmiddlewaretoken" value="')[1].split('"')[0]
+    token = customer.open(path).content.decode().split('csrfmiddlewaretoken" value="')[1].split('"')[0]
     answer = customer.client.post(path + "/start", {"csrfmiddlewaretoken": token}, headers=forged)
     assert answer.status_code == 403
     assert "This form has expired" in answer.content.decode()
@@ -185,7 +185,10 @@ def test_messages_to_staff_are_in_no_cookie(operator_client: Client, plain_insta
 @pytest.mark.parametrize("host", [HOST, "finebak.localhost", "FINEBAK.localhost:8000"])
 @pytest.mark.django_db
 def test_the_root_of_a_providers_host_says_whom_to_ask(host: str, plain_instance: UmpInstance) -> None:
-    page = get("/", host).content.decode()
+    answer = get("/", host)
+    page = answer.content.decode()
+    assert "unsafe-eval" not in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
     assert "Open the link in your email" in page
     assert "onboarding@finebak.example" in page
 

@@ -17,7 +17,7 @@ from registrations.errors import NotYetError, PersonNeededError, PortalError, Qu
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 # Neither ends an operation. A form shows Django's ValidationError; RefusedError is a page of the customer's wizard, whose
 # sentence says what to do, and KnownAnswer is a row of Graph's table, which has a test of its own below.
-NO_END = {"ValidationError", "RefusedError", "KnownAnswer"}
+NO_END = {"ValidationError", "RefusedError", "KnownAnswer", "MisleadingTextError"}
 # The answer of a sign-in is checked in the request, and the wizard answers with a page. No operation reads it.
 OF_A_SIGN_IN = {"state_mismatch", "id_token"}
 # A person who presses a button or runs a command reads these at once, on a page or a terminal, and nothing was done: no

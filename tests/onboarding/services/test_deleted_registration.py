@@ -184,7 +184,7 @@ def test_a_secret_removed_in_entra_before_the_hand_over_is_made_again(
     require_working(contoso, sandbox)
 
 
-@pytest.mark.parametrize(("cap", "days"), [(180, 180), (50, 30)])
+@pytest.mark.parametrize(("cap", "days"), [(180, 180), (50, 50)])
 def test_a_customer_whose_tenant_caps_lifetimes_is_connected(
     cap: int, days: int, authorised: Operation, contoso: Tenant, sandbox: Sandbox, settle: Settle
 ) -> None:

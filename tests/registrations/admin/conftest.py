@@ -32,6 +32,15 @@ def superuser_client(db: None) -> Client:
 
 
 @pytest.fixture
+def confirmed_client(superuser_client: Client) -> Client:
+    """The browser of a superuser who has just entered the password again, as acts on people ask for."""
+    superuser_client.post(
+        reverse("admin:auth_user_add"), {"own_password": factories.PASSWORD, "own_password_opens": "yes"}
+    )
+    return superuser_client
+
+
+@pytest.fixture
 def stranger_client(stranger: User) -> Client:
     """The browser of a user who is not staff."""
     client = Client(headers={"host": "localhost"})

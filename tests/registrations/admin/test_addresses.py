@@ -81,13 +81,13 @@ def test_a_changed_address_deletes_the_credential_and_records_the_reason(
     delivered = timezone.now()
     UmpInstance.objects.update(delivered_at=delivered, status="active")
     assert "The address is changed" in change_address(operator_client, instance)
-    assert instance.ump_url == "https://new.finebak.localhost/"
+    assert instance.ump_url == "https://new.finebak.localhost"
     assert instance.ump_client_secret_envelope == ""
     assert instance.status == "draft"
     assert instance.delivered_at == delivered
     event = AuditEvent.objects.get()
     assert (event.action, event.reason) == ("instance.address_changed", "The UMP moved")
-    assert event.after["ump_url"] == "https://new.finebak.localhost/"
+    assert event.after["ump_url"] == "https://new.finebak.localhost"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ LOOKUPS = ("", "__exact", "__in", "__regex", "__iregex", "__startswith", "__cont
 SECRET = ("token_hash", "password", "envelope", "state_hash", "browser_hash", "digest", "session_key")
 LISTS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 DECLARED = {  # by Django's own filters of these lists
-    "registrations.UmpInstance": {"needs", "status__exact", "status__isnull", "provider__id__exact"},
+    "registrations.UmpInstance": {"needs", "state", "provider__id__exact"},
     "registrations.AuditEvent": {"at__year", "at__gte", "actor_kind__exact", "subject_id__exact", "action"},
     "auth.User": {"is_active__exact", "groups__id__exact"},
 }

@@ -110,10 +110,10 @@ ADD = "admin:auth_user_add"
 NEW = {"username": "nina", "password1": "quiet-river-lamp-42", "password2": "quiet-river-lamp-42"}
 
 
-def test_a_person_added_with_the_defaults_can_sign_in(superuser_client: Client) -> None:
-    form = superuser_client.get(reverse(ADD)).context["adminform"].form
+def test_a_person_added_with_the_defaults_can_sign_in(confirmed_client: Client) -> None:
+    form = confirmed_client.get(reverse(ADD)).context["adminform"].form
     assert form["role"].value() == "auditors"
-    answer = superuser_client.post(reverse(ADD), {**NEW, "role": form["role"].value()}, follow=True)
+    answer = confirmed_client.post(reverse(ADD), {**NEW, "role": form["role"].value()}, follow=True)
     assert "nina can sign in now: auditors." in answer.content.decode()
     browser = Client(headers={"host": "localhost"})
     signed_in = browser.post(reverse("admin:login"), {"username": "nina", "password": NEW["password1"]}, follow=True)
@@ -122,13 +122,13 @@ def test_a_person_added_with_the_defaults_can_sign_in(superuser_client: Client) 
 
 
 @pytest.mark.parametrize("values", [{}, {"role": ""}, {"role": "nobody"}, {"role": "auditors", "password1": ""}])
-def test_a_person_who_could_not_work_is_not_added(superuser_client: Client, values: dict[str, str]) -> None:
-    assert superuser_client.post(reverse(ADD), {**NEW, **values}).status_code == 200
+def test_a_person_who_could_not_work_is_not_added(confirmed_client: Client, values: dict[str, str]) -> None:
+    assert confirmed_client.post(reverse(ADD), {**NEW, **values}).status_code == 200
     assert not User.objects.filter(username="nina").exists()
 
 
-def test_an_administrator_needs_no_group(superuser_client: Client) -> None:
-    superuser_client.post(reverse(ADD), {**NEW, "role": "administrator"})
+def test_an_administrator_needs_no_group(confirmed_client: Client) -> None:
+    confirmed_client.post(reverse(ADD), {**NEW, "role": "administrator"})
     person = User.objects.get(username="nina")
     assert (person.is_staff, person.is_superuser, person.groups.count()) == (True, True, 0)
 

@@ -74,6 +74,8 @@ def test_the_admin_refuses_a_weak_password() -> None:
     root = User.objects.create_superuser("root", password="correct horse battery staple")
     browser = Client(headers={"host": "localhost"})
     browser.force_login(root)
+    own = {"own_password": "correct horse battery staple", "own_password_opens": "yes"}
+    browser.post(reverse("admin:auth_user_add"), own)
     for password in ("123456789012", "qwertyuiopas", "bob123456789"):
         given = {"username": "bob", "password1": password, "password2": password, "usable_password": "true"}
         answer = browser.post(reverse("admin:auth_user_add"), given)
