@@ -59,7 +59,7 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
     }
     method = lookups.method_of(operation)
     if situation == "failed" and method == ConnectionMethod.NEW and not new_registration.made_anything(connection):
-        context["choose"] = f"{invitations.link_of(connection.invitation)}/choose"
+        context["choose"] = f"{invitations.link_of(connection.invitation)}#connect"
     context["stage"] = methods.stage(method, "progress")
     if method == ConnectionMethod.EXISTING:
         context |= _existing(connection, operation)

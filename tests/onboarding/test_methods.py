@@ -19,7 +19,11 @@ def test_a_hand_over_sheet_offers_no_delegated_token() -> None:
 
 @pytest.mark.parametrize(
     ("method", "page", "expected"),
-    [("new", "choose", "Step 1 of 5"), ("existing", "progress", "Step 3 of 3"), ("token", "authorise", "Step 3 of 4")],
+    [
+        ("new", "identify", "Step 1 of 3"),
+        ("existing", "progress", "Step 2 of 2"),
+        ("token", "authorise", "Step 2 of 3"),
+    ],
 )
 def test_a_page_names_its_position(method: str, page: str, expected: str) -> None:
     assert methods.stage(method, page) == expected

@@ -129,12 +129,7 @@ def test_a_post_behind_a_tls_proxy_passes_the_origin_check(
     settings.TRUSTED_PROXIES = [ipaddress.ip_network("127.0.0.1/32")]
     proxied = {"x-forwarded-proto": "https", "x-forwarded-for": "198.51.100.1", "origin": f"https://{customer.host}"}
     path = "/authenticate/" + link.rpartition("/")[2]
-    token = (
-        customer.open(path, headers=proxied)
-        .content.decode()
-        .split('csrfmiddlewaretoken" value="')[1]
-        .split('"')[0]
-    )
+    token = customer.open(path, headers=proxied).content.decode().split('csrfmiddlewaretoken" value="')[1].split('"')[0]
     answer = customer.client.post(path + "/start", {"csrfmiddlewaretoken": token}, headers=proxied)
     assert answer.status_code == 303
     assert answer.headers["strict-transport-security"]

@@ -62,13 +62,13 @@ def settle(run_worker: RunWorker, time_machine: TimeMachineFixture) -> Settle:
     """Let workers run an operation, half a minute apart, until it ends or waits for a person."""
 
     def run(operation: Operation) -> Operation:
-        for _ in range(30):
+        for _ in range(60):
             run_worker()
             operation.refresh_from_db()
             if not operation.is_live or operation.waits_for:
                 return operation
             time_machine.move_to(timezone.now() + timedelta(seconds=31), tick=True)
             Operation.objects.filter(pk=operation.pk).update(next_attempt_at=timezone.now())
-        raise AssertionError(f"It still waits after a quarter of an hour: {operation.message}")
+        raise AssertionError(f"It still waits after half an hour: {operation.message}")
 
     return run

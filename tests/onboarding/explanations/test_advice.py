@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db.models import Q
@@ -163,8 +164,8 @@ def test_each_way_out_of_a_policy_against_secrets_works(stage: Stage, how: str) 
     assert "to exclude your account, or to allow client secrets" in text(page)
     assert not [app for app in stage.contoso.applications.values() if app.display_name == "Contoso-sync"]
     if how == "an existing registration":
-        [choose] = [found["href"] for found in read(page.content.decode()).links if found["href"].endswith("/choose")]
-        answer = stage.customer.press(stage.customer.open(choose.partition(stage.customer.host)[2][5:]), way="existing")
+        [choose] = [found["href"] for found in read(page.content.decode()).links if found["href"].endswith("#connect")]
+        answer = stage.customer.press(stage.customer.open(urlsplit(choose).path), way="existing")
         assert answer.headers["location"].endswith("/existing")
         assert "Tenant ID or domain" in text(stage.customer.open(answer.headers["location"]))
         assert Invitation.objects.get().status == Invitation.Status.STARTED

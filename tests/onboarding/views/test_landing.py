@@ -3,9 +3,11 @@
 import html
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+import requests
 from django.contrib.sessions.models import Session
 from django.http import HttpResponse
 from django.utils import timezone
@@ -119,7 +121,7 @@ def test_the_methods_are_in_the_documented_order_with_the_reason(customer: Brows
     page = text(customer.choose(link))
     assert page.index("Create a new app registration") < page.index("Use an existing app registration")
     assert "The recommended option comes first" in page
-    assert page.count("checked") == 1
+    assert page.count(" checked>") == 1
     assert 'value="new" checked' in page
 
 
@@ -203,7 +205,7 @@ def test_a_link_with_something_stuck_to_it_opens_the_invitation(customer: Browse
     for ask in (customer.client.get, customer.client.head):
         for path in (urlsplit(link).path + stuck, urlsplit(link).path + quote(stuck)):
             assert ask(path).status_code == 200, path
-    assert text(customer.client.get(urlsplit(link).path + stuck)) == text(clean)
+    assert words(customer.client.get(urlsplit(link).path + stuck)) == words(clean)
     assert not SignIn.objects.exists()
 
 
@@ -259,3 +261,33 @@ def test_a_refusal_of_microsoft_with_a_nul_is_kept_without_it(customer: Browser,
     kept = SignIn.objects.get()
     assert kept.outcome == SignIn.Outcome.REFUSED
     assert "\0" not in f"{kept.microsoft_code}{kept.refusal}{list(AuditEvent.objects.values())}"
+
+
+def test_the_choice_of_earlier_versions_leads_to_the_invitation(customer: Browser, link: str) -> None:
+    path = urlsplit(link).path
+    assert customer.open(f"{path}/choose").headers["location"] == f"{path}#connect"
+
+
+def test_seven_clicks_lead_from_the_mail_to_the_setup(customer: Browser, link: str) -> None:
+    """Link, Start, Microsoft's button, account, Accept; the second time the button and Accept, for Microsoft knows the person."""
+    microsoft = requests.Session()
+    microsoft.trust_env = False
+    landing = customer.open(urlsplit(link).path)  # 1: the link in the mail
+    sign_in = customer.press(landing)  # 2: Start
+    customer.come_back(clicks_through(customer, microsoft, sign_in, ["user", "consent"]))  # 3 to 5
+    allow = customer.press(customer.open("/authenticate/registration"))  # 6: leads on by itself
+    assert 'http-equiv="refresh"' in allow.content.decode()
+    answer = customer.come_back(clicks_through(customer, microsoft, allow, ["consent"]))  # 7: Accept
+    assert answer.headers["location"] == "/authenticate/progress"
+
+
+def clicks_through(customer: Browser, microsoft: requests.Session, page: Any, buttons: list[str]) -> dict[str, str]:
+    """Microsoft's answer after exactly these buttons of its pages."""
+    way = next(found["href"] for found in read(page.content.decode()).links if found.get("class") == "microsoft")
+    answer = microsoft.get(way, timeout=10)
+    wanted = {"user": customer._person_id(CARLA), "consent": "accept"}
+    for button in buttons:
+        form = read(answer.text).forms[0]
+        assert button in {name for name, _ in form.buttons}, answer.text
+        answer = microsoft.post(answer.url, data={**form.fields, button: wanted[button]}, timeout=10)
+    return read(answer.text).forms[0].fields
