@@ -74,6 +74,14 @@ def resolve_deleted(
             who="staff",
             code=DELETED_APPLICATION,
         ) from refusal
+    _record_decision(chosen, deleted, registration, operation)
+    raise NotYetError("Microsoft is copying the decision about the deleted application.")
+
+
+def _record_decision(
+    chosen: str, deleted: DeletedApplication, registration: AppRegistration, operation: Operation
+) -> None:
+    """What was carried out, on the rows and in the history."""
     if chosen == PURGE:  # by us: no second look is needed
         engine.save_notes(operation, missing={deleted.object_id: (LONG_AGO, timezone.now().isoformat(), MANY)})
     with audit.atomic(durable=True):
@@ -87,7 +95,6 @@ def resolve_deleted(
             operation_id=operation.pk,
             after={"app_id": deleted.app_id},
         )
-    raise NotYetError("Microsoft is copying the decision about the deleted application.")
 
 
 def require_ours(registration: AppRegistration, found: Application, own_tag: str, operation: Operation) -> None:

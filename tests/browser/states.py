@@ -11,13 +11,14 @@ from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations, new_registration
 from registrations import audit
 from registrations.engine import queue, runner
-from registrations.models import AppRegistration, EntraTenant, Operation, UmpInstance
+from registrations.models import AppRegistration, Operation, UmpInstance
 from registrations.models.notes import INSTANCE_NOTE, Notes
 from registrations.services import provisioning
 from sandbox.catalogue import APPLICATION_ADMINISTRATOR
 from tests import factories
 from tests.browser import bulk_states
-from tests.browser.stage import LONG_CUSTOMER, LONG_EMAIL, LONG_PROVIDER, Stage
+from tests.browser.other_provider import add_other_provider
+from tests.browser.stage import Stage
 from tests.onboarding import delegated, existing
 from tests.onboarding.browser import Browser
 
@@ -39,7 +40,7 @@ def fill(stage: Stage) -> None:
     stage.operations["hand-over"] = provisioning.request(by_hand, actor=actor, user=olga)
     _run_due_operations()
     _add_customers(stage, actor)
-    _add_other_provider(stage, actor)
+    add_other_provider(stage, actor)
     stage.jobs.update(bulk_states.add(actor))
     stage.operations["bulk-waiting"] = bulk_states.waiting_operation(stage.jobs["running"])
     stage.operations["bulk-cancelled"] = bulk_states.cancelled_operation(stage.jobs["cancelled"])
@@ -290,69 +291,3 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
     "revoked": _ended(Invitation.Status.REVOKED, revoked_at=timezone.now()),
     "expired": _ended(Invitation.Status.SENT, expires_at=timezone.now() - timedelta(days=1)),
 }
-
-
-# --- Another provider, with long names --------------------------------------------------------------------------------
-def _add_other_provider(stage: Stage, actor: audit.Actor) -> None:
-    tenant = EntraTenant.objects.create(
-        name=LONG_PROVIDER,
-        tenant_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f001",
-        client_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f002",
-        checked_at=timezone.now(),
-        missing_permissions=["Application.ReadWrite.OwnedBy", "Organization.Read.All"],
-        excess_permissions=["Directory.ReadWrite.All"],
-    )
-    provider = factories.make_provider(
-        name=f"{LONG_PROVIDER} AG", domain="telekommunikation-elektrizitaetswerke.example", tenant=tenant
-    )
-    for number, status in enumerate(UmpInstance.Status):
-        instance = factories.make_instance(
-            provider=provider,
-            app_name=f"umptoken-{number}",
-            status=status,
-            status_changed_at=timezone.now(),
-            ump_url=f"https://ump{number}.telekommunikation-elektrizitaetswerke.example/tenantui",
-            delivery=UmpInstance.Delivery.HANDOVER,
-            delivered_at=timezone.now() if status == "active" else None,
-        )
-        stage.operations[f"instance-{status}"] = _operation_of(instance, status, actor)
-        if status == UmpInstance.Status.ACTIVE:
-            ids = {"app_id": "0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f003", "service_principal_id": tenant.client_id}
-            registration = factories.make_registration(instance, secret="abc-a-secret", **ids)
-            registration.secrets.update(expires_at=timezone.now() - timedelta(days=2))
-    long = factories.make_customer(
-        name=LONG_CUSTOMER.replace("Ober", "Nieder"), tenant_id="c0a70500-0000-4000-8000-00000000000f"
-    )
-    service = factories.make_service(customer=long, full_name=LONG_CUSTOMER, short_name="lka-oberoest-01")
-    stage.invitations["long"] = invitations.create(
-        service, it_admin_email=LONG_EMAIL, m365_admin_email=LONG_EMAIL, actor=actor
-    )
-
-
-def _operation_of(instance: UmpInstance, status: str, actor: audit.Actor) -> Operation:
-    """A provisioning whose state fits the instance's status."""
-    operation = queue.request(provisioning.KIND, instance, actor=actor)
-    ends = {"failed": "failed", "active": "succeeded", "draft": "cancelled", "retired": "cancelled"}
-    note = {
-        "failed": "Microsoft refused to create the application: the tenant's quota of 250 objects is used up.",
-        "provisioning": "Enter the values of the hand-over sheet in the UMP, then mark both groups as done.",
-    }.get(status, "")
-    for number, step in enumerate(operation.steps):
-        if number > 4 and status != "active":
-            break
-        factories.change(step, status="done", started_at=timezone.now(), ended_at=timezone.now())
-        if number == 4 and status in ("failed", "provisioning"):
-            factories.change(
-                step, status="failed" if status == "failed" else "waiting", note=note, request_id="6a0c5e2f-1b2c-4d3e"
-            )
-    Operation.objects.filter(pk=operation.pk).update(
-        status=ends.get(status, "waiting"),
-        steps=operation.steps,
-        message=note,
-        started_at=timezone.now(),
-        waits_for="staff" if status == "provisioning" else "",
-        next_attempt_at=None,
-        ended_at=timezone.now() if status in ends else None,
-        error_code="handover" if status == "provisioning" else "",
-    )
-    return Operation.objects.get(pk=operation.pk)
