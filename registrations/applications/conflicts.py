@@ -73,6 +73,7 @@ def resolve_deleted(
             "Entra under Deleted applications, then resume.",
             who="staff",
             code=DELETED_APPLICATION,
+            answer=refusal.answer,
         ) from refusal
     if chosen == PURGE:  # by us: no second look is needed
         engine.save_notes(operation, missing={deleted.object_id: (LONG_AGO, timezone.now().isoformat(), MANY)})
