@@ -237,12 +237,12 @@ def test_only_roles_that_the_account_held_are_listed_for_removal(
     assert "Global Administrator" not in page
 
 
-def refuse_renewal(sandbox: Sandbox, code: int, times: int = 99, **more: str) -> None:
+def refuse_renewal(sandbox: Sandbox, code: int, times: int = 99, said: dict[str, str] | None = None) -> None:
     body = {
         "error": "invalid_grant",
         "error_description": f"AADSTS{code}: The sign-in of {TILDA} is odd.",
         "error_codes": [code],
-        **more,
+        **(said or {}),
     }
     sandbox.faults.add("entra", "status", method="POST", path="/token", status=400, body=body, times=times)
 
@@ -322,7 +322,7 @@ def test_a_refused_renewal_keeps_microsofts_answer_for_support(
 ) -> None:
     operation = authorise(customer, link)
     said = {"trace_id": "a-trace", "correlation_id": "a-correlation", "timestamp": "2026-11-30 10:00:00Z"}
-    refuse_renewal(sandbox, code, **said)
+    refuse_renewal(sandbox, code, said=said)
     run_worker()
     operation.refresh_from_db()
     assert operation.waits_for == waits_for
