@@ -8,7 +8,7 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from onboarding.models import Connection
+from onboarding.models import Connection, Invitation, Service
 from onboarding.services import invitations
 from registrations import engine
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
@@ -104,6 +104,10 @@ def test_staff_search_by_host_everywhere(operator_client: Client, connection: Co
     assert len(found(operator_client, AppRegistration, host)) == 2
     assert len(found(operator_client, ClientSecret, host)) == 1
     assert found(operator_client, Connection, host) == {connection.pk}
+    assert found(operator_client, Service, host) == {connection.invitation.service_id}
+    assert found(operator_client, Invitation, host) == {connection.invitation_id}
+    for model in (Connection, Service, Invitation):
+        assert found(operator_client, model, "umptoken.other.localhost") == set()
 
 
 @pytest.mark.parametrize("term", ["umptoken.finebak.localhost", "UMPTOKEN.Finebak", "contoso umptoken.finebak"])
