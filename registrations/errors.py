@@ -91,8 +91,16 @@ class NotFoundError(RemoteRejectedError):
 class PersonNeededError(PortalError):
     """The operation waits until a person has done something; `who` says which one ("staff" or "customer")."""
 
-    def __init__(self, message: str, *, who: str, code: str = "", look_again: timedelta | None = None) -> None:
-        super().__init__(message, code=code)
+    def __init__(
+        self,
+        message: str,
+        *,
+        who: str,
+        code: str = "",
+        look_again: timedelta | None = None,
+        answer: RemoteAnswer = NOTHING_SAID,
+    ) -> None:
+        super().__init__(message, code=code, answer=answer)
         self.who = who
         self.look_again = look_again
 

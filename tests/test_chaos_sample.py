@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos import failed_writes, faults
+from tests.chaos import deletions, failed_writes, faults
 from tests.chaos.results import Result
 from tests.chaos.sample import Sample
 
@@ -56,6 +56,21 @@ def test_a_sample_rejects_every_kind_of_write(monkeypatch: pytest.MonkeyPatch) -
     environment: Any = SimpleNamespace(sample=Sample(COMMITS[0]))
     names = [row.fault for row in failed_writes.rows(environment)]
     assert len(names) == len(set(names)) == 6
+
+
+def test_a_sample_deletes_by_hand_once_in_every_kind_of_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletions, "_steps_after", lambda *_: ["secret"])
+    monkeypatch.setattr(deletions, "_row", lambda _, scenario, how, steps: (scenario.kind, how))
+
+    def rows(sample: Sample) -> list[Any]:
+        environment: Any = SimpleNamespace(sample=sample, request=lambda *_: ["first"], finish=lambda *_: None)
+        return list(deletions.rows(environment))
+
+    every = rows(Sample())
+    assert len(every) == len(set(every)) == 10
+    assert set().union(*(rows(Sample(commit)) for commit in COMMITS)) == set(every)
+    for commit in COMMITS:
+        assert [kind for kind, _ in rows(Sample(commit))] == [scenario.kind for scenario in deletions.SCENARIOS]
 
 
 def test_a_sample_is_not_written_as_the_table() -> None:

@@ -20,7 +20,7 @@ from onboarding.admin.todo import INVITATIONS
 from onboarding.error_catalogue import ERRORS
 from onboarding.models import Connection, Invitation, Service
 from onboarding.services import invitations, leftovers
-from registrations import tasks
+from registrations import places, tasks
 from registrations.admin import operation_progress, todo
 from registrations.admin.base import PortalAdmin, actor_of, page
 from registrations.admin.bulk_acts import BulkActs
@@ -60,16 +60,16 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
         "service__instance__provider",
     )
     list_select_related = ("service__customer", "service__instance__provider")
-    search_fields = ("service__short_name", "service__full_name", "it_admin_email", "m365_admin_email")
-    search_help_text = "Short name, full name or e-mail"
+    search_fields = ("service__short_name", "service__full_name", "place_host", "it_admin_email", "m365_admin_email")
+    search_help_text = "Short name, full name, host or e-mail"
     actions = ("send_selected", "revoke_selected")
     actions_detail = ("send", "copy_link", "new_link", "revoke")
     change_form_outer_before_template = "admin/onboarding/invitation/facts.html"
     change_form_outer_after_template = "admin/onboarding/invitation/after.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invitation]:
-        """With the state, and what became of the sign-ins."""
-        return states.invitations(super().get_queryset(request))
+        """With the state, what became of the sign-ins, and the host as one searchable text."""
+        return states.invitations(super().get_queryset(request).annotate(**places.annotations(Invitation)))
 
     def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
         """Add the checkbox that a new invitation of a connected service needs."""

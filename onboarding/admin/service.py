@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from onboarding import states, validators
 from onboarding.models import Invitation, Service
-from registrations import admin_html
+from registrations import admin_html, places
 from registrations.admin.base import PortalAdmin
 from registrations.admin.state_columns import state_filter
 from registrations.models.fields import is_guid
@@ -50,14 +50,14 @@ class ServiceAdmin(PortalAdmin):
     list_display = ("full_name", "state", "customer", "instance", "service_type", "short_name")
     list_filter = (state_filter(states.SERVICE_STATES), "service_type", "instance__provider")
     list_select_related = ("customer", "instance__provider")
-    search_fields = ("full_name", "short_name", "customer__name", "ump_customer_guid")
-    search_help_text = "Full name, short name or customer"
+    search_fields = ("full_name", "short_name", "customer__name", "place_host", "ump_customer_guid")
+    search_help_text = "Full name, short name, customer or host"
     autocomplete_fields = ("customer",)
     change_form_outer_after_template = "admin/onboarding/service/invitations.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
-        """With the state."""
-        return states.services(super().get_queryset(request))
+        """With the state, and the host as one searchable text."""
+        return states.services(super().get_queryset(request).annotate(**places.annotations(Service)))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Service | None = None) -> list[str]:
         """Fields that an existing invitation depends on are read only."""

@@ -106,7 +106,7 @@ def _setup(operation: Any) -> Attempt:
         word=states.OperationState(operation.state).label,
         reason=operation.message,
         code=operation.error_code,
-        correlation_id=current.request_id if current else "",
+        correlation_id=current.correlation_id if current else "",
     )
 
 

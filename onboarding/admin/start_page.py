@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from onboarding.admin.todo import INVITATIONS
-from registrations import admin_html
+from registrations import admin_html, places
 from registrations.admin import todo
 from registrations.admin.todo import Todo, TodoSource
 from registrations.models import Operation, UmpInstance
@@ -29,6 +29,7 @@ WATCHED = (
 SEVERITY = ["late", "failed", "no_secret", "missing", "expired", "refused", "waiting", "expiring", "unchecked", "draft"]
 SHOWN = 3
 DAYS = 14
+LONGEST_NAME = 600  # a name and a host, uncut
 
 
 @dataclass(frozen=True)
@@ -99,18 +100,26 @@ def _lines(source: TodoSource, now: datetime, user: Any) -> list[Line]:
 def _line(source: TodoSource, each: Todo, count: int, oldest: datetime | None, now: datetime, user: Any) -> Line:
     opts = source.model._meta
     rows = source.rows(now).select_related(*source.related).filter(each.condition)
-    names = [source.named(row) for row in rows.order_by(each.since or "pk")[:SHOWN]]
+    names = _names(source, list(rows.order_by(each.since or "pk")[:SHOWN]))
     more = f" and {count - len(names)} more" if count > len(names) else ""
     return Line(
         title=each.title,
         count=count,
         state=each.state,
         badge=admin_html.badge(each.state),
-        whose=", ".join(names) + more,
+        whose="; ".join(names) + more,
         since=_since(oldest, now),
         button=each.button_for(user),
         address=f"{reverse(f'admin:{opts.app_label}_{opts.model_name}_changelist')}?needs={each.key}",
     )
+
+
+def _names(source: TodoSource, rows: list[Any]) -> list[str]:
+    """What the rows are called, each with the host that tells it from others of its name."""
+    keys = [(source.model._meta.model_name or "", str(row.pk)) for row in rows]
+    found = places.of(keys)
+    hosts = [found.get(key, places.Place()).host for key in keys]
+    return [places.with_host(source.named(row), host, LONGEST_NAME) for row, host in zip(rows, hosts, strict=True)]
 
 
 def _since(oldest: datetime | None, now: datetime) -> SafeString | str:

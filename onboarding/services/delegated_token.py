@@ -153,7 +153,7 @@ def _explained(refusal: EntraRefusedError, token: DelegatedToken, connection: Co
             "Microsoft is still replicating the consent.",
             retry_after=CONSENT_RETRY,
             code=refusal.code,
-            request_id=refusal.correlation_id,
+            answer=refusal.answer,
         )
     known = explain(refusal.code, refusal.words)
     service = connection.invitation.service
@@ -165,8 +165,8 @@ def _explained(refusal: EntraRefusedError, token: DelegatedToken, connection: Co
     )
     may_sign_in = refusal.error in SIGN_IN_ERRORS and known.is_known
     if may_sign_in or refusal.code in APPLICATION_UNKNOWN:
-        return PersonNeededError(words, who="customer", code=refusal.code)
-    return RemoteRejectedError(words, code=refusal.code, request_id=refusal.correlation_id)
+        return PersonNeededError(words, who="customer", code=refusal.code, answer=refusal.answer)
+    return RemoteRejectedError(words, code=refusal.code, answer=refusal.answer)
 
 
 def _teams_token(operation: Operation) -> str:

@@ -258,7 +258,7 @@ def _token(connection: Connection, values: EnteredValues, scope: str, operation:
                 str(_explained(refusal, operation)),  # the page shows its reason at once
                 retry_after=REPLICATION_RETRY,
                 code=refusal.code,
-                request_id=refusal.correlation_id,
+                answer=refusal.answer,
             ) from refusal
         raise _explained(refusal, operation) from refusal
 
@@ -267,7 +267,7 @@ def _explained(refusal: EntraRefusedError, operation: Operation) -> RemoteReject
     known = explain_credential(refusal.code, refusal.words)
     provider = open_connection(operation).invitation.service.instance.provider.name
     words = f"{known.sentence} {known.next_step}".replace("{provider}", provider)
-    return RemoteRejectedError(words, code=refusal.code, request_id=refusal.correlation_id)
+    return RemoteRejectedError(words, code=refusal.code, answer=refusal.answer)
 
 
 def _store(operation: Operation) -> str:

@@ -32,7 +32,10 @@ def as_refusals(answer: dict[str, str], method: str) -> Iterator[None]:
         raise RefusedError("clock_skew", code=error.code, correlation_id=correlation_id) from error
     except RemoteRejectedError as error:
         raise RefusedError(
-            "microsoft_error", explanation=explain(error.code), code=error.code, correlation_id=error.request_id
+            "microsoft_error",
+            explanation=explain(error.code),
+            code=error.code,
+            correlation_id=error.answer.correlation_id or correlation_id,
         ) from error
 
 

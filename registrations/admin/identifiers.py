@@ -1,11 +1,15 @@
-"""Finds instances, and what operations are about, by an ID that Microsoft gave: of an application, its secret, or a tenant."""
+"""Finds instances, and what operations are about, by an ID that Microsoft gave: of an application, its secret, or a tenant.
+
+Operations are found by their host too.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, Q, QuerySet, Value
+from django.db.models.functions import Concat
 
-from registrations import places
+from registrations import engine, places
 from registrations.models import AppRegistration, ClientSecret, EntraTenant, UmpInstance
 
 Find = Callable[[str], QuerySet[Any, Any]]
@@ -31,6 +35,17 @@ def instances(guid: str) -> QuerySet[UmpInstance]:
     for find in instances_of_app:
         found |= Q(pk__in=find(guid))
     return UmpInstance.objects.filter(found).order_by()
+
+
+def at_host(text: str) -> Q:
+    """The operations about what belongs to instances whose host contains this text: labels of before have no host."""
+    host = Concat("app_name", Value("."), "provider__domain", output_field=CharField())
+    hosts = UmpInstance.objects.annotate(full_host=host).filter(full_host__icontains=text).order_by().values("pk")
+    found = Q()
+    for model in {kind.subject for kind in engine.kinds.values()}:
+        for path in places.instance_paths(model):
+            found |= Q(subject_id__in=model._default_manager.filter(**{f"{path}__in": hosts}).order_by().values("pk"))
+    return found
 
 
 def about(guid: str) -> Q:

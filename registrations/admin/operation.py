@@ -42,6 +42,21 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
         """By what its subject's application, secret or tenant is called at Microsoft."""
         return identifiers.about(guid)
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Each word may also stand in the host of what the operation is about."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        words = search_term.split()
+        if not words:
+            return found, may_repeat
+        placed = Q()
+        for word in words:
+            placed &= (
+                Q(subject_label__icontains=word) | Q(requested_by_label__icontains=word) | identifiers.at_host(word)
+            )
+        return queryset.filter(Q(pk__in=found.order_by().values("pk")) | placed), False
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """With the hosts of all rows in as many queries as there are kinds of subject."""
         shown = super().get_changelist_instance(request)

@@ -48,13 +48,19 @@ class TodoSource:
     rows: Callable[[datetime], models.QuerySet[Any]]
     todos: tuple[Todo, ...]
     related: tuple[str, ...] = ()
-    named: Callable[[Any], str] = str  # how the start page calls a row
+    named: Callable[[Any], str] = str  # how the start page calls a row, before the host that it adds
 
 
 def newer_operation() -> Exists:
     """Whether the subject of an operation has a newer one."""
     newer = Operation.objects.filter(subject_id=OuterRef("subject_id"), created_at__gt=OuterRef("created_at"))
     return Exists(newer)
+
+
+def _of_secret(secret: ClientSecret) -> str:
+    """The host, or the name of a registration that a customer has: the start page adds its host."""
+    registration = secret.registration
+    return str(registration) if registration.instance else registration.display_name
 
 
 def _listed_elsewhere() -> Q:
@@ -131,7 +137,7 @@ SECRETS = TodoSource(
         ),
     ),
     related=("registration__instance__provider",),
-    named=lambda secret: str(secret.registration),
+    named=_of_secret,
 )
 TENANTS = TodoSource(
     EntraTenant,

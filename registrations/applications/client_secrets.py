@@ -75,6 +75,7 @@ def prove_secret(
                 f"Microsoft has not replicated the new secret to every server yet ({refusal.code}).",
                 retry_after=BETWEEN_CREDENTIAL_WRITES,
                 code=refusal.code,
+                answer=refusal.answer,
             ) from refusal
         raise RemoteRejectedError(
             explain("the secret", refusal, where=remedy), code=refusal.code, answer=refusal.answer

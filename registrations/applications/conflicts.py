@@ -73,6 +73,7 @@ def resolve_deleted(
             "Entra under Deleted applications, then resume.",
             who="staff",
             code=DELETED_APPLICATION,
+            answer=refusal.answer,
         ) from refusal
     _record_decision(chosen, deleted, registration, operation)
     raise NotYetError("Microsoft is copying the decision about the deleted application.")

@@ -159,8 +159,10 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
     for name in SECRETS & sent.keys():
         text = text.replace(sent[name], "[secret]")
     answer = answer_of(response, text)
-    if response.status_code in {requests.codes.precondition_failed, requests.codes.conflict}:
+    if response.status_code == requests.codes.precondition_failed:  # the ETag that we sent is not the newest
         return NotYetError("Somebody changed the UMP's settings at the same moment.", code=code, answer=answer)
+    if response.status_code == requests.codes.conflict:
+        return NotYetError("The UMP is busy with another change.", code=code, answer=answer)
     if response.status_code == requests.codes.not_found:
         return NotFoundError(f"The UMP does not know this address or object ({code}).", code=code, answer=answer)
     says = f" It says: “{answer.sentence}”" if answer.sentence else ""

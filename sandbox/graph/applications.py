@@ -8,16 +8,14 @@ from __future__ import annotations
 from uuid import uuid4
 
 from sandbox import directory
-from sandbox.graph import credentials, odata, validation, views
+from sandbox.graph import credentials, odata, properties, validation, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, check_owner
 from sandbox.graph.errors import bad_request, not_found, unique_name_taken
 from sandbox.graph.lookup import every, find, get, get_own
-from sandbox.graph.properties import TYPES
 from sandbox.graph.routing import Answer, GraphCall, Router, key_of
 from sandbox.model import Application, JsonObject
 
 router = Router()
-MERGED = frozenset(name for name, known in TYPES["application"].items() if known.kind == "object")
 MOST_BOUND_OWNERS, MOST_EXPANDED = 20, 20
 BOUND_OWNERS = "owners@odata.bind"
 
@@ -132,15 +130,7 @@ def _update(call: GraphCall, application: Application, values: JsonObject) -> No
     _check(call, values, creating=False)
     if values.get("uniqueName") and application.unique_name is None:
         _check_unique_name(call, values["uniqueName"])
-    for name, value in values.items():
-        application.properties[name] = _merged(application.properties.get(name), value) if name in MERGED else value
-
-
-def _merged(before: object, after: object) -> object:
-    """A PATCH of a complex property changes what it names, at every depth; lists are replaced whole."""
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        return after
-    return {**before, **{name: _merged(before.get(name), value) for name, value in after.items()}}
+    properties.merge("application", application.properties, values)
 
 
 def _bound_owners(call: GraphCall) -> list[str]:

@@ -9,11 +9,12 @@ from sandbox.model import JsonObject
 
 
 class GraphError(Exception):
-    """An error response: status, code, message, and sometimes details."""
+    """An error response: status, code, message, and sometimes details and headers."""
 
     def __init__(self, status: int, code: str, message: str, details: list[JsonObject] | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.details = status, code, message, details
+        self.headers: dict[str, str] = {}
 
     def body(self, request_id: str, client_request_id: str, date: str) -> JsonObject:
         error: JsonObject = {"code": self.code, "message": self.message}

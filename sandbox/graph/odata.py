@@ -18,6 +18,8 @@ from sandbox.model import JsonObject
 PAGE, LARGEST_PAGE = 100, 999
 OF_ONE = frozenset({"$select", "$expand"})
 OF_LISTS = OF_ONE | {"$filter", "$top", "$skiptoken", "$count", "$orderby", "$search"}
+# All system query options of OData: those that are not carried out here are refused.
+SYSTEM = OF_LISTS | {"$skip", "$format", "$apply", "$compute", "$deltatoken", "$index", "$levels", "$schemaversion"}
 NEEDS_HEADER = "with a special request header: 'ConsistencyLevel: eventual'"
 
 _EQUALS = re.compile(r"^\s*([\w/]+)\s+eq\s+(?:'((?:[^']|'')*)'|(true|false|[0-9a-fA-F-]{36}))\s*$")
@@ -49,6 +51,20 @@ def _check_names(call: GraphCall, type_name: str) -> None:
 def _trim(call: GraphCall, entity: JsonObject) -> JsonObject:
     names = _names(call)
     return {name: entity.get(name) for name in names} if names else entity
+
+
+def with_dollar(query: dict[str, str]) -> dict[str, str]:
+    """The query with each option as `$name`: Graph takes some without the sign, `top=1` for `$top=1`.
+
+    https://learn.microsoft.com/graph/query-parameters
+    """
+    return {f"${name}" if f"${name}" in SYSTEM else name: value for name, value in query.items()}
+
+
+def refuse_for_write(call: GraphCall) -> None:
+    """Raise GraphError if a write has options: none is carried out, and it must not be written before that is said."""
+    if call.method != "GET":
+        _check_options(call, frozenset())
 
 
 def one(call: GraphCall, type_name: str, entity_set: str, entity: JsonObject, status: int = 200) -> Answer:
@@ -118,10 +134,11 @@ def _ordered(call: GraphCall, entities: list[JsonObject]) -> list[JsonObject]:
     if not wish:
         return entities
     require_advanced(call, "Sorting")
-    name, _, direction = wish.partition(" ")
-    if direction.strip().lower() not in ("", "asc", "desc") or any(name not in entity for entity in entities):
+    name, _, direction = wish.strip().partition(" ")
+    direction = direction.strip().lower()
+    if direction not in ("", "asc", "desc") or any(name not in entity for entity in entities):
         raise unsupported_query(f"Unsupported sort property '{name}'.")
-    return sorted(entities, key=lambda entity: str(entity[name] or "").lower(), reverse=direction.strip() == "desc")
+    return sorted(entities, key=lambda entity: str(entity[name] or "").lower(), reverse=direction == "desc")
 
 
 def _check_options(call: GraphCall, known: frozenset[str], *entities: JsonObject) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sandbox.model import JsonObject
+
 
 @dataclass(frozen=True)
 class Property:
@@ -254,3 +256,15 @@ TYPES: dict[str, dict[str, Property]] = {
         READ_ONLY,
     ),
 }
+
+
+def merge(type_name: str, before: JsonObject, values: JsonObject) -> None:
+    """Carry out a PATCH: a complex property changes in what the call names, at every depth; lists are replaced whole."""
+    for name, value in values.items():
+        before[name] = _merged(before.get(name), value) if TYPES[type_name][name].kind == "object" else value
+
+
+def _merged(before: object, after: object) -> object:
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return after
+    return {**before, **{name: _merged(before.get(name), value) for name, value in after.items()}}

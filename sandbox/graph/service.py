@@ -10,7 +10,7 @@ from uuid import uuid4
 from werkzeug import Request, Response
 
 from sandbox.entra.keys import SigningKeys
-from sandbox.graph import applications, credentials, deleted, grants, roles, service_principals, tenant
+from sandbox.graph import applications, credentials, deleted, grants, odata, roles, service_principals, tenant
 from sandbox.graph.access import caller_of, check
 from sandbox.graph.errors import GraphError, bad_request, wrong_segment
 from sandbox.graph.quota import Quotas
@@ -46,8 +46,9 @@ class Graph:
                 answer = self._answer(request)
         except GraphError as error:
             body = error.body(request_id, client_request_id, self.world.clock.instant())
-            headers = {"WWW-Authenticate": 'Bearer realm="", error="invalid_token"'} if error.status == 401 else {}
-            answer = Answer(error.status, body, headers)
+            if error.status == 401:
+                error.headers["WWW-Authenticate"] = 'Bearer realm="", error="invalid_token"'
+            answer = Answer(error.status, body, error.headers)
         content = json.dumps(answer.body) if answer.body is not None else answer.text or b""
         response = Response(content, status=answer.status, mimetype="text/plain" if answer.text else None)
         if answer.body is not None:
@@ -82,11 +83,16 @@ class Graph:
         body: JsonObject,
     ) -> Answer:
         """One call, or one part of a batch: it costs the same, and is refused alone."""
+        query = odata.with_dollar(query)
         counted = (caller.app_id, tenant.id, method, canonical(path), query)
         refused = self.quotas.take(*counted)
         if refused:
             return refused
-        answer = self._call(tenant, caller, method, path, query, headers, body)
+        try:
+            answer = self._call(tenant, caller, method, path, query, headers, body)
+        except GraphError as error:  # a refused call costs as much
+            error.headers.update(self.quotas.headers(*counted))
+            raise
         answer.headers.update(self.quotas.headers(*counted))
         return answer
 
@@ -117,6 +123,7 @@ class Graph:
         if caller.user is None and canonical(path).split("/")[0] == "me":
             raise bad_request("/me request is only valid with delegated authentication flow.")
         check(call, route.needs)
+        odata.refuse_for_write(call)
         answer = route.handler(call)
         if method != "GET":
             self.world.touch()
@@ -162,7 +169,7 @@ class Graph:
             )
         except GraphError as error:
             request_id = str(uuid4())
-            return Answer(error.status, error.body(request_id, request_id, self.world.clock.instant()))
+            return Answer(error.status, error.body(request_id, request_id, self.world.clock.instant()), error.headers)
 
 
 def _check_part(part: object) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sandbox import directory
 from sandbox.catalogue import MICROSOFT_RESOURCES
-from sandbox.graph import odata, validation, views
+from sandbox.graph import odata, properties, validation, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, only_owned
 from sandbox.graph.errors import GraphError, bad_request, denied, no_backing_application, not_found
 from sandbox.graph.routing import Answer, GraphCall, Router, checked_key, key_of
@@ -86,7 +86,7 @@ def change(call: GraphCall) -> Answer:
     principal = _get_own(call)
     if values.pop("appId", principal.app_id) != principal.app_id:
         raise bad_request("Property 'appId' is read-only and cannot be set.")
-    principal.properties.update(values)
+    properties.merge("servicePrincipal", principal.properties, values)
     return Answer(204)
 
 

@@ -13,9 +13,12 @@ from onboarding.models import Connection, Invitation, SignIn
 from registrations.models import Operation
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
+from tests.onboarding.existing import Own, bare, contoso, enter, own
 from tests.onboarding.wizard import CARLA, finish, text
 
 pytestmark = pytest.mark.django_db
+
+__all__ = ["bare", "contoso", "own"]  # fixtures
 
 
 def page_of(client: Client, invitation: Invitation) -> Any:
@@ -58,7 +61,27 @@ def test_a_setup_is_listed_with_its_outcome(
         "CredentialTypeNotAllowedAsPerAppPolicy",
     ):
         assert words in page
+    told = page_of(operator_client, invitation).context["for_support"]
+    assert "correlation ID" not in told.partition("Connect the organisation")[2].partition("\n")[0]  # Graph gives none
     assert page.index("Connect the organisation") < page.rindex("First sign-in")
+
+
+def test_a_setup_names_the_correlation_id_and_not_the_trace_id(
+    operator_client: Client,
+    customer: Browser,
+    invitation: Invitation,
+    link: str,
+    sandbox: Sandbox,
+    own: Own,
+    run_worker: Callable[[], None],
+) -> None:
+    enter(customer, link, {**own.values, "client_secret": "Xy8Q~wrong-value-of-a-secret-0123456789"})
+    run_worker()
+    step = Operation.objects.get().current_step
+    assert step is not None
+    told = page_of(operator_client, invitation).context["for_support"]
+    assert f"correlation ID {step.correlation_id}" in told
+    assert step.request_id not in told
 
 
 def test_the_text_for_support_contains_no_link_and_no_secret(

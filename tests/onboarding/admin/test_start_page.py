@@ -1,14 +1,18 @@
 """The start page counts what needs attention, and each count leads to exactly those rows."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from onboarding.models import Invitation
+from onboarding.models import Connection, Invitation
 from onboarding.services import invitations
+from registrations import engine
 from registrations.models import ClientSecret, EntraTenant, Operation, ServiceProvider, UmpInstance
 from registrations.services import provisioning, tenant_check
 from tests import factories
@@ -101,6 +105,49 @@ def test_a_tenant_whose_first_check_failed_is_one_line(operator_client: Client, 
 def test_an_expired_secret_is_not_merely_expiring(operator_client: Client, quiet: UmpInstance) -> None:
     ClientSecret.objects.update(expires_at=timezone.now() - timedelta(days=1))
     assert lines(operator_client) == {"Client secrets that have expired": 1}
+
+
+def test_every_line_names_the_hosts_of_its_rows(operator_client: Client, quiet: UmpInstance) -> None:
+    """Labels of before had none, and several hosts have customers of the same name."""
+    now = timezone.now()
+    service, unsent = (factories.make_service(instance=quiet, short_name=name) for name in ("one", "two"))
+    invitation, _ = (
+        invitations.create(each, it_admin_email="a@c.example", m365_admin_email="b@c.example", actor=OLGA)
+        for each in (service, unsent)
+    )
+    theirs = factories.make_registration(
+        quiet, secret="a-customers-secret", tenant_id=service.customer.tenant_id, unique_name="customer-1"
+    )
+    theirs.instance, theirs.display_name = None, "contoso-sync"
+    theirs.save()
+    connection = Connection.objects.create(invitation=invitation, registration=theirs)
+    ClientSecret.objects.update(expires_at=now + timedelta(days=5))
+    operation = engine.request("connect", connection, actor=OLGA)
+    Operation.objects.filter(pk=operation.pk).update(status="failed", ended_at=now, subject_label="Contoso Ltd")
+    named = {line.title: line.whose for line in operator_client.get("/admin/").context["lines"]}
+    host = "umptoken.finebak.localhost"
+    assert named["Operations that failed"] == f"Contoso Ltd, {host}"
+    secrets = named["Client secrets that expire within 60 days"]
+    assert sorted(secrets.split("; ")) == sorted([host, f"contoso-sync, {host}"])
+    assert theirs.tenant_id not in secrets
+    assert named["Invitations that are not sent yet"] == f"{unsent}, {host}"
+
+
+def test_the_start_page_makes_as_many_queries_for_many_rows(
+    operator_client: Client, quiet: UmpInstance, django_assert_max_num_queries: Any
+) -> None:
+    def draft(count: int, offset: int) -> None:
+        for number in range(offset, offset + count):
+            service = factories.make_service(instance=quiet, short_name=f"name{number}")
+            invitations.create(service, it_admin_email="a@c.example", m365_admin_email="b@c.example", actor=OLGA)
+
+    draft(1, 0)
+    operator_client.get("/admin/")  # caches that the first look fills
+    with CaptureQueriesContext(database) as queries:
+        operator_client.get("/admin/")
+    draft(5, 1)
+    with django_assert_max_num_queries(len(queries)):
+        operator_client.get("/admin/")
 
 
 def test_the_chart_has_its_table(operator_client: Client, quiet: UmpInstance) -> None:

@@ -67,6 +67,26 @@ def test_a_refusal_that_the_customer_cannot_resolve_needs_attention(
     assert not needs_staff()
 
 
+@pytest.mark.parametrize(
+    ("values", "days"),
+    [
+        ({"status": "draft"}, 20),
+        ({"status": "started", "sent_at": NOW, "email_sent": False}, 20),  # unsent again
+        ({"status": "sent", "email_sent": True}, 20),
+        ({"status": "started", "email_sent": True}, 3),
+        ({"status": "started", "email_sent": True}, -1),
+    ],
+)
+def test_an_invitation_stands_in_one_line_only(
+    customer: Browser, invitation: Invitation, link: str, values: dict[str, object], days: int
+) -> None:
+    refuse(customer, link, "AADSTS1234567")
+    now = timezone.now()
+    Invitation.objects.update(**values, token_hash="of another link", expires_at=now + timedelta(days=days))
+    rows = todo.INVITATIONS.rows(now)
+    assert [need.key for need in todo.INVITATIONS.todos if rows.filter(need.condition).exists()] == ["for_staff"]
+
+
 def test_a_revoked_invitation_needs_no_attention(customer: Browser, invitation: Invitation, link: str) -> None:
     refuse(customer, link, "AADSTS1234567")
     invitations.revoke(invitation, actor=OLGA)

@@ -237,11 +237,12 @@ def test_only_roles_that_the_account_held_are_listed_for_removal(
     assert "Global Administrator" not in page
 
 
-def refuse_renewal(sandbox: Sandbox, code: int, times: int = 99) -> None:
+def refuse_renewal(sandbox: Sandbox, code: int, times: int = 99, said: dict[str, str] | None = None) -> None:
     body = {
         "error": "invalid_grant",
         "error_description": f"AADSTS{code}: The sign-in of {TILDA} is odd.",
         "error_codes": [code],
+        **(said or {}),
     }
     sandbox.faults.add("entra", "status", method="POST", path="/token", status=400, body=body, times=times)
 
@@ -313,3 +314,19 @@ def test_a_deleted_service_principal_of_the_sync_app_asks_for_a_sign_in(
     operation = run_until_settled(operation, run_worker)
     assert operation.status == "succeeded", operation.message
     assert held(sandbox).method == "delegated_token"
+
+
+@pytest.mark.parametrize(("code", "waits_for"), [(1234567, ""), (65001, ""), (50173, "customer")])
+def test_a_refused_renewal_keeps_microsofts_answer_for_support(
+    customer: Browser, link: str, run_worker: RunWorker, sandbox: Sandbox, code: int, waits_for: str
+) -> None:
+    operation = authorise(customer, link)
+    said = {"trace_id": "a-trace", "correlation_id": "a-correlation", "timestamp": "2026-11-30 10:00:00Z"}
+    refuse_renewal(sandbox, code, said=said)
+    run_worker()
+    operation.refresh_from_db()
+    assert operation.waits_for == waits_for
+    step = operation.current_step
+    assert step is not None
+    assert (step.request_id, step.correlation_id, step.answered_at) == tuple(said.values())
+    assert "is odd" in step.says

@@ -86,6 +86,17 @@ def test_entered_values_are_deleted_after_a_day(customer: Browser, link: str, ba
 WRONG = "Xy8Q~wrong-value-of-a-secret-0123456789"
 
 
+def keeps_microsofts_answer(operation: Operation) -> None:
+    """What support needs: Microsoft's sentence, both IDs, each under its own name, and the time."""
+    step = operation.current_step
+    assert step is not None
+    assert "Invalid client secret" in step.says
+    assert step.request_id
+    assert step.correlation_id
+    assert step.request_id != step.correlation_id
+    assert step.answered_at
+
+
 def test_a_wrong_secret_is_reported_at_once_and_deleted_after_a_minute(
     customer: Browser, link: str, own: Own, run_worker: RunWorker
 ) -> None:
@@ -93,6 +104,7 @@ def test_a_wrong_secret_is_reported_at_once_and_deleted_after_a_minute(
     run_worker()
     operation = Operation.objects.get(kind=existing_registration.KIND)
     assert (operation.status, operation.error_code) == ("waiting", "AADSTS7000215")
+    keeps_microsofts_answer(operation)
     page = text(customer.open("/authenticate/progress"))
     assert "Copy the secret&#x27;s value, not its ID" in page
     assert f'href="{link}/existing"' in page
@@ -101,8 +113,7 @@ def test_a_wrong_secret_is_reported_at_once_and_deleted_after_a_minute(
     Operation.objects.filter(pk=operation.pk).update(created_at=long_ago)
     operation = run_newest_check(run_worker)
     assert (operation.status, operation.error_code, operation.credential_envelope) == ("failed", "AADSTS7000215", "")
-    assert operation.current_step is not None
-    assert operation.current_step.request_id
+    keeps_microsofts_answer(operation)
     page = text(customer.open("/authenticate/progress"))
     assert "Copy the secret&#x27;s value, not its ID" in page
     assert f'href="{link}/existing"' in page

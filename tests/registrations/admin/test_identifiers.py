@@ -8,8 +8,9 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from onboarding.models import Connection
+from onboarding.models import Connection, Invitation, Service
 from onboarding.services import invitations
+from registrations import engine
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
 from registrations.services import provisioning
 from tests import factories
@@ -103,6 +104,25 @@ def test_staff_search_by_host_everywhere(operator_client: Client, connection: Co
     assert len(found(operator_client, AppRegistration, host)) == 2
     assert len(found(operator_client, ClientSecret, host)) == 1
     assert found(operator_client, Connection, host) == {connection.pk}
+    assert found(operator_client, Service, host) == {connection.invitation.service_id}
+    assert found(operator_client, Invitation, host) == {connection.invitation_id}
+    for model in (Connection, Service, Invitation):
+        assert found(operator_client, model, "umptoken.other.localhost") == set()
+
+
+@pytest.mark.parametrize("term", ["umptoken.finebak.localhost", "UMPTOKEN.Finebak", "contoso umptoken.finebak"])
+def test_a_host_finds_operations_whose_label_has_none(
+    operator_client: Client, connection: Connection, term: str
+) -> None:
+    """Labels of before had no host."""
+    twin = UmpInstance.objects.exclude(pk=connection.invitation.service.instance_id).get()
+    theirs = engine.request("connect", connection, actor=OLGA)
+    Operation.objects.filter(pk=theirs.pk).update(subject_label="Connection of Contoso")
+    own = provisioning.request(connection.invitation.service.instance, actor=OLGA)
+    other = provisioning.request(twin, actor=OLGA)
+    assert found(operator_client, Operation, term) == {theirs.pk} | ({own.pk} if " " not in term else set())
+    assert found(operator_client, Operation, "umptoken") == {theirs.pk, own.pk, other.pk}
+    assert found(operator_client, Operation, "umptoken.elsewhere") == set()
 
 
 def test_lists_of_secrets_and_registrations_name_hosts(operator_client: Client, connection: Connection) -> None:

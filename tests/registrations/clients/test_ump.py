@@ -1,13 +1,13 @@
 """The UMP client sends no secret to another host and repeats none."""
 
+import json
+
 import pytest
 import requests
 
 from registrations import connections
 from registrations.clients import ump as ump_client
-from registrations.errors import (
-    RemoteRejectedError,
-)
+from registrations.errors import NotYetError, RemoteRejectedError
 from sandbox.app import Sandbox
 from tests import factories
 
@@ -37,3 +37,24 @@ def test_a_secret_that_the_ump_repeats_is_not_in_its_refusal() -> None:
     answer._content = b'{"error":{"code":"bad","message":"clientSecret abc~very-secret is too old"}}'
     refusal = ump_client.refusal_of(answer, sent={"clientSecret": "abc~very-secret"})
     assert "very-secret" not in str(refusal)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (409, "The UMP is busy with another change."),
+        (412, "Somebody changed the UMP's settings at the same moment."),
+    ],
+)
+@pytest.mark.parametrize("code", ["", "TaskInProgress"])
+def test_only_a_failed_precondition_says_that_somebody_changed_the_settings(
+    status: int, sentence: str, code: str
+) -> None:
+    answer = requests.Response()
+    answer.status_code = status
+    answer.headers["Content-Type"] = "application/json"
+    answer._content = json.dumps({"error": {"code": code, "message": "Not now."}}).encode()
+    refusal = ump_client.refusal_of(answer, sent={})
+    assert isinstance(refusal, NotYetError)
+    assert (str(refusal), refusal.code) == (sentence, code or str(status))
+    assert refusal.answer.sentence == "Not now."

@@ -84,6 +84,46 @@ def test_sorting_searching_and_in_find_and_order(graph: Rest) -> None:
     assert [each["id"] for each in ends] == [ids[2]]
 
 
+@pytest.mark.parametrize("direction", ["desc", "DESC", "Desc", " desc ", "ASC", ""])
+def test_a_sort_direction_may_be_written_in_capitals(graph: Rest, direction: str) -> None:
+    for name in ("b", "a"):
+        graph.new_application(name, displayName=f"order {name}")
+    asked = f'/applications?$search="displayName:order"&$orderby=displayName {direction}&$count=true'
+    names = [each["displayName"] for each in graph.get(asked, **EVENTUAL).json()["value"]]
+    assert names == sorted(names, reverse="desc" in direction.lower())
+
+
+def test_an_option_without_its_dollar_sign_is_carried_out_or_refused(graph: Rest) -> None:
+    made = graph.new_application("one", displayName="only one")
+    answer = graph.get("/applications?top=1&select=id")
+    (found,) = answer.json()["value"]
+    assert set(found) == {"id"}
+    assert "@odata.nextLink" in answer.json()
+    assert answer.headers["x-ms-resource-unit"] == "1"
+    assert [a["id"] for a in graph.get("/applications?filter=displayName eq 'only one'").json()["value"]] == [
+        made["id"]
+    ]
+    assert graph.get(f"/applications/{made['id']}?expand=owners").json()["owners"]
+    for option in ("skip=1", "format=json", "apply=x"):
+        graph_error(graph.get(f"/applications?{option}"), 400, "BadRequest", "is not supported")
+    assert graph.get("/applications?other=1").status_code == 200  # not of OData
+
+
+@pytest.mark.parametrize("option", ["$select=id", "select=id", "$expand=owners", "$filter=id eq 'x'", "$nothing=1"])
+def test_a_write_with_an_option_is_refused_before_it_is_done(graph: Rest, option: str) -> None:
+    made = graph.new_application("one")
+    path = f"/applications/{made['id']}"
+    for answer in (
+        graph.post(f"/applications?{option}", {"displayName": "two"}),
+        graph.patch(f"{path}?{option}", {"displayName": "two"}),
+        graph.post(f"{path}/addPassword?{option}", {"passwordCredential": {"displayName": "x"}}),
+        graph.delete(f"{path}?{option}"),
+    ):
+        graph_error(answer, 400, "BadRequest", "is not supported")
+    assert graph.get("/applications?$filter=displayName eq 'two'").json()["value"] == []
+    assert graph.get(path).json()["passwordCredentials"] == []
+
+
 def test_owners_are_expanded_and_other_names_refused(graph: Rest) -> None:
     made = graph.new_application()
     assert graph.get(f"/applications/{made['id']}?$expand=owners").json()["owners"][0]["id"]

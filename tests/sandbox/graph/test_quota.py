@@ -100,3 +100,18 @@ def test_each_part_of_a_batch_is_counted_and_refused_alone(sandbox: Sandbox, gra
 def test_an_answer_says_what_it_cost(graph: Rest) -> None:
     assert graph.get("/applications").headers["x-ms-resource-unit"] == "2"
     assert graph.get("/applications?$select=id").headers["x-ms-resource-unit"] == "1"
+
+
+def test_a_refused_call_says_what_it_cost_too(graph: Rest) -> None:
+    wrong = "/applications/99999999-0000-4000-8000-000000000000"
+    for answer, status in (
+        (graph.get(wrong), 404),
+        (graph.patch(wrong, {"displayName": "x"}), 404),
+        (graph.get("/applications?$select=nothing"), 400),
+        (graph.get("/roleManagement/directory/roleAssignments"), 403),
+        (graph.get("/nothing"), 400),
+    ):
+        assert answer.status_code == status, answer.text
+        assert answer.headers["x-ms-resource-unit"] == "1"
+    (part,) = graph.post("/$batch", {"requests": [{"id": "1", "method": "GET", "url": wrong}]}).json()["responses"]
+    assert (part["status"], part["headers"]["x-ms-resource-unit"]) == (404, "1")

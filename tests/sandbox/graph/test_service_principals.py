@@ -24,6 +24,15 @@ def test_an_upsert_creates_then_updates_a_service_principal(graph: Rest) -> None
     graph_error(graph.patch(path, {"appId": NOBODY}), 400, "Request_BadRequest", "read-only")
 
 
+def test_a_complex_property_of_a_service_principal_is_merged(graph: Rest) -> None:
+    path = f"/servicePrincipals/{new_principal(graph)['id']}"
+    assert graph.patch(path, {"info": {"supportUrl": "https://a.example"}, "tags": ["one"]}).status_code == 204
+    assert graph.patch(path, {"info": {"marketingUrl": "https://b.example"}, "tags": ["two"]}).status_code == 204
+    found = graph.get(path).json()
+    assert (found["info"]["supportUrl"], found["info"]["marketingUrl"]) == ("https://a.example", "https://b.example")
+    assert found["tags"] == ["two"]
+
+
 def test_a_service_principal_needs_an_application(graph: Rest) -> None:
     error = graph_error(graph.post("/servicePrincipals", {"appId": NOBODY}), 400, "Request_BadRequest")
     assert error["details"][0]["code"] == "NoBackingApplicationObject"
