@@ -161,7 +161,7 @@ def sign_in(instance: Any, tenant_id: str, person: str, *, keeps: bool = False) 
     `keeps`: for a delegated token, which outlives the sign-in.
     """
     registration = sync_app_of(instance)
-    asked = {
+    asked: dict[str, Any] = {
         "authority": tenant_id,
         "app_id": registration.app_id,
         "client_secret": client_secrets.live_secret(registration).unseal("envelope"),
