@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
+from onboarding import requirements
 from onboarding.models import Invitation
 from registrations.clean_text import Kind, clean
 
@@ -21,6 +22,7 @@ def invitation_message(invitation: Invitation, link: str) -> EmailMultiAlternati
         "provider": provider,
         "instance": service.instance,
         "link": link,
+        "needed_role": requirements.NEEDED_ROLE_SENTENCE,
     }
     # Names that were stored before they were cleaned: nobody can correct them any more when the mail is sent.
     subject = " ".join(clean(render_to_string("emails/invitation_subject.txt", context), what=Kind.HEADER).split())

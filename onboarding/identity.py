@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from registrations.clean_text import Kind, clean
 from registrations.clients.entra import SignedClaims
 from registrations.errors import RemoteRejectedError
 
@@ -38,8 +39,8 @@ def parse(claims: SignedClaims) -> Identity:
     return Identity(
         tenant_id=_guid(claims, "tid"),
         object_id=_guid(claims, "oid"),
-        name=str(claims.get("name") or "")[:255],
-        username=str(claims.get("preferred_username") or "")[:255],
+        name=_shown(claims, "name"),
+        username=_shown(claims, "preferred_username"),
         is_guest=_is_guest(claims),
     )
 
@@ -49,6 +50,11 @@ def _guid(claims: SignedClaims, name: str) -> str:
         return str(uuid.UUID(str(claims.get(name))))
     except ValueError:
         raise RemoteRejectedError(f"The identity that came back has no {name}.", code="id_token") from None
+
+
+def _shown(claims: SignedClaims, name: str) -> str:
+    # Microsoft's text, which nobody here can correct: what cannot be seen in it is dropped, never refused.
+    return clean(str(claims.get(name) or "")[:255], what=Kind.HEADER)[:255]
 
 
 def _is_guest(claims: dict[str, Any]) -> bool:

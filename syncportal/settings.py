@@ -169,6 +169,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = number("SESSION_HOURS", 12, 1, 24) * 3600  # from the sign-in, however busy
 SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 60, 5, 720)
 CSRF_COOKIE_NAME = "__Host-csrf"
+CSRF_COOKIE_AGE = None  # until the browser is closed
 CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"

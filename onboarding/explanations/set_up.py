@@ -44,6 +44,15 @@ REFUSED = SetupProblem(
     "Microsoft refused the step “{step}”: the account that signed in lacks a role or permission for it.",
     f"Check that the administrator’s role is still active. {AGAIN} {SEND}",
 )
+# https://learn.microsoft.com/entra/identity/users/directory-service-limits-restrictions (deleted objects count too)
+QUOTA = SetupProblem(
+    "Microsoft refused the step “{step}”: a quota of objects in your organisation is used up, either of the account that signed in "
+    "or of the whole directory.",
+    "In Microsoft Entra, open App registrations, Deleted applications, and permanently delete those that nobody needs: they "
+    "count towards both quotas. Then sign in again. If only the account’s quota is used up, another administrator’s account "
+    f"can do the setup. {SEND}",
+)
+QUOTA_CODE = "QuotaExceeded"  # the end of Directory_QuotaExceeded and the like
 BY_CODE = {
     "CredentialTypeNotAllowedAsPerAppPolicy": SECRETS_FORBIDDEN,
     "CredentialInvalidLifetimeAsPerAppPolicy": LIFETIME_FORBIDDEN,
@@ -87,7 +96,9 @@ WAITING_NOTES = {  # by the step's name; the default fits any step
 
 def failed(code: str, *, cancelled: bool, message: str = "") -> SetupProblem:
     """Why the setup of a new registration has stopped."""
-    return CANCELLED if cancelled else BY_CODE.get(code, GENERIC)
+    if cancelled:
+        return CANCELLED
+    return QUOTA if code.endswith(QUOTA_CODE) else BY_CODE.get(code, GENERIC)
 
 
 def check_continues(code: str) -> SetupProblem | None:

@@ -225,6 +225,15 @@ TOKEN_SCOPES_ELSEWHERE = [
         "The phone service syncs when nobody is signed in.",
     ),
 ]
+
+
+def both_names_of(scope: str) -> str:
+    """Microsoft's two names of a delegated permission, in any case; what is not known here stays as it is."""
+    known = [*SCOPES_FIRST_SIGN_IN, *SCOPES, *TOKEN_SCOPES, *TOKEN_SCOPES_ELSEWHERE]
+    found = next((each for each in known if each.value.lower() == scope.lower()), None)
+    return f"“{found.display_name}” ({found.value})" if found else scope
+
+
 SCOPES_TOKEN = [scope.value for scope in TOKEN_SCOPES]
 
 # AudioCodes: "Grant Roles to Global admin Account" and "Assign Administrator Roles to Service Account". Both roles are

@@ -50,9 +50,13 @@ class EnteredValues:
 
 @dataclass(frozen=True)
 class MissingGrant:
-    """A permission or role that the registration lacks, and the page that grants it."""
+    """A permission or role that the registration lacks, and the page that grants it.
+
+    `display_name` is Microsoft's other name of a permission, which its pages show first; a role has one name.
+    """
 
     name: str
+    display_name: str
     sentence: str
     grant_page: str
 
@@ -145,12 +149,12 @@ def missing_grants(operation: Operation) -> list[MissingGrant]:
     grants, roles = operation.notes.get("grants_page", ""), requirements.ROLES_PAGE
     return [
         *(
-            MissingGrant(p.value, f"{p.sentence} A permission of {p.resource_name}.", grants)
+            MissingGrant(p.value, p.display_name, f"{p.sentence} A permission of {p.resource_name}.", grants)
             for p in requirements.PERMISSIONS
             if p.value in names
         ),
         *(
-            MissingGrant(r.name, f"{r.sentence} A role in Microsoft Entra.", roles)
+            MissingGrant(r.name, "", f"{r.sentence} A role in Microsoft Entra.", roles)
             for r in requirements.ROLES
             if r.name in names
         ),

@@ -14,8 +14,9 @@ from onboarding.models import Connection, DelegatedToken, Invitation, Service, S
 from onboarding.services import sign_in_requests, stored_tokens
 from onboarding.services.lookups import EXISTING_REGISTRATION
 from registrations import audit, engine
+from registrations.applications import secret_values
 from registrations.errors import WrongStateError
-from registrations.models import Operation, ServiceProvider, UmpInstance
+from registrations.models import ClientSecret, Operation, ServiceProvider, UmpInstance
 
 SEND_KIND = "send_invitation"
 
@@ -154,8 +155,8 @@ def new_link(invitation: Invitation, *, actor: audit.Actor) -> None:
 def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
     """Revoke the invitation; a person in the wizard gets an error page with the next click.
 
-    A waiting operation is cancelled. Raises WrongStateError if a worker is running one (half a registration would
-    remain), or where the invitation is already completed or revoked.
+    A waiting operation is cancelled, and the stored token or secret is deleted. Raises WrongStateError if a worker is running
+    one (half a registration would remain), or where the invitation is already completed or revoked.
     """
     with audit.atomic():
         _cancel_email(invitation, actor)
@@ -170,6 +171,7 @@ def revoke(invitation: Invitation, *, actor: audit.Actor) -> None:
         if not changed:
             raise WrongStateError("The invitation is already completed or revoked.")
         stored_tokens.clear(DelegatedToken.objects.filter(connection__invitation=invitation), actor=actor)
+        secret_values.delete(ClientSecret.objects.filter(registration__connection__invitation=invitation), actor=actor)
         audit.record(
             "invitation.revoked",
             actor=actor,

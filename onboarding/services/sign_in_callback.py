@@ -119,9 +119,10 @@ def _consenting_person(sign_in: SignIn, connection: Connection, redeemed: Redeem
         raise RefusedError("another_administrator", facts=person.label, details=_details(person))
     wanted = sign_in_exchange.graph_scopes_of(sign_in.purpose, sign_in.way)
     accepted = {_short(scope) for scope in redeemed.tokens.scopes}
-    missing = ", ".join(sorted({_short(scope) for scope in wanted} - accepted))
+    missing = sorted({_short(scope) for scope in wanted} - accepted)
     if missing:
-        raise RefusedError("missing_scopes", facts=missing, details={"missing": missing})
+        facts = ", ".join(requirements.both_names_of(scope) for scope in missing)
+        raise RefusedError("missing_scopes", facts=facts, details={"missing": ", ".join(missing)})
     return person
 
 

@@ -11,7 +11,7 @@ from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import stored_tokens
 from onboarding.services.lookups import DELEGATED_TOKEN, connection_of, made_registration, open_connection
 from registrations import audit, connections, engine
-from registrations.applications import client_secrets, presence
+from registrations.applications import client_secrets, presence, secret_values
 from registrations.clients.ump import UmpClient, UmpCustomer
 from registrations.delivery import secret_refusals
 from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError, StartOverError
@@ -51,11 +51,20 @@ def succeeded(operation: Operation) -> None:
         audit.record(
             "invitation.completed", actor=audit.WORKER, subject=connection.invitation, operation_id=operation.pk
         )
-    # This connection replaces earlier ones of the service: delete every stored token but the one now in use.
+    _delete_replaced(connection, operation)
+
+
+def _delete_replaced(connection: Connection, operation: Operation) -> None:
+    """This connection replaces earlier ones of the service: delete what is stored, but for what is now in use."""
     replaced = DelegatedToken.objects.filter(connection__invitation__service=connection.invitation.service)
     if operation.kind == DELEGATED_TOKEN:
         replaced = replaced.exclude(connection=connection)
     stored_tokens.clear(replaced, actor=audit.WORKER)
+    # An open invitation's setup may still be resumed: it needs its secret.
+    ended = Connection.objects.filter(
+        invitation__service=connection.invitation.service, invitation__status=Invitation.Status.COMPLETED
+    ).exclude(pk=connection.pk)
+    secret_values.delete(ClientSecret.objects.filter(registration__connection__in=ended), actor=audit.WORKER)
 
 
 def failed(operation: Operation) -> None:

@@ -70,6 +70,7 @@ PHRASES = {
     "secret.found_gone": "found expired or removed the client secret of",
     "secret.proven": "proved the client secret of",
     "secret.revealed": "revealed the client secret of",
+    "secret.value_deleted": "deleted the stored value of the client secret of",
     "secret.discarded": "discarded the client secret of",
     "secret.removed": "removed a client secret from",
     "handover.sync_app_confirmed": "confirmed Client Id, secret and Redirect URI in the UMP of",

@@ -17,6 +17,7 @@ from msal import ConfidentialClientApplication
 from msal import SerializableTokenCache as TokenCache
 from msal.exceptions import MsalServiceError
 
+from registrations.clean_text import Kind, clean
 from registrations.clients.discovery_cache import DISCOVERY_PATH, SERVICE, DiscoveryCache
 from registrations.clients.http import LONGEST_ID, RemoteSession, exchange, json_of
 from registrations.clients.microsoft_words import first_sentence
@@ -216,7 +217,7 @@ class EntraClient:
             expires_at=_expiry(result),
             roles=frozenset(claims.get("roles", [])),
             wids=frozenset(claims.get("wids", [])),
-            name=str(claims.get("app_displayname") or ""),
+            name=clean(str(claims.get("app_displayname") or ""), what=Kind.HEADER),
             object_id=str(claims.get("oid") or ""),
         )
 

@@ -161,6 +161,26 @@ def test_long_names_do_not_make_customer_pages_scroll_sideways(
             assert not overflowing(found.page, NARROWEST)
 
 
+# Closed details have a size even where their content is skipped.
+PRINTED = "e => e.checkVisibility({contentVisibilityAuto: true}) && e.getBoundingClientRect().height > 0"
+
+
+@pytest.mark.parametrize("name", ["landing", "done"])
+def test_a_printed_page_has_its_sender_host_and_closed_details(
+    name: str, stage: Stage, contexts: dict[Scheme, BrowserContext]
+) -> None:
+    page_state = next(page_state for page_state in CUSTOMER if page_state.name == name)
+    for found in open_page(stage, page_state, contexts["light"]):
+        found.page.emulate_media(media="print")
+        expect(found.page.locator("header")).to_be_visible()
+        expect(found.page.locator("footer").get_by_text(str(urlsplit(found.page.url).hostname)).first).to_be_visible()
+        closed = found.page.locator("main details")
+        assert closed.count() > 0 or name != "landing"
+        for content in closed.locator("> :not(summary, .copy)").all():
+            assert content.evaluate(PRINTED), content.text_content()
+        expect(found.page.get_by_role("button", name="Print this page")).to_be_hidden()
+
+
 def test_the_landing_page_is_small(stage: Stage, browser: Browser) -> None:
     context = browser.new_context()
     page, sizes = context.new_page(), {}

@@ -4,6 +4,7 @@ import pytest
 
 from onboarding import emails
 from onboarding.models import Customer, Invitation
+from onboarding.requirements import NEEDED_ROLE_SENTENCE
 from tests.onboarding.mailing import RunWorker, send, sent_mail
 
 pytestmark = pytest.mark.django_db
@@ -61,3 +62,11 @@ def test_a_name_stored_before_it_was_cleaned_turns_no_subject(invitation: Invita
     invitation.service.customer.name = "Con\u202etoso\u200b\0"
     subject = emails.invitation_message(invitation, link).message()["Subject"]
     assert subject == "Finebak invites Contoso: connect Microsoft 365 to your phone service"
+
+
+def test_the_email_names_the_roles_that_the_wizard_accepts(invitation: Invitation, link: str) -> None:
+    message = emails.invitation_message(invitation, link)
+    for part in (str(message.body), str(message.alternatives[0][0])):
+        assert f"an administrator of Contoso with the role {NEEDED_ROLE_SENTENCE}. For example: " in " ".join(
+            part.split()
+        )

@@ -38,3 +38,9 @@ def test_claims_without_an_id_are_refused(missing: str) -> None:
     claims = {name: value for name, value in CLAIMS.items() if name != missing}
     with pytest.raises(RemoteRejectedError, match=missing):
         identity.parse(SignedClaims(claims))
+
+
+@pytest.mark.parametrize("claim", ["name", "preferred_username"])
+def test_characters_that_cannot_be_seen_are_dropped_from_names(claim: str) -> None:
+    person = identity.parse(SignedClaims({**CLAIMS, claim: "\u202ea\u202e\u200b\x00b\nc "}))
+    assert "ab c" in (person.name, person.username)

@@ -6,7 +6,7 @@ from onboarding.explanations import explain, explain_credential, set_up
 from onboarding.services.lookups import KINDS
 from registrations.engine import registry
 
-SETUP_PROBLEMS = [set_up.SIGN_IN, set_up.CANCELLED, set_up.GENERIC, *set_up.BY_CODE.values()]
+SETUP_PROBLEMS = [set_up.SIGN_IN, set_up.CANCELLED, set_up.GENERIC, set_up.QUOTA, *set_up.BY_CODE.values()]
 CHECK_PROBLEMS = [set_up.CHECK_CANCELLED, set_up.CHECK_FAILED, *set_up.CHECK_PROBLEMS.values()]
 
 
@@ -28,6 +28,15 @@ def test_each_text_needs_only_provider_name_and_step(problem: set_up.SetupProble
 def test_an_unknown_code_names_the_step() -> None:
     assert set_up.failed("no_such_code", cancelled=False) is set_up.GENERIC
     assert "{step}" in set_up.GENERIC.sentence
+
+
+@pytest.mark.parametrize("code", ["Directory_QuotaExceeded", "Some_QuotaExceeded"])
+def test_a_full_directory_is_explained_by_what_makes_room(code: str) -> None:
+    assert set_up.failed(code, cancelled=True) is set_up.CANCELLED
+    told = set_up.failed(code, cancelled=False)
+    assert "either of the account that signed in or of the whole directory" in told.sentence
+    assert "permanently delete those that nobody needs" in told.next_step
+    assert not told.next_step.startswith(set_up.AGAIN)
 
 
 def test_a_cancelled_setup_is_explained_by_the_cancellation_alone() -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from onboarding.models import Connection, DelegatedToken, Invitation, Service
 from onboarding.services import delegated_token, invitations, new_registration
@@ -52,6 +53,7 @@ def test_a_customer_connects_with_a_delegated_token(
     assert "Contoso is connected" in page
     assert TILDA in page
     assert "Conditional Access can invalidate the token" in page
+    assert "“Read and write all groups” (Group.ReadWrite.All)" in strip_tags(page)
 
 
 def test_the_second_apis_token_comes_from_the_refresh_token(

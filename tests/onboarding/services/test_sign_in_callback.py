@@ -95,8 +95,12 @@ def test_declining_the_second_consent_keeps_the_progress(customer: Browser, link
 def test_missing_scopes_are_named(customer: Browser, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
     page = customer.press(customer.identify(link), name="Finebak-sync")
     # The sandbox grants all or nothing, as Microsoft does; an administrator may still have removed a part meanwhile.
-    monkeypatch.setattr("onboarding.requirements.SCOPES_AUTHORISE", ["Application.ReadWrite.All", "Mail.Read"])
-    assert "Mail.Read" in refused(customer.sign_in(page, CARLA), "missing_scopes").replace("mail.read", "Mail.Read")
+    monkeypatch.setattr(
+        "onboarding.requirements.SCOPES_AUTHORISE",
+        ["Application.ReadWrite.All", "Mail.Read", "AppCatalog.ReadWrite.All"],
+    )
+    shown = refused(customer.sign_in(page, CARLA), "missing_scopes")
+    assert "“Read and write to all app catalogs” (AppCatalog.ReadWrite.All), mail.read" in shown
     assert not Operation.objects.exists()
 
 

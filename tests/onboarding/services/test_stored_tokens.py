@@ -16,7 +16,7 @@ from tests.onboarding.browser import Browser, read
 from tests.onboarding.conftest import OLGA
 from tests.onboarding.delegated import SKYPE, TILDA, authorise
 from tests.onboarding.existing import Own, RunWorker, enter, grant
-from tests.onboarding.wizard import refused, text
+from tests.onboarding.wizard import finish, refused, text
 from tests.registrations.runs import run_until_settled
 
 pytestmark = pytest.mark.django_db
@@ -254,3 +254,64 @@ def test_a_running_setup_accepts_no_other_values(
     form = customer.open(f"{link}/existing")
     refused(customer.press(form, **own.values), "under_way")
     assert Connection.objects.get().registration is not None
+
+
+# --- A secret that is no longer needed ---
+
+
+def kept_values() -> set[Any]:
+    """The connections whose registrations have a stored secret."""
+    kept = ClientSecret.objects.exclude(envelope="").exclude(registration__connection=None)
+    return set(kept.values_list("registration__connection", flat=True))
+
+
+@pytest.mark.parametrize("method", ["new", "existing"])
+def test_revoking_after_a_failed_setup_deletes_the_stored_secret(
+    customer: Browser,
+    invitation: Invitation,
+    link: str,
+    own: Own,
+    run_worker: RunWorker,
+    sandbox: Sandbox,
+    method: str,
+) -> None:
+    body = {"error": {"code": "InvalidRequest", "message": "Made up."}}
+    sandbox.faults.add("ump", "status", method="PATCH", path="/api/v3/customer", status=400, body=body, times=99)
+    if method == "new":
+        customer.authorise(customer.identify(link))
+        finish(run_worker)
+    else:
+        enter(customer, link, own.values)
+        tried(run_worker)
+    operation = Operation.objects.get(subject_id=Connection.objects.get().pk)
+    assert (operation.status, operation.error_code) == ("failed", "InvalidRequest")
+    before = ClientSecret.objects.get(registration__connection__invitation=invitation)
+    assert before.envelope
+    invitations.revoke(invitation, actor=OLGA)
+    after = ClientSecret.objects.get(pk=before.pk)
+    assert (after.envelope, after.status, after.key_id) == ("", before.status, before.key_id)
+    event = AuditEvent.objects.get(action="secret.value_deleted")
+    assert (event.actor_label, event.after) == (OLGA.label, {"key_id": before.key_id})
+
+
+def test_reconnecting_a_service_deletes_the_previous_secret(
+    customer: Browser, invitation: Invitation, link: str, own: Own, run_worker: RunWorker
+) -> None:
+    customer.authorise(customer.identify(link))
+    finish(run_worker)
+    first = Connection.objects.get()
+    assert kept_values() == {first.pk}
+    again = invitations.create(
+        invitation.service,
+        it_admin_email="it@contoso.example",
+        m365_admin_email="m@contoso.example",
+        again=True,
+        actor=OLGA,
+    )
+    enter(customer, invitations.link_of(again), own.values)
+    assert tried(run_worker).status == "succeeded"
+    assert kept_values() == {Connection.objects.get(invitation=again).pk}
+    assert AuditEvent.objects.get(action="secret.value_deleted").subject_id == str(first.registration_id)
+    # What is shown of the old secret stays, and the sync app keeps its own.
+    assert ClientSecret.objects.get(registration=first.registration).status == "delivered"
+    assert ClientSecret.objects.filter(registration__instance__isnull=False).exclude(envelope="").count() == 1

@@ -40,6 +40,7 @@ def test_the_final_page_summarises_the_connection(
         "were revoked",
         "Global Administrator",
         "Print this page",
+        "“Read all groups” (",
     ):
         assert expected in page, expected
     invitation.refresh_from_db()

@@ -1,11 +1,13 @@
 """The form for an existing registration, and who may watch its check."""
 
+import html
 import uuid
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from onboarding import requirements
 from onboarding.models import Connection, ConnectionMethod, Invitation
@@ -98,6 +100,24 @@ def test_a_single_missing_grant_is_named(
             directory.assign_role(bare.tenant, principal.id, role.template_id, 0.0)
     enter(customer, link, bare.values)
     assert run_newest_check(run_worker).notes["missing"] == [lacking]
+
+
+def test_missing_permissions_and_the_final_page_have_both_of_microsofts_names(
+    customer: Browser, link: str, bare: Own, run_worker: RunWorker, sandbox: Sandbox
+) -> None:
+    enter(customer, link, bare.values)
+    run_newest_check(run_worker)
+    missing = html.unescape(strip_tags(text(customer.open("/authenticate/progress"))))
+    grant(sandbox, bare)
+    customer.press(customer.open("/authenticate/progress"))
+    run_newest_check(run_worker)
+    final = html.unescape(strip_tags(text(customer.open("/authenticate/progress", follow=True))))
+    assert "Contoso is connected" in final
+    for permission in requirements.PERMISSIONS:
+        assert f"“{permission.display_name}” {permission.value}: {permission.sentence}" in missing
+        assert f"“{permission.display_name}” ({permission.value})" in final
+    for role in requirements.ROLES:
+        assert f" {role.name}: {role.sentence}" in missing
 
 
 def test_values_can_be_entered_again_while_grants_are_missing(

@@ -160,10 +160,21 @@ def test_the_privacy_text_names_what_is_really_kept(customer: Browser, link: str
         "secret",
         "token",
         "cannot be changed and is not deleted",
-        "Two cookies",
+        "Three cookies",
     ):
         assert kept in page
     assert "onboarding@finebak.example" in page
+
+
+def test_the_privacy_text_counts_the_cookies_that_are_really_set(customer: Browser, link: str) -> None:
+    page = words(customer.open(urlsplit(link).path))
+    customer.authorise(customer.identify(link))
+    customer.open("/authenticate/progress")
+    lives = {name: morsel["max-age"] for name, morsel in customer.client.cookies.items()}
+    assert lives == {"__Host-signin": 24 * 3600, "__Host-session": 2 * 3600, "__Host-csrf": ""}
+    assert "Three cookies" in page
+    for life in ("returns from Microsoft (a day)", "the session (two hours)", "forms (until you close the browser)"):
+        assert life in page
 
 
 def test_every_page_says_whom_to_ask(customer: Browser, link: str) -> None:

@@ -10,7 +10,7 @@ from onboarding.models import Connection
 from onboarding.services import new_registration
 from registrations import audit
 from registrations.engine import queue
-from registrations.models import Operation
+from registrations.models import Operation, UmpInstance
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser
 from tests.onboarding.wizard import CARLA, finish, text
@@ -41,8 +41,10 @@ def test_a_policy_that_forbids_secrets_is_explained_with_a_remedy(
     sandbox.world.tenant(sandbox.seed.customer.tenant_id).secret_policy.secrets_forbidden = True
     operation = failed_setup(customer, link, run_worker)
     page = shown(customer, "A policy of your organisation does not allow the secret")
+    app = UmpInstance.objects.get().app_name
     assert "to exclude your account, or to allow client secrets" in page
-    assert "Nothing was created in your organisation" in page
+    assert "Nothing was created" not in page
+    assert f"No registration was created. Microsoft may list {app} under Enterprise applications." in page
     assert "Completed steps are kept" not in page
     assert operation.message not in page
     assert "were revoked" in page
@@ -71,6 +73,18 @@ def test_any_other_failure_names_the_step_and_no_more(
     failed_setup(customer, link, run_worker)
     page = shown(customer, "The step “Create the registration” failed")
     assert "If it fails again, send the details below" in page
+
+
+def test_a_full_directory_is_explained_with_what_makes_room(
+    customer: Browser, link: str, sandbox: Sandbox, run_worker: RunWorker
+) -> None:
+    words = "The directory object quota limit for the Principal has been exceeded."
+    body = {"error": {"code": "Directory_QuotaExceeded", "message": words}}
+    sandbox.faults.add("graph", "status", method="PATCH", path="/applications", status=403, body=body, times=99)
+    operation = failed_setup(customer, link, run_worker)
+    assert (operation.status, operation.error_code) == ("failed", "Directory_QuotaExceeded")
+    page = shown(customer, "a quota of objects in your organisation is used up")
+    assert "permanently delete those that nobody needs" in page
 
 
 def test_a_setup_cancelled_by_staff_says_who_cancelled_it(customer: Browser, link: str) -> None:

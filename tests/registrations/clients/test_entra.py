@@ -129,6 +129,19 @@ def test_an_application_token_has_its_permissions(sandbox: Sandbox) -> None:
     assert "Application.ReadWrite.OwnedBy" in app_token(sandbox)
 
 
+def test_an_applications_name_from_microsoft_is_cleaned(sandbox: Sandbox) -> None:
+    provider = sandbox.seed.provider
+    for application in sandbox.world.tenant(provider.tenant_id).applications.values():
+        application.properties["displayName"] = "\u202eSync\u202e\u200bPortal\x00"
+    token = connections.entra().app_token(
+        tenant_id=provider.tenant_id,
+        app_id=provider.client_id,
+        client_secret=provider.client_secret,
+        scope=connections.GRAPH_SCOPE,
+    )
+    assert token.name == "SyncPortal"
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
