@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 LONGEST_SENTENCE = 300  # characters
+LONGEST_READ = 4 * 1024  # characters of an answer: more takes long to redact, and nobody would see it
 
 _SUPPORT_DATA = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)  # kept beside the sentence
 _CODE = re.compile(r"^\s*AADSTS\d+:\s*")
@@ -26,8 +27,19 @@ _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 
 
 def own_sentence(text: str) -> str:
-    """What the service said, redacted and at most LONGEST_SENTENCE characters; "" if it said nothing."""
-    text = _SUPPORT_DATA.sub("", _CODE.sub("", text))
+    """What the service said, redacted and at most LONGEST_SENTENCE characters; "" if it said nothing.
+
+    Without the code of Microsoft's at its beginning, which is kept beside the sentence.
+    """
+    return with_code(_CODE.sub("", text, count=1))
+
+
+def with_code(text: str) -> str:
+    """As `own_sentence`, with its code: for words of Microsoft's that somebody else repeats."""
+    if len(text) > LONGEST_READ:
+        read = text[:LONGEST_READ]
+        text = read.rpartition(" ")[0] or read  # the last word may be half a secret
+    text = _SUPPORT_DATA.sub("", text)
     text = "".join(
         " " if each.isspace() else each for each in text if each.isspace() or unicodedata.category(each)[0] != "C"
     )

@@ -4,6 +4,7 @@ The names under which they are registered are stored in messages and schedules, 
 """
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -95,13 +96,37 @@ def enqueue_on_commit(operation_id: Any) -> None:
     transaction.on_commit(lambda: enqueue(operation_id))
 
 
+class Notifier:
+    """Notifies workers of one operation after the other, within a request: after the first failure of no more.
+
+    Each attempt takes seconds while the broker is away. The sweep finds the rows.
+    """
+
+    def __init__(self) -> None:
+        self.broker_answers = True
+
+    def enqueue_on_commit(self, operation_id: Any) -> None:
+        """As the function of this name."""
+        transaction.on_commit(lambda: self._unless_away(lambda: enqueue(operation_id)))
+
+    def start_bulk_operations_on_commit(self) -> None:
+        """As the function of this name."""
+        transaction.on_commit(lambda: self._unless_away(notify_of_bulk_jobs))
+
+    def _unless_away(self, notify: Callable[[], bool]) -> None:
+        self.broker_answers = self.broker_answers and notify()
+
+
 def start_bulk_operations_on_commit() -> None:
     """Start operations of bulk jobs once the change is committed; without a broker the sweep does it."""
+    transaction.on_commit(notify_of_bulk_jobs)
 
-    def notify() -> None:
-        try:
-            start_bulk_operations.apply_async()
-        except OperationalError as error:
-            logger.warning("The broker cannot be reached (%s): bulk jobs wait for the sweep.", error)
 
-    transaction.on_commit(notify)
+def notify_of_bulk_jobs() -> bool:
+    """Have a worker start operations of bulk jobs. False if the broker cannot be reached."""
+    try:
+        start_bulk_operations.apply_async()
+    except OperationalError as error:
+        logger.warning("The broker cannot be reached (%s): bulk jobs wait for the sweep.", error)
+        return False
+    return True

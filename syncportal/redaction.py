@@ -2,8 +2,12 @@
 
 import logging
 import re
+from collections.abc import Callable
 
 from django.core.exceptions import PermissionDenied
+
+LONGEST_MESSAGE = 4 * 1024  # characters
+LONGEST_ENTRY = 64 * 1024  # with its traceback
 
 # What may follow /authenticate/ in a log. Anything else there is a link, or a mistyped one.
 PAGES = (
@@ -26,17 +30,31 @@ _NAMED = (
     r"(?:client[_-]?)?assertion|pass(?:word|wd|phrase)|cookie|authorization|envelope|session[_-]?(?:id|key))\d?)"
 )
 _WHOLE = r"(?i)(?<![\w-])"  # the name is no part of a longer one, in capitals or not
-_OPENED = r"\s*[\[({]?\s*[bru]?(?P<quote>\\*[\"'])"  # a value in quotes, also the first of a list, also in escaped JSON
+_OPENED = r"\s*+(?:[\[({]\s*+)?[bru]?(?P<quote>\\{0,32}[\"'])"  # a value in quotes, also the first of a list, also in escaped JSON
 _UP_TO_QUOTE = r"(?:(?!(?P=quote))(?:\\.|[^\\]|\\$))*"  # or to the end of a text that was cut off
 _BARE = r"[^\s&\"'<>,;]+"
 _HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-csrftoken"
-RULES = (
+# The end of a user name and password in an address: a password may hold an @ or a slash. A port and a path are no password.
+_USER_INFO = re.compile(r"(?<=[\w+.-]://)(?![^/@]*:\d{1,5}/)[^:@]*:.*")
+
+
+def _without_query(found: re.Match[str]) -> str:
+    return "?[redacted]" if "=" in found[0] else found[0]
+
+
+def _without_user_info(found: re.Match[str]) -> str:
+    before, at, after = found[0].rpartition("@")
+    return _USER_INFO.sub("[redacted]", before, count=1) + at + after
+
+
+# Each is linear in the text's length, because strangers write some of it: no part of a rule may begin at each character and
+# read on to the end. What cannot be said so is a function of a whole word.
+RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     # Up to the end of the line or of the quoted request: a mistyped link may contain a space.
     (re.compile(rf"(?i)(/authenticate/)(?!(?:{_PAGE})?(?:[\s\"'<>?,;)\]]|$))[^\r\n\"'<>]+"), r"\1[link]"),
-    (re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*"), "?[redacted]"),
-    # User name and password in an address: a password may hold an @ or a slash. A port and a path are no password.
-    (re.compile(r"(\b[a-zA-Z][\w+.-]*://)(?![^\s/@\"'<>]*:\d{1,5}/)[^\s\"'<>@]*:[^\s\"'<>]*@"), r"\1[redacted]@"),
-    (re.compile(r"(\b[a-zA-Z][\w+.-]*://)[^\s\"'<>/:@]+@"), r"\1[redacted]@"),
+    (re.compile(r"\?[^\s\"'<>]*"), _without_query),
+    (re.compile(r"[^\s\"'<>]+"), _without_user_info),
+    (re.compile(r"(?<=[\w+.-]://)[^\s\"'<>/:@]+@"), "[redacted]@"),
     # A header up to the end of its line.
     (re.compile(rf"{_WHOLE}({_HEADERS})(\s*[:=]\s*)(?![\"'\\])[^\r\n\"']+"), r"\1\2[redacted]"),
     # "name": "value" in JSON and in Python, ('name', 'value'), name = "value".
@@ -59,7 +77,7 @@ RULES = (
         r"\1 [redacted]",
     ),
     (re.compile(r"(?i)\b(bearer):?\s+[a-z]{12,}"), r"\1 [redacted]"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?"), "[token]"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){0,2}"), "[token]"),
     # A link's token, wherever it occurs: 256 bits in URL-safe base64 are 43 characters.
     (re.compile(r"[A-Za-z0-9_-]{43,}"), "[redacted]"),
 )
@@ -70,6 +88,14 @@ def redact(text: str) -> str:
     for pattern, replacement in RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many characters, and a note: without the last word, which could be the half of a token."""
+    if len(text) <= most:
+        return text
+    kept = text[:most]
+    return f"{kept.rpartition(' ')[0] or kept} [cut after {most} characters]"
 
 
 class RedactionFilter(logging.Filter):
@@ -86,7 +112,7 @@ class RedactionFilter(logging.Filter):
             message = record.getMessage()
         except (TypeError, ValueError, KeyError):  # arguments that do not fit the text must not end the request
             message = f"{record.msg} {record.args}"
-        record.msg, record.args = redact(message), ()
+        record.msg, record.args = redact(cut(message, LONGEST_MESSAGE)), ()
         return True
 
 
@@ -94,5 +120,5 @@ class RedactingFormatter(logging.Formatter):
     """Redacts tracebacks and stacks too: an exception's text may hold what a remote service answered."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The whole entry, redacted."""
-        return redact(super().format(record))
+        """The entry, redacted."""
+        return redact(cut(super().format(record), LONGEST_ENTRY))

@@ -4,8 +4,11 @@ Settings load without them, so that the commands that make them can run.
 """
 
 import logging
+import os
+import signal
+import threading
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -13,6 +16,8 @@ from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.files.storage import Storage
 from django.db import OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from registrations import unavailable
 from syncportal.env import refuse
@@ -54,27 +59,72 @@ def require_database(statement_seconds: int) -> None:
     The connections of this process, and of those that it forks, get the limit on statements; what DATABASE_URL says in
     `options` wins. Raises Django's database errors if the database cannot be asked.
     """
-    limited = _limit_statements(statement_seconds)
     try:
-        if connection.vendor == "sqlite" and not Path(settings.DATABASES["default"]["NAME"]).exists():
-            return  # asking would create it
-        if connection.vendor == "postgresql":
-            _require_postgresql(statement_seconds if limited else 0)
-        canaries = apps.get_model("registrations", "KeyCanary")
-        if canaries._meta.db_table in connection.introspection.table_names():  # it is not before `migrate`
-            refusal = canaries._default_manager.refusal()
-            if refusal:
-                raise refuse(refusal)
+        _check_database(statement_seconds if _limit_statements(statement_seconds) else 0)
     finally:
         connection.close()  # a forked process must not share it
 
 
 def require_database_if_it_answers(statement_seconds: int) -> None:
-    """For servers: as `require_database`, but a database that is away at the start is a warning, because it comes back."""
+    """For servers: as `require_database`, but a database that is away at the start is a warning, because it comes back.
+
+    Then the first connection checks it, before anybody is served with it.
+    """
+    expected = statement_seconds if _limit_statements(statement_seconds) else 0
     try:
-        require_database(statement_seconds)
+        _check_database(expected)
     except unavailable.OUTAGES as error:
-        logger.warning("Database and keys were not checked at the start: %s", unavailable.sentence_of(error))
+        logger.warning(
+            "Database and keys could not be checked at the start (%s). The first connection checks them.",
+            unavailable.sentence_of(error),
+        )
+        connection_created.connect(FirstConnection(expected), weak=False)
+    finally:
+        connection.close()
+
+
+class FirstConnection:
+    """Makes up for the check that a start had to leave out. A refusal ends this process, and the next start names it."""
+
+    def __init__(self, statement_seconds: int) -> None:
+        self.statement_seconds = statement_seconds
+        self.lock = threading.RLock()
+        self.is_checked = False
+
+    def __call__(self, connection: BaseDatabaseWrapper, **_: Any) -> None:
+        """Check once; threads that connect meanwhile wait. Raises OperationalError for a refusal: the page is a 503."""
+        with self.lock:
+            if self.is_checked:
+                return
+            try:
+                _check_database(self.statement_seconds)
+            except SystemExit as refusal:
+                connection.close()  # the next statement connects, and is refused again
+                logger.critical("%s", refusal)
+                end_process()
+                raise OperationalError(str(refusal)) from None
+            except unavailable.OUTAGES:
+                connection.close()
+                raise
+            self.is_checked = True
+
+
+def end_process() -> None:
+    """Have this server finish what it does and end, as an operator's stop does."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _check_database(statement_seconds: int) -> None:
+    """Raises SystemExit if database or keys are not the right ones. 0: what limits statements is not ours to check."""
+    if connection.vendor == "sqlite" and not Path(settings.DATABASES["default"]["NAME"]).exists():
+        return  # asking would create it
+    if connection.vendor == "postgresql":
+        _require_postgresql(statement_seconds)
+    canaries = apps.get_model("registrations", "KeyCanary")
+    if canaries._meta.db_table in connection.introspection.table_names():  # it is not before `migrate`
+        refusal = canaries._default_manager.refusal()
+        if refusal:
+            raise refuse(refusal)
 
 
 def _limit_statements(seconds: int) -> bool:

@@ -17,9 +17,10 @@ NOUNS = ("invitation", "invitations")
 
 def sending(request: HttpRequest, chosen: Iterable[Invitation]) -> BulkAct:
     """Email the links, for the first time or again."""
+    notifier = tasks.Notifier()
 
     def run(invitation: Invitation) -> str:
-        tasks.enqueue_on_commit(invitations.send(invitation, actor=actor_of(request), user=request.user).pk)
+        notifier.enqueue_on_commit(invitations.send(invitation, actor=actor_of(request), user=request.user).pk)
         return f"The email to {invitation.it_admin_email} is queued."
 
     def expected(rows: Collection[Invitation]) -> dict[Any, str]:

@@ -261,7 +261,7 @@ def _validation(operation: Operation) -> str:
     outcome = ump.validate_connection(service.ump_customer_guid)
     if not outcome.valid:
         words = secret_refusals.without(outcome.error, secret)
-        refusal = RemoteRejectedError if "AADSTS" in words else UnexplainedRefusalError
+        refusal = RemoteRejectedError if "AADSTS" in outcome.error else UnexplainedRefusalError
         raise refusal(
             f"The UMP could not use the token: {words or 'it gave no reason'}.", code=ump_handover.UMP_VALIDATION
         )

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.contrib.admin import helpers
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -80,10 +81,19 @@ class BulkActs(PortalAdmin):
 
     def without_skipped(self, request: HttpRequest, rows: list[Any], act: BulkAct) -> tuple[list[Line], list[Any]]:
         """The lines of those that are skipped, and the rows to act on."""
-        named = set(request.POST.getlist(SKIPPED))  # the button promised to leave them alone
-        reasons = {row.pk: NOT_CHOSEN for row in rows if str(row.pk) in named} | act.skipped(rows)
+        left_alone = self._named_as_skipped(request)
+        rows = list({row.pk: row for row in [*left_alone, *rows]}.values())
+        reasons = {row.pk: NOT_CHOSEN for row in left_alone} | act.skipped(rows)
         lines = [self.line_of(row, "skipped", "", reasons[row.pk]) for row in rows if row.pk in reasons]
         return lines, [row for row in rows if row.pk not in reasons]
+
+    def _named_as_skipped(self, request: HttpRequest) -> list[Any]:
+        """The rows that the button promised to leave alone."""
+        named = request.POST.getlist(SKIPPED)
+        try:
+            return list(self.get_queryset(request).filter(pk__in=named)) if named else []
+        except (ValidationError, ValueError):  # no keys of rows
+            return []
 
     def line_of(self, row: Any, state: str, word: str, sentence: str) -> Line:
         """A row's line, with a link to its page."""
@@ -96,7 +106,7 @@ class BulkActs(PortalAdmin):
         expected, number = act.expected(chosen), len(chosen)
         lines += [self.line_of(row, "pending", "Included", expected.get(row.pk, "")) for row in chosen]
         hidden = [("action", act.action), ("confirmed", "yes")]
-        hidden += [(helpers.ACTION_CHECKBOX_NAME, str(row.pk)) for row in rows]
+        hidden += [(helpers.ACTION_CHECKBOX_NAME, str(row.pk)) for row in chosen]  # each row once: fields are limited
         hidden += [(SKIPPED, str(pk)) for pk in reasons]
         return self.plain_page(
             request,

@@ -141,9 +141,10 @@ class EntraTenantAdmin(BulkActs, AddressAdmin):
     @admin.action(description="Check credential", permissions=["check"])
     def check_selected(self, request: HttpRequest, queryset: QuerySet[EntraTenant]) -> HttpResponse:
         """Ask for a check of each chosen tenant, after a preview."""
+        notifier = tasks.Notifier()
 
         def run(tenant: EntraTenant) -> str:
-            tasks.enqueue_on_commit(tenant_check.request(tenant, actor=actor_of(request), user=request.user).pk)
+            notifier.enqueue_on_commit(tenant_check.request(tenant, actor=actor_of(request), user=request.user).pk)
             return "The check started."
 
         act = BulkAct(

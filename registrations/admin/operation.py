@@ -167,10 +167,11 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
     @admin.action(description="Resume", permissions=["act"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[Operation]) -> HttpResponse:
         """Queue the chosen operations again, after a preview."""
+        notifier = tasks.Notifier()
 
         def run(operation: Operation) -> str:
             engine.resume(operation, actor=actor_of(request))
-            tasks.enqueue_on_commit(operation.pk)
+            notifier.enqueue_on_commit(operation.pk)
             return ""
 
         act = BulkAct(
@@ -188,10 +189,11 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
     @admin.action(description="Cancel", permissions=["act"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Operation]) -> HttpResponse:
         """End the chosen operations, after a preview."""
+        notifier = tasks.Notifier()
 
         def run(operation: Operation) -> str:
             engine.cancel(operation, actor=actor_of(request))
-            tasks.start_bulk_operations_on_commit()  # it may have made room in a bulk job
+            notifier.start_bulk_operations_on_commit()  # it may have made room in a bulk job
             return ""
 
         act = BulkAct(

@@ -141,7 +141,7 @@ class UmpInstanceAdmin(BulkActs, AddressAdmin):
             return self.carry_out(request, chosen, self._provisioning(request))
         (instance,) = chosen
         done = f"{instance.host}: provisioning started."
-        self.attempt(request, lambda: self._provision(request, instance), done)
+        self.attempt(request, lambda: self._provision(request, instance, tasks.Notifier()), done)
         return self.back_to(instance)
 
     def carry_out(self, request: HttpRequest, rows: list[Any], act: BulkAct) -> HttpResponse:
@@ -158,6 +158,8 @@ class UmpInstanceAdmin(BulkActs, AddressAdmin):
         return self.show_result(request, act, lines, [("Open the bulk job", admin_html.change_url(job))])
 
     def _provisioning(self, request: HttpRequest) -> BulkAct:
+        notifier = tasks.Notifier()
+
         def expected(rows: Collection[UmpInstance]) -> dict[Any, str]:
             return {key: plan.summary for key, plan in provisioning_plan.of(rows).items()}
 
@@ -170,12 +172,12 @@ class UmpInstanceAdmin(BulkActs, AddressAdmin):
             skipped=provisioning_plan.refusals,
             expected=expected,
             intro=(provisioning_plan.CHECKED, IN_BULK),
-            run=lambda instance: self._provision(request, instance),
+            run=lambda instance: self._provision(request, instance, notifier),
         )
 
-    def _provision(self, request: HttpRequest, instance: UmpInstance) -> str:
+    def _provision(self, request: HttpRequest, instance: UmpInstance, notifier: tasks.Notifier) -> str:
         operation = provisioning.request(instance, actor=actor_of(request), user=request.user)
-        tasks.enqueue_on_commit(operation.pk)
+        notifier.enqueue_on_commit(operation.pk)
         return "Provisioning started."
 
     @page("Change address", permission="change_address", icon="edit_location")

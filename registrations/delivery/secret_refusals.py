@@ -1,14 +1,14 @@
 """What a UMP's refusal of a client secret means, and a remote service's words without the secret."""
 
 import re
+from urllib.parse import quote
 
+from registrations import service_words
 from registrations.applications.replication import secret_may_be_replicating
 from registrations.clients.entra import REPLICATING
 from registrations.clients.graph.client import BETWEEN_CREDENTIAL_WRITES
 from registrations.errors import NotYetError, RemoteRejectedError, UnexplainedRefusalError
 from registrations.models import ClientSecret, Operation
-
-LONGEST_WORDS = 300  # characters of a remote service, in a sentence for people
 
 
 def refusal_by_ump(
@@ -34,5 +34,7 @@ def refusal_by_ump(
 
 
 def without(words: str, plaintext: str) -> str:
-    """A remote service's words for people and history: without this value, if they repeat it, and not too long."""
-    return (words.replace(plaintext, "[secret]") if plaintext else words)[:LONGEST_WORDS]
+    """A remote service's words for people and history: short, without this value, other secrets and unprintable characters."""
+    for value in (plaintext, quote(plaintext, safe="")) if plaintext else ():
+        words = words.replace(value, "[secret]")
+    return service_words.with_code(words)

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 
 from registrations.models import UmpInstance
-from syncportal.redaction import RedactingFormatter, RedactionFilter, redact
+from syncportal.redaction import LONGEST_ENTRY, LONGEST_MESSAGE, RedactingFormatter, RedactionFilter, redact
 from tests import factories
 
 TOKEN = "Xy-" + "A1b2C3d4" * 5  # 43 characters, as tokens.new_token makes them
@@ -203,3 +204,74 @@ def test_the_text_of_an_exception_is_redacted(written: io.StringIO) -> None:
         logging.getLogger("syncportal").exception("It broke.")
     assert "ValueError" in written.getvalue()
     assert VALUE not in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "a.",
+        "?",
+        "?=",
+        "a://:",
+        "://:",
+        "a://a:b@",
+        "a-",
+        "-",
+        " ",
+        "\\",
+        "eyJaaaaaaaa-",
+        "/authenticate/",
+        "code':'",
+        "client_",
+        "password:[",
+        "password ",
+        "bearer ",
+        "name=password ",
+        "cookie:",
+        "a:",
+        "\t",
+        "eyJaaaaaaaa.",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "password:", "a://", "password:'"])
+def test_no_text_of_a_stranger_takes_long_to_redact(part: str, before: str) -> None:
+    text = before + part * (LONGEST_ENTRY // len(part))
+    started = time.process_time()
+    redact(text)
+    assert time.process_time() - started < 3
+
+
+def formatted(message: str, exc_info: object = None) -> str:
+    """The line in the log."""
+    record = logging.LogRecord("x", logging.INFO, "x.py", 1, message, (), exc_info)  # type: ignore[arg-type]
+    RedactionFilter().filter(record)
+    return RedactingFormatter("%(message)s").format(record)
+
+
+def test_a_long_message_is_cut_before_its_last_word() -> None:
+    told = formatted("a " * (LONGEST_MESSAGE // 2 - 10) + TOKEN)
+    assert TOKEN[:5] not in told
+    assert told.endswith(f"a [cut after {LONGEST_MESSAGE} characters]")
+    assert formatted("?" * 10 * LONGEST_MESSAGE).startswith("???")
+
+
+def test_a_long_traceback_is_cut() -> None:
+    error = ValueError("word " * LONGEST_ENTRY)
+    told = formatted("It broke.", (ValueError, error, None))
+    assert told.startswith("It broke.\nValueError: word word")
+    assert len(told) < LONGEST_ENTRY + 100
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("https://a:80/b then c@d", "https://a:80/b then c@d"),
+        ("https://a:80/b://c:d@e", "https://a:80/b://[redacted]@e"),
+        ("x://a:b@c@d/e?f", "x://[redacted]@d/e?f"),
+        ("://a:b@c", "://a:b@c"),
+        ("what? a=b", "what? a=b"),
+        ("what?? a?b?c=d e", "what?? a?[redacted] e"),
+    ],
+)
+def test_addresses_lose_what_opens_something_and_no_more(text: str, told: str) -> None:
+    assert redact(text) == told

@@ -76,3 +76,41 @@ def test_refused_bodies_carry_the_security_headers() -> None:
     answer = send("localhost", "/admin/login/", CONTENT_LENGTH="120000000", **{"wsgi.url_scheme": "https"})
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", [FORM, "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("charset", ["unicode_escape", "utf-7", "utf-16", "latin-1", "nonsense"])
+def test_another_character_set_than_utf_8_is_refused(kind: str, charset: str) -> None:
+    host = factories.make_instance(status=UmpInstance.Status.ACTIVE).host
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="state"\r\n\r\n\\ud800\r\n--x--\r\n'
+        if kind != FORM
+        else b"state=%5Cud800"
+    )
+    for to, path in ((host, "/authenticate/OAuth2Callback"), ("localhost", "/admin/login/")):
+        client = Client(headers={"host": to}, raise_request_exception=False)
+        for method in ("GET", "POST", "HEAD", "PUT"):
+            answer = client.generic(method, f"{path}?q=a%5Cx00b&state=%5Cud800", body, f"{kind}; charset={charset}")
+            assert answer.status_code == 400, (to, method)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=UTF8", '; charset="utf_8"'])
+def test_lone_surrogates_in_utf_8_break_nothing(charset: str) -> None:
+    host = factories.make_instance(status=UmpInstance.Status.ACTIVE).host
+    client = Client(headers={"host": host}, raise_request_exception=False)
+    answer = client.generic("POST", "/authenticate/OAuth2Callback?q=%ED%A0%80", "state=%ED%A0%80", FORM + charset)
+    assert answer.status_code < 500
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "parameters", ["name*=a; name*1=b", "name*=nonsense''state", "name*=utf-16-be''%d8%00", "name*=idna''%ff"]
+)
+def test_a_broken_part_of_a_form_is_no_server_error(parameters: str) -> None:
+    host = factories.make_instance(status=UmpInstance.Status.ACTIVE).host
+    body = f"--x\r\nContent-Disposition: form-data; {parameters}\r\n\r\nabc\r\n--x--\r\n"
+    for to, path in ((host, "/authenticate/OAuth2Callback"), ("localhost", "/admin/login/")):
+        client = Client(headers={"host": to}, raise_request_exception=False)
+        assert client.generic("POST", path, body, "multipart/form-data; boundary=x").status_code < 500

@@ -84,12 +84,47 @@ def test_requests_that_are_too_long_are_refused(server: Server) -> None:
             assert connection.recv(100).split()[1] == status
 
 
-def test_a_chunked_body_arrives_with_its_length(server: Server) -> None:
-    sent = server.raw(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n")
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (b"Host: a\r\nContent-Length: 65537", b"413"),
+        (b"Host: localhost\r\nContent-Length: 65537", b"413"),
+        (b"Host: localhost\r\nCookie: other=__Host-session\r\nContent-Length: 1000000", b"413"),
+        (b"Host: a\r\nCookie: __Host-session=x\r\nContent-Length: 65537", b"413"),
+        (b"Host: localhost\r\nExpect: 100-continue\r\nContent-Length: 65537", b"413"),
+        (b"Host: localhost\r\nCookie: __Host-session=x\r\nTransfer-Encoding: chunked", b"411"),
+    ],
+)
+def test_bodies_that_would_be_refused_are_not_collected(server: Server, headers: bytes, status: bytes) -> None:
+    with contextlib.closing(server.raw(b"POST / HTTP/1.1\r\n" + headers + b"\r\n\r\n")) as connection:
+        assert connection.recv(100).split()[1] == status  # before the body
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "localhost.", "127.0.0.1:8000"])
+def test_a_long_form_of_staff_arrives(server: Server, host: str) -> None:
+    head = f"POST / HTTP/1.1\r\nHost: {host}\r\nCookie: a=b; __Host-session=x\r\nContent-Length: 600000\r\n\r\n"
+    sent = server.raw(head.encode() + b"a" * 600_000)
     with contextlib.closing(sent), http.client.HTTPResponse(sent) as answer:
         answer.begin()
-        seen = json.loads(answer.read())
-    assert (seen["CONTENT_LENGTH"], seen["body"]) == ("5", "abcde")
+        assert len(json.loads(answer.read())["body"]) == 600_000
+
+
+@pytest.mark.parametrize(
+    ("address", "content_type"),
+    [
+        ("/", "a/b; c*=nonsense''d"),
+        ("/", "a/b; c*=d; c*1=e"),
+        ("/", "a/b; c*=idna''%ff"),
+        ("/", "a/b; charset=rot13"),
+        ("/", "a/b; charset=idna"),
+        ("/", "a/b; charset*=utf-8''a%00"),
+        ("/?" + "&" * 13_000, "a/b; charset=utf-8"),
+    ],
+)
+def test_headers_that_django_cannot_read_are_refused(server: Server, address: str, content_type: str) -> None:
+    head = f"GET {address} HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\n\r\n"
+    with contextlib.closing(server.raw(head.encode())) as connection:
+        assert connection.recv(100).split()[1] == b"400"
 
 
 def test_headers_of_a_proxy_reach_the_portal_unchanged(server: Server) -> None:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from registrations import engine
+from registrations import engine, tasks
 from registrations.models import BulkJob, EntraTenant, Operation, UmpInstance
 from registrations.services import provisioning, tenant_check
 from tests import factories
@@ -96,6 +96,62 @@ def test_a_row_named_as_skipped_is_left_alone(operator_client: Client, five: lis
     answer = confirm(operator_client, page)
     assert told(answer)["busy.finebak.localhost"][0] == "skipped"
     assert Operation.objects.live().count() == 3
+
+
+def test_each_row_is_sent_once(operator_client: Client, five: list[UmpInstance]) -> None:
+    page = ask(operator_client, INSTANCES, "provision_selected", five)
+    sent = [value for name, value in page.context["hidden"] if name in {"_selected_action", "skipped"}]
+    assert sorted(sent) == sorted(str(row.pk) for row in five)
+
+
+@pytest.mark.parametrize("value", ["\0", "x", "9" * 40, "\n"])
+@pytest.mark.parametrize("address", [INSTANCES, OPERATIONS, TENANTS])
+def test_no_row_named_as_skipped_breaks_an_act(
+    operator_client: Client, five: list[UmpInstance], address: str, value: str
+) -> None:
+    model, action = {
+        INSTANCES: (UmpInstance, "provision_selected"),
+        OPERATIONS: (Operation, "cancel_selected"),
+        TENANTS: (EntraTenant, "check_selected"),
+    }[address]
+    chosen = [str(row.pk) for row in model._default_manager.all()]
+    form = {"action": action, "confirmed": "yes", "_selected_action": chosen, "skipped": value}
+    assert operator_client.post(reverse(address), form).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("address", "model", "action"),
+    [
+        (INSTANCES, UmpInstance, "provision_selected"),
+        (OPERATIONS, Operation, "resume_selected"),
+        (TENANTS, EntraTenant, "check_selected"),
+    ],
+)
+def test_a_broker_that_is_away_is_asked_once(
+    operator_client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+    address: str,
+    model: Any,
+    action: str,
+) -> None:
+    tried: list[Any] = []
+
+    def away(operation_id: Any) -> bool:
+        tried.append(operation_id)
+        return False
+
+    monkeypatch.setattr(tasks, "enqueue", away)
+    for number in range(3):
+        tenant = factories.make_tenant(name=f"t{number}", tenant_id=f"0000000{number}-0000-4000-8000-000000000001")
+        tenant_check.request(tenant, actor=OLGA)
+        factories.make_instance(app_name=f"host{number}")
+    Operation.objects.update(status="failed")
+    page = ask(operator_client, address, action, model.objects.all())
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = confirm(operator_client, page)
+    assert sum(state == "done" for state, _ in told(answer).values()) > 1
+    assert len(tried) == 1
 
 
 def test_without_a_row_to_act_on_there_is_no_button(operator_client: Client, five: list[UmpInstance]) -> None:

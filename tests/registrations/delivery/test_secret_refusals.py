@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from time_machine import TimeMachineFixture
 
+from registrations.delivery import secret_refusals
 from registrations.engine import queue
 from registrations.models import AuditEvent, ClientSecret, Operation, UmpInstance
 from sandbox.app import Sandbox
@@ -35,6 +36,23 @@ def test_a_secret_in_the_umps_words_reaches_no_message(
     assert operation.status == "waiting"
     assert "[secret]" in operation.message
     assert value not in str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values()))
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("AADSTS7000215: wrong: qX4 8Q", "AADSTS7000215: wrong: [secret]"),
+        ("sent client_secret=qX4+8Q&x", "sent client_secret=[secret]&x"),
+        ("tried qX4%208Q", "tried [secret]"),
+        ("tried another: Abc8Q~x.y-z_1Abc8Q~x.y-z_1Abc8Q~", "tried another: [secret]"),
+        ("Bearer eyJabcdefghijk.abc.def", "Bearer [token]"),
+        ("user max@example.com\ud800 \0\n failed", "user [e-mail] failed"),
+        ("\ud800", ""),
+        ("word " * 100_000, ("word " * 60).rstrip() + "…"),
+    ],
+)
+def test_words_of_a_ump_hold_no_secret_and_no_surrogate(words: str, shown: str) -> None:
+    assert secret_refusals.without(words, "qX4 8Q") == shown
 
 
 @pytest.mark.parametrize(
