@@ -28,13 +28,17 @@ FORMS_COUNTED, ENTRIES_COUNTED = "invitation.forms_counted", "invitation.entries
 WITHOUT_SESSION_COUNTED = "instance.forms_counted"
 
 
-def limit_forms(invitation: Invitation, *, signed_in: bool, browser: str, address: str | None) -> None:
+def limit_forms(invitation: Invitation, *, person: str, browser: str, address: str | None) -> None:
     """Count one form. Raises RefusedError, with the time to wait, if the link, the browser or the network sent too many.
 
     The link comes first: only what a link allows makes counters for browsers and networks, so their number is bounded too.
-    The forms of a signed-in session are counted apart, so that other holders of the link cannot use them up.
+    The forms of a signed-in person, `person` is their object ID, count for this person alone: no other holder of the
+    link, nor another administrator, can use them up.
     """
-    counted = [(FORMS_BY_SESSION if signed_in else FORMS_BY_LINK, str(invitation.pk))]
+    if person:
+        _require(FORMS_BY_SESSION, f"{invitation.pk} {person}", invitation)
+        return
+    counted = [(FORMS_BY_LINK, str(invitation.pk))]
     if browser:
         counted.append((FORMS_BY_BROWSER, browser))
     network = request_limits.network_of(address)
