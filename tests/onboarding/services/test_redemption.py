@@ -74,6 +74,39 @@ def test_opening_the_waiting_page_redeems_nothing(customer: Browser, link: str) 
     assert not Connection.objects.exists()
 
 
+@pytest.mark.parametrize("step", ["identify", "authorise"])
+def test_an_answer_that_is_sent_again_while_it_waits_leads_to_its_page(customer: Browser, link: str, step: str) -> None:
+    page = customer.start(link) if step == "identify" else customer.press(customer.identify(link), name="Contoso-sync")
+    answer = customer.visit_microsoft(page, CARLA)
+    answers(customer, 65001)
+    waiting_page(customer, customer.come_back(answer))
+    before = history()
+    page = waiting_page(customer, customer.come_back(answer))
+    assert history() == before
+    let_time_pass()
+    assert customer.press(page).status_code == 303
+    assert SignIn.objects.get(purpose=step).outcome == SignIn.Outcome.SUCCEEDED
+
+
+def test_a_second_tab_waits_with_the_first(customer: Browser, link: str) -> None:
+    page = customer.start(link)
+    first, second = customer.visit_microsoft(page, CARLA), customer.visit_microsoft(page, CARLA)
+    answers(customer, 65001)
+    waiting_page(customer, customer.come_back(first))
+    waiting_page(customer, customer.come_back(second))
+    assert "invitation.sign_in_refused" not in history()
+
+
+def test_another_browser_does_not_wait_with_the_first(customer: Browser, link: str) -> None:
+    page = customer.start(link)
+    answer = customer.visit_microsoft(page, CARLA)
+    answers(customer, 65001)
+    waiting_page(customer, customer.come_back(answer))
+    thief = Browser(customer.sandbox, customer.host)
+    thief.start(link)
+    refused(thief.come_back(answer), "state_lost")
+
+
 def test_another_browser_cannot_redeem_the_answer(customer: Browser, link: str) -> None:
     page = customer.start(link)
     answers(customer, 65001)
