@@ -12,7 +12,7 @@ from onboarding import tokens
 from onboarding.error_catalogue import GrantOutcome
 from onboarding.errors import RefusedError
 from onboarding.models import ConnectionMethod, Invitation, SignIn
-from onboarding.services import leftovers, redemption, sign_in_exchange, stranger_limits
+from onboarding.services import leftovers, redemption, sign_in_exchange, stranger_limits, temporary_grant
 from registrations import audit
 from registrations.models import UmpInstance
 
@@ -254,9 +254,15 @@ def _save(sign_in: SignIn, flow: str, state: str, actor: audit.Actor) -> None:
 
 
 def _trim(invitation: Invitation) -> None:
-    """Keep the newest KEPT sign-ins that ended or expired, and only count older ones."""
+    """Keep the newest KEPT sign-ins that ended or expired, and only count older ones.
+
+    KEPT of those after which a grant of another person may remain are kept apart: the setup looks for them, so others must
+    not displace them.
+    """
     ended = ~Q(outcome=SignIn.Outcome.STARTED) | Q(expires_at__lte=timezone.now())
-    older = list(SignIn.objects.filter(ended, invitation=invitation).values_list("pk", flat=True)[KEPT:])
+    rows = SignIn.objects.filter(ended, invitation=invitation).values_list("pk", flat=True)
+    grant_may_remain = temporary_grant.REFUSED_FOR_TOKEN
+    older = [*rows.exclude(grant_may_remain)[KEPT:], *rows.filter(grant_may_remain)[KEPT:]]
     if older:
         deleted = SignIn.objects.filter(pk__in=older).delete()[0]
         Invitation.objects.filter(pk=invitation.pk).update(older_sign_ins=F("older_sign_ins") + deleted)

@@ -48,9 +48,11 @@ def limit_forms(invitation: Invitation, *, person: str, browser: str, address: s
         _require(limit, key, invitation)
 
 
-def limit_checks(invitation: Invitation) -> None:
-    """Count one check of entered values. Raises RefusedError if the link had too many in a day."""
-    _require(CHECKS_BY_LINK, str(invitation.pk), invitation)
+def refusal_of_check(invitation: Invitation) -> RefusedError | None:
+    """Count one check of entered values. The refusal if the link had too many in a day; not raised, so that it is counted
+    in the transaction that starts the check.
+    """
+    return _refusal(CHECKS_BY_LINK, str(invitation.pk), invitation)
 
 
 def may_record(invitation: Invitation, purpose: str = "") -> bool:
@@ -80,11 +82,18 @@ def _may_record(limit: Limit, key: str, action: str, subject: models.Model) -> b
 
 
 def _require(limit: Limit, key: str, invitation: Invitation) -> None:
-    wait = request_limits.take(limit, key, action=FORMS_COUNTED, subject=audit.Subject.of(invitation))
-    if wait is not None:
-        refused = RefusedError("too_many_requests", facts=_in_words(wait), customer=invitation.service.customer.name)
-        refused.retry_after, refused.recorded = wait, True  # the counter is all that is written
+    refused = _refusal(limit, key, invitation)
+    if refused:
         raise refused
+
+
+def _refusal(limit: Limit, key: str, invitation: Invitation) -> RefusedError | None:
+    wait = request_limits.take(limit, key, action=FORMS_COUNTED, subject=audit.Subject.of(invitation))
+    if wait is None:
+        return None
+    refused = RefusedError("too_many_requests", facts=_in_words(wait), customer=invitation.service.customer.name)
+    refused.retry_after, refused.recorded = wait, True  # the counter is all that is written
+    return refused
 
 
 def _in_words(wait: timedelta) -> str:

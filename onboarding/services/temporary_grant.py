@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from onboarding import requirements
@@ -14,6 +14,8 @@ from registrations.clients.graph.client import GraphClient
 from registrations.errors import NotPermittedError, PersonNeededError, PortalError
 from registrations.models import Operation
 
+# Second sign-ins after which the permissions of a person who did not connect may be in place
+REFUSED_FOR_TOKEN = Q(purpose=SignIn.Purpose.AUTHORISE, way=ConnectionMethod.TOKEN, outcome=SignIn.Outcome.REFUSED)
 TOKEN_MARGIN = timedelta(minutes=2)  # a step must not start with a token that expires while it runs
 SIGN_IN_SCOPES = ("openid", "profile", "User.Read")
 REVOKED = "The temporary permissions for the setup were revoked."
@@ -101,9 +103,7 @@ def revoke_of_others(graph: GraphClient, connection: Connection, operation: Oper
 def _others_were_refused(connection: Connection) -> bool:
     invitation = connection.invitation
     return SignIn.objects.filter(
-        purpose=SignIn.Purpose.AUTHORISE,
-        way=ConnectionMethod.TOKEN,
-        outcome=SignIn.Outcome.REFUSED,
+        REFUSED_FOR_TOKEN,
         invitation__tenant_id=invitation.tenant_id,
         invitation__service__instance_id=invitation.service.instance_id,
     ).exists()

@@ -10,15 +10,14 @@ from django.test import Client
 from django.utils import timezone
 from time_machine import TimeMachineFixture
 
-from onboarding.errors import RefusedError
-from onboarding.models import Invitation, SignIn
-from onboarding.services import invitations, sign_in_requests, stranger_limits
+from onboarding.models import Connection, Invitation, SignIn
+from onboarding.services import existing_registration, invitations, sign_in_requests, stranger_limits
 from registrations import request_limits
 from registrations.models import AuditEvent, LoginAttempt, Operation, RequestWindow, UmpInstance
 from registrations.request_limits import Limit
 from tests.onboarding.browser import Browser, read
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.existing import Own, bare, contoso, own
+from tests.onboarding.existing import Own, bare, contoso, enter, own
 from tests.onboarding.wizard import CARLA, history, refused, text
 
 __all__ = ["bare", "contoso", "own"]  # fixtures
@@ -234,8 +233,40 @@ def test_checks_of_invented_values_are_limited_by_day(
     instance: UmpInstance, invitation: Invitation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stranger_limits, "CHECKS_BY_LINK", Limit("checks", 2, timedelta(days=1)))
-    stranger_limits.limit_checks(invitation)
-    stranger_limits.limit_checks(invitation)
-    with pytest.raises(RefusedError) as refusal:
-        stranger_limits.limit_checks(invitation)
-    assert refusal.value.page.key == "too_many_requests"
+    assert stranger_limits.refusal_of_check(invitation) is None
+    assert stranger_limits.refusal_of_check(invitation) is None
+    refusal = stranger_limits.refusal_of_check(invitation)
+    assert refusal is not None
+    assert refusal.page.key == "too_many_requests"
+
+
+def checks_counted() -> list[tuple[int, int]]:
+    """The checks of values that were counted, and those over the limit."""
+    return list(RequestWindow.objects.filter(scope="checks of values by link").values_list("count", "refused"))
+
+
+def test_values_over_the_limit_of_a_day_start_nothing_and_are_counted(
+    customer: Browser, link: str, own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stranger_limits, "CHECKS_BY_LINK", Limit("checks of values by link", 1, timedelta(days=1)))
+    assert enter(customer, link, own.values).status_code == 303
+    page = refused(enter(customer, link, own.values), "too_many_requests")
+    assert "hours" in page
+    assert checks_counted() == [(1, 1)]
+    assert Operation.objects.get().is_live
+
+
+@pytest.mark.parametrize("reason", ["too many tries", "a worker runs the first", "the setup has started"])
+def test_values_that_start_no_check_do_not_use_up_the_checks(
+    customer: Browser, link: str, own: Own, reason: str
+) -> None:
+    tries = existing_registration.MAX_ATTEMPTS if reason == "too many tries" else 1
+    for _ in range(tries):
+        assert enter(customer, link, own.values).status_code == 303
+    if reason == "a worker runs the first":
+        Operation.objects.update(status="running", lease="x", leased_until=timezone.now() + timedelta(minutes=1))
+    elif reason == "the setup has started":
+        Connection.objects.update(status=Connection.Status.CONNECTING)
+    for _ in range(3):
+        refused(enter(customer, link, own.values), "too_many_tries" if reason == "too many tries" else "under_way")
+    assert checks_counted() == [(tries, 0)]
