@@ -21,6 +21,7 @@ from registrations.errors import NotYetError, PortalError
 LONGEST_WAIT = timedelta(seconds=10)  # within one request
 RETRY = timedelta(seconds=5)  # where Microsoft names no time
 LONGEST_RETRY = timedelta(minutes=2)
+TAKEN_FOR = timedelta(minutes=2)  # longer than one request redeems; then another may, because that one has died
 MOST_TRIES = 12
 CODE_LIFETIME = timedelta(minutes=10)  # of an authorization code, from the moment it came back
 NEW_FOR = timedelta(minutes=10)  # a new application or secret may be unknown to some of Microsoft's servers
@@ -81,7 +82,7 @@ def put_off(sign_in: SignIn, answer: dict[str, str], later: RedeemLaterError) ->
         return False
     sign_in.seal("answer_envelope", json.dumps(answer))
     with audit.atomic():
-        waiting = SignIn.objects.filter(pk=sign_in.pk, outcome=SignIn.Outcome.STARTED, retry_at=None)
+        waiting = SignIn.objects.filter(pk=sign_in.pk, outcome=SignIn.Outcome.STARTED, retry_at=sign_in.retry_at)
         return bool(
             waiting.update(
                 answer_envelope=sign_in.answer_envelope,
@@ -93,14 +94,18 @@ def put_off(sign_in: SignIn, answer: dict[str, str], later: RedeemLaterError) ->
 
 
 def take(sign_in: SignIn) -> dict[str, str] | None:
-    """Microsoft's stored answer, once its time has come; None before that, and for all but one of two simultaneous calls."""
+    """Microsoft's stored answer, once its time has come; None before that, and for all but one of two simultaneous calls.
+
+    It is taken for `TAKEN_FOR`: if the process dies meanwhile, the page sends it once more after that.
+    """
     now = timezone.now()
     if not is_waiting(sign_in) or sign_in.retry_at is None or sign_in.retry_at > now:
         return None
     with audit.atomic():
         mine = SignIn.objects.filter(pk=sign_in.pk, outcome=SignIn.Outcome.STARTED, retry_at=sign_in.retry_at)
-        if not mine.update(retry_at=None):
+        if not mine.update(retry_at=now + TAKEN_FOR):
             return None
+    sign_in.retry_at = now + TAKEN_FOR
     answer: dict[str, str] = json.loads(sign_in.unseal("answer_envelope"))
     return answer
 

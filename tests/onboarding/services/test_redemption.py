@@ -147,6 +147,32 @@ def test_no_answer_is_put_off_beyond_the_lifetime_of_its_code(customer: Browser,
     refused(customer.press(page), "microsoft_error")
 
 
+def test_an_answer_whose_process_died_is_redeemed_once_more(customer: Browser, link: str) -> None:
+    page = customer.press(customer.identify(link), name="Contoso-sync")
+    answers(customer, 65001)
+    page = waiting_page(customer, customer.sign_in(page, CARLA))
+    let_time_pass()
+    taken = SignIn.objects.get(purpose="authorise")
+    assert redemption.take(taken) is not None
+    assert redemption.take(SignIn.objects.get(pk=taken.pk)) is None  # while it may still be redeemed
+    assert "Microsoft is still applying your consent" in text(customer.press(page))
+    let_time_pass()
+    assert customer.press(page).headers["location"] == "/authenticate/progress"
+    assert Operation.objects.get().kind == "connect"
+
+
+def test_two_tries_are_put_off_one_after_the_other(customer: Browser, link: str) -> None:
+    page = customer.start(link)
+    answers(customer, 65001, times=3)
+    page = waiting_page(customer, customer.sign_in(page, CARLA))
+    for tries in (2, 3):
+        let_time_pass()
+        assert "Microsoft is still applying" in text(customer.press(page))
+        assert SignIn.objects.get().tries == tries
+    let_time_pass()
+    assert customer.press(page).headers["location"] == "/authenticate/registration"
+
+
 def test_the_stored_answer_is_encrypted_and_deleted(customer: Browser, link: str) -> None:
     page = customer.start(link)
     answers(customer, 65001)
