@@ -5,12 +5,13 @@ from importlib import import_module
 from celery import shared_task
 from django.conf import settings
 
-from onboarding.services import sign_in_requests
+from onboarding.services import sign_in_requests, unfinished_sign_ins
 
 
 @shared_task
 def forget_sign_ins() -> None:
-    """Delete the sealed flows of expired sign-ins."""
+    """Refuse second sign-ins that nobody finished, and delete the sealed flows of expired ones."""
+    unfinished_sign_ins.refuse_all()
     sign_in_requests.delete_expired_flows()
 
 

@@ -89,7 +89,6 @@ def request(invitation: Invitation, values: EnteredValues, *, actor: audit.Actor
     Raises RefusedError if the link does not work, another setup is in progress, or there were too many attempts.
     """
     sign_in_requests.require_usable(invitation, SignIn.Purpose.AUTHORISE)
-    stranger_limits.limit_checks(invitation)
     with audit.atomic():
         connection, created = Connection.objects.get_or_create(
             invitation=invitation, defaults={"way": ConnectionMethod.EXISTING}
@@ -103,20 +102,30 @@ def request(invitation: Invitation, values: EnteredValues, *, actor: audit.Actor
         if created:
             Invitation.objects.filter(pk=invitation.pk, started_at=None).update(started_at=timezone.now())
             audit.record("invitation.started", actor=actor, subject=invitation)
-        try:
-            cancel_unfinished_check(connection, actor=actor)
-            return engine.request(
-                KIND,
-                connection,
-                actor=actor,
-                notes={
-                    INSTANCE_NOTE: str(invitation.service.instance_id),
-                    LINK_NOTE: invitation.token_hash,
-                },
-                credential=(json.dumps(vars(values)), timezone.now() + VALUES_LIFETIME),
-            )
-        except WrongStateError as error:
-            raise RefusedError("under_way", facts="Other values are being checked at the moment.") from error
+        # The last check, and undone with the transaction: only what starts a check uses up the link's checks of the day.
+        refused = stranger_limits.refusal_of_check(invitation)
+        if refused is None:
+            return _queue_check(invitation, connection, values, actor)
+    raise refused
+
+
+def _queue_check(
+    invitation: Invitation, connection: Connection, values: EnteredValues, actor: audit.Actor
+) -> Operation:
+    try:
+        cancel_unfinished_check(connection, actor=actor)
+        return engine.request(
+            KIND,
+            connection,
+            actor=actor,
+            notes={
+                INSTANCE_NOTE: str(invitation.service.instance_id),
+                LINK_NOTE: invitation.token_hash,
+            },
+            credential=(json.dumps(vars(values)), timezone.now() + VALUES_LIFETIME),
+        )
+    except WrongStateError as error:
+        raise RefusedError("under_way", facts="Other values are being checked at the moment.") from error
 
 
 def _closed(operation: Operation) -> None:

@@ -27,7 +27,9 @@ def as_refusals(answer: dict[str, str], method: str) -> Iterator[None]:
     except EntraRefusedError as error:
         raise refusal_of(error, method, correlation_id) from error
     except NotYetError as error:
-        raise RefusedError("remote_unavailable", code=error.code, correlation_id=correlation_id) from error
+        refusal = RefusedError("remote_unavailable", code=error.code, correlation_id=correlation_id)
+        refusal.retry_after = error.retry_after
+        raise refusal from error
     except ClockSkewError as error:
         raise RefusedError("clock_skew", code=error.code, correlation_id=correlation_id) from error
     except RemoteRejectedError as error:

@@ -4,7 +4,6 @@ A callback reads and decrypts the sync app's secret once: `redeem` returns every
 """
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -44,6 +43,7 @@ class RedeemedCode:
     authority: str
     answer: dict[str, str] = field(repr=False)  # what Microsoft's page posted; errors name its correlation ID
     method: str
+    patience: redemption.Patience = field(repr=False)  # what redeeming has left of this request's
 
 
 def begin(
@@ -82,6 +82,7 @@ def redeem(sign_in: SignIn, answer: dict[str, str]) -> RedeemedCode:
     app = sync_app(sign_in.invitation.service.instance)
     authority = authority_of(sign_in.invitation, sign_in.purpose)
     keeps = keeps_token(sign_in.purpose, sign_in.way)
+    patience = redemption.Patience()
     with sign_in_errors.as_refusals(answer, sign_in.way):
         tokens = redemption.patiently(
             lambda: connections.entra().finish_sign_in(
@@ -93,10 +94,11 @@ def redeem(sign_in: SignIn, answer: dict[str, str]) -> RedeemedCode:
                 scopes=graph_scopes_of(sign_in.purpose, sign_in.way) if keeps else None,
                 keeps=keeps,
             ),
+            patience=patience,
             answer=answer,
             app_is_new=app.is_new,
         )
-    return RedeemedCode(tokens, app.app_id, authority, answer, sign_in.way)
+    return RedeemedCode(tokens, app.app_id, authority, answer, sign_in.way, patience)
 
 
 def verify(redeemed: RedeemedCode) -> Identity:
@@ -111,15 +113,16 @@ def verify(redeemed: RedeemedCode) -> Identity:
 def directory_roles(redeemed: RedeemedCode, *, enough: Callable[[frozenset[str]], bool]) -> frozenset[str]:
     """The template IDs of the person's active directory roles. Raises RefusedError if Graph refuses or is down.
 
-    Graph's index may lag: where the roles are not `enough`, it is asked once more after `ROLE_INDEX_PAUSE`.
+    Graph's index may lag: where the roles are not `enough`, it is asked once more, after `ROLE_INDEX_PAUSE` if this request
+    may still wait, and at once otherwise.
     """
     graph = connections.graph_as_person(redeemed.tokens.access_token)
     with sign_in_errors.as_refusals(redeemed.answer, redeemed.method):
-        roles = redemption.wait_out(graph.my_directory_roles)
+        roles = redemption.wait_out(graph.my_directory_roles, redeemed.patience)
         if enough(roles):
             return roles
-        time.sleep(ROLE_INDEX_PAUSE.total_seconds())
-        return roles | redemption.wait_out(graph.my_directory_roles)
+        redeemed.patience.wait(ROLE_INDEX_PAUSE)
+        return roles | redemption.wait_out(graph.my_directory_roles, redeemed.patience)
 
 
 def flow_of(sign_in: SignIn) -> dict[str, object]:

@@ -12,7 +12,7 @@ from onboarding import tokens
 from onboarding.error_catalogue import GrantOutcome
 from onboarding.errors import RefusedError
 from onboarding.models import ConnectionMethod, Invitation, SignIn
-from onboarding.services import leftovers, sign_in_exchange, stranger_limits
+from onboarding.services import leftovers, redemption, sign_in_exchange, stranger_limits, temporary_grant
 from registrations import audit
 from registrations.models import UmpInstance
 
@@ -96,7 +96,8 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
     """Claim the sign-in that this state belongs to; it can be claimed once.
 
     Tabs of a browser share a first sign-in: to the second one that comes back, with a code of its own, it is returned as
-    it ended (its outcome is SUCCEEDED). The code is not redeemed then, and its owner goes on in the session of the first.
+    it ended, SUCCEEDED or REFUSED; and to each that comes while the first answer waits, as it waits. The code is not
+    redeemed then: its owner goes on in the session of the first, starts again at the invitation, or waits too.
     Raises RefusedError("state_lost") if no current sign-in of this host and browser has this state, and
     RefusedError("replaced_link") where it was started with a link that was replaced since.
     """
@@ -112,7 +113,7 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
     sign_in = known.select_related(
         "invitation__service__customer", "invitation__service__instance__provider__tenant"
     ).first()
-    if sign_in and not taken and _is_second_tab(sign_in, browser, code):
+    if sign_in and not taken and _has_come_back(sign_in, browser, code):
         return sign_in
     if sign_in is None or not taken:
         refusal = RefusedError(REPLACED_LINK if sign_in and sign_in.refusal == REPLACED_LINK else "state_lost")
@@ -127,10 +128,18 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
     return sign_in
 
 
-def _is_second_tab(sign_in: SignIn, browser: str, code: str) -> bool:
-    succeeded = sign_in.outcome == SignIn.Outcome.SUCCEEDED and sign_in.purpose == SignIn.Purpose.IDENTIFY
-    same_browser = sign_in.browser_hash == tokens.browser_hash(browser)
-    return succeeded and same_browser and bool(code) and sign_in.code_hash != tokens.state_hash(code)
+def _has_come_back(sign_in: SignIn, browser: str, code: str) -> bool:
+    """Whether an answer waits in this browser, or another tab of it has ended the first sign-in with another code."""
+    if sign_in.browser_hash != tokens.browser_hash(browser):
+        return False
+    if redemption.is_waiting(sign_in):
+        return True
+    is_second_tab = bool(code) and sign_in.code_hash != tokens.state_hash(code)
+    if sign_in.purpose != SignIn.Purpose.IDENTIFY or not is_second_tab:
+        return False
+    has_current_link = sign_in.token_hash == sign_in.invitation.token_hash
+    refused = sign_in.outcome == SignIn.Outcome.REFUSED and has_current_link
+    return refused or sign_in.outcome == SignIn.Outcome.SUCCEEDED
 
 
 def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> None:
@@ -245,9 +254,15 @@ def _save(sign_in: SignIn, flow: str, state: str, actor: audit.Actor) -> None:
 
 
 def _trim(invitation: Invitation) -> None:
-    """Keep the newest KEPT sign-ins that ended or expired, and only count older ones."""
+    """Keep the newest KEPT sign-ins that ended or expired, and only count older ones.
+
+    KEPT of those after which a grant of another person may remain are kept apart: the setup looks for them, so others must
+    not displace them.
+    """
     ended = ~Q(outcome=SignIn.Outcome.STARTED) | Q(expires_at__lte=timezone.now())
-    older = list(SignIn.objects.filter(ended, invitation=invitation).values_list("pk", flat=True)[KEPT:])
+    rows = SignIn.objects.filter(ended, invitation=invitation).values_list("pk", flat=True)
+    grant_may_remain = temporary_grant.REFUSED_FOR_TOKEN
+    older = [*rows.exclude(grant_may_remain)[KEPT:], *rows.filter(grant_may_remain)[KEPT:]]
     if older:
         deleted = SignIn.objects.filter(pk__in=older).delete()[0]
         Invitation.objects.filter(pk=invitation.pk).update(older_sign_ins=F("older_sign_ins") + deleted)

@@ -28,13 +28,17 @@ FORMS_COUNTED, ENTRIES_COUNTED = "invitation.forms_counted", "invitation.entries
 WITHOUT_SESSION_COUNTED = "instance.forms_counted"
 
 
-def limit_forms(invitation: Invitation, *, signed_in: bool, browser: str, address: str | None) -> None:
+def limit_forms(invitation: Invitation, *, person: str, browser: str, address: str | None) -> None:
     """Count one form. Raises RefusedError, with the time to wait, if the link, the browser or the network sent too many.
 
     The link comes first: only what a link allows makes counters for browsers and networks, so their number is bounded too.
-    The forms of a signed-in session are counted apart, so that other holders of the link cannot use them up.
+    The forms of a signed-in person, `person` is their object ID, count for this person alone: no other holder of the
+    link, nor another administrator, can use them up.
     """
-    counted = [(FORMS_BY_SESSION if signed_in else FORMS_BY_LINK, str(invitation.pk))]
+    if person:
+        _require(FORMS_BY_SESSION, f"{invitation.pk} {person}", invitation)
+        return
+    counted = [(FORMS_BY_LINK, str(invitation.pk))]
     if browser:
         counted.append((FORMS_BY_BROWSER, browser))
     network = request_limits.network_of(address)
@@ -44,9 +48,11 @@ def limit_forms(invitation: Invitation, *, signed_in: bool, browser: str, addres
         _require(limit, key, invitation)
 
 
-def limit_checks(invitation: Invitation) -> None:
-    """Count one check of entered values. Raises RefusedError if the link had too many in a day."""
-    _require(CHECKS_BY_LINK, str(invitation.pk), invitation)
+def refusal_of_check(invitation: Invitation) -> RefusedError | None:
+    """Count one check of entered values. The refusal if the link had too many in a day; not raised, so that it is counted
+    in the transaction that starts the check.
+    """
+    return _refusal(CHECKS_BY_LINK, str(invitation.pk), invitation)
 
 
 def may_record(invitation: Invitation, purpose: str = "") -> bool:
@@ -76,11 +82,18 @@ def _may_record(limit: Limit, key: str, action: str, subject: models.Model) -> b
 
 
 def _require(limit: Limit, key: str, invitation: Invitation) -> None:
-    wait = request_limits.take(limit, key, action=FORMS_COUNTED, subject=audit.Subject.of(invitation))
-    if wait is not None:
-        refused = RefusedError("too_many_requests", facts=_in_words(wait), customer=invitation.service.customer.name)
-        refused.retry_after, refused.recorded = wait, True  # the counter is all that is written
+    refused = _refusal(limit, key, invitation)
+    if refused:
         raise refused
+
+
+def _refusal(limit: Limit, key: str, invitation: Invitation) -> RefusedError | None:
+    wait = request_limits.take(limit, key, action=FORMS_COUNTED, subject=audit.Subject.of(invitation))
+    if wait is None:
+        return None
+    refused = RefusedError("too_many_requests", facts=_in_words(wait), customer=invitation.service.customer.name)
+    refused.retry_after, refused.recorded = wait, True  # the counter is all that is written
+    return refused
 
 
 def _in_words(wait: timedelta) -> str:

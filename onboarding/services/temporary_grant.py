@@ -1,8 +1,8 @@
 """The temporary access that an administrator grants for the setup: a token and delegated permissions, and their end."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from onboarding import requirements
@@ -12,8 +12,10 @@ from onboarding.services.lookups import NEW_REGISTRATION, connection_of, open_co
 from registrations import audit, connections, engine
 from registrations.clients.graph.client import GraphClient
 from registrations.errors import NotPermittedError, PersonNeededError, PortalError
-from registrations.models import Operation
+from registrations.models import AuditEvent, Operation
 
+# Second sign-ins after which the permissions of a person who did not connect may be in place
+REFUSED_FOR_TOKEN = Q(purpose=SignIn.Purpose.AUTHORISE, way=ConnectionMethod.TOKEN, outcome=SignIn.Outcome.REFUSED)
 TOKEN_MARGIN = timedelta(minutes=2)  # a step must not start with a token that expires while it runs
 SIGN_IN_SCOPES = ("openid", "profile", "User.Read")
 REVOKED = "The temporary permissions for the setup were revoked."
@@ -80,6 +82,19 @@ def revoke_unused(connection: Connection, access_token: str, *, method: str) -> 
     return GrantOutcome.REVOKED if removed else GrantOutcome.NOT_REVOKED
 
 
+def note_unknown(connection: Connection, sign_in: SignIn) -> None:
+    """In the caller's transaction: the permissions accepted in this second sign-in may remain, because nobody saw its end.
+
+    Nothing is noted where a setup uses them or has revoked them since, or a stored delegated token needs them.
+    """
+    if sign_in.way == ConnectionMethod.TOKEN and _stored_tokens(connection).exists():
+        return
+    if _is_in_use(connection) or _was_revoked_since(connection, sign_in.redeemed_at):
+        return
+    audit.record("grant.left", actor=audit.SYSTEM, subject=connection)
+    Connection.objects.filter(pk=connection.pk).update(grant_removed=False)
+
+
 def revoke_of_others(graph: GraphClient, connection: Connection, operation: Operation) -> None:
     """Revoke what other people accepted for a delegated token and were refused with: the token needs its own person's alone.
 
@@ -101,9 +116,7 @@ def revoke_of_others(graph: GraphClient, connection: Connection, operation: Oper
 def _others_were_refused(connection: Connection) -> bool:
     invitation = connection.invitation
     return SignIn.objects.filter(
-        purpose=SignIn.Purpose.AUTHORISE,
-        way=ConnectionMethod.TOKEN,
-        outcome=SignIn.Outcome.REFUSED,
+        REFUSED_FOR_TOKEN,
         invitation__tenant_id=invitation.tenant_id,
         invitation__service__instance_id=invitation.service.instance_id,
     ).exists()
@@ -132,6 +145,17 @@ def _is_in_use(connection: Connection) -> bool:
     return live.exclude(
         waits_for=Operation.WaitsFor.CUSTOMER
     ).exists()  # an operation that waits for a new sign-in gets a new grant with it
+
+
+def _was_revoked_since(connection: Connection, since: datetime | None) -> bool:
+    # A revocation removes every grant of the sync app in the organisation, whichever service it was for.
+    invitation = connection.invitation
+    sharing = Connection.objects.filter(
+        invitation__tenant_id=invitation.tenant_id,
+        invitation__service__instance_id=invitation.service.instance_id,
+    )
+    subjects = [str(pk) for pk in sharing.values_list("pk", flat=True)]
+    return AuditEvent.objects.filter(action="grant.removed", subject_id__in=subjects, at__gt=since).exists()
 
 
 def report_unrevoked(operation: Operation) -> None:

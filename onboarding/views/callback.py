@@ -12,6 +12,7 @@ from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
 from onboarding.models import ConnectionMethod, SignIn
 from onboarding.services import (
+    invitations,
     lookups,
     redemption,
     sign_in_callback,
@@ -46,6 +47,10 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
     )
     if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
         return SeeOther(reverse("progress"))
+    if sign_in.outcome == SignIn.Outcome.REFUSED:
+        return SeeOther(invitations.link_for_sign_in(sign_in) or reverse("portal"))
+    if redemption.is_waiting(sign_in):
+        return SeeOther(reverse("sign_in", args=[sign_in.pk]))
     return _finish(request, sign_in, answer)
 
 

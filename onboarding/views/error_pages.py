@@ -29,6 +29,8 @@ FORM_TOO_OLD = (
 )
 WAYS_BACK = {ButtonTarget.INVITATION, ButtonTarget.PORTAL}  # to the invitation, where it is known
 NEEDED_ROLES: dict[str, str] = {ConnectionMethod.TOKEN: requirements.NEEDED_FOR_TOKEN_SENTENCE}
+# The first is used once, and `redemption` bounds the second: over a limit, what Microsoft has just granted would stay.
+UNCOUNTED = frozenset({"callback", "try_again"})
 UNKNOWN = ("your provider", "the application", "your organisation")
 
 
@@ -54,16 +56,21 @@ def shows_error_pages(
 
 
 def _limit(request: InstanceRequest, token: str) -> None:
-    """Count the form of a link or a session. One with neither changes nothing, and the callback's state is used once."""
-    invitation = _invitation_of(request, token)
+    """Count the form of a link or, without one in the address, of a session whose link is current. Others change nothing."""
+    if request.resolver_match and request.resolver_match.url_name in UNCOUNTED:
+        return
+    invitation = (
+        invitations.behind_link(token, request.instance) if token else sessions.invitation_with_current_link(request)
+    )
     if invitation is None:
         return
-    browser = pages.browser_of(request)
-    address = pages.address_of(request)
+    person = "" if token else sessions.signed_in_object_id(request)
     try:
-        stranger_limits.limit_forms(invitation, signed_in=not token, browser=browser, address=address)
+        stranger_limits.limit_forms(
+            invitation, person=person, browser=pages.browser_of(request), address=pages.address_of(request)
+        )
     except RefusedError as refused:
-        refused.link = invitations.link_of(invitation) if token else ""
+        refused.link = invitations.link_of(invitation) if token else ""  # this browser has just sent the same link
         raise
 
 

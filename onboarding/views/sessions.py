@@ -86,6 +86,17 @@ def invitation_behind(request: InstanceRequest) -> Invitation | None:
     return related.filter(connection=kept, service__instance=request.instance).first()
 
 
+def invitation_with_current_link(request: InstanceRequest) -> Invitation | None:
+    """The invitation of this browser's session, unless its link was replaced since: whose forms are counted."""
+    invitation = invitation_behind(request)
+    return invitation if invitation and invitation.token_hash == request.session.get(LINK) else None
+
+
+def signed_in_object_id(request: InstanceRequest) -> str:
+    """The object ID of the person whom Microsoft identified; "" for a browser that only watches, or has no session."""
+    return person_of(request).object_id if CONNECTION in request.session and PERSON in request.session else ""
+
+
 def connection_of(request: InstanceRequest) -> Connection:
     """The connection of the signed-in administrator, read from the database with each request.
 

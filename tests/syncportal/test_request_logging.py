@@ -30,9 +30,10 @@ class Lines(logging.Handler):
 def console() -> Iterator[Lines]:
     """A handler with the filters and the formatter of the console."""
     handler = Lines()
-    for name in settings.LOGGING["handlers"]["console"]["filters"]:
-        handler.addFilter(import_string(settings.LOGGING["filters"][name]["()"])())
-    handler.setFormatter(import_string(settings.LOGGING["formatters"]["line"]["()"])("%(name)s %(message)s"))
+    logs: dict[str, Any] = settings.LOGGING  # type: ignore[assignment]
+    for name in logs["handlers"]["console"]["filters"]:
+        handler.addFilter(import_string(logs["filters"][name]["()"])())
+    handler.setFormatter(import_string(logs["formatters"]["line"]["()"])("%(name)s %(message)s"))
     logging.getLogger().addHandler(handler)
     yield handler
     logging.getLogger().removeHandler(handler)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,6 +75,39 @@ def test_opening_the_waiting_page_redeems_nothing(customer: Browser, link: str) 
     assert not Connection.objects.exists()
 
 
+@pytest.mark.parametrize("step", ["identify", "authorise"])
+def test_an_answer_that_is_sent_again_while_it_waits_leads_to_its_page(customer: Browser, link: str, step: str) -> None:
+    page = customer.start(link) if step == "identify" else customer.press(customer.identify(link), name="Contoso-sync")
+    answer = customer.visit_microsoft(page, CARLA)
+    answers(customer, 65001)
+    waiting_page(customer, customer.come_back(answer))
+    before = history()
+    page = waiting_page(customer, customer.come_back(answer))
+    assert history() == before
+    let_time_pass()
+    assert customer.press(page).status_code == 303
+    assert SignIn.objects.get(purpose=step).outcome == SignIn.Outcome.SUCCEEDED
+
+
+def test_a_second_tab_waits_with_the_first(customer: Browser, link: str) -> None:
+    page = customer.start(link)
+    first, second = customer.visit_microsoft(page, CARLA), customer.visit_microsoft(page, CARLA)
+    answers(customer, 65001)
+    waiting_page(customer, customer.come_back(first))
+    waiting_page(customer, customer.come_back(second))
+    assert "invitation.sign_in_refused" not in history()
+
+
+def test_another_browser_does_not_wait_with_the_first(customer: Browser, link: str) -> None:
+    page = customer.start(link)
+    answer = customer.visit_microsoft(page, CARLA)
+    answers(customer, 65001)
+    waiting_page(customer, customer.come_back(answer))
+    thief = Browser(customer.sandbox, customer.host)
+    thief.start(link)
+    refused(thief.come_back(answer), "state_lost")
+
+
 def test_another_browser_cannot_redeem_the_answer(customer: Browser, link: str) -> None:
     page = customer.start(link)
     answers(customer, 65001)
@@ -114,6 +148,32 @@ def test_no_answer_is_put_off_beyond_the_lifetime_of_its_code(customer: Browser,
     refused(customer.press(page), "microsoft_error")
 
 
+def test_an_answer_whose_process_died_is_redeemed_once_more(customer: Browser, link: str) -> None:
+    page = customer.press(customer.identify(link), name="Contoso-sync")
+    answers(customer, 65001)
+    page = waiting_page(customer, customer.sign_in(page, CARLA))
+    let_time_pass()
+    taken = SignIn.objects.get(purpose="authorise")
+    assert redemption.take(taken) is not None
+    assert redemption.take(SignIn.objects.get(pk=taken.pk)) is None  # while it may still be redeemed
+    assert "Microsoft is still applying your consent" in text(customer.press(page))
+    let_time_pass()
+    assert customer.press(page).headers["location"] == "/authenticate/progress"
+    assert Operation.objects.get().kind == "connect"
+
+
+def test_two_tries_are_put_off_one_after_the_other(customer: Browser, link: str) -> None:
+    page = customer.start(link)
+    answers(customer, 65001, times=3)
+    page = waiting_page(customer, customer.sign_in(page, CARLA))
+    for tries in (2, 3):
+        let_time_pass()
+        assert "Microsoft is still applying" in text(customer.press(page))
+        assert SignIn.objects.get().tries == tries
+    let_time_pass()
+    assert customer.press(page).headers["location"] == "/authenticate/registration"
+
+
 def test_the_stored_answer_is_encrypted_and_deleted(customer: Browser, link: str) -> None:
     page = customer.start(link)
     answers(customer, 65001)
@@ -131,6 +191,71 @@ def test_a_short_retry_after_is_waited_for_within_the_request(customer: Browser,
     page = customer.start(link)
     customer.sandbox.faults.add("entra", "status", method="POST", path="/token", **BUSY)
     assert customer.sign_in(page, CARLA).headers["location"] == "/authenticate/registration"
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that requests waited; they do not really wait."""
+    pauses: list[float] = []
+    monkeypatch.setattr(redemption, "time", SimpleNamespace(sleep=pauses.append))
+    return pauses
+
+
+def busy_for(browser: Browser, where: str, seconds: int, times: int = 1) -> None:
+    service, method, path = {
+        "token": ("entra", "POST", "/token"),
+        "roles": ("graph", "GET", "/transitiveMemberOf"),
+    }[where]
+    headers = {"Retry-After": str(seconds)}
+    browser.sandbox.faults.add(service, "status", method=method, path=path, status=429, headers=headers, times=times)
+
+
+def test_redeeming_and_roles_share_the_ten_seconds_of_a_request(
+    customer: Browser, link: str, slept: list[float]
+) -> None:
+    page = customer.start(link)
+    busy_for(customer, "token", 6)
+    busy_for(customer, "roles", 5)
+    answer = customer.sign_in(page, CARLA)
+    refused(answer, "remote_unavailable")
+    assert answer.headers["Retry-After"] == "5"
+    assert slept == [6]
+
+
+def test_short_waits_within_the_ten_seconds_are_waited_for(customer: Browser, link: str) -> None:
+    page = customer.start(link)
+    busy_for(customer, "token", 1)
+    busy_for(customer, "roles", 1)
+    assert customer.sign_in(page, CARLA).headers["location"] == "/authenticate/registration"
+
+
+def test_the_second_look_at_roles_is_within_the_ten_seconds_too(
+    customer: Browser, link: str, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in_exchange, "ROLE_INDEX_PAUSE", timedelta(seconds=3))
+    page = customer.start(link)
+    busy_for(customer, "token", 9)
+    refused(customer.sign_in(page, "nora@contoso.example"), "not_an_administrator")
+    assert slept == [9]
+    assert len([call for call in customer.sandbox.calls if "transitiveMemberOf" in call.path]) == 2
+
+
+def test_a_third_request_does_not_wait_within_the_request(customer: Browser, link: str, slept: list[float]) -> None:
+    page = customer.start(link)
+    others = [redemption._slots.acquire(blocking=False) for _ in range(redemption.MOST_WAITING)]
+    assert all(others)
+    try:
+        busy_for(customer, "token", 1)
+        waiting_page(customer, customer.sign_in(page, CARLA))
+    finally:
+        redemption._slots.release(redemption.MOST_WAITING)
+    assert slept == []
+
+
+def test_a_request_that_has_waited_lets_the_next_one_wait(slept: list[float]) -> None:
+    for _ in range(5):
+        assert redemption.Patience().wait(timedelta(seconds=10))
+    assert not redemption.Patience().wait(timedelta(seconds=11))
 
 
 def test_a_long_retry_after_is_named_and_waited_for_by_the_page(customer: Browser, link: str) -> None:

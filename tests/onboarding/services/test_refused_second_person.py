@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from onboarding.models import Connection
-from onboarding.services import invitations, temporary_grant
+from onboarding.models import Connection, SignIn
+from onboarding.services import invitations, sign_in_requests, temporary_grant
 from registrations import connections
 from registrations.models import AuditEvent, Operation, UmpInstance
 from sandbox.app import Sandbox
@@ -22,6 +22,7 @@ __all__ = ["contoso", "provisioned"]  # fixtures
 pytestmark = pytest.mark.django_db
 RunWorker = Callable[[], None]
 GERTA = "gerta@contoso.example"
+FRED = "fred@fabrikam.example"
 ENTERPRISE = "AppAppsPreview"
 
 
@@ -80,6 +81,29 @@ def second_link(instance: UmpInstance) -> str:
         service, it_admin_email="it@contoso.example", m365_admin_email="gerta@contoso.example", actor=OLGA
     )
     return invitations.link_of(invitation)
+
+
+def test_later_sign_ins_do_not_hide_a_grant_that_was_left(
+    customer: Browser, link: str, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in_requests, "KEPT", 2)
+    refused(customer.sign_in(customer.press(identify(customer, link)), GERTA), "another_administrator")
+    for _ in range(4):
+        refused(customer.sign_in(customer.start(link, way="token"), FRED), "another_organisation")
+    assert run_until_settled(authorise(customer, link), run_worker).status == "succeeded"
+    # The newest two, and the one that the setup looks for
+    assert SignIn.objects.exclude(outcome=SignIn.Outcome.STARTED).count() == 3
+    page = customer.open("/authenticate/progress", follow=True)
+    assert "Another account’s permissions are still in place" in text(page)
+
+
+def test_the_refused_second_sign_ins_that_are_kept_are_limited_too(
+    customer: Browser, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in_requests, "KEPT", 2)
+    for _ in range(4):
+        refused(customer.sign_in(customer.press(identify(customer, link)), GERTA), "another_administrator")
+    assert SignIn.objects.filter(outcome="refused").count() == 2
 
 
 def test_nobody_else_is_mentioned_where_nobody_was_refused(

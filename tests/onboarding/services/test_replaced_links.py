@@ -1,14 +1,20 @@
 """A replaced link: the holder of the old one cannot continue with it, and never gets the new one."""
 
+from datetime import timedelta
+from urllib.parse import urlsplit
+
 import pytest
 
 from onboarding.models import Connection, Invitation, SignIn
-from onboarding.services import invitations
-from registrations.models import AuditEvent, Operation
-from tests.onboarding.browser import Browser
+from onboarding.services import invitations, stranger_limits
+from registrations.models import AuditEvent, Operation, RequestWindow
+from registrations.request_limits import Limit
+from tests.onboarding.browser import Browser, read
 from tests.onboarding.conftest import OLGA
+from tests.onboarding.existing import Own, bare, contoso, enter, own
 from tests.onboarding.wizard import CARLA, last_refusal, refused
 
+__all__ = ["bare", "contoso", "own"]  # fixtures
 pytestmark = pytest.mark.django_db
 FRED = "fred@fabrikam.example"
 PAUL = "paul@contoso.example"
@@ -94,6 +100,44 @@ def test_the_new_link_continues_the_setup(customer: Browser, invitation: Invitat
 
 def test_an_error_page_leads_back_to_a_current_link(customer: Browser, link: str) -> None:
     assert f'href="{link}"' in refused(customer.sign_in(customer.start(link), FRED), "another_organisation")
+
+
+# --- The limits of forms ---
+
+
+@pytest.fixture
+def _few_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORMS_BY_LINK", "FORMS_BY_SESSION", "FORMS_BY_BROWSER"):
+        limit = getattr(stranger_limits, name)
+        monkeypatch.setattr(stranger_limits, name, Limit(limit.scope, 3, timedelta(hours=1)))
+
+
+@pytest.mark.usefixtures("_few_forms")
+@pytest.mark.parametrize("address", ["the old link", "an invented link", "the session alone"])
+@pytest.mark.parametrize("began", ["watching", "signed in"])
+def test_an_old_session_over_its_limit_does_not_learn_the_new_link(
+    customer: Browser, invitation: Invitation, link: str, own: Own, address: str, began: str
+) -> None:
+    if began == "watching":
+        assert enter(customer, link, own.values).status_code == 303
+    else:
+        customer.identify(link)
+    form = customer.choose(link) if began == "signed in" else customer.open(f"{urlsplit(link).path}/existing")
+    new = replaced(invitation)
+    path = {
+        "the old link": f"{urlsplit(link).path}/start",
+        "an invented link": f"/authenticate/{'A' * 43}/start",
+        "the session alone": "/authenticate/progress/look-again",
+    }[address]
+    token = read(form.content.decode()).forms[0].fields["csrfmiddlewaretoken"]
+    counted = RequestWindow.objects.filter(scope__startswith="forms").count()
+    for _ in range(8):
+        answer = customer.client.post(
+            path, {"csrfmiddlewaretoken": token}, headers={"origin": f"http://{customer.host}"}
+        )
+        assert new not in answer.content.decode()
+        assert answer.status_code != 429
+    assert RequestWindow.objects.filter(scope__startswith="forms").count() == counted
 
 
 # --- A session belongs to one person ---

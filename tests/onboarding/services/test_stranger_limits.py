@@ -10,15 +10,17 @@ from django.test import Client
 from django.utils import timezone
 from time_machine import TimeMachineFixture
 
-from onboarding.errors import RefusedError
-from onboarding.models import Invitation, SignIn
-from onboarding.services import sign_in_requests, stranger_limits
+from onboarding.models import Connection, Invitation, SignIn
+from onboarding.services import existing_registration, invitations, sign_in_requests, stranger_limits
 from registrations import request_limits
 from registrations.models import AuditEvent, LoginAttempt, Operation, RequestWindow, UmpInstance
 from registrations.request_limits import Limit
-from tests.onboarding.browser import Browser
+from tests.onboarding.browser import Browser, read
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.existing import Own, bare, contoso, enter, own
 from tests.onboarding.wizard import CARLA, history, refused, text
 
+__all__ = ["bare", "contoso", "own"]  # fixtures
 pytestmark = pytest.mark.django_db
 
 
@@ -107,6 +109,88 @@ def test_each_scope_has_its_limit(customer: Browser, link: str, scope: str, monk
     assert link in answers[-1].content.decode()  # the way back
 
 
+# --- Signed-in administrators ---
+
+
+@pytest.fixture
+def _few_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORMS_BY_LINK", "FORMS_BY_SESSION", "FORMS_BY_BROWSER", "FORMS_BY_NETWORK"):
+        limit = getattr(stranger_limits, name)
+        monkeypatch.setattr(stranger_limits, name, Limit(limit.scope, 6, timedelta(hours=1)))
+
+
+def press_until_refused(browser: Browser, path: str, page: Any) -> Any:
+    """Send a form with a page's CSRF token until a limit refuses it."""
+    token = read(page.content.decode()).forms[0].fields["csrfmiddlewaretoken"]
+    for _ in range(12):
+        answer = browser.client.post(path, {"csrfmiddlewaretoken": token}, headers={"origin": f"http://{browser.host}"})
+        if answer.status_code == 429:
+            break
+    return answer
+
+
+@pytest.mark.usefixtures("_few_forms")
+def test_a_watching_session_cannot_lock_out_the_administrator(customer: Browser, link: str, own: Own) -> None:
+    page = customer.identify(link)
+    watcher = Browser(customer.sandbox, customer.host)
+    form = watcher.open(f"{urlsplit(link).path}/existing")
+    assert watcher.press(form, **own.values).status_code == 303
+    assert press_until_refused(watcher, "/authenticate/progress/look-again", form).status_code == 429
+    assert customer.press(page, name="Contoso-sync").status_code == 200
+
+
+@pytest.mark.usefixtures("_few_forms")
+def test_an_old_session_cannot_lock_out_the_administrator(
+    customer: Browser, invitation: Invitation, link: str, own: Own
+) -> None:
+    watcher = Browser(customer.sandbox, customer.host)
+    form = watcher.open(f"{urlsplit(link).path}/existing")
+    assert watcher.press(form, **own.values).status_code == 303
+    invitations.new_link(invitation, actor=OLGA)
+    page = customer.identify(invitations.link_of(invitation))
+    refused(press_until_refused(watcher, "/authenticate/progress/look-again", form), "replaced_link")
+    assert customer.press(page, name="Contoso-sync").status_code == 200
+
+
+@pytest.mark.usefixtures("_few_forms")
+def test_another_administrators_forms_are_counted_apart(customer: Browser, link: str) -> None:
+    other = Browser(customer.sandbox, customer.host)
+    form = other.identify(link, "paul@contoso.example")
+    assert press_until_refused(other, "/authenticate/registration", form).status_code == 429
+    assert customer.press(customer.identify(link), name="Contoso-sync").status_code == 200
+
+
+@pytest.mark.usefixtures("_few_forms")
+def test_a_busy_network_does_not_lock_out_the_administrator(customer: Browser, link: str) -> None:
+    page = customer.identify(link)
+    neighbour = Browser(customer.sandbox, customer.host)
+    form = neighbour.choose(link)
+    assert press_until_refused(neighbour, f"{urlsplit(link).path}/start", form).status_code == 429
+    assert customer.press(page, name="Contoso-sync").status_code == 200
+
+
+@pytest.mark.usefixtures("_few_forms")
+def test_a_signed_in_person_has_one_limit_in_all_browsers(customer: Browser, link: str) -> None:
+    page = customer.identify(link)
+    second = Browser(customer.sandbox, customer.host)
+    form = second.identify(link)
+    assert press_until_refused(second, "/authenticate/registration", form).status_code == 429
+    refused(customer.press(page, name="Contoso-sync"), "too_many_requests")
+
+
+@pytest.mark.usefixtures("_few_forms")
+def test_an_answer_that_waits_is_redeemed_over_every_limit(customer: Browser, link: str) -> None:
+    page = customer.press(customer.identify(link), name="Contoso-sync")
+    body = {"error": "invalid_grant", "error_description": "AADSTS65001: Not yet.", "error_codes": [65001]}
+    customer.sandbox.faults.add("entra", "status", method="POST", path="/token", status=400, body=body)
+    page = customer.open(customer.sign_in(page, CARLA).headers["location"])
+    for _ in range(12):
+        assert customer.press(page).status_code == 200  # before its time: the waiting page again
+    SignIn.objects.exclude(retry_at=None).update(retry_at=timezone.now())
+    assert customer.press(page).headers["location"] == "/authenticate/progress"
+    assert Operation.objects.get().kind == "connect"
+
+
 def test_sign_ins_that_ended_are_kept_up_to_a_number(
     customer: Browser, link: str, invitation: Invitation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,8 +233,40 @@ def test_checks_of_invented_values_are_limited_by_day(
     instance: UmpInstance, invitation: Invitation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stranger_limits, "CHECKS_BY_LINK", Limit("checks", 2, timedelta(days=1)))
-    stranger_limits.limit_checks(invitation)
-    stranger_limits.limit_checks(invitation)
-    with pytest.raises(RefusedError) as refusal:
-        stranger_limits.limit_checks(invitation)
-    assert refusal.value.page.key == "too_many_requests"
+    assert stranger_limits.refusal_of_check(invitation) is None
+    assert stranger_limits.refusal_of_check(invitation) is None
+    refusal = stranger_limits.refusal_of_check(invitation)
+    assert refusal is not None
+    assert refusal.page.key == "too_many_requests"
+
+
+def checks_counted() -> list[tuple[int, int]]:
+    """The checks of values that were counted, and those over the limit."""
+    return list(RequestWindow.objects.filter(scope="checks of values by link").values_list("count", "refused"))
+
+
+def test_values_over_the_limit_of_a_day_start_nothing_and_are_counted(
+    customer: Browser, link: str, own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stranger_limits, "CHECKS_BY_LINK", Limit("checks of values by link", 1, timedelta(days=1)))
+    assert enter(customer, link, own.values).status_code == 303
+    page = refused(enter(customer, link, own.values), "too_many_requests")
+    assert "hours" in page
+    assert checks_counted() == [(1, 1)]
+    assert Operation.objects.get().is_live
+
+
+@pytest.mark.parametrize("reason", ["too many tries", "a worker runs the first", "the setup has started"])
+def test_values_that_start_no_check_do_not_use_up_the_checks(
+    customer: Browser, link: str, own: Own, reason: str
+) -> None:
+    tries = existing_registration.MAX_ATTEMPTS if reason == "too many tries" else 1
+    for _ in range(tries):
+        assert enter(customer, link, own.values).status_code == 303
+    if reason == "a worker runs the first":
+        Operation.objects.update(status="running", lease="x", leased_until=timezone.now() + timedelta(minutes=1))
+    elif reason == "the setup has started":
+        Connection.objects.update(status=Connection.Status.CONNECTING)
+    for _ in range(3):
+        refused(enter(customer, link, own.values), "too_many_tries" if reason == "too many tries" else "under_way")
+    assert checks_counted() == [(tries, 0)]

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 import requests
 from django.contrib.sessions.models import Session
-from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.html import strip_tags
 
@@ -131,7 +130,7 @@ def test_choosing_changes_nothing_until_it_is_sent(customer: Browser, link: str)
     assert AuditEvent.objects.count() == before
 
 
-def words(answer: HttpResponse) -> str:
+def words(answer: Any) -> str:
     """What a person reads on the page."""
     return " ".join(html.unescape(strip_tags(answer.content.decode())).split())
 
