@@ -30,7 +30,7 @@ class Lines(logging.Handler):
 def console() -> Iterator[Lines]:
     """A handler with the filters and the formatter of the console."""
     handler = Lines()
-    logs: dict[str, Any] = settings.LOGGING  # type: ignore[assignment]
+    logs: dict[str, Any] = settings.LOGGING
     for name in logs["handlers"]["console"]["filters"]:
         handler.addFilter(import_string(logs["filters"][name]["()"])())
     handler.setFormatter(import_string(logs["formatters"]["line"]["()"])("%(name)s %(message)s"))
