@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
 
 from registrations.encryption import KeyRing
@@ -41,7 +41,7 @@ def came_back(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(settings.DATABASES["default"], "NAME", tmp_path / "database")
     monkeypatch.setattr(start, "end_process", lambda: happened.append("ended"))
     monkeypatch.setattr(start, "_limit_statements", lambda seconds: False)
-    monkeypatch.setattr(start.connection, "close", lambda: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
     with monkeypatch.context() as away:
         away.setattr(KeyCanary._default_manager.__class__, "refusal", _away)
         start.require_database_if_it_answers(1)
