@@ -17,7 +17,7 @@ from demo.services import sqlite_url
 from tests import ephemeral, second_python
 
 PYTEST = [sys.executable, "-m", "pytest"]
-UNITS = ["-n", "2", "--ignore=tests/stack", "--ignore=tests/browser"]
+UNITS = ["-n", "2", "--durations=15", "--ignore=tests/stack", "--ignore=tests/browser"]
 COMMANDS = {  # the tests of stack and browser build on each other, so the first failure ends them
     "units-on-sqlite": [*PYTEST, *UNITS],
     "units-on-postgresql": [*PYTEST, *UNITS],
