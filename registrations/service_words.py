@@ -49,6 +49,12 @@ def with_code(text: str) -> str:
     return text if len(text) <= LONGEST_SENTENCE else text[: LONGEST_SENTENCE - 1].rstrip() + "…"
 
 
+def quoted(who: str, sentence: str) -> str:
+    """`who` says: the sentence in quotation marks, with a full stop behind it where it has none; "" if nothing was said."""
+    stop = "" if sentence.endswith((".", "!", "?", "…")) else "."
+    return f"{who} says: “{sentence}”{stop}" if sentence else ""
+
+
 def _unless_readable(found: re.Match[str]) -> str:
     """A long word stays if it is an ID, an address or a name; a random one, such as a secret's value, does not."""
     word = found[0]

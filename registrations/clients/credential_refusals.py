@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from registrations.clients.entra import EntraRefusedError
+from registrations.service_words import quoted
 
 GUID = re.compile(r"\{?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?", re.IGNORECASE)
 WRONG_VALUE = "AADSTS7000215"
@@ -107,5 +108,5 @@ def explain(whose: str, refusal: EntraRefusedError, *, where: str, secret: str =
     begin = f"Microsoft does not accept {whose} ({refusal.code})"
     if known:
         return f"{begin}: {known.cause}. {known.remedy} {where}"
-    says = f" Microsoft says: “{refusal.answer.sentence}”" if refusal.answer.sentence else ""
+    says = f" {quoted('Microsoft', refusal.answer.sentence)}".rstrip()
     return f"{begin}.{says} {where}"

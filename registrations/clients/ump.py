@@ -8,6 +8,7 @@ import requests
 
 from registrations.clients.http import RemoteSession, answer_of, exchange, json_of
 from registrations.errors import NotFoundError, NotYetError, RemoteRejectedError, UnexplainedRefusalError
+from registrations.service_words import quoted
 
 SERVICE = "The UMP"
 PORTAL = "/api/portal/v1"
@@ -165,7 +166,7 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
         return NotYetError("The UMP is busy with another change.", code=code, answer=answer)
     if response.status_code == requests.codes.not_found:
         return NotFoundError(f"The UMP does not know this address or object ({code}).", code=code, answer=answer)
-    says = f" It says: “{answer.sentence}”" if answer.sentence else ""
+    says = f" {quoted('It', answer.sentence)}".rstrip()
     if response.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
         return refused(
             f"The UMP does not accept SyncPortal's API credential ({code}).{says} Check the UMP API values of the instance.",

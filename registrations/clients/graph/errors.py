@@ -16,6 +16,7 @@ from registrations.errors import (
     RemoteAnswer,
     RemoteRejectedError,
 )
+from registrations.service_words import quoted
 
 SERVICE = "Microsoft Graph"
 
@@ -138,7 +139,7 @@ def _unknown(status: int, code: str, answer: RemoteAnswer) -> RemoteRejectedErro
             code=code,
             answer=answer,
         )
-    says = f"Microsoft says: “{answer.sentence}”" if answer.sentence else "Microsoft gives no reason."
+    says = quoted("Microsoft", answer.sentence) or "Microsoft gives no reason."
     return GraphRefusedError(
         f"Microsoft refused this step (HTTP {status}, {code or 'no code'}). {says} Fix the cause, then resume.",
         status=status,
@@ -151,7 +152,7 @@ def _unknown(status: int, code: str, answer: RemoteAnswer) -> RemoteRejectedErro
 def _full(status: int, code: str, text: str, answer: RemoteAnswer) -> GraphRefusedError:
     """A quota is used up. Another attempt finds it used up too, so a person must make room first."""
     meaning = next((meaning for part, meaning in QUOTAS if part in text.lower()), Meaning.QUOTA)
-    says = f" Microsoft says: “{answer.sentence}”" if answer.sentence else ""
+    says = f" {quoted('Microsoft', answer.sentence)}".rstrip()
     return GraphRefusedError(
         f"Microsoft refused this step: {meaning.value} ({code}).{says} {QUOTA_ADVICE[meaning]} Then resume.",
         status=status,
