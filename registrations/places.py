@@ -153,7 +153,9 @@ def annotations(model: type[models.Model]) -> dict[str, Any]:
     hosts = [
         When(
             **{f"{path}__isnull": False},
-            then=Concat(F(_below(path, "app_name")), Value("."), F(_below(path, "provider__domain"))),
+            then=Concat(
+                F(_below(path, "app_name")), Value("."), F(_below(path, "provider__domain")), output_field=CharField()
+            ),
         )
         for path in instance_paths(model)
     ]
