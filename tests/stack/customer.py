@@ -121,10 +121,9 @@ class Visit:
         """Walk the whole way; the end page."""
         landing = self.browser.open(self.stack.seeding.memory["link"])
         assert landing.status == 200
-        choice = self.browser.submit(landing.forms[0])
-        departure = self.browser.submit(choice.forms[0])
+        departure = self.browser.submit(landing.forms[0])
         registration = self.sign_in(departure)
-        assert registration.heading == "Name the registration"
+        assert registration.heading == "Name the registration, and allow the setup"
         progress = self.sign_in(self.browser.submit(registration.forms[0]))
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not progress.heading.endswith("is connected"):
