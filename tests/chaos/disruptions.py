@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Celery
 
-from tests.chaos import clock, hanging_steps
+from tests.chaos import clock, hanging_steps, service_manager
 from tests.chaos.checks import check
 from tests.chaos.concurrent_actions import run_together
 from tests.chaos.environment import Environment
@@ -265,6 +265,12 @@ def hide_lost_secrets(environment: Environment, operations: list[str]) -> list[s
     return [] if all_at_secret else ["not every operation reached its secret in time"]
 
 
+def wait_for_secrets(environment: Environment) -> None:
+    """Let the worker wait longer for a new secret than Entra will refuse it."""
+    environment.kill("worker")
+    environment.start_worker(**{service_manager.REPLICATES_WITHIN: "120"})
+
+
 def refuse_new_secrets(environment: Environment, operations: list[str]) -> list[str]:
     """A new secret is listed at once, and refused for a minute."""
     environment.reset_held_back()
@@ -293,7 +299,12 @@ DISRUPTIONS: tuple[Disruption, ...] = (
     Disruption("PostgreSQL restarted", restart_postgresql),
     Disruption("two schedulers at once", before=start_second_scheduler, after=end_second_scheduler),
     Disruption("messages duplicated and reordered", repeat_messages),
-    Disruption("a new secret is visible but refused for 60 s", refuse_new_secrets, after=end_replication_lag("secret")),
+    Disruption(
+        "a new secret is visible but refused for 60 s",
+        refuse_new_secrets,
+        wait_for_secrets,
+        end_replication_lag("secret"),
+    ),
     Disruption(
         "reads alternate between stale and current",
         before=alternate_reads,

@@ -19,6 +19,7 @@ from demo.processes import end_with_parent
 # Variables of the processes, in seconds, for the rows in which a step hangs: the longest step, and how long it may go on after
 # the end of its lease.
 LONGEST_STEP, HUNG_AFTER = "CHAOS_LONGEST_STEP", "CHAOS_HUNG_AFTER"
+REPLICATES_WITHIN = "CHAOS_REPLICATES_WITHIN"  # seconds
 ENDED = "ended"  # below the environment's directory: the exit status of each process that ended by itself, one a line
 
 
