@@ -18,6 +18,7 @@ from tests.chaos.results import Result
 FAULT = "concurrent Provision, Resume and Cancel of one instance"
 DONE = "done"
 SETTINGS = r"/system-settings$"  # of the UMP: the first thing that a step reads
+REFUSAL = {"error": {"code": "invalid", "message": "chaos"}}  # without a code, the step would be tried again
 SOON_SECONDS = 30.0
 PROVISION, RESUME, CANCEL = "provision", "resume", "cancel"
 ALL = (PROVISION, RESUME, CANCEL) * 2
@@ -29,7 +30,7 @@ def run_together(environment: Environment) -> Result:
     before = len(_operations(environment))
     failures = _act(environment, "-", (PROVISION,) * 3)
     for status, headers, ends in ((400, {}, "failed"), (503, {"Retry-After": "30"}, "waiting")):
-        fault = refusing("GET", SETTINGS, status, {"error": "chaos"}, headers=headers, times=1)
+        fault = refusing("GET", SETTINGS, status, REFUSAL, headers=headers, times=1)
         environment.fault(**{**fault, "service": "ump"})
         failures += _act(environment, "-", (PROVISION,), until_ended=False)
         operation = list(_operations(environment))[-1]
