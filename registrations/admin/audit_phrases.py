@@ -51,7 +51,7 @@ PHRASES = {
     "application.found_gone": "found that the application was deleted for good:",
     "application.restored": "restored the deleted application",
     "application.restore_confirmed": "decided to restore the deleted application of",
-    "application.anew_confirmed": "decided to create a new application, and to leave the deleted one, for",
+    "application.create_new_confirmed": "decided to create a new application, and to leave the deleted one, for",
     "application.purged": "permanently deleted the application",
     "application.purge_confirmed": "decided to permanently delete the application of",
     "application.adopted": "took over the application",

@@ -80,7 +80,7 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
         own = self.object_paths(
             {
                 name: name.replace("-", "_")
-                for name in ("resume", "cancel", "take-over", "restore", "purge", "anew", "put-first")
+                for name in ("resume", "cancel", "take-over", "restore", "purge", "create-new", "put-first")
             }
         )
         return [path("<uuid:object_id>/steps/", view, name="registrations_operation_steps"), *own, *super().get_urls()]
@@ -153,9 +153,9 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
         return self._decide(request, operation, conflicts.PURGE, "Delete for good", PURGE, danger=True)
 
     @page("Create a new one", permission="take_over", icon="add_circle")
-    def anew(self, request: HttpRequest, operation: Operation) -> HttpResponse:
+    def create_new(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Leave the deleted application where it is, and create another."""
-        return self._decide(request, operation, conflicts.ANEW, "Create a new one", ANEW)
+        return self._decide(request, operation, conflicts.CREATE_NEW, "Create a new one", CREATE_NEW)
 
     @page("Prioritise", permission="act")
     def put_first(self, request: HttpRequest, operation: Operation) -> HttpResponse:
@@ -292,7 +292,7 @@ RESTORE = [
 PURGE = [
     "The application cannot be restored afterwards. A new one is created, with another application (client) ID.",
 ]
-ANEW = [
+CREATE_NEW = [
     "A new application is created, with another application (client) ID. The deleted one stays restorable in Entra until its 30 days "
     "are over.",
 ]

@@ -20,7 +20,7 @@ DECISIONS = (  # what an operation waits for, and the buttons that decide it
     (conflicts.ADOPTION_NEEDED, "Take over", "take_over", "primary"),
     (conflicts.DELETED_APPLICATION, "Restore", "restore", "primary"),
     (conflicts.DELETED_APPLICATION, "Delete for good", "purge", "default"),
-    (conflicts.DELETED_APPLICATION, "Create a new one", "anew", "default"),
+    (conflicts.DELETED_APPLICATION, "Create a new one", "create_new", "default"),
 )
 
 Person = AbstractBaseUser | AnonymousUser

@@ -15,7 +15,7 @@ from registrations.models import AppRegistration, ClientSecret, Operation, UmpIn
 
 DELETED_APPLICATION = "deleted_twin"  # an error code: stored, so it keeps its value
 ADOPTION_NEEDED = "adoption_needed"
-RESTORE, PURGE, ANEW = "restore", "purge", "anew"
+RESTORE, PURGE, CREATE_NEW = "restore", "purge", "create_new"
 LONGEST_UNIQUE_NAME = 240  # characters, without the number that is added to it
 AT_ONCE = timedelta(seconds=2)
 LONG_AGO, MANY = "1970-01-01T00:00:00+00:00", 99
@@ -24,9 +24,9 @@ LONG_AGO, MANY = "1970-01-01T00:00:00+00:00", 99
 def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
     """Save a person's decision about the deleted application; the operation becomes due.
 
-    `choice` is RESTORE, PURGE, or ANEW: leave it where it is. Raises WrongStateError if the operation does not wait for it.
+    `choice` is RESTORE, PURGE, or CREATE_NEW: leave it where it is. Raises WrongStateError if the operation does not wait for it.
     """
-    if choice not in (RESTORE, PURGE, ANEW):
+    if choice not in (RESTORE, PURGE, CREATE_NEW):
         raise WrongStateError("A deleted application is restored, deleted for good, or replaced by a new one.")
     with engine.locked(operation) as current:
         if current.status != Operation.Status.WAITING or current.error_code != DELETED_APPLICATION:
@@ -62,7 +62,7 @@ def resolve_deleted(
             who="staff",
             code=DELETED_APPLICATION,
         )
-    if chosen == ANEW:
+    if chosen == CREATE_NEW:
         _leave_deleted(registration, deleted, operation)
     try:
         _carry_out(graph, chosen, deleted, registration)
@@ -178,10 +178,10 @@ def _confirmation(operation: Operation, found: Application, sentence: str, *, in
 
 def _leave_deleted(registration: AppRegistration, deleted: DeletedApplication, operation: Operation) -> NoReturn:
     """Let the next attempt create another application: under another unique name, because the deleted one holds this one."""
-    base, mark, number = registration.unique_name.rpartition("-anew")
+    base, mark, number = registration.unique_name.rpartition("-new")
     if not (mark and number.isdigit()):
         base, number = registration.unique_name, "1"
-    name = f"{base[:LONGEST_UNIQUE_NAME]}-anew{int(number) + 1}"
+    name = f"{base[:LONGEST_UNIQUE_NAME]}-new{int(number) + 1}"
     with audit.atomic(durable=True):
         engine.require_lease(operation)
         secrets = registration.secrets.exclude(status=ClientSecret.Status.REMOVED)

@@ -24,7 +24,7 @@ def may_be_replicating(since: datetime | None) -> bool:
 def secret_may_be_replicating(secret: ClientSecret, code: str, operation: Operation) -> bool:
     """Whether Entra may refuse the secret with this code only because something new is still being copied.
 
-    A restored application keeps its secrets, and one whose service principal was made anew does too.
+    A restored application keeps its secrets, and so does one whose service principal was created again.
     """
     if may_be_replicating(secret.stored_at):
         return True

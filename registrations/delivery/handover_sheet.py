@@ -162,7 +162,7 @@ def _confirmed_or_wait(operation: Operation, group: str, fields: str) -> str:
 
 
 def is_confirmed(operation: Operation, group: str) -> bool:
-    """Whether somebody confirmed the values as they are now: an application that was made anew has others."""
+    """Whether somebody confirmed the values as they are now: a new application has others."""
     tick = operation.notes.get("ticks", {}).get(group)
     if tick is None:
         return False

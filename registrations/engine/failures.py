@@ -26,6 +26,7 @@ def retry_later(operation: Operation, token: str, error: Exception) -> None:
     try:
         leases.require(token)
     except LeaseLostError:
+        logger.warning("Another worker has operation %s now.", operation.pk)
         return
     with audit.atomic(durable=True):
         Operation.objects.held(operation.pk, token).update(

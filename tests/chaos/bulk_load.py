@@ -1,4 +1,4 @@
-"""Bulk jobs in two tenants, disrupted while many of their operations wait for Microsoft's quota."""
+"""Bulk jobs in two tenants, disrupted while most of their operations wait for Microsoft's quota."""
 
 import re
 import time
@@ -22,11 +22,11 @@ PENDING = (
     "JOIN registrations_bulkpart p ON p.id = i.part_id WHERE p.job_id = %s AND o.status IN ('queued', 'waiting')"
 )
 REPEATED = re.compile(r" \(\d+\)$")  # how many operations one run starts depends on timing
-ENOUGH_PENDING = IN_EACH_TENANT // 2  # a quarter of the job: while a busy machine starts it, the quota refills
+ENOUGH_PENDING = IN_EACH_TENANT  # half of the job
 
 
 def rows(environment: Environment) -> Iterator[Result]:
-    """Each disruption on a job of its own, once a quarter of it waits: each quota is used up at the start."""
+    """Each disruption on a job of its own, once half of it waits: each quota is used up at the start."""
     for name, disrupt in DISRUPTIONS:
         environment.sandbox("faults", {}, method="DELETE")
         job = _request_job(environment)

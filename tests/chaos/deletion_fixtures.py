@@ -20,7 +20,7 @@ from tests.chaos.fixtures import ConnectFactory, ProvisionFactory, SandboxContro
 
 REPLICATED_AGO = timedelta(hours=1)
 ANSWERING_SECONDS = 240.0
-CHOICES = (conflicts.RESTORE, conflicts.PURGE, conflicts.ANEW)
+CHOICES = (conflicts.RESTORE, conflicts.PURGE, conflicts.CREATE_NEW)
 
 
 def install(directory: Path) -> None:

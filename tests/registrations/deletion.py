@@ -1,6 +1,6 @@
 """Somebody deletes objects in Entra while an operation runs, and the operation goes on long after."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,11 @@ DELETED, PURGED, PRINCIPAL = "deleted", "purged", "principal"
 HOWS = (DELETED, PURGED, PRINCIPAL)  # restorable, gone for good, or the service principal alone
 
 Settle = Callable[[Operation], Operation]
+
+
+def deletions_before(steps: Iterable[str]) -> list[tuple[str, str]]:
+    """Each step with each deletion that is possible before it: there is no service principal before its own step."""
+    return [(step, how) for step in steps for how in HOWS if (step, how) != ("service_principal", PRINCIPAL)]
 
 
 def delete(sandbox: Sandbox, application: Application, how: str) -> None:

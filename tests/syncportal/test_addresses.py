@@ -8,7 +8,7 @@ import pytest
 
 from syncportal import addresses
 
-FOLDER = Path("/srv/syncportal")
+FOLDER = Path("/syncportal")
 READERS = {
     "postgres": lambda value: addresses.database(value, FOLDER),
     "smtp+tls": addresses.mail,
@@ -87,9 +87,9 @@ def test_a_password_that_can_be_read_is_read(scheme: str, password: str) -> None
         "sqlite:///",
         "sqlite://:memory:",
         "sqlite:///:memory:",
-        "sqlite://srv/db.sqlite3",
-        "sqlite:////srv/db.sqlite3?mode=ro",
-        "sqlite:////srv/db.sqlite3?timeout=long",
+        "sqlite://db.sqlite3",
+        "sqlite:////db.sqlite3?mode=ro",
+        "sqlite:////db.sqlite3?timeout=long",
     ],
 )
 def test_a_database_that_is_not_clear_is_refused(value: str) -> None:
@@ -118,9 +118,9 @@ def test_a_database_that_is_not_clear_is_refused(value: str) -> None:
             "postgres://u@host/name?options=-c%20statement_timeout%3D5s",
             {"OPTIONS": {"options": "-c statement_timeout=5s"}},
         ),
-        ("sqlite:////srv/a+b@c%20d/db.sqlite3", {"NAME": "/srv/a+b@c d/db.sqlite3"}),
-        ("sqlite:///var/db.sqlite3", {"NAME": "/srv/syncportal/var/db.sqlite3"}),
-        ("sqlite:////srv/db.sqlite3?timeout=60", {"OPTIONS": {"timeout": 60}}),
+        ("sqlite:////a+b@c%20d/db.sqlite3", {"NAME": "/a+b@c d/db.sqlite3"}),
+        ("sqlite:///var/db.sqlite3", {"NAME": "/syncportal/var/db.sqlite3"}),
+        ("sqlite:////db.sqlite3?timeout=60", {"OPTIONS": {"timeout": 60}}),
     ],
 )
 def test_a_database_is_what_its_url_says(value: str, found: dict[str, Any]) -> None:

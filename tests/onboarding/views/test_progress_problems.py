@@ -66,7 +66,7 @@ def test_a_name_that_a_deleted_application_holds_is_left_to_it(stage: Stage, ins
     assert stage.customer.authorise(form).status_code == 303
     stage.worked()
     assert Operation.objects.get(kind="connect").status == "succeeded"
-    assert Connection.objects.get().registration.unique_name == f"{name}-anew2"  # type: ignore[union-attr]
+    assert Connection.objects.get().registration.unique_name == f"{name}-new2"  # type: ignore[union-attr]
     assert taken.id in stage.contoso.deleted_applications
     assert Connection.objects.get().registration_name == "Contoso-sync"
 

@@ -15,7 +15,16 @@ from registrations.models import AppRegistration, AuditEvent, ClientSecret, Oper
 from registrations.services import provisioning
 from sandbox.app import Sandbox
 from sandbox.model import Application
-from tests.registrations.deletion import DELETED, HOWS, PRINCIPAL, PURGED, Settle, age, before, delete, settle
+from tests.registrations.deletion import (
+    DELETED,
+    PURGED,
+    Settle,
+    age,
+    before,
+    delete,
+    deletions_before,
+    settle,
+)
 from tests.registrations.runs import OLGA, Provision, RunWorker, application_of, provision_once
 
 pytestmark = pytest.mark.django_db
@@ -39,8 +48,7 @@ def require_working(sandbox: Sandbox, instance: UmpInstance) -> Application:
     return application
 
 
-@pytest.mark.parametrize("how", HOWS)
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("step", "how"), deletions_before(STEPS))
 def test_a_provisioning_survives_a_deletion_before_each_step(
     step: str,
     how: str,
@@ -50,9 +58,6 @@ def test_a_provisioning_survives_a_deletion_before_each_step(
     settle: Settle,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if how == PRINCIPAL and step == "service_principal":
-        pytest.skip("there is none yet")
-
     def act() -> None:
         age()
         delete(sandbox, application_of(sandbox, instance), how)
@@ -69,7 +74,7 @@ def test_a_provisioning_survives_a_deletion_before_each_step(
     assert AuditEvent.objects.filter(action="provision.started_over").exists()
 
 
-@pytest.mark.parametrize("choice", [conflicts.RESTORE, conflicts.PURGE, conflicts.ANEW])
+@pytest.mark.parametrize("choice", [conflicts.RESTORE, conflicts.PURGE, conflicts.CREATE_NEW])
 def test_what_a_policy_refused_and_somebody_deleted_is_asked_about_on_resume(
     choice: str,
     provision: Provision,
@@ -97,20 +102,20 @@ def test_what_a_policy_refused_and_somebody_deleted_is_asked_about_on_resume(
     made = require_working(sandbox, instance)
     assert (made.app_id == first.app_id) == (choice == conflicts.RESTORE)
     bin_of_tenant = sandbox.world.tenant(first.tenant_id).deleted_applications
-    assert (first.id in bin_of_tenant) == (choice == conflicts.ANEW)
+    assert (first.id in bin_of_tenant) == (choice == conflicts.CREATE_NEW)
     assert AuditEvent.objects.filter(action=f"application.{choice}_confirmed").exists()
 
 
-def test_a_second_application_made_anew_finds_its_row_again(
+def test_a_second_application_created_as_new_finds_its_row_again(
     provisioned: Application, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker, settle: Settle
 ) -> None:
     for number in (2, 3):
         delete(sandbox, sandbox.world.find_application(app_id=AppRegistration.objects.get().app_id), DELETED)  # type: ignore[arg-type]
         operation = settle(provisioning.request(instance, actor=OLGA))
-        conflicts.decide(operation, conflicts.ANEW, actor=OLGA)
+        conflicts.decide(operation, conflicts.CREATE_NEW, actor=OLGA)
         Operation.objects.filter(pk=operation.pk).update(waits_for="")
         assert settle(operation).status == "succeeded"
-        assert AppRegistration.objects.get().unique_name == f"syncportal-{instance.host}-anew{number}"
+        assert AppRegistration.objects.get().unique_name == f"syncportal-{instance.host}-new{number}"
         require_working(sandbox, instance)
         age()
     assert settle(provisioning.request(instance, actor=OLGA)).status == "succeeded"
