@@ -118,10 +118,10 @@ for host, path in (("localhost", "/admin/"), ("umptoken.finebak.com", "/authenti
 def test_a_server_that_does_not_answer_is_a_page_for_customers_and_staff() -> None:
     url = f"postgres://u:{ephemeral.PASSWORD}@127.0.0.1:9/x"
     ended = manage(url, "shell", "--no-imports", "--command", AWAY)
-    assert ended.stdout.split() == ["503", "503", "404"]
+    assert ended.stdout.split() == ["503", "503", "503"]
     assert "Traceback" not in ended.stderr
     assert ephemeral.PASSWORD not in ended.stderr
-    assert ended.stderr.count("the database cannot be used") == 2
+    assert ended.stderr.count("the database cannot be used") == 3
 
 
 @pytest.fixture(scope="module")
