@@ -75,8 +75,8 @@ class Sandbox:
         # A process that waits for this file must not read an earlier run's addresses.
         (self.directory / "seed.json").unlink(missing_ok=True)
         try:
-            api = self._add(Listener(https_port, self._api(), tls.server_context(self._ca)))
-            pages = self._add(Listener(http_port, self._pages()))
+            api = self._add(Listener(https_port, self._api(), self.world.clock, tls.server_context(self._ca)))
+            pages = self._add(Listener(http_port, self._pages(), self.world.clock))
             smtp = self._add(SmtpServer(smtp_port, self.world))
         except OSError:
             self.stop()

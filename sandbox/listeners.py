@@ -13,6 +13,7 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
+from sandbox.clock import Clock
 from sandbox.gateway import MAX_BODY_BYTES, RESPONSE_PACING, Gateway, ResponsePacing
 
 IDLE_SECONDS = 30
@@ -70,6 +71,11 @@ class _Handler(WSGIRequestHandler):
             self.wfile.write(body[place : place + 1])
             self.wfile.flush()
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The `Date` of an answer, by the sandbox's clock."""
+        now: float = self.server.clock.now()
+        return super().date_time_string(now if timestamp is None else timestamp)
+
     def log(self, type: str, message: str, *args: Any) -> None:
         return
 
@@ -83,11 +89,11 @@ class Listener(ThreadedWSGIServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, port: int, app: Gateway, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, port: int, app: Gateway, clock: Clock, context: ssl.SSLContext | None = None) -> None:
         # Bound here, because werkzeug ends the whole process if the port is in use. It duplicates the descriptor.
         with socket.create_server(("127.0.0.1", port), backlog=128) as bound:
             super().__init__("127.0.0.1", bound.getsockname()[1], app, _Handler, fd=bound.fileno())
-        self.ssl_context = context
+        self.ssl_context, self.clock = context, clock
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = self.socket.accept()

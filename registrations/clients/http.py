@@ -192,11 +192,24 @@ def retry_after(header: str | None) -> timedelta | None:
     if header.strip().isdigit():
         wait = timedelta(seconds=int(header))
     else:
-        try:
-            wait = parsedate_to_datetime(header) - datetime.now(UTC)
-        except (ValueError, TypeError):
+        asked_until = _time_in(header)
+        if asked_until is None:
             return None
+        wait = asked_until - datetime.now(UTC)
     return min(max(wait, timedelta(seconds=1)), LONGEST_RETRY_AFTER)
+
+
+def time_of(response: requests.Response) -> datetime | None:
+    """The time of an answer by the server's clock, from its `Date` (RFC 9110, section 6.6.1)."""
+    return _time_in(response.headers.get("Date", ""))
+
+
+def _time_in(header: str) -> datetime | None:
+    try:
+        read = parsedate_to_datetime(header)
+    except (ValueError, TypeError):
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _reason(error: requests.RequestException) -> str:

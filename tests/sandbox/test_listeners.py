@@ -10,6 +10,7 @@ import pytest
 from sandbox.app import Sandbox
 from sandbox.call_log import CallLog
 from sandbox.faults import Faults
+from sandbox.clock import Clock
 from sandbox.gateway import MAX_BODY_BYTES, Gateway
 from sandbox.listeners import Listener
 from tests.sandbox import actors
@@ -46,4 +47,4 @@ def test_one_connection_serves_several_calls(sandbox: Sandbox) -> None:
 def test_a_port_in_use_raises_an_error(sandbox: Sandbox) -> None:
     taken = urlsplit(sandbox.people_url).port or 0
     with pytest.raises(OSError, match="in use"):
-        Listener(taken, Gateway([], Faults(), CallLog()))
+        Listener(taken, Gateway([], Faults(), CallLog()), Clock())

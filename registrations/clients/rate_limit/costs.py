@@ -4,10 +4,13 @@ https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-
 """
 
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 SAFETY_MARGIN = 0.98  # of the published rate: two clocks never agree exactly
 READS = frozenset({"GET", "HEAD"})
-COSTS_TWO = ("/applications", "/oauth2PermissionGrants")  # lists; also .../appRoleAssignments
+COSTS_TWO = ("/applications", "/oauth2PermissionGrants")  # lists; also .../appRoleAssignments and:
+MEMBERSHIPS = "/me/transitiveMemberOf"
+SMALL_PAGE = 20  # a list of fewer costs a unit less
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,14 @@ class Cost:
 
 
 def cost_of(method: str, path: str) -> Cost:
-    """The published cost of a call; `path` is what follows /v1.0, with its query."""
+    """The published cost of a call; `path` is what follows /v1.0, with its query. A write costs a unit besides its write."""
     if method not in READS:
-        return Cost(writes=1)
+        return Cost(writes=1, units=1)
     resource, _, query = path.partition("?")
-    units = 2 if resource in COSTS_TWO or resource.endswith("/appRoleAssignments") else 1
-    units -= "$select=" in query
-    units += "$expand=" in query
+    is_dear = resource in COSTS_TWO or resource.endswith("/appRoleAssignments") or resource.startswith(MEMBERSHIPS)
+    units = 2 if is_dear else 1
+    options = dict(parse_qsl(query))
+    units -= "$select" in options
+    units -= 0 < int(options.get("$top", SMALL_PAGE)) < SMALL_PAGE
+    units += "$expand" in options
     return Cost(units=max(units, 1))

@@ -186,7 +186,9 @@ class RateLimit:
         cost, paid = cost_of(method, path), prepaid.get() or {}
         is_paid = 0 < cost.writes <= paid.get(self._key, 0)
         try:
-            self._take(Cost() if is_paid else cost)  # Microsoft may have asked for a pause since it was prepaid
+            self._take(
+                Cost(units=cost.units) if is_paid else cost
+            )  # Microsoft may have asked for a pause since it was prepaid
         except QuotaSpentError as stopped:
             # The run ends, and what it prepaid is lost: it gets a reservation for what is left to pay.
             if paid.get(self._key):
