@@ -73,8 +73,8 @@ class _Handler(WSGIRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The `Date` of an answer, by the sandbox's clock."""
-        now: float = self.server.clock.now()
-        return super().date_time_string(now if timestamp is None else timestamp)
+        assert isinstance(self.server, Listener)
+        return super().date_time_string(self.server.clock.now() if timestamp is None else timestamp)
 
     def log(self, type: str, message: str, *args: Any) -> None:
         return

@@ -9,8 +9,8 @@ import pytest
 
 from sandbox.app import Sandbox
 from sandbox.call_log import CallLog
-from sandbox.faults import Faults
 from sandbox.clock import Clock
+from sandbox.faults import Faults
 from sandbox.gateway import MAX_BODY_BYTES, Gateway
 from sandbox.listeners import Listener
 from tests.sandbox import actors
