@@ -73,8 +73,9 @@ class _Handler(WSGIRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The `Date` of an answer, by the sandbox's clock."""
-        assert isinstance(self.server, Listener)
-        return super().date_time_string(self.server.clock.now() if timestamp is None else timestamp)
+        if timestamp is None and isinstance(self.server, Listener):
+            timestamp = self.server.clock.now()
+        return super().date_time_string(timestamp)
 
     def log(self, type: str, message: str, *args: Any) -> None:
         return
