@@ -10,13 +10,16 @@ from registrations.services import bulk_jobs
 from tests.chaos.fixtures import SandboxControl, fixture_transaction, retried_once
 
 
-def request_bulk(count: int, tenants: int) -> Any:
-    """Request one bulk job with `count` instances in each tenant, after using up each tenant's quota. Returns its id."""
+def request_bulk(count: int, tenants: int, empty_seconds: int = 0) -> Any:
+    """Request one bulk job with `count` instances in each tenant, after using up each tenant's quota. Returns its id.
+
+    The quota stays empty for so many seconds: what shall wait needs them to start on a busy machine.
+    """
     control = SandboxControl()
     with fixture_transaction():
         models, chosen = _create(control, count, tenants)
     for model in models:
-        control.empty_quota(model.provider.tenant.client_id, model.provider.tenant.tenant_id)
+        control.empty_quota(model.provider.tenant.client_id, model.provider.tenant.tenant_id, empty_seconds)
     job = retried_once(lambda: bulk_jobs.request(chosen, actor=audit.SYSTEM))
     tasks.start_bulk_operations.apply_async()  # as the admin does once the job is committed
     return job.pk

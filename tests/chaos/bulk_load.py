@@ -23,13 +23,14 @@ PENDING = (
 )
 REPEATED = re.compile(r" \(\d+\)$")  # how many operations one run starts depends on timing
 ENOUGH_PENDING = IN_EACH_TENANT  # half of the job
+EMPTY_SECONDS = 20  # of a quota that half of the job must wait for, on a busy machine too
 
 
 def rows(environment: Environment) -> Iterator[Result]:
     """Each disruption on a job of its own, once half of it waits: each quota is used up at the start."""
     for name, disrupt in DISRUPTIONS:
         environment.sandbox("faults", {}, method="DELETE")
-        job = _request_job(environment)
+        job = _request_job(environment, EMPTY_SECONDS)
         is_waiting = _wait_for_pending(environment, job)
         missed = disrupt(environment) if is_waiting else ["too few operations waited, so nothing was disrupted"]
         result = checked_job(environment, f"bulk job in two tenants: {name}", job, IN_EACH_TENANT)
@@ -60,8 +61,9 @@ def _whole_job(environment: Environment, name: str) -> Result:
     return checked_job(environment, name, _request_job(environment), IN_EACH_TENANT)
 
 
-def _request_job(environment: Environment) -> str:
-    return environment.run_module("tests.chaos.request_operations", "bulk", str(IN_EACH_TENANT)).strip()
+def _request_job(environment: Environment, empty_seconds: int = 0) -> str:
+    arguments = ("bulk", str(IN_EACH_TENANT), "--empty-seconds", str(empty_seconds))
+    return environment.run_module("tests.chaos.request_operations", *arguments).strip()
 
 
 def _wait_for_pending(environment: Environment, job: str) -> bool:

@@ -65,11 +65,15 @@ def _row(environment: Environment, scenario: Scenario, how: str, steps: list[str
         requested = environment.request(scenario.kind, len(batch), deletions=batch)
         environment.finish(requested, TIMEOUT_SECONDS)
         operations += requested
-    kind = scenario.kind.removeprefix("deleted_")
-    result = check(environment, f"{WORDS[how]} before each step of {kind}", operations, scenario.expected)
+    result = check(environment, name_of(scenario, how), operations, scenario.expected)
     undone = [operation for operation in operations if not _happened(environment, operation)]
     result.did_not_happen([f"{each}: nothing was deleted" for each in undone])
     return result
+
+
+def name_of(scenario: Scenario, how: str) -> str:
+    """The name of the row of a scenario and a way to delete."""
+    return f"{WORDS[how]} before each step of {scenario.kind.removeprefix('deleted_')}"
 
 
 def _happened(environment: Environment, operation: str) -> bool:

@@ -44,12 +44,13 @@ def main() -> int:
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--hang", default="")
     parser.add_argument("--deletions", type=Path)
+    parser.add_argument("--empty-seconds", type=int, default=0)
     arguments = parser.parse_args()
     django.setup()
     if arguments.kind == BULK:
         from tests.chaos.bulk_fixtures import request_bulk  # noqa: PLC0415  Django is set up only now
 
-        sys.stdout.write(f"{request_bulk(arguments.count, TENANTS)}\n")
+        sys.stdout.write(f"{request_bulk(arguments.count, TENANTS, arguments.empty_seconds)}\n")
         return 0
     nothing: list[Any] = [None] * arguments.count
     points = json.loads(arguments.points.read_text()) if arguments.points else nothing
