@@ -183,6 +183,7 @@ class SignIn(EncryptedModel):
     answer_envelope = EnvelopeField()
     retry_at = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    result_envelope = EnvelopeField()  # how it ended, for a browser that sends the same answer twice
 
     class Meta:
         verbose_name = "sign-in"

@@ -105,7 +105,7 @@ def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None
             refusal.grant = temporary_grant.revoke_unused(connection, redeemed.tokens.access_token, method=sign_in.way)
             raise
         with audit.atomic():
-            sign_in_requests.succeed(sign_in)
+            sign_in_requests.succeed(sign_in, person)
         return CallbackResult(connection, person, operation)
 
 
@@ -129,7 +129,7 @@ def _consenting_person(sign_in: SignIn, connection: Connection, redeemed: Redeem
 def _record_identity(sign_in: SignIn, person: Identity, roles: frozenset[str], ip_address: str | None) -> Connection:
     with audit.atomic():
         connection = _completed_connection(sign_in) or _identified_connection(sign_in, person, roles)
-        sign_in_requests.succeed(sign_in)
+        sign_in_requests.succeed(sign_in, person)
         audit.record(
             "invitation.authenticated",
             actor=audit.Actor.customer(person.label, person.object_id, ip_address),

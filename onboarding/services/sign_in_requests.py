@@ -11,8 +11,16 @@ from django.utils import timezone
 from onboarding import tokens
 from onboarding.error_catalogue import GrantOutcome
 from onboarding.errors import RefusedError
+from onboarding.identity import Identity
 from onboarding.models import ConnectionMethod, Invitation, SignIn
-from onboarding.services import leftovers, redemption, sign_in_exchange, stranger_limits, temporary_grant
+from onboarding.services import (
+    leftovers,
+    redemption,
+    repeated_answers,
+    sign_in_exchange,
+    stranger_limits,
+    temporary_grant,
+)
 from registrations import audit
 from registrations.models import UmpInstance
 
@@ -30,6 +38,14 @@ class StartedSignIn:
 
     sign_in: SignIn
     browser: str
+
+
+@dataclass(frozen=True)
+class ClaimedSignIn:
+    """A sign-in whose answer came, and whether this request is the one that redeems it."""
+
+    sign_in: SignIn
+    is_mine: bool
 
 
 def start(
@@ -92,12 +108,13 @@ def auth_uri_of(sign_in: SignIn) -> str:
     return str(sign_in_exchange.flow_of(sign_in)["auth_uri"])
 
 
-def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor, code: str = "") -> SignIn:
+def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor, code: str = "") -> ClaimedSignIn:
     """Claim the sign-in that this state belongs to; it can be claimed once.
 
     Tabs of a browser share a first sign-in: to the second one that comes back, with a code of its own, it is returned as
-    it ended, SUCCEEDED or REFUSED; and to each that comes while the first answer waits, as it waits. The code is not
-    redeemed then: its owner goes on in the session of the first, starts again at the invitation, or waits too.
+    it ended, SUCCEEDED or REFUSED; and to each that comes while the first answer waits or is redeemed, as it is. So is the
+    second step's, to a browser that sends the same answer twice. The code is not redeemed then: its owner goes on in the
+    session of the first, starts again at the invitation, or waits too.
     Raises RefusedError("state_lost") if no current sign-in of this host and browser has this state, and
     RefusedError("replaced_link") where it was started with a link that was replaced since.
     """
@@ -114,7 +131,7 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
         "invitation__service__customer", "invitation__service__instance__provider__tenant"
     ).first()
     if sign_in and not taken and _has_come_back(sign_in, browser, code):
-        return sign_in
+        return ClaimedSignIn(sign_in, is_mine=False)
     if sign_in is None or not taken:
         refusal = RefusedError(REPLACED_LINK if sign_in and sign_in.refusal == REPLACED_LINK else "state_lost")
         if sign_in:
@@ -125,17 +142,20 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
                     _record_refusal(sign_in, refusal, actor)
         refusal.recorded = True  # or counted
         raise refusal
-    return sign_in
+    return ClaimedSignIn(sign_in, is_mine=True)
 
 
 def _has_come_back(sign_in: SignIn, browser: str, code: str) -> bool:
-    """Whether an answer waits in this browser, or another tab of it has ended the first sign-in with another code."""
+    """Whether this browser's answer waits or is redeemed, or another tab has ended the first sign-in with another code."""
     if sign_in.browser_hash != tokens.browser_hash(browser):
         return False
     if redemption.is_waiting(sign_in):
         return True
     is_second_tab = bool(code) and sign_in.code_hash != tokens.state_hash(code)
-    if sign_in.purpose != SignIn.Purpose.IDENTIFY or not is_second_tab:
+    is_first_step = sign_in.purpose == SignIn.Purpose.IDENTIFY
+    if code and repeated_answers.is_running(sign_in):
+        return is_first_step or not is_second_tab  # another code of the second step may bring a grant of its own
+    if not is_first_step or not is_second_tab:
         return False
     has_current_link = sign_in.token_hash == sign_in.invitation.token_hash
     refused = sign_in.outcome == SignIn.Outcome.REFUSED and has_current_link
@@ -153,6 +173,7 @@ def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> Non
             correlation_id=refusal.correlation_id,
             microsoft_words=refusal.words,
             for_staff=refusal.is_for_staff,
+            result_envelope=repeated_answers.seal_refusal(sign_in, refusal),
         )
         if stranger_limits.may_record(sign_in.invitation, sign_in.purpose):
             _record_refusal(sign_in, refusal, actor)
@@ -183,15 +204,16 @@ def record_form_without_session(instance: UmpInstance, *, actor: audit.Actor) ->
             audit.record("instance.form_refused", actor=actor, subject=instance, after={"refusal": "session_missing"})
 
 
-def succeed(sign_in: SignIn) -> None:
+def succeed(sign_in: SignIn, person: Identity) -> None:
     """Close the sign-in, in the transaction that stores its result."""
-    _close(sign_in, SignIn.Outcome.SUCCEEDED)
+    _close(sign_in, SignIn.Outcome.SUCCEEDED, result_envelope=repeated_answers.seal_person(sign_in, person))
 
 
 def delete_expired_flows() -> int:
-    """Delete the sealed flows and answers of expired sign-ins. Returns their number."""
-    expired = SignIn.objects.filter(expires_at__lt=timezone.now()).exclude(flow_envelope="", answer_envelope="")
-    return expired.update(flow_envelope="", answer_envelope="", retry_at=None)
+    """Delete the sealed flows, answers and results of expired sign-ins. Returns their number."""
+    sealed = {"flow_envelope": "", "answer_envelope": "", "result_envelope": ""}
+    expired = SignIn.objects.filter(expires_at__lt=timezone.now()).exclude(**sealed)
+    return expired.update(**sealed, retry_at=None)
 
 
 def invalidate_open(invitation: Invitation) -> int:

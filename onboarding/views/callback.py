@@ -10,11 +10,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
-from onboarding.models import ConnectionMethod, SignIn
+from onboarding.models import Connection, ConnectionMethod, SignIn
 from onboarding.services import (
     invitations,
     lookups,
     redemption,
+    repeated_answers,
     sign_in_callback,
     sign_in_errors,
     sign_in_requests,
@@ -23,7 +24,7 @@ from onboarding.services.redemption import RedeemLaterError
 from onboarding.views import pages, sessions
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
-from onboarding.views.sign_in import offer_other_account
+from onboarding.views.sign_in import WAITS, offer_other_account
 from registrations import audit, tasks
 from registrations.clients.entra import EntraRefusedError
 
@@ -38,31 +39,54 @@ def callback(request: InstanceRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _told_by_get(request)
     answer = {name: str(value) for name, value in request.POST.items()}
-    sign_in = sign_in_requests.claim(
+    claimed = sign_in_requests.claim(
         answer.get("state", ""),
         pages.browser_of(request),
         request.instance,
         actor=audit.Actor.customer("Unknown browser", ip_address=pages.address_of(request)),
         code=answer.get("code", ""),
     )
+    sign_in = claimed.sign_in
+    if claimed.is_mine:
+        return _finish(request, sign_in, answer)
     if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
         return SeeOther(reverse("progress"))
     if sign_in.outcome == SignIn.Outcome.REFUSED:
         return SeeOther(invitations.link_for_sign_in(sign_in) or reverse("portal"))
-    if redemption.is_waiting(sign_in):
-        return SeeOther(reverse("sign_in", args=[sign_in.pk]))
-    return _finish(request, sign_in, answer)
+    page = reverse("sign_in", args=[sign_in.pk])
+    return SeeOther(page if redemption.is_waiting(sign_in) else f"{page}?{WAITS}")
 
 
 @require_POST
 @shows_error_pages
 def try_again(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase:
-    """Redeem an answer again that Microsoft did not accept yet. Before its time has come, the page waits on."""
+    """Redeem an answer again that Microsoft did not accept yet. Before its time has come, the page waits on.
+
+    Where another request of this browser has redeemed it meanwhile, this one gets the same outcome.
+    """
     sign_in = sign_in_requests.find_for_browser(pages.browser_of(request), sign_in_id, request.instance)
+    page = reverse("sign_in", args=[sign_in.pk])
+    if repeated_answers.is_running(sign_in):
+        return SeeOther(f"{page}?{WAITS}")
+    repeated = _repeated(request, sign_in)
+    if repeated:
+        return repeated
     answer = redemption.take(sign_in)
-    if answer is None:
-        return SeeOther(reverse("sign_in", args=[sign_in.pk]))
-    return _finish(request, sign_in, answer)
+    return SeeOther(page) if answer is None else _finish(request, sign_in, answer)
+
+
+def _repeated(request: InstanceRequest, sign_in: SignIn) -> HttpResponse | None:
+    """The outcome of a moment ago once more, with its session; None without one. Raises RefusedError as it did."""
+    try:
+        person = repeated_answers.person_of(sign_in)
+    except RefusedError as refused:
+        offer_other_account(request, sign_in, refused)
+        raise
+    connection = Connection.objects.filter(invitation=sign_in.invitation_id).first()
+    if person is None or connection is None:
+        return None
+    sessions.open_for(request, connection, person, link=sign_in.token_hash)
+    return _next_page(connection)
 
 
 def _finish(request: InstanceRequest, sign_in: SignIn, answer: dict[str, str]) -> HttpResponse:
@@ -78,11 +102,11 @@ def _finish(request: InstanceRequest, sign_in: SignIn, answer: dict[str, str]) -
     if result.operation:
         tasks.enqueue(result.operation.pk)
     sessions.open_for(request, result.connection, result.person, link=sign_in.token_hash)
-    return _next_page(result)
+    return _next_page(result.connection)
 
 
-def _next_page(result: sign_in_callback.CallbackResult) -> HttpResponse:
-    has_operation = lookups.operation_of(result.connection) is not None
+def _next_page(connection: Connection) -> HttpResponse:
+    has_operation = lookups.operation_of(connection) is not None
     return SeeOther(reverse("progress" if has_operation else "registration"))
 
 

@@ -3,9 +3,9 @@
 import contextlib
 import math
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import cast
+from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -17,13 +17,15 @@ from onboarding import methods, requirements
 from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
 from onboarding.models import ConnectionMethod, Invitation, SignIn
-from onboarding.services import invitations, redemption, sign_in_requests
+from onboarding.services import invitations, redemption, repeated_answers, sign_in_requests
 from onboarding.views import pages
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.pages import SeeOther
 from registrations import audit
 
 GOES_ON = "go"  # in the query: the page leads on to Microsoft by itself
+WAITS = "wait"  # in the query: the page waits for another request of this browser, which redeems the same answer
+LOOKS_AGAIN_AFTER = timedelta(seconds=2)
 
 
 def begin_sign_in(
@@ -91,10 +93,12 @@ def offer_other_account(request: InstanceRequest, refused_one: SignIn, refused: 
 def sign_in(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase:
     """What Microsoft will ask, and the button that leads there. Only the browser that started the sign-in sees it."""
     current = sign_in_requests.find_for_browser(pages.browser_of(request), sign_in_id, request.instance)
+    if WAITS in request.GET and repeated_answers.is_recent(current):
+        return _waiting_page(request, current, timezone.now() + LOOKS_AGAIN_AFTER, is_repeated=True)
     if current.outcome == SignIn.Outcome.SUCCEEDED:
         return redirect("progress")
-    if redemption.is_waiting(current):
-        return _waiting_page(request, current)
+    if redemption.is_waiting(current) and current.retry_at:
+        return _waiting_page(request, current, current.retry_at)
     try:
         sign_in_requests.require_current_link(current)
         auth_uri = sign_in_requests.auth_uri_of(current)
@@ -106,15 +110,19 @@ def sign_in(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBase
     return pages.page(request, "sign_in.html", context)
 
 
-def _waiting_page(request: InstanceRequest, current: SignIn) -> HttpResponse:
-    """Microsoft does not accept its own answer yet. The page sends it again by itself, or its button does."""
-    service, retry_at = current.invitation.service, cast(datetime, current.retry_at)
-    context = {
+def _waiting_page(
+    request: InstanceRequest, current: SignIn, retry_at: datetime, *, is_repeated: bool = False
+) -> HttpResponse:
+    """Microsoft does not accept its own answer yet, or another request redeems it. The page sends its form by itself."""
+    service = current.invitation.service
+    code = [("Code", current.microsoft_code)] if current.microsoft_code else []
+    context: dict[str, Any] = {
         "sign_in": current,
+        "is_repeated": is_repeated,
         "seconds": max(math.ceil((retry_at - timezone.now()).total_seconds()), 1),
         "is_consent": current.microsoft_code in redemption.CONSENT_REPLICATES,
         "customer_name": service.customer.name,
-        "details": [("Code", current.microsoft_code), ("Time", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC")],
+        "details": [*code, ("Time", f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC")],
     }
     return pages.page(request, "waiting.html", context)
 
