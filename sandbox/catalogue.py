@@ -13,6 +13,8 @@ GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"
 APPLICATION_ADMINISTRATOR = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
 CLOUD_APPLICATION_ADMINISTRATOR = "158c047a-c907-4556-b7ef-446551a6b5f7"
+SKYPE_FOR_BUSINESS_ADMINISTRATOR = "75941009-915a-4869-abe7-691bff18279e"
+TEAMS_COMMUNICATIONS_ADMINISTRATOR = "baf37b3a-610e-45da-9e62-d9d1e5e8914b"
 # Every member has this id in `wids`. It means "default user" and grants nothing.
 DEFAULT_USER_ROLE = "b79fbf4d-3ef9-4689-8143-76b194e85509"
 
@@ -22,9 +24,9 @@ DIRECTORY_ROLES: dict[str, str] = {
     PRIVILEGED_ROLE_ADMINISTRATOR: "Privileged Role Administrator",
     APPLICATION_ADMINISTRATOR: "Application Administrator",
     CLOUD_APPLICATION_ADMINISTRATOR: "Cloud Application Administrator",
-    "75941009-915a-4869-abe7-691bff18279e": "Skype for Business Administrator",
+    SKYPE_FOR_BUSINESS_ADMINISTRATOR: "Skype for Business Administrator",
     "69091246-20e8-4a56-aa4d-066075b2a7a8": "Teams Administrator",
-    "baf37b3a-610e-45da-9e62-d9d1e5e8914b": "Teams Communications Administrator",
+    TEAMS_COMMUNICATIONS_ADMINISTRATOR: "Teams Communications Administrator",
     "aa38014f-0993-46e9-9b45-30501a20909d": "Teams Telephony Administrator",
     "8329153b-31d0-4727-b945-745eb3bc5f31": "Domain Name Administrator",
     "fe930be7-5e62-47db-91af-98c3a49a38b1": "User Administrator",
@@ -107,7 +109,7 @@ GRAPH_PERMISSIONS = (
     Permission(
         "Directory.AccessAsUser.All",
         "0e263e50-5827-48a4-b97c-d940288653c7",
-        description="Access directory as the signed-in user",
+        description="Access directory as the signed in user",
     ),
     Permission(
         "Domain.Read.All",

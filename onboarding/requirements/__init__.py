@@ -39,7 +39,8 @@ class Scope:
     caution: str = ""
 
 
-# https://learn.microsoft.com/graph/permissions-reference has the display names.
+# Display names: https://learn.microsoft.com/graph/permissions-reference, row DisplayText, column Delegated. That is what an
+# administrator reads; some permissions have another name for people who accept for themselves alone.
 SCOPES_FIRST_SIGN_IN = [
     Scope(
         "User.Read",
@@ -73,7 +74,7 @@ SCOPES = [
     ),
     Scope(
         "RoleManagement.ReadWrite.Directory",
-        "Read and write all directory RBAC settings",
+        "Read and write directory RBAC settings",
         "Assign the registration its administrator roles.",
         "Microsoft has no smaller permission for assigning a role to an application.",
         "It allows making anyone a Global Administrator.",
@@ -193,7 +194,7 @@ TOKEN_SCOPES = [
     ),
     Scope(
         "Directory.AccessAsUser.All",
-        "Access the directory as you",
+        "Access directory as the signed in user",
         "Do in the directory what the account may do.",
         "Teams administration as a person requires it.",
         "If the account is a Global Administrator, so is whoever has the token.",
