@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sandbox.catalogue import APPLICATION_ADMINISTRATOR, GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR
+from sandbox.catalogue import (
+    APPLICATION_ADMINISTRATOR,
+    GLOBAL_ADMINISTRATOR,
+    PRIVILEGED_ROLE_ADMINISTRATOR,
+    SKYPE_FOR_BUSINESS_ADMINISTRATOR,
+    TEAMS_COMMUNICATIONS_ADMINISTRATOR,
+)
 from sandbox.directory import seeded_id
 from sandbox.model import JsonObject, Tenant
 from sandbox.store import load
@@ -115,6 +121,12 @@ def _contoso(world: World) -> Tenant:
     add = world.add_user
     add(contoso, "Carla", "carla@contoso.example", [GLOBAL_ADMINISTRATOR])
     add(contoso, "Paul", "paul@contoso.example", [PRIVILEGED_ROLE_ADMINISTRATOR, APPLICATION_ADMINISTRATOR])
+    add(
+        contoso,
+        "Tessa",
+        "tessa@contoso.example",
+        [SKYPE_FOR_BUSINESS_ADMINISTRATOR, TEAMS_COMMUNICATIONS_ADMINISTRATOR, APPLICATION_ADMINISTRATOR],
+    )
     add(contoso, "Appie", "appie@contoso.example", [APPLICATION_ADMINISTRATOR])
     add(contoso, "Nora", "nora@contoso.example")
     add(contoso, "Greta", "greta_fabrikam.example#EXT#@contoso.example", [GLOBAL_ADMINISTRATOR], "Guest")
