@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from onboarding.validators import MAX_LENGTH, validate_registration_name
+from onboarding.validators import MAX_LENGTH, NAME_RULE, validate_registration_name
 from registrations import canonical
 from registrations.clean_text import Kind
 from registrations.form_fields import TextField
@@ -20,8 +20,9 @@ class RegistrationForm(forms.Form):
     name = TextField(
         label="Name of the registration",
         what=Kind.IDENTIFIER,
+        help_text=NAME_RULE,
         validators=[validate_registration_name],
-        error_messages={"required": "Enter a name."},
+        error_messages={"required": f"Enter a name. {NAME_RULE}"},
         widget=forms.TextInput(
             attrs={
                 "autocomplete": "off",

@@ -164,7 +164,7 @@ def test_the_naming_rules_are_announced_after_typing_pauses(site: Site, settings
         expect(site.page.locator(f"#{name}")).to_be_visible()
     field.press_sequentially("c")
     expect(site.page.get_by_role("status")).to_have_text(
-        r"Not OK: no space, no dot and none of \ / : * ? \" < > |".replace(r"\"", '"')
+        r"Not OK: without spaces, dots and \ / : * ? \" < > |".replace(r"\"", '"')
     )
     field.fill("abc")
     expect(site.page.get_by_role("status")).to_have_text("The name follows every rule.")

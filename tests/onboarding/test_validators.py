@@ -25,5 +25,5 @@ def test_a_name_of_letters_digits_and_hyphens_is_accepted(name: str) -> None:
     ],
 )
 def test_a_name_that_is_no_dns_label_is_refused(name: str) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="letters, digits and hyphens, with no hyphen at either end"):
         validate_short_name(name)

@@ -28,7 +28,7 @@ def test_a_short_name_that_breaks_a_rule_is_refused_on_the_server(operator_clien
         "ump_customer_guid": "",
     }
     page = operator_client.post(reverse("admin:onboarding_service_add"), given).content.decode()
-    assert "The name must have" in page
+    assert "Use 3 to 15 letters, digits and hyphens" in page
     assert "data-name-rules" in page
     operator_client.post(reverse("admin:onboarding_service_add"), {**given, "short_name": "contoso2"})
     assert Service.objects.count() == 2

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.utils.html import escape
 
 from onboarding.models import Connection, Invitation
+from onboarding.validators import NAME_RULE
 from tests.onboarding.browser import Browser, read
 from tests.onboarding.wizard import CARLA, text
 
@@ -23,6 +25,7 @@ def test_a_name_that_breaks_a_rule_is_refused_beside_the_field(customer: Browser
     answer = customer.press(customer.identify(link), name=name)
     assert answer.status_code == 422
     assert "The name cannot be used" in text(answer)
+    assert text(answer).count(escape(NAME_RULE)) == 2  # at the field, and in the error
     assert Connection.objects.get().registration_name == ""
 
 
