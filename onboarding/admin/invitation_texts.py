@@ -12,7 +12,7 @@ SEND = [
     "Only an administrator of the expected tenant can use it.",
 ]
 COPY = [
-    "The link is shown once, on the next page. The history records that you saw it.",
+    "The next page shows the link. You can copy it again later, as long as it is valid. The history records each time.",
     "Anyone with the link can open the wizard. Only an administrator of the expected tenant can sign in.",
 ]
 NEW_LINK = [
