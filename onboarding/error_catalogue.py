@@ -1,7 +1,7 @@
 """Every error page of the wizard as data: what happened, what to do, and where the button leads.
 
-Texts may use {provider}, {customer}, {host}, {app} (the sync app's name) and {facts} (what one case adds). They blame
-nobody, and name the cause wherever it is known. {needed_role} is the role that the chosen method needs.
+Texts may use {provider}, {customer}, {host}, {app} (the sync app's name), {wait} (how long) and {facts} (what one case adds).
+They blame nobody, and name the cause wherever it is known. {needed_role} is the role that the chosen method needs.
 """
 
 from dataclasses import dataclass
@@ -257,7 +257,7 @@ ERRORS = {
             503,
             "Microsoft is not responding",
             "Microsoft's service did not respond in time.",
-            "Wait a minute and try again.",
+            "Wait {wait} and try again.",
             *BACK,
             SAVED,
         ),

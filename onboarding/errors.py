@@ -43,8 +43,10 @@ class RefusedError(PortalError):
         self.grant = GrantOutcome.NOTHING
         self.recorded = False  # whether it is in the history
         self.retry_after: timedelta | None = None  # when the same request may succeed
+        self.form: dict[str, str] | None = None  # the fields of the form that may be sent again as it is
         self.leftovers: list[str] = []
         self.method: str = ConnectionMethod.NEW
+        self.may_choose = False  # whether the invitation still lets another method be chosen
         self.other_account = ""
         self.words = "" if explanation and explanation.is_known else words
         if explanation:

@@ -71,7 +71,12 @@ def offered(instance: UmpInstance) -> list[Choice]:
     return [choice for choice in CHOICES if not (sheet and choice.method == ConnectionMethod.TOKEN)]
 
 
+def others(instance: UmpInstance, method: str) -> list[Choice]:
+    """The methods that a customer who chose `method` could choose instead."""
+    return [choice for choice in offered(instance) if choice.method != method]
+
+
 def stage(method: str, page: str) -> str:
-    """A page's position in its method: "Step 2 of 3"."""
+    """A page's position in its method, and the method: "Step 2 of 3 · Delegated token"."""
     pages = STAGES[method]
-    return f"Step {pages.index(page) + 1} of {len(pages)}"
+    return f"Step {pages.index(page) + 1} of {len(pages)} · {ConnectionMethod(method).label}"

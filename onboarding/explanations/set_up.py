@@ -1,4 +1,4 @@
-"""Why a setup has stopped, for the customer. The operation's own sentences are for the provider's staff.
+"""Why a setup could not finish, for the customer. The operation's own sentences are for the provider's staff.
 
 The operation's code selects the text; where the code is not known, the text names the step. Texts may use {provider}, {name} (of the
 registration) and {step} (its title).
@@ -95,7 +95,7 @@ WAITING_NOTES = {  # by the step's name; the default fits any step
 
 
 def failed(code: str, *, cancelled: bool, message: str = "") -> SetupProblem:
-    """Why the setup of a new registration has stopped."""
+    """Why the setup of a new registration could not finish."""
     if cancelled:
         return CANCELLED
     return QUOTA if code.endswith(QUOTA_CODE) else BY_CODE.get(code, GENERIC)

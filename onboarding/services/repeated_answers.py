@@ -21,7 +21,7 @@ RUNS_FOR = timedelta(minutes=1)  # a request that redeems an answer has ended by
 KEPT_FOR = timedelta(minutes=3)  # counted from the same moment: enough to fetch the outcome
 PERSON, REFUSAL = "person", "refusal"
 PAGE_TEXTS = ("sentence", "next_step", "button", "effect", "shows_codes")
-FACTS = ("facts", "code", "correlation_id", "words", "customer", "link", "method", "leftovers")
+FACTS = ("facts", "code", "correlation_id", "words", "customer", "link", "method", "may_choose", "leftovers")
 
 
 def is_running(sign_in: SignIn) -> bool:

@@ -252,6 +252,7 @@ def _record_refusal(sign_in: SignIn, refusal: RefusedError, answer: dict[str, st
     elif answer.get("code"):
         refusal.after_consent()
     refusal.customer = sign_in.invitation.service.customer.name
+    refusal.may_choose = sign_in.invitation.status in Invitation.UNBEGUN
     if refusal.page.status != GONE:
         refusal.link = invitations.link_for_sign_in(sign_in)
     sign_in_requests.refuse(sign_in, refusal, actor=actor)

@@ -27,9 +27,7 @@ def as_refusals(answer: dict[str, str], method: str) -> Iterator[None]:
     except EntraRefusedError as error:
         raise refusal_of(error, method, correlation_id) from error
     except NotYetError as error:
-        refusal = RefusedError("remote_unavailable", code=error.code, correlation_id=correlation_id)
-        refusal.retry_after = error.retry_after
-        raise refusal from error
+        raise busy(error, correlation_id) from error
     except ClockSkewError as error:
         raise RefusedError("clock_skew", code=error.code, correlation_id=correlation_id) from error
     except RemoteRejectedError as error:
@@ -39,6 +37,13 @@ def as_refusals(answer: dict[str, str], method: str) -> Iterator[None]:
             code=error.code,
             correlation_id=error.answer.correlation_id or correlation_id,
         ) from error
+
+
+def busy(error: NotYetError, correlation_id: str = "") -> RefusedError:
+    """The refusal that says when Microsoft may be asked again."""
+    refusal = RefusedError("remote_unavailable", code=error.code, correlation_id=correlation_id)
+    refusal.retry_after = error.retry_after
+    return refusal
 
 
 def refusal_of(error: EntraRefusedError, method: str, correlation_id: str = "") -> RefusedError:

@@ -69,7 +69,7 @@ def begin(
             keeps=keeps_token(purpose, method),
         )
     except NotYetError as error:
-        raise RefusedError("remote_unavailable", code=error.code) from error
+        raise sign_in_errors.busy(error) from error
     except EntraRefusedError as error:
         raise sign_in_errors.refusal_of(error, method) from error
 

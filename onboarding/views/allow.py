@@ -6,8 +6,8 @@ from django.views.decorators.http import require_http_methods
 
 from onboarding import methods, requirements
 from onboarding.middleware import InstanceRequest
-from onboarding.models import Connection, ConnectionMethod, SignIn
-from onboarding.services import lookups
+from onboarding.models import Connection, ConnectionMethod, Invitation, SignIn
+from onboarding.services import invitations, lookups
 from onboarding.views import pages, sessions
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.sign_in import begin_sign_in
@@ -33,6 +33,8 @@ def allow(request: InstanceRequest) -> HttpResponseBase:
         )
     context = {
         "connection": connection,
+        "invitation_link": invitations.link_of(connection.invitation),
+        "may_choose": connection.invitation.status in Invitation.UNBEGUN,
         "stage": methods.stage(connection.way, "authorise"),
         "customer_name": connection.invitation.service.customer.name,
         "scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,

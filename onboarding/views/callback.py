@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
-from onboarding.models import Connection, ConnectionMethod, SignIn
+from onboarding.models import Connection, ConnectionMethod, Invitation, SignIn
 from onboarding.services import (
     invitations,
     lookups,
@@ -122,7 +122,10 @@ def _told_by_get(request: InstanceRequest) -> HttpResponseBase:
         )
         known.words = ""
         given = sign_in_errors.correlation_id_in({"error_description": description})
-        raise sign_in_errors.refusal_of(known, ConnectionMethod.NEW, given)
+        refusal = sign_in_errors.refusal_of(known, ConnectionMethod.NEW, given)
+        invitation = pages.invitation_of_browser(request)
+        refusal.may_choose = invitation is not None and invitation.status in Invitation.UNBEGUN
+        raise refusal
     if request.GET.get("admin_consent", "").lower() == "true":
         return pages.page(request, "admin_consent.html", {"link": pages.link_of_browser(request)})
     return pages.page(request, "portal.html", {"link": pages.link_of_browser(request)})

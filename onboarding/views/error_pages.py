@@ -1,7 +1,9 @@
 """RefusedError as a page: one template, filled from the catalogue. Also the handlers for unexpected errors."""
 
 import math
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from email.utils import parseaddr
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -9,17 +11,18 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from onboarding import emails, requirements
+from onboarding import emails, methods, requirements
 from onboarding.error_catalogue import BACK, GRANT_SENTENCES, HOW_TO_CONTINUE, ButtonTarget, ErrorPage, GrantOutcome
 from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
 from onboarding.models import ConnectionMethod, Invitation
-from onboarding.services import invitations, sign_in_requests, stranger_limits
+from onboarding.services import invitations, redemption, sign_in_requests, stranger_limits
 from onboarding.views import pages, sessions
 from registrations import unavailable
 
@@ -28,9 +31,12 @@ FORM_TOO_OLD = (
     "The form has expired, or your browser does not accept cookies. Go back, reload the page and send it again.\n"
 )
 WAYS_BACK = {ButtonTarget.INVITATION, ButtonTarget.PORTAL}  # to the invitation, where it is known
+LEADS_TO_CHOICE = frozenset({"consent_declined", "roles_missing", "way_not_offered"})
 NEEDED_ROLES: dict[str, str] = {ConnectionMethod.TOKEN: requirements.NEEDED_FOR_TOKEN_SENTENCE}
 # The first is used once, and `redemption` bounds the second: over a limit, what Microsoft has just granted would stay.
 UNCOUNTED = frozenset({"callback", "try_again"})
+TRIES = "tries"  # the field that counts how often a form was sent again
+MOST_TRIES_BY_ITSELF = 5
 UNKNOWN = ("your provider", "the application", "your organisation")
 
 
@@ -108,8 +114,10 @@ def render_error(request: HttpRequest, refused: RefusedError) -> HttpResponse:
         "button_url": _url(page, refused, names, frame),
         "other_account": refused.other_account,
         "forward": f"{refused.link}/forward" if refused.link and refused.needs_other_account else "",
+        "choose": _choice(refused, frame),
         "codes": _codes(refused) if page.shows_codes else [],
         "details": _details(refused),
+        **_form(request, refused),
     }
     response = HttpResponse(render_to_string("onboarding/error.html", context), status=page.status)
     if refused.retry_after is not None:
@@ -153,6 +161,31 @@ def _names(frame: dict[str, Any], refused: RefusedError) -> dict[str, str]:
         "customer": refused.customer or UNKNOWN[2],
         "facts": refused.facts,
         "needed_role": NEEDED_ROLES.get(refused.method, requirements.NEEDED_ROLE_SENTENCE),
+        "wait": _in_words(refused.retry_after),
+    }
+
+
+def _in_words(wait: timedelta | None) -> str:
+    if wait is None:
+        return "a minute"
+    seconds = max(math.ceil(wait.total_seconds()), 1)
+    if seconds > 90:
+        return f"{math.ceil(seconds / 60)} minutes"
+    return "one second" if seconds == 1 else f"{seconds} seconds"
+
+
+def _form(request: HttpRequest, refused: RefusedError) -> dict[str, Any]:
+    """The refused form once more, where it may succeed later as it is. It sends itself, if Microsoft said when."""
+    if refused.form is None:
+        return {}
+    wait, tries = refused.retry_after, refused.form.get(TRIES, "")
+    tried = int(tries) if re.fullmatch("[0-9]{1,3}", tries) else 0
+    by_itself = wait is not None and wait <= redemption.LONGEST_RETRY and tried < MOST_TRIES_BY_ITSELF
+    return {
+        "form_action": request.path,
+        "form_fields": {**refused.form, TRIES: str(tried + 1)}.items(),
+        "form_token": get_token(request),
+        "submit_after": max(math.ceil(wait.total_seconds()), 1) if by_itself and wait is not None else 0,
     }
 
 
@@ -187,6 +220,12 @@ def _url(page: ErrorPage, refused: RefusedError, names: dict[str, str], frame: d
     portal = reverse("portal", settings.INSTANCE_URLCONF)
     # The link is only for a browser that has shown that it started from it.
     return refused.link or portal
+
+
+def _choice(refused: RefusedError, frame: dict[str, Any]) -> str:
+    """Where another method can be chosen, if that is a way out of this refusal; "" otherwise."""
+    is_way_out = refused.page.key in LEADS_TO_CHOICE and refused.may_choose and bool(refused.link)
+    return f"{refused.link}#connect" if is_way_out and methods.others(frame["instance"], refused.method) else ""
 
 
 def _codes(refused: RefusedError) -> list[tuple[str, str]]:

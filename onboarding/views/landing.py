@@ -88,7 +88,9 @@ def _method_of(request: InstanceRequest, invitation: Invitation) -> str:
         return ConnectionMethod.TOKEN if by_token else ConnectionMethod.NEW
     chosen = request.POST.get("way", ConnectionMethod.NEW)
     if chosen not in {choice.method for choice in methods.offered(request.instance)}:
-        raise RefusedError("way_not_offered", facts="this connection method")
+        refused = RefusedError("way_not_offered", facts="this connection method")
+        refused.may_choose, refused.link = True, invitations.link_of(invitation)
+        raise refused
     return chosen
 
 

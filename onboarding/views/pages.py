@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 
 from onboarding import emails, tokens
 from onboarding.middleware import InstanceRequest
+from onboarding.models import Invitation
 from onboarding.services import invitations
 from onboarding.views import assets
 from registrations import audit
@@ -45,9 +46,14 @@ def link_of_browser(request: HttpRequest) -> str:
     """The link at which this browser began, for its way back; "" for a browser without the sign-in's cookie, and on a
     provider's own domain.
     """
-    instance = getattr(request, "instance", None)
-    invitation = invitations.of_browser(browser_of(request), instance) if instance else None
+    invitation = invitation_of_browser(request)
     return invitations.link_of(invitation) if invitation else ""
+
+
+def invitation_of_browser(request: HttpRequest) -> Invitation | None:
+    """The invitation whose link `link_of_browser` returns."""
+    instance = getattr(request, "instance", None)
+    return invitations.of_browser(browser_of(request), instance) if instance else None
 
 
 def browser_of(request: HttpRequest) -> str:

@@ -163,7 +163,7 @@ def situation_of(operation: Operation, connection: Connection) -> str:
 
 
 def problem_of(operation: Operation, situation: str, connection: Connection) -> set_up.SetupProblem | None:
-    """Why the setup has stopped, where the customer can act; None otherwise."""
+    """Why the setup could not finish, where the customer can act; None otherwise."""
     if situation not in {"customer", "failed"}:
         return None
     if situation == "customer":

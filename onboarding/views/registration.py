@@ -8,8 +8,8 @@ from onboarding import methods, requirements, validators
 from onboarding.errors import RefusedError
 from onboarding.forms import RegistrationForm
 from onboarding.middleware import InstanceRequest
-from onboarding.models import Connection, ConnectionMethod, SignIn
-from onboarding.services import naming, new_registration
+from onboarding.models import Connection, ConnectionMethod, Invitation, SignIn
+from onboarding.services import invitations, naming, new_registration
 from onboarding.views import pages, sessions
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.sign_in import begin_sign_in
@@ -47,6 +47,8 @@ def _page(request: InstanceRequest, connection: Connection, form: RegistrationFo
     service = connection.invitation.service
     context = {
         "connection": connection,
+        "invitation_link": invitations.link_of(connection.invitation),
+        "may_choose": connection.invitation.status in Invitation.UNBEGUN,
         "stage": methods.stage(connection.way, "authorise"),
         "customer_name": service.customer.name,
         "form": form,

@@ -19,12 +19,13 @@ from onboarding.middleware import InstanceRequest
 from onboarding.models import ConnectionMethod, Invitation, SignIn
 from onboarding.services import invitations, redemption, repeated_answers, sign_in_requests
 from onboarding.views import pages
-from onboarding.views.error_pages import shows_error_pages
+from onboarding.views.error_pages import TRIES, shows_error_pages
 from onboarding.views.pages import SeeOther
 from registrations import audit
 
 GOES_ON = "go"  # in the query: the page leads on to Microsoft by itself
 WAITS = "wait"  # in the query: the page waits for another request of this browser, which redeems the same answer
+SENT_AGAIN = ("way", "name", TRIES)  # the fields of the forms that begin a sign-in
 LOOKS_AGAIN_AFTER = timedelta(seconds=2)
 
 
@@ -48,6 +49,8 @@ def begin_sign_in(
         )
     except RefusedError as refused:
         refused.customer, refused.method = invitation.service.customer.name, method
+        if refused.page.key == "remote_unavailable":
+            refused.form = {name: str(request.POST[name]) for name in SENT_AGAIN if name in request.POST}
         if purpose == SignIn.Purpose.AUTHORISE:
             refused.in_second_step()
         elif refused.page.status != HTTPStatus.GONE:
@@ -119,6 +122,7 @@ def _waiting_page(
     context: dict[str, Any] = {
         "sign_in": current,
         "is_repeated": is_repeated,
+        "stage": methods.stage(current.way, "authorise" if current.purpose == SignIn.Purpose.AUTHORISE else "identify"),
         "seconds": max(math.ceil((retry_at - timezone.now()).total_seconds()), 1),
         "is_consent": current.microsoft_code in redemption.CONSENT_REPLICATES,
         "customer_name": service.customer.name,
@@ -135,6 +139,9 @@ def _context(current: SignIn) -> dict[str, object]:
         "second": is_second,
         "used": invitation.status == Invitation.Status.COMPLETED,
         "stage": methods.stage(current.way, "authorise" if is_second else "identify"),
+        "invitation_link": invitations.link_for_sign_in(current),
+        "may_choose": not is_second and invitation.status in Invitation.UNBEGUN,
+        "needed_role": requirements.NEEDED_FOR_TOKEN_SENTENCE if by_token else requirements.NEEDED_ROLE_SENTENCE,
         "account": invitation.connection.admin_username if is_second else invitation.m365_admin_email,
         "registration_name": current.registration_name,
         "may_rename": bool(current.registration_name) and not invitation.connection.registration_id,

@@ -65,6 +65,14 @@ def answer_put_off(stage: Stage, page: Page) -> None:
     at(f"/sign-in/{sign_in.pk}", "answer-put-off")(stage, page)
 
 
+def by_token(stage: Stage, page: Page) -> None:
+    """The first sign-in for a delegated token."""
+    link("sent")(stage, page)
+    page.get_by_role("radio", name=re.compile("Use a delegated token")).check()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Start").click()
+
+
 def mail(stage: Stage, page: Page) -> None:
     """The invitation's mail, as a mail program shows it."""
     invitation = stage.invitations["sent"]
@@ -80,6 +88,7 @@ CUSTOMER = [
     PageState("landing-of-begun", link("running")),
     PageState("forward", link("sent", "/forward")),
     PageState("sign-in", then(link("sent"), press="Start")),
+    PageState("sign-in-by-token", by_token),
     PageState("existing", link("sent", "/existing")),
     PageState(
         "existing-refused",

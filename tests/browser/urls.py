@@ -1,5 +1,7 @@
 """The wizard's URLs, and pages of every refusal without the steps that lead to it; used by tests only."""
 
+from datetime import timedelta
+
 import psycopg
 from django.db import OperationalError
 from django.http import HttpResponse
@@ -27,6 +29,9 @@ def refusal(request: InstanceRequest, key: str, code: str = "") -> HttpResponse:
         customer="Contoso",
     )
     refused.link = "/authenticate" if ERRORS[key].target is ButtonTarget.INVITATION else ""
+    refused.may_choose = True
+    if key == "remote_unavailable":
+        refused.form, refused.retry_after = {"way": "new"}, timedelta(minutes=2)
     refused.other_account = "/authenticate" if refused.needs_other_account else ""
     return error_pages.render_error(request, refused)
 

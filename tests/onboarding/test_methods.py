@@ -20,10 +20,10 @@ def test_a_hand_over_sheet_offers_no_delegated_token() -> None:
 @pytest.mark.parametrize(
     ("method", "page", "expected"),
     [
-        ("new", "identify", "Step 1 of 3"),
-        ("existing", "progress", "Step 2 of 2"),
-        ("token", "authorise", "Step 2 of 3"),
+        ("new", "identify", "Step 1 of 3 · New app registration"),
+        ("existing", "progress", "Step 2 of 2 · Existing app registration"),
+        ("token", "authorise", "Step 2 of 3 · Delegated token"),
     ],
 )
-def test_a_page_names_its_position(method: str, page: str, expected: str) -> None:
+def test_a_page_names_its_position_and_the_method(method: str, page: str, expected: str) -> None:
     assert methods.stage(method, page) == expected

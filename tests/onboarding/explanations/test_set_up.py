@@ -1,4 +1,4 @@
-"""Why a setup has stopped: which text a code selects, and that each text can be filled in."""
+"""Why a setup could not finish: which text a code selects, and that each text can be filled in."""
 
 import pytest
 

@@ -217,7 +217,7 @@ def test_redeeming_and_roles_share_the_ten_seconds_of_a_request(
     busy_for(customer, "token", 6)
     busy_for(customer, "roles", 5)
     answer = customer.sign_in(page, CARLA)
-    refused(answer, "remote_unavailable")
+    assert "Wait 5 seconds and try again" in refused(answer, "remote_unavailable")
     assert answer.headers["Retry-After"] == "5"
     assert slept == [6]
 

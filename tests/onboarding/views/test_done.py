@@ -94,7 +94,7 @@ def test_a_failed_step_is_explained_and_can_be_retried(
     customer.authorise(customer.identify(link))
     run_worker()
     page = customer.open("/authenticate/progress")
-    assert "The setup has stopped" in text(page)
+    assert "The setup could not finish" in text(page)
     assert "Made up" not in text(page)
     customer.sign_in(customer.press(page), CARLA)
     finish(run_worker)

@@ -1,4 +1,4 @@
-"""What the customer reads while a setup waits or after it has stopped."""
+"""What the customer reads while a setup waits or when it could not finish."""
 
 from urllib.parse import urlsplit
 
