@@ -255,8 +255,8 @@ ERRORS = {
         ErrorPage(
             "remote_unavailable",
             503,
-            "Microsoft is not responding",
-            "Microsoft's service did not respond in time.",
+            "Microsoft is busy or not responding",
+            "Microsoft's service asked to wait, or did not respond in time.",
             "Wait {wait} and try again.",
             *BACK,
             SAVED,

@@ -10,11 +10,11 @@ FORBIDDEN = '\\/:*?"<>|. '
 RESERVED = "audit"
 NAME_RULE = (
     f"Use {MIN_LENGTH} to {MAX_LENGTH} letters, digits, hyphens or other characters, for example contoso-sync. Spaces, dots and "
-    f'\\ / : * ? " < > | are not allowed, and the name {RESERVED} is reserved.'
+    f'\\ / : * ? " < > | are not allowed, and the name “{RESERVED}” is reserved.'
 )
 SHORT_NAME_RULE = (
     f"Use {MIN_LENGTH} to {MAX_LENGTH} letters, digits and hyphens, with no hyphen at either end, for example contoso1: the short "
-    f"name becomes part of a domain. The name {RESERVED} is reserved."
+    f"name becomes part of a domain. The name “{RESERVED}” is reserved."
 )
 # ASCII, or ignoring case would let the long s and the Kelvin sign pass as s and k.
 DNS_SAFE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII | re.IGNORECASE)
@@ -25,7 +25,7 @@ def rule_results(name: str) -> list[tuple[str, bool]]:
     return [
         (f"{MIN_LENGTH} to {MAX_LENGTH} characters long", MIN_LENGTH <= len(name) <= MAX_LENGTH),
         ('without spaces, dots and \\ / : * ? " < > |', not set(name) & set(FORBIDDEN)),
-        (f"not the reserved name {RESERVED}", name.lower() != RESERVED),
+        (f"not the reserved name “{RESERVED}”", name.lower() != RESERVED),
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
 from onboarding.error_catalogue import ButtonTarget, GrantOutcome
@@ -16,6 +17,8 @@ from onboarding.errors import RefusedError
 from onboarding.explanations import Who
 from onboarding.identity import Identity
 from onboarding.models import SignIn
+from onboarding.services import redemption
+from registrations import audit
 
 RUNS_FOR = timedelta(minutes=1)  # a request that redeems an answer has ended by then, or died
 KEPT_FOR = timedelta(minutes=3)  # counted from the same moment: enough to fetch the outcome
@@ -55,13 +58,17 @@ def seal_refusal(sign_in: SignIn, refusal: RefusedError) -> str:
     )
 
 
-def person_of(sign_in: SignIn) -> Identity | None:
-    """The person who signed in a moment ago; None where no outcome can be told.
+def take_person(sign_in: SignIn) -> Identity | None:
+    """The person who signed in a moment ago; None where no outcome can be told, or it was told often: each time opens a session.
 
     Raises the RefusedError with which the sign-in ended.
     """
     if not sign_in.result_envelope or not _is_within(sign_in, KEPT_FOR):
         return None
+    with audit.atomic():
+        rows = SignIn.objects.filter(pk=sign_in.pk, tries__lt=redemption.MOST_TRIES)
+        if not rows.update(tries=F("tries") + 1):
+            return None
     kept: dict[str, Any] = json.loads(sign_in.unseal("result_envelope"))
     if PERSON in kept:
         return Identity(**kept[PERSON])

@@ -78,7 +78,7 @@ def try_again(request: InstanceRequest, sign_in_id: uuid.UUID) -> HttpResponseBa
 def _repeated(request: InstanceRequest, sign_in: SignIn) -> HttpResponse | None:
     """The outcome of a moment ago once more, with its session; None without one. Raises RefusedError as it did."""
     try:
-        person = repeated_answers.person_of(sign_in)
+        person = repeated_answers.take_person(sign_in)
     except RefusedError as refused:
         offer_other_account(request, sign_in, refused)
         raise

@@ -51,6 +51,7 @@ def begin_sign_in(
         refused.customer, refused.method = invitation.service.customer.name, method
         if refused.page.key == "remote_unavailable":
             refused.form = {name: str(request.POST[name]) for name in SENT_AGAIN if name in request.POST}
+            refused.recorded = TRIES in request.POST  # the history has the first refusal
         if purpose == SignIn.Purpose.AUTHORISE:
             refused.in_second_step()
         elif refused.page.status != HTTPStatus.GONE:

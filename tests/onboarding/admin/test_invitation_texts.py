@@ -51,3 +51,14 @@ def test_leftovers_are_listed_when_revoking(customer: Browser, link: str, invita
     revoked = invitation_texts.recipients([invitation])[invitation.pk]
     assert revoked.startswith(f"it@contoso.example. {invitation_texts.REMAINS}: ")
     assert "the enterprise application umptoken" in revoked
+
+
+def test_a_link_is_not_said_to_be_shown_once_because_it_can_be_copied_again(
+    operator_client: Client, invitation: Invitation
+) -> None:
+    asked = reverse("admin:onboarding_invitation_copy_link", args=[invitation.pk])
+    page = operator_client.get(asked).content.decode()
+    assert "shown once" not in page
+    assert "You can copy it again later" in page
+    for _ in range(2):
+        assert invitations.link_of(invitation) in operator_client.post(asked).content.decode()

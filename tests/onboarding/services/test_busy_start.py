@@ -10,7 +10,7 @@ from onboarding.views import error_pages
 from registrations.clients.discovery_cache import DiscoveryCache
 from tests.onboarding.browser import Browser, read
 from tests.onboarding.delegated import TILDA, contoso, provisioned
-from tests.onboarding.wizard import CARLA, refused, text
+from tests.onboarding.wizard import CARLA, history, refused, text
 
 pytestmark = pytest.mark.django_db
 __all__ = ["contoso", "provisioned"]  # fixtures
@@ -80,6 +80,7 @@ def test_the_page_tries_by_itself_a_few_times_only(customer: Browser, link: str)
         refused(page, "remote_unavailable")
         seen.append(waits(page))
     assert seen == ["1"] * error_pages.MOST_TRIES_BY_ITSELF + [""]
+    assert history().count("invitation.refused") == 1
     customer.sandbox.faults.clear()
     assert "Sign in with Microsoft" in text(customer.press(page))
 

@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from onboarding.errors import RefusedError
 from onboarding.models import SignIn
-from onboarding.services import repeated_answers, sign_in_callback, sign_in_requests
+from onboarding.services import redemption, repeated_answers, sign_in_callback, sign_in_requests
 from registrations import audit
 from registrations.models import Operation
 from tests.onboarding.browser import SIGN_IN_COOKIE, Browser, read
@@ -131,6 +132,17 @@ def test_after_a_while_the_answer_is_as_lost_as_any_other(customer: Browser, lin
     refused(customer.come_back(answer), "state_lost")
     assert customer.open(press(customer, page).headers["location"]).status_code in {302, 400}
     assert "__Host-session" not in customer.client.cookies
+
+
+def test_the_outcome_is_told_a_few_times_only(customer: Browser, link: str) -> None:
+    answer = customer.visit_microsoft(customer.start(link), CARLA)
+    first = claimed(customer, answer)
+    page = waits(customer, customer.come_back(answer))
+    sign_in_callback.identify(first, answer, ip_address=None)
+    for _ in range(redemption.MOST_TRIES + 3):
+        customer.client.cookies.pop("__Host-session", None)
+        press(customer, page)
+    assert Session.objects.count() == redemption.MOST_TRIES
 
 
 def test_what_is_kept_for_the_second_request_is_encrypted_and_deleted(customer: Browser, link: str) -> None:
