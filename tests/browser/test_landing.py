@@ -11,14 +11,14 @@ from tests.browser.gallery import link
 from tests.browser.stage import Stage
 
 pytestmark = pytest.mark.browser
-PHONE = {"width": 360, "height": 800}
+WIDTH, HEIGHT = 360, 800  # of a phone
 TOKEN = methods.CHOICES[2]
 
 
 @pytest.fixture
 def landing(stage: Stage, browser: Browser) -> Iterator[Page]:
     """The page on a phone."""
-    context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
     page = context.new_page()
     link("sent")(stage, page)
     yield page
@@ -29,7 +29,7 @@ def test_start_is_within_about_two_screens_of_a_phone_after_the_facts(landing: P
     facts, start = landing.locator(".strip").bounding_box(), landing.get_by_role("button", name="Start").bounding_box()
     assert facts is not None
     assert start is not None
-    assert start["y"] - (facts["y"] + facts["height"]) < 2.5 * PHONE["height"]
+    assert start["y"] - (facts["y"] + facts["height"]) < 2.5 * HEIGHT
 
 
 def test_a_method_says_what_it_needs_once_it_is_chosen(landing: Page) -> None:
