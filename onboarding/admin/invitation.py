@@ -15,7 +15,7 @@ from onboarding import states
 from onboarding.admin import invitation_acts, sign_in_attempts
 from onboarding.admin.invitation_columns import InvitationColumns, SignInFilter
 from onboarding.admin.invitation_forms import InvitationForm
-from onboarding.admin.invitation_texts import COPY, NEW_LINK, REMAINS, revoke_intro, send_intro
+from onboarding.admin.invitation_texts import NEW_LINK, REMAINS, copy_intro, revoke_intro, send_intro
 from onboarding.admin.todo import INVITATIONS
 from onboarding.error_catalogue import ERRORS
 from onboarding.models import Connection, Invitation, Service
@@ -93,7 +93,11 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
     def _chosen_service(self, pk: Any) -> Service | None:
         field = Invitation._meta.get_field("service")
         try:
-            return Service.objects.select_related("customer").filter(pk=field.to_python(pk)).first() if pk else None
+            return (
+                Service.objects.select_related("customer", "instance__provider").filter(pk=field.to_python(pk)).first()
+                if pk
+                else None
+            )
         except ValidationError:
             return None
 
@@ -131,8 +135,11 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
         )
         obj.pk = created.pk
         obj.refresh_from_db()
-        if not obj.service.instance.has_ump_credential:
-            self.message_user(request, invitations.no_credential(obj.service.instance), messages.WARNING)
+        instance = obj.service.instance
+        if warning := invitations.not_active(instance):
+            self.message_user(request, warning, messages.WARNING)
+        if not instance.has_ump_credential:
+            self.message_user(request, invitations.no_credential(instance), messages.WARNING)
 
     @page("Send", permission="send", icon="send", variant="primary")
     def send(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
@@ -141,13 +148,15 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
             self._send(request, invitation)
             return self.back_to(invitation)
         verb = "Resend" if invitation.send_count else "Send"
-        return self._ask(request, invitation, verb, "invitation", send_intro([invitation]))
+        refusal = invitations.unsendable([invitation]).get(invitation.pk, "")
+        intro = [f"It cannot be sent now: {refusal}"] if refusal else send_intro([invitation])
+        return self._ask(request, invitation, verb, "invitation", intro, can_act=not refusal)
 
     @page("Copy link", permission="copy_link", icon="link")
     def copy_link(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
         """Show the link in the response to the POST."""
         if request.method != "POST":
-            return self._ask(request, invitation, "Show", "link", COPY)
+            return self._ask(request, invitation, "Show", "link", copy_intro(invitation))
         try:
             link = invitations.copy_link(invitation, actor=actor_of(request))
         except PortalError as refusal:
@@ -191,6 +200,7 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
         intro: list[str],
         more: Sequence[tuple[str, str]] = (),
         danger: bool = False,
+        can_act: bool = True,
     ) -> HttpResponse:
         article, preposition = ("a", "for") if what == "new link" else ("the", "of")
         facts = [
@@ -204,7 +214,7 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
             request,
             subject=invitation,
             title=f"{verb} {article} {what} {preposition} {invitation.service}",
-            button=f"{verb} {what}",
+            button=f"{verb} {what}" if can_act else "",
             intro=intro,
             facts=facts,
             danger=danger,
@@ -229,9 +239,12 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Add the connection, the newest operation and the sign-in attempts."""
+        """Add the connection, the newest operation and the sign-in attempts; to a new one, why its link would lead nowhere."""
         extra = dict(extra_context or {})
         invitation: Any = self.get_object(request, object_id) if object_id else None
+        if not object_id:
+            service = self._chosen_service(request.POST.get("service") or request.GET.get("service"))
+            extra["service_warning"] = invitations.not_active(service.instance) if service else ""
         if invitation:
             shown = states.connections(Connection.objects.select_related("registration"))
             connection = shown.filter(invitation=invitation).first()

@@ -28,9 +28,11 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
         if not self.instance._state.adding:
             del self.fields["again"]
         if "service" in self.fields:
-            services = Service.objects.values_list("pk", "customer__tenant_id")
-            tenants = json.dumps({str(pk): tenant for pk, tenant in services})
-            inner_widget(self.fields["service"]).attrs["data-tenants"] = tenants
+            services = list(Service.objects.select_related("customer", "instance__provider"))
+            tenants = {str(each.pk): each.customer.tenant_id for each in services}
+            warnings = {str(each.pk): invitations.not_active(each.instance) for each in services}
+            found = {"tenants": tenants, "warnings": {pk: warning for pk, warning in warnings.items() if warning}}
+            inner_widget(self.fields["service"]).attrs["data-of-services"] = json.dumps(found)
             self.fields["tenant_id"].required = False
             self.fields["tenant_id"].help_text = "The customer's tenant. Leave it empty to have it filled in."
 

@@ -26,6 +26,12 @@ REVOKE_LEAVES = (
 REVOKE = ["The link stops working at once. A person in the wizard gets an error page with the next click."]
 
 
+def copy_intro(invitation: Invitation) -> list[str]:
+    """What showing the link does, and that it leads nowhere yet while the instance is not active."""
+    warning = invitations.not_active(invitation.service.instance)
+    return [warning, *COPY] if warning else COPY
+
+
 def send_intro(chosen: Iterable[Invitation]) -> list[str]:
     """What sending does, and which instances lack the UMP API credential."""
     instances = {invitation.service.instance for invitation in chosen}

@@ -82,6 +82,22 @@ def no_credential(instance: UmpInstance) -> str:
     )
 
 
+def not_active(instance: UmpInstance) -> str:
+    """The warning that the link of an invitation would lead nowhere yet; "" for an active instance."""
+    if instance.status == UmpInstance.Status.ACTIVE:
+        return ""
+    return (
+        f"{instance.host} is not active: a customer who opens the link reads that it is not ready yet. Provision the instance "
+        "before you send invitations."
+    )
+
+
+def refuse_inactive(instance: UmpInstance) -> None:
+    """Raises WrongStateError if the instance is not active, so that its customers could do nothing with a link."""
+    if instance.status != UmpInstance.Status.ACTIVE:
+        raise WrongStateError(f"{instance.host} is not active: provision it before you send invitations.")
+
+
 def no_contact(provider: ServiceProvider) -> str:
     """The warning that the provider's customers can ask nobody."""
     return (
@@ -105,7 +121,7 @@ def send(invitation: Invitation, *, actor: audit.Actor, user: Any = None) -> Ope
 
 
 def refuse_unsendable(invitation: Invitation) -> None:
-    """Raises WrongStateError if the link does not work, so that emailing it would be useless."""
+    """Raises WrongStateError if the link does not work or leads nowhere, so that emailing it would be useless."""
     refusal = _refusal_to_send(Invitation.objects.select_related("service__instance__provider").get(pk=invitation.pk))
     if refusal:
         raise refusal
@@ -255,9 +271,10 @@ def _refusal_to_send(invitation: Invitation) -> WrongStateError | None:
         )
     if invitation.is_expired:
         return WrongStateError("The invitation has expired. Create a new one.")
-    instance = invitation.service.instance
-    if instance.status != UmpInstance.Status.ACTIVE:
-        return WrongStateError(f"{instance.host} is not active: provision it before you send invitations.")
+    try:
+        refuse_inactive(invitation.service.instance)
+    except WrongStateError as refusal:
+        return refusal
     return None
 
 

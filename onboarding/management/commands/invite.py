@@ -51,7 +51,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--again", action="store_true", help="invite although the service is already connected, to reconnect it"
         )
-        parser.add_argument("--send", action="store_true", help="also email the link; a worker sends it")
+        parser.add_argument(
+            "--send", action="store_true", help="also email the link; a worker sends it; the instance must be active"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -70,6 +72,8 @@ class Command(BaseCommand):
         instance = invitation.service.instance
         if not instance.provider.contact_email:
             self.stderr.write(invitations.no_contact(instance.provider))
+        if warning := invitations.not_active(instance):
+            self.stderr.write(warning)
         if not instance.has_ump_credential:
             self.stderr.write(invitations.no_credential(instance))
         found = {
@@ -98,6 +102,8 @@ def _invite(options: dict[str, Any]) -> Invitation:
     days = options["valid_days"]
     if days is not None and not 1 <= days <= 365:
         raise CommandError("--valid-days must be 1 to 365.")
+    if options["send"]:
+        invitations.refuse_inactive(instance)  # before anything is created
     service = customers.ensure_service(
         instance,
         tenant_id=options["tenant_id"],

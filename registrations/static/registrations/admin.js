@@ -162,12 +162,15 @@
     update();
   }
 
-  // The customer's tenant with the service -----------------------------------------------------------------------
-  function fillTenant(service) {
-    const tenants = JSON.parse(service.dataset.tenants);
+  // The customer's tenant with the service, and what stands against inviting for it ---------------------------------
+  function followService(service) {
+    const { tenants, warnings } = JSON.parse(service.dataset.ofServices);
     const field = document.getElementById("id_tenant_id");
-    if (!field) return;
-    service.addEventListener("change", () => { field.value = tenants[service.value] || ""; });
+    const warning = document.querySelector("[data-service-warning]");
+    service.addEventListener("change", () => {
+      if (field) field.value = tenants[service.value] || "";
+      if (warning) warning.textContent = warnings[service.value] || "";
+    });
   }
 
   // Unfold's search boxes carry the chosen value as their name: add the field's label.
@@ -190,6 +193,6 @@
     document.querySelectorAll("form[data-put-first]").forEach(putFirstOnceSeen);
     document.querySelectorAll("select[data-derivation]").forEach(derive);
     document.querySelectorAll("input[data-name-rules]").forEach(checkName);
-    document.querySelectorAll("select[data-tenants]").forEach(fillTenant);
+    document.querySelectorAll("select[data-of-services]").forEach(followService);
   });
 })();

@@ -72,7 +72,7 @@ def test_the_form_knows_the_service_it_was_opened_for(operator_client: Client) -
     page = operator_client.get(reverse(ADD), {"service": str(service.pk)})
     form = page.context["adminform"].form
     assert form["tenant_id"].value() == service.customer.tenant_id
-    assert "data-tenants" in page.content.decode()
+    assert "data-of-services" in page.content.decode()
     assert form["expires_at"].value() - timezone.now() > timedelta(days=29)
     assert operator_client.get(reverse(ADD), {"service": "nonsense"}).status_code == 200
 

@@ -1,5 +1,7 @@
 """What the confirmation pages of invitations say."""
 
+import json
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -7,7 +9,8 @@ from django.urls import reverse
 from onboarding.admin import invitation_texts
 from onboarding.models import Invitation
 from onboarding.services import invitations
-from registrations.models import UmpInstance
+from registrations.admin.base import inner_widget
+from registrations.models import Operation, UmpInstance
 from sandbox.app import Sandbox
 from tests import factories
 from tests.onboarding.admin.invitation_pages import ADD, page_of, values
@@ -25,6 +28,46 @@ def test_an_instance_without_a_ump_credential_is_named_before_inviting(
     asked = operator_client.get(page_of(Invitation.objects.get(), "send"))
     for page in (answer, asked):
         assert f"{bare.host} has no UMP API credential" in page.content.decode()
+
+
+def test_the_form_says_before_and_after_saving_that_an_instance_is_not_active(operator_client: Client) -> None:
+    service = factories.make_service(instance=factories.make_instance())
+    opened = operator_client.get(reverse(ADD), {"service": str(service.pk)})
+    saved = operator_client.post(reverse(ADD), values(service), follow=True)
+    for page in (opened, saved):
+        assert f"{service.instance.host} is not active: a customer who opens the link" in page.content.decode()
+    known = json.loads(inner_widget(opened.context["adminform"].form.fields["service"]).attrs["data-of-services"])
+    assert known["warnings"] == {str(service.pk): invitations.not_active(service.instance)}
+
+
+def test_the_form_warns_of_no_active_instance(operator_client: Client, invitation: Invitation) -> None:
+    opened = operator_client.get(reverse(ADD), {"service": str(invitation.service_id)})
+    assert "is not active" not in opened.content.decode()
+
+
+@pytest.mark.parametrize("status", [each for each in UmpInstance.Status if each != UmpInstance.Status.ACTIVE])
+def test_an_invitation_of_an_instance_that_is_not_active_offers_no_button_to_send(
+    operator_client: Client, invitation: Invitation, status: str
+) -> None:
+    UmpInstance.objects.update(status=status)
+    asked = operator_client.get(page_of(invitation, "send")).content.decode()
+    assert "It cannot be sent now: umptoken.finebak.localhost is not active" in asked
+    assert "Send invitation</button>" not in asked
+    refused = operator_client.post(page_of(invitation, "send"), follow=True).content.decode()
+    assert "is not active: provision it before you send invitations" in refused
+    copied = operator_client.get(page_of(invitation, "copy_link")).content.decode()
+    assert "is not active: a customer who opens the link" in copied
+    assert not Operation.objects.exists()
+
+
+def test_the_preview_of_a_bulk_send_skips_an_instance_that_is_not_active(
+    operator_client: Client, invitation: Invitation
+) -> None:
+    UmpInstance.objects.update(status=UmpInstance.Status.DRAFT)
+    chosen = {"action": "send_selected", "_selected_action": [invitation.pk]}
+    page = operator_client.post(reverse("admin:onboarding_invitation_changelist"), chosen).content.decode()
+    assert "0 will be emailed, 1 skipped" in page
+    assert "is not active: provision it before you send invitations" in page
 
 
 def test_an_instance_without_a_credential_is_named_once(instance: UmpInstance, invitation: Invitation) -> None:

@@ -64,6 +64,22 @@ def test_the_command_can_email_the_link(instance: UmpInstance, enqueued: list[st
     assert link in str(sent_mail().body)
 
 
+def test_the_command_emails_nothing_for_an_instance_that_is_not_active(instance: UmpInstance) -> None:
+    UmpInstance.objects.update(status=UmpInstance.Status.DRAFT)
+    with pytest.raises(CommandError, match="is not active: provision it before you send invitations"):
+        invite("--send")
+    assert not Customer.objects.exists()
+    assert not Invitation.objects.exists()
+
+
+def test_the_command_warns_of_an_instance_that_is_not_active(
+    instance: UmpInstance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    UmpInstance.objects.update(status=UmpInstance.Status.DRAFT)
+    assert invite() == invitations.link_of(Invitation.objects.get())
+    assert f"{instance.host} is not active: a customer who opens the link" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
