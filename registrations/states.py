@@ -50,6 +50,7 @@ class SecretState(models.TextChoices):
     STORED = "stored", "Stored"
     PROVEN = "proven", "Proven"
     DELIVERED = "delivered", "Delivered"
+    ENTERED = "entered", "Entered by hand"  # somebody of the staff says so: the UMP cannot be asked
     EXPIRING = "expiring", "Expiring"
     EXPIRED = "expired", "Expired"
     DISCARDED = "discarded", "To be removed"
@@ -65,6 +66,7 @@ class InstanceState(models.TextChoices):
     WAITING = "waiting", "Waiting"
     LATE = "late", "Late"
     ACTIVE = "active", "Active"
+    UNVERIFIED = "active_unverified", "Active, not verified"  # its values were entered by hand
     EXPIRING = "expiring", "Expiring"
     EXPIRED = "expired", "Expired"
     NO_SECRET = "no_secret", "No secret"
@@ -125,6 +127,11 @@ def secrets(rows: QuerySet[ClientSecret], now: datetime | None = None) -> QueryS
         state=Case(
             *_by_end("expires_at", SecretState.EXPIRED, SecretState.EXPIRING, now, live),
             When(to_remove, then=Value(SecretState.DISCARDED)),
+            When(
+                entered_by_hand("registration__instance__")
+                & Q(status=ClientSecret.Status.DELIVERED, revealed_at__isnull=False),
+                then=Value(SecretState.ENTERED),
+            ),
             default=F("status"),
             output_field=models.CharField(),
         )
@@ -154,10 +161,16 @@ def instances(rows: QuerySet[UmpInstance], now: datetime | None = None) -> Query
             When(status=UmpInstance.Status.PROVISIONING, then=Value(InstanceState.RUNNING)),
             *_by_end("secret_end", InstanceState.EXPIRED, InstanceState.EXPIRING, now, active),
             When(active & Q(has_secret=False, live_operation=None), then=Value(InstanceState.NO_SECRET)),
+            When(active & entered_by_hand(), then=Value(InstanceState.UNVERIFIED)),
             default=F("status"),
             output_field=models.CharField(),
         )
     )
+
+
+def entered_by_hand(path: str = "") -> Q:
+    """Instances whose UMP cannot be asked what it holds: a person says that the values were entered. `path` leads to them."""
+    return Q(**{f"{path}delivery": UmpInstance.Delivery.HANDOVER})
 
 
 def registrations(rows: QuerySet[AppRegistration], now: datetime | None = None) -> QuerySet[Any]:

@@ -105,9 +105,9 @@ class HandOverPages(Pages):
         """A person confirms that one save group was saved in the UMP."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        group = request.POST.get("group", "")
+        group, kept = request.POST.get("group", ""), request.POST.get("value_was_kept") == "yes"
         try:
-            handover_sheet.confirm(operation, group, actor=actor_of(request))
+            handover_sheet.confirm(operation, group, actor=actor_of(request), value_was_kept=kept)
         except PortalError as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return self.back_to(operation)

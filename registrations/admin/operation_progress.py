@@ -56,7 +56,7 @@ def describe(operation: Any, user: Any) -> dict[str, Any]:
     says = operation.status not in (Operation.Status.QUEUED, Operation.Status.RUNNING)
     message, code = (operation.message, operation.error_code) if says else ("", "")
     rows = [_row(step, operation, message) for step in operation.steps]
-    done = sum(row.state == "done" for row in rows)
+    done = sum(step.is_done for step in operation.steps)
     return {
         "operation": operation,
         "operation_state": states.OperationState(operation.state),
@@ -152,12 +152,14 @@ def _row(step: StepState, operation: Operation, message: str) -> StepRow:
     state, note = str(step.status), step.note
     if state in ("running", "waiting") and not operation.is_live:
         state, note = "cancelled", ""  # nobody has to act on it any more
-    elif state != "done" and message.startswith(note):
+    elif step.is_done:
+        state = step.outcome or state
+    elif message.startswith(note):
         note = ""  # it is shown above the steps already
     return StepRow(
         title=step.title,
         state=state,
-        taken=_taken(step) if state in ("done", "failed", "running") else "",
+        taken=_taken(step) if step.is_done or state in ("failed", "running") else "",
         note=note,
         request_id=step.request_id,
         correlation_id=step.correlation_id,

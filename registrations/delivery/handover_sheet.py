@@ -10,10 +10,13 @@ from registrations.applications import client_secrets
 from registrations.errors import PersonNeededError, WrongStateError
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
 from registrations.models.notes import HandoverTick
+from registrations.models.steps import StepOutcome
 
 SYNC_APP = "sync_app"
 AUTHENTICATION_PORTAL = "authentication_portal"
 HANDOVER_CODE = "handover"
+STEPS = {SYNC_APP: "sync_app", AUTHENTICATION_PORTAL: "portal_url"}  # of provisioning
+VALIDATION = "validation"
 
 
 class SheetDelivery:
@@ -31,7 +34,8 @@ class SheetDelivery:
         return _confirmed_or_wait(operation, AUTHENTICATION_PORTAL, "Customer Authentication Portal URL")
 
     def validate(self, registration: AppRegistration, operation: Operation) -> str:
-        """Staff's confirmation is the proof: this UMP cannot be asked."""
+        """Nothing is verified: this UMP cannot be asked. Staff's word is all that is known."""
+        operation.step(VALIDATION).outcome = StepOutcome.UNVERIFIED
         return "Staff confirmed both groups. This UMP has no API that could confirm it."
 
 
@@ -54,6 +58,11 @@ class SheetGroup:
     confirmed_at: datetime | None
     confirmed_by: str
 
+    @property
+    def has_secret(self) -> bool:
+        """Whether the secret is among its fields."""
+        return any(field.value is None for field in self.fields)
+
 
 @dataclass(frozen=True)
 class HandOverSheet:
@@ -64,6 +73,7 @@ class HandOverSheet:
     secret_hint: str
     secret_live: bool
     secret_revealed_at: datetime | None
+    revealed_before: bool  # before this operation: nobody can look at the value again
 
 
 def sheet(operation: Operation) -> HandOverSheet:
@@ -85,6 +95,7 @@ def sheet(operation: Operation) -> HandOverSheet:
         secret_hint=secret.hint,
         secret_live=bool(secret.envelope),
         secret_revealed_at=secret.revealed_at,
+        revealed_before=bool(secret.revealed_at and secret.revealed_at < operation.created_at),
     )
 
 
@@ -110,8 +121,12 @@ def reveal_secret(operation: Operation, *, actor: audit.Actor) -> str:
     return value
 
 
-def confirm(operation: Operation, group: str, *, actor: audit.Actor) -> None:
-    """Staff saved one group in the UMP; the operation becomes due. Raises WrongStateError if it does not wait for it."""
+def confirm(operation: Operation, group: str, *, actor: audit.Actor, value_was_kept: bool = False) -> None:
+    """Staff saved one group in the UMP; the operation becomes due. Raises WrongStateError if it does not wait for it.
+
+    The group with the secret needs a secret that was revealed in this operation. One that was revealed before cannot be looked
+    at again: `value_was_kept` says that the person entered it all the same.
+    """
     if group not in (SYNC_APP, AUTHENTICATION_PORTAL):
         raise WrongStateError("The hand-over sheet has no such group.")
     with engine.locked(operation) as current:
@@ -119,8 +134,8 @@ def confirm(operation: Operation, group: str, *, actor: audit.Actor) -> None:
         ticks = current.notes.get("ticks", {})
         if is_confirmed(current, group):
             return
-        if group == SYNC_APP and sheet(current).secret_revealed_at is None:
-            raise WrongStateError("Reveal the secret and type it into the UMP first: it has not been revealed yet.")
+        if group == SYNC_APP:
+            _require_revealed(sheet(current), value_was_kept)
         confirmed: HandoverTick = {
             "at": timezone.now().isoformat(),
             "by": actor.label,
@@ -131,6 +146,15 @@ def confirm(operation: Operation, group: str, *, actor: audit.Actor) -> None:
             f"handover.{group}_confirmed", actor=actor, subject=engine.history_subject(current), operation_id=current.pk
         )
         engine.wake([current])
+
+
+def _require_revealed(shown: HandOverSheet, value_was_kept: bool) -> None:
+    if shown.secret_revealed_at is None:
+        raise WrongStateError("Reveal the secret and type it into the UMP first: it has not been revealed yet.")
+    if shown.revealed_before and not value_was_kept:
+        raise WrongStateError(
+            "The secret was revealed before this operation. Confirm that you entered it in the UMP, or create a new secret."
+        )
 
 
 def _sheet_rows(operation: Operation) -> tuple[UmpInstance, AppRegistration]:
@@ -150,6 +174,8 @@ def _confirmed_or_wait(operation: Operation, group: str, fields: str) -> str:
     operation.notes = engine.current_notes(operation)
     confirmed = is_confirmed(operation, group)
     earlier = None if confirmed else _earlier_confirmation(operation, group)
+    if confirmed or earlier:
+        operation.step(STEPS[group]).outcome = StepOutcome.ENTERED
     if earlier:
         return f"The UMP holds these values already: confirmed by {earlier['by']} before."
     if not confirmed:

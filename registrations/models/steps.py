@@ -21,6 +21,13 @@ class StepStatus(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+class StepOutcome(models.TextChoices):
+    """What is known of a step that is done, where that is less than "Done" says."""
+
+    ENTERED = "entered", "Entered by hand"
+    UNVERIFIED = "unverified", "Not verified"
+
+
 @dataclass(slots=True)
 class StepState:
     """One step on an operation's row. The field names are the keys in the stored JSON."""
@@ -40,6 +47,7 @@ class StepState:
     uncounted: int = 0  # seconds since `started_at` in which nothing could be tried
     refused_at: datetime | None = None  # when a permission was refused first
     waits_since: datetime | None = None
+    outcome: str = ""  # a `StepOutcome`, or "" where done means that the remote service confirmed it
 
     @property
     def is_done(self) -> bool:

@@ -52,7 +52,7 @@ CANONICAL: dict[str, Callable[[str], str]] = {  # one form for each meaning, so 
     "ump_tenant_id": canonical.guid,
     "ump_client_id": canonical.guid,
 }
-LOCKED_AFTER_DELIVERY = ("ump_url", "ump_tenant_id")
+LOCKED_AFTER_DELIVERY = ("ump_url", "ump_tenant_id", "delivery")  # with another delivery nobody has verified the values
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ def _set_values(instance: UmpInstance, row: dict[str, str], tenant: EntraTenant)
         "ump_tenant_id": row["ump_tenant_id"] or tenant.tenant_id,
         "ump_client_id": row["ump_client_id"],
         "ump_scope": row["ump_scope"],
-        "delivery": row["delivery"] or UmpInstance.Delivery.API,
+        "delivery": row["delivery"] or (instance.delivery if instance.delivered_at else UmpInstance.Delivery.API),
     }
     for field, value in values.items():
         if instance.delivered_at and field in LOCKED_AFTER_DELIVERY and getattr(instance, field) != value:

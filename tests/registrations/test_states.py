@@ -73,6 +73,24 @@ def test_a_secrets_end_decides_what_its_owners_are(status: str, days: float, of_
     assert state_of(states.registrations(AppRegistration.objects.all())) == of_instance
 
 
+@pytest.mark.parametrize(
+    ("days", "of_secret", "of_instance"),
+    [(700, "entered", "active_unverified"), (59, "expiring", "expiring"), (-2, "expired", "expired")],
+)
+def test_what_was_entered_by_hand_is_never_said_to_be_verified(days: int, of_secret: str, of_instance: str) -> None:
+    make_secret(days=days)
+    UmpInstance.objects.update(delivery="handover")
+    ClientSecret.objects.update(revealed_at=timezone.now())
+    assert state_of(states.secrets(ClientSecret.objects.all())) == of_secret
+    assert state_of(states.instances(UmpInstance.objects.all())) == of_instance
+
+
+def test_a_secret_that_nobody_saw_was_not_entered_by_hand() -> None:
+    make_secret()
+    UmpInstance.objects.update(delivery="handover")
+    assert state_of(states.secrets(ClientSecret.objects.all())) == "delivered"
+
+
 def test_the_secret_of_a_former_tenant_says_nothing_of_the_instance() -> None:
     make_secret()
     AppRegistration.objects.update(tenant_id="00000009-0000-4000-8000-000000000009")
@@ -179,6 +197,8 @@ def test_the_filter_by_state_shows_what_the_column_says(operator_client: Client,
     factories.make_instance(app_name="draft")
     factories.make_instance(app_name="failed", status="failed")
     factories.make_instance(app_name="bare", status="active")
+    by_hand = factories.make_instance(app_name="byhand", status="active", delivery="handover")
+    factories.make_registration(by_hand, secret="def-secret", app_id="another-id", unique_name="by-hand")
     factories.make_instance(app_name="resumed", status="failed")
     resumed = engine.request(provisioning.KIND, UmpInstance.objects.get(app_name="resumed"), actor=OLGA)
     Operation.objects.filter(pk=resumed.pk).update(status="waiting")

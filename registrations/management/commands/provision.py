@@ -10,6 +10,7 @@ from registrations.clean_text import Kind
 from registrations.errors import WrongStateError
 from registrations.management.reporting import ReportingCommand
 from registrations.models import Operation, UmpInstance
+from registrations.models.steps import StepOutcome
 from registrations.services import provisioning
 
 POLL_SECONDS = 0.25
@@ -105,7 +106,9 @@ class Command(ReportingCommand):
 
     def _report_end(self, operation: Operation) -> bool:
         done = operation.status == Operation.Status.SUCCEEDED
-        sentence = "is active" if done else f"{operation.status}. {operation.message}"
+        unverified = any(step.outcome == StepOutcome.UNVERIFIED for step in operation.steps)
+        active = "is active; its values were entered by hand and are not verified" if unverified else "is active"
+        sentence = active if done else f"{operation.status}. {operation.message}"
         self.report(
             f"{operation.subject_label}: {sentence}",
             host=operation.subject_label,

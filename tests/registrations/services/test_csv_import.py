@@ -94,13 +94,22 @@ def test_two_rows_of_one_host_are_refused(sandbox: Sandbox, tmp_path: Path) -> N
     assert UmpInstance.objects.count() == 0
 
 
-def test_an_address_of_a_delivered_instance_is_not_changed_by_a_file(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("changed", [{"ump_url": "https://localhost/other"}, {"delivery": "handover"}])
+def test_an_address_of_a_delivered_instance_is_not_changed_by_a_file(sandbox: Sandbox, changed: dict[str, str]) -> None:
     factories.make_tenant(sandbox)
     csv_import.import_table(table_of(row(sandbox)), actor=audit.SYSTEM)
     UmpInstance.objects.update(delivered_at="2026-01-01T00:00:00Z")
     with pytest.raises(csv_import.BadRowsError) as refusal:
-        csv_import.import_table(table_of(row(sandbox, ump_url="https://localhost/other")), actor=audit.SYSTEM)
+        csv_import.import_table(table_of(row(sandbox, **changed)), actor=audit.SYSTEM)
     assert "with a reason" in refusal.value.problems[0].reason
+
+
+def test_a_file_without_a_delivery_leaves_a_delivered_instance_as_it_is(sandbox: Sandbox) -> None:
+    factories.make_tenant(sandbox)
+    csv_import.import_table(table_of(row(sandbox)), actor=audit.SYSTEM)
+    UmpInstance.objects.update(delivered_at="2026-01-01T00:00:00Z", delivery="handover")
+    (outcome,) = csv_import.import_table(table_of(row(sandbox)), actor=audit.SYSTEM)
+    assert (outcome.what, UmpInstance.objects.get().delivery) == ("unchanged", "handover")
 
 
 def test_a_file_can_bring_the_providers_contact(sandbox: Sandbox, tmp_path: Path) -> None:
