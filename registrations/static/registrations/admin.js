@@ -44,7 +44,15 @@
     const tell = (text) => { if (status && status.textContent !== text) status.textContent = text; };
     const progress = region.parentElement.querySelector("[data-live-progress]");
     const isLive = () => region.querySelector("[data-steps]")?.dataset.isLive === "true";
-    let last = "";
+    const stateOf = () => region.querySelector("[data-steps]")?.dataset.state;
+    let last = "", shown = stateOf(), isFormOld = false;
+
+    async function bringUpToDate() {
+      const form = await refreshRest();
+      isFormOld = Boolean(form) && !mayReplace(form, region);
+      if (isFormOld) offerReload(status);
+      else if (form) window.location.reload();
+    }
 
     async function look() {
       if (document.hidden) { window.setTimeout(look, POLL_MS); return; }
@@ -67,7 +75,14 @@
         if (progress) progress.textContent = region.querySelector("[data-steps]").dataset.progress;
       }
       if (isLive()) window.setTimeout(look, POLL_MS);
-      else refreshRest().then(() => tell(""), () => tell("Reload the page to see what changed."));
+      if (isLive() && stateOf() === shown) return;
+      shown = stateOf();
+      try {
+        await bringUpToDate();
+        if (!isLive() && !isFormOld) tell("");
+      } catch {
+        tell("Reload the page to see what changed.");
+      }
     }
 
     if (isLive()) window.setTimeout(look, POLL_MS);
@@ -95,7 +110,7 @@
     document.addEventListener("visibilitychange", () => putFirstOnceSeen(form), { once: true });
   }
 
-  // Refresh the rest of the page after an operation, but no field that somebody may be editing.
+  // Refresh the rest of the page, but no field that somebody may be editing. The form, if it has other fields now.
   async function refreshRest() {
     const answer = await fetch(window.location.href, { credentials: "same-origin", redirect: "error" });
     if (!answer.ok) throw new Error("The page could not be loaded.");
@@ -104,6 +119,35 @@
       const now = page.querySelector(`[data-refresh="${place.dataset.refresh}"]`);
       if (now) place.replaceChildren(...now.childNodes);
     });
+    const [ours, theirs] = [document, page].map((each) => each.querySelector('#content-main form[id$="_form"]'));
+    return ours && namesOf(ours) !== namesOf(theirs) ? ours : null;
+  }
+
+  function fieldsOf(form) {
+    return form ? Array.from(form.querySelectorAll(":is(input, select, textarea)[name]:not([type=hidden])")) : [];
+  }
+
+  function namesOf(form) {
+    return fieldsOf(form).map((field) => field.name).join();
+  }
+
+  // Whether nothing is lost if the page is loaded again: nobody typed, sent or is about to type anything.
+  function mayReplace(form, region) {
+    const isChanged = (field) => {
+      if (!field.options) return field.checked !== field.defaultChecked || field.value !== field.defaultValue;
+      const chosen = Array.from(field.options).findIndex((option) => option.defaultSelected);
+      return field.selectedIndex !== Math.max(0, chosen);
+    };
+    return !("wasSent" in region.dataset) && !form.contains(document.activeElement) && !fieldsOf(form).some(isChanged);
+  }
+
+  function offerReload(status) {
+    const link = document.createElement("a");
+    link.className = "text-link";
+    link.href = window.location.pathname + window.location.search;
+    link.textContent = "Reload the page";
+    const before = "The state has changed, and with it what can be edited below. ";
+    status?.replaceChildren(before, link, ". What you entered and did not save is lost then.");
   }
 
   // Host and URLs while one types --------------------------------------------------------------------------------
