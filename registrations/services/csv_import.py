@@ -52,6 +52,22 @@ CANONICAL: dict[str, Callable[[str], str]] = {  # one form for each meaning, so 
     "ump_tenant_id": canonical.guid,
     "ump_client_id": canonical.guid,
 }
+EXAMPLES = {  # the template's one line: words in capitals are to be replaced
+    "service_provider": "Finebak",
+    "domain": "finebak.com",
+    "subscription": EntraTenant.Subscription.AUDIOCODES.value,
+    "tenant_id": "TENANT_ID",
+    "app_name": "umptoken",
+    "ump_url": "https://ump.finebak.com/tenantui",
+    "ump_client_id": "CLIENT_ID",
+    "ump_client_secret": "SECRET_VALUE",
+    "ump_scope": "api://CLIENT_ID/.default",
+    "delivery": UmpInstance.Delivery.API.value,
+    "contact_name": "Finebak onboarding team",
+    "contact_email": "onboarding@finebak.com",
+    "contact_phone": "+44 20 7946 0000",
+}
+COLUMNS = f"Required columns: {', '.join(REQUIRED)}. Optional columns: {', '.join(OPTIONAL)}."
 LOCKED_AFTER_DELIVERY = ("ump_url", "ump_tenant_id", "delivery")  # with another delivery nobody has verified the values
 
 
@@ -68,11 +84,11 @@ class Problem:
 
 
 class BadRowsError(Exception):
-    """Nothing was imported; `problems` names every bad cell."""
+    """Nothing was imported; `problems` names every bad cell, and `advice` the columns if the header is wrong."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], advice: str = "") -> None:
         super().__init__(f"{len(problems)} problem(s)")
-        self.problems = problems
+        self.problems, self.advice = problems, advice
 
 
 @dataclass(frozen=True)
@@ -87,34 +103,41 @@ class Outcome:
 def import_table(table: Table, *, actor: audit.Actor) -> list[Outcome]:
     """Create or update the instances of all rows, or of none. Raises BadRowsError."""
     problems = _header_problems(table)
+    if problems:
+        raise BadRowsError(problems, COLUMNS)
     hosts: dict[str, int] = {}
     outcomes: list[Outcome] = []
-    if not problems:
-        with audit.atomic():
-            # Every row that a worker may write: what is checked below stays so.
-            addresses.lock(UmpInstance.objects.all())
-            for row in table.rows:
-                found, cells = _cleaned(row)
-                found += _cell_problems(row, cells, {problem.column for problem in found})
-                found += _repeated(row.line, cells, hosts)
-                if not found:
-                    try:
-                        outcomes.append(_import_row(row.line, cells, actor))
-                    except ValidationError as error:
-                        found = _problems_of(row.line, error)
-                problems += found
-            if problems:
-                transaction.set_rollback(True)
+    with audit.atomic():
+        # Every row that a worker may write: what is checked below stays so.
+        addresses.lock(UmpInstance.objects.all())
+        for row in table.rows:
+            found, cells = _cleaned(row)
+            found += _cell_problems(row, cells, {problem.column for problem in found})
+            found += _repeated(row.line, cells, hosts)
+            if not found:
+                try:
+                    outcomes.append(_import_row(row.line, cells, actor))
+                except ValidationError as error:
+                    found = _problems_of(row.line, error)
+            problems += found
+        if problems:
+            transaction.set_rollback(True)
     if problems:
         raise BadRowsError(problems)
     return outcomes
+
+
+def template() -> str:
+    """A file to begin with: every column, the required ones first, and one line whose values are to be replaced."""
+    columns = (*REQUIRED, *OPTIONAL)
+    return "".join(f"{','.join(line)}\n" for line in (columns, [EXAMPLES.get(column, "") for column in columns]))
 
 
 def _header_problems(table: Table) -> list[Problem]:
     if not table.rows:
         return [Problem(table.line, "(all)", "the file is empty, or has no rows below the header.")]
     known = (*REQUIRED, *OPTIONAL)
-    found = {column: "this column is missing." for column in REQUIRED if column not in table.columns}
+    found = {column: "this column is required and missing." for column in REQUIRED if column not in table.columns}
     found |= {column: "this column is not known." for column in table.columns if column not in known}
     found |= dict.fromkeys(table.repeated, "this column stands twice: delete one of the two.")
     return [Problem(table.line, _visible(column), reason) for column, reason in found.items()]

@@ -14,8 +14,7 @@ class Command(ReportingCommand):
     """Reads the file whole before anything is written."""
 
     help = (
-        "Create or update UMP instances from a CSV file with the columns "
-        f"{', '.join(csv_import.REQUIRED)}; optional: {', '.join(csv_import.OPTIONAL)}. subscription is audiocodes or "
+        f"Create or update UMP instances from a CSV file. {csv_import.COLUMNS} subscription is audiocodes or "
         "service_provider; delivery is api (the default) or handover. Commas, semicolons or tabs separate the columns. A bad row is "
         "named with its line, column and reason, and then nothing of the file is imported."
     )
@@ -23,10 +22,20 @@ class Command(ReportingCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """The file."""
         super().add_arguments(parser)
-        parser.add_argument("file", help="the CSV file (UTF-8)")
+        parser.add_argument("file", nargs="?", help="the CSV file (UTF-8)")
+        parser.add_argument(
+            "--template",
+            action="store_true",
+            help="print a file to begin with, with every column and an example; import nothing",
+        )
 
     def act(self, options: dict[str, Any]) -> None:
-        """Import the file. Raises CommandError listing every bad cell."""
+        """Import the file, or print the template. Raises CommandError listing every bad cell."""
+        if options["template"]:
+            self.stdout.write(csv_import.template(), ending="")
+            return
+        if not options["file"]:
+            raise CommandError("Name the CSV file, or print a file to begin with: --template.")
         try:
             table = csv_file.read(
                 Path(options["file"]).read_bytes(), known=(*csv_import.REQUIRED, *csv_import.OPTIONAL)
@@ -39,6 +48,8 @@ class Command(ReportingCommand):
         except csv_import.BadRowsError as bad:
             for problem in bad.problems:
                 self.stderr.write(str(problem))
+            if bad.advice:
+                self.stderr.write(f"{bad.advice} --template prints a file to begin with.")
             raise CommandError(f"Nothing was imported: {len(bad.problems)} problem(s).") from bad
         for outcome in outcomes:
             self.report(f"{outcome.host}: {outcome.what}", host=outcome.host, outcome=outcome.what, line=outcome.line)

@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from demo.services import PROJECT
 from registrations.models import AuditEvent, UmpInstance
+from registrations.services import csv_import
 from sandbox.app import Sandbox
 from tests import factories
 from tests.registrations.instance_files import csv_file, row
 from tests.registrations.management.lines import Run
 
 pytestmark = pytest.mark.django_db
+README = PROJECT / "README.md"
 
 
 def test_a_file_creates_providers_and_instances_with_sealed_secrets(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -43,6 +46,37 @@ def test_semicolons_separate_columns_too(run: Run, sandbox: Sandbox, tmp_path: P
     file.write_text(file.read_text().replace(",", ";"))
     (line,) = run("import_instances", str(file))
     assert line["outcome"] == "created"
+
+
+def test_the_template_has_every_column_and_is_not_imported_as_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    call_command("import_instances", "--template")
+    file = tmp_path / "instances.csv"
+    file.write_text(capsys.readouterr().out)
+    assert file.read_text().splitlines()[0].split(",") == [*csv_import.REQUIRED, *csv_import.OPTIONAL]
+    errors = StringIO()
+    with pytest.raises(CommandError, match="Nothing was imported"):
+        call_command("import_instances", str(file), stderr=errors)
+    assert {line.split(":")[0] for line in errors.getvalue().splitlines()} == {
+        "Line 2, column tenant_id",
+        "Line 2, column ump_client_id",
+    }
+
+
+def test_a_command_without_a_file_says_how_to_get_one() -> None:
+    with pytest.raises(CommandError, match="--template"):
+        call_command("import_instances")
+
+
+def test_readme_names_each_column_of_the_import() -> None:
+    table = README.read_text().split("| column | | meaning |\n|---|---|---|\n")[1].split("\n\n")[0]
+    named: dict[str, str] = {}
+    for line in table.splitlines():
+        _, names, word, *_ = (cell.strip() for cell in line.split("|"))
+        named |= dict.fromkeys(names.replace("`", "").split(", "), word)
+    expected = dict.fromkeys(csv_import.REQUIRED, "required") | dict.fromkeys(csv_import.OPTIONAL, "optional")
+    assert named == expected
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:

@@ -62,7 +62,9 @@ def test_a_missing_column_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
     errors = StringIO()
     with pytest.raises(CommandError):
         call_command("import_instances", csv_file(tmp_path, given), stderr=errors)
-    assert "column ump_scope: this column is missing" in errors.getvalue()
+    assert "column ump_scope: this column is required and missing" in errors.getvalue()
+    for column in (*csv_import.REQUIRED, *csv_import.OPTIONAL, "--template"):
+        assert column in errors.getvalue()
 
 
 def test_a_row_with_too_many_cells_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
