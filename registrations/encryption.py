@@ -87,7 +87,7 @@ def unseal(ring: KeyRing, envelope: str, context: str) -> str:
         data_key = _decrypt(ring.key(key_id), _decode(wrapped), b"wrap|" + associated)
         return _decrypt(data_key, _decode(sealed), associated).decode()
     except (ValueError, binascii.Error, InvalidTag):
-        raise EnvelopeError("The envelope does not open: it was damaged, or it belongs to another row.") from None
+        raise EnvelopeError("The envelope does not open: it was damaged, or it belongs to another record.") from None
 
 
 @lru_cache(maxsize=4)

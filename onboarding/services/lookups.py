@@ -62,7 +62,9 @@ def made_registration(operation: Operation) -> AppRegistration:
     """The registration that an earlier step created. Raises WrongStateError if there is none."""
     registration = open_connection(operation).registration
     if registration is None:
-        raise WrongStateError("The registration's row is missing. Revoke the invitation and create a new one.")
+        raise WrongStateError(
+            "SyncPortal's record of the registration is missing. Revoke the invitation and create a new one."
+        )
     return registration
 
 

@@ -1,4 +1,4 @@
-"""What provisioning an instance would do, and whether it would be refused, as far as our rows tell. No network."""
+"""What provisioning an instance would do, and whether it would be refused, as far as what we have stored tells. No network."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ from registrations.models import AppRegistration, ClientSecret, Operation, UmpIn
 from registrations.states import EXPIRING_WITHIN
 
 CHECKED = "Entra and the UMP are asked when it runs: what somebody changed there by hand is put back."
+UNCHANGED = "By what SyncPortal has stored, nothing changes."
 
 
 @dataclass(frozen=True)
 class Plan:
     """What would happen: one sentence for lists, and those of the application, the secret and the UMP."""
 
-    changes: bool  # whether our rows know of anything to create, change or deliver
+    changes: bool  # whether what we have stored knows of anything to create, change or deliver
     application: str
     secret: str
     ump: str
@@ -27,12 +28,12 @@ class Plan:
     @property
     def summary(self) -> str:
         """One line of a list."""
-        return f"{self.application} {self.secret}" if self.changes else f"Nothing changes by our rows. {self.secret}"
+        return f"{self.application} {self.secret}" if self.changes else f"{UNCHANGED} {self.secret}"
 
     @property
     def sentences(self) -> list[str]:
         """The whole, for the page of one instance."""
-        first = [] if self.changes else ["By SyncPortal's rows nothing changes."]
+        first = [] if self.changes else [UNCHANGED]
         return [*first, self.application, self.secret, self.ump, CHECKED]
 
 

@@ -36,7 +36,7 @@ def test_a_draft_gets_an_application_and_a_secret() -> None:
 
 def test_an_active_instance_reads_that_nothing_changes(active: UmpInstance, operator_client: Client) -> None:
     page = " ".join(operator_client.get(page_of(active, "provision")).content.decode().split())
-    assert "By SyncPortal&#x27;s rows nothing changes." in page or "By SyncPortal's rows nothing changes." in page
+    assert "By what SyncPortal has stored, nothing changes." in page
     assert "No new client secret is created: abc… is valid until" in page
     assert "Entra and the UMP are asked when it runs" in page
     assert "is created in Finebak" not in page
