@@ -312,3 +312,11 @@ def test_a_lost_portal_key_beside_a_database_is_not_replaced(tmp_path: Path) -> 
     assert ended.returncode != 0
     assert "Restore the file" in ended.stderr
     assert not (tmp_path / "portal.keys").exists()
+
+
+def test_the_product_hashes_passwords_as_django_does_by_default(tmp_path: Path) -> None:
+    code = "import django; django.setup(); from django.contrib.auth.hashers import make_password; print(make_password('x'))"
+    done = run(tmp_path, ["-c", code], DJANGO_SETTINGS_MODULE="syncportal.settings", **KEYS)
+    algorithm, rounds, *_ = done.stdout.split("$")
+    assert algorithm == "pbkdf2_sha256", done.stderr
+    assert int(rounds) >= 600_000
