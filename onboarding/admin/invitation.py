@@ -40,15 +40,9 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
         "state",
         "full_name",
         "invitation_email",
-        "m365_email",
         "was_sent",
-        "sent_count",
-        "created",
         "expires",
         "started",
-        "refused",
-        "signed_in",
-        "device_authenticated",
         "auth_url",
     )
     list_display_links = ("short_name",)

@@ -1,12 +1,13 @@
 """The columns of the documented Pending Invitations list, and what became of the sign-ins."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from onboarding.models import Invitation
@@ -59,55 +60,36 @@ class InvitationColumns(PortalAdmin):
         """The coloured state."""
         return admin_html.badge(invitation.state)
 
-    @admin.display(description="Invitation Email", ordering="it_admin_email")
+    @admin.display(description="Invitation Email, M365 Admin Email", ordering="it_admin_email")
     def invitation_email(self, invitation: Invitation) -> SafeString:
-        """The recipient of the link."""
-        return admin_html.email(invitation.it_admin_email)
+        """The recipient of the link, and below who is asked to consent, unless that is the same person."""
+        return stacked(map(admin_html.email, dict.fromkeys([invitation.it_admin_email, invitation.m365_admin_email])))
 
-    @admin.display(description="M365 Admin Email", ordering="m365_admin_email")
-    def m365_email(self, invitation: Invitation) -> SafeString:
-        """Who is asked to consent."""
-        return admin_html.email(invitation.m365_admin_email)
+    @admin.display(description="Email Sent, Email Invitation Sent Count", ordering="send_count")
+    def was_sent(self, invitation: Invitation) -> SafeString:
+        """Whether the current link was emailed, how often an email was tried, and when it was sent last."""
+        said = f"{'Yes' if invitation.email_sent else 'No'}, {invitation.send_count}"
+        return stacked([said, admin_html.moment(invitation.sent_at, "")])
 
-    @admin.display(description="Email Sent", ordering="email_sent", boolean=True)
-    def was_sent(self, invitation: Invitation) -> bool:
-        """Whether the current link was emailed."""
-        return invitation.email_sent
-
-    @admin.display(description="Email Invitation Sent Count", ordering="send_count")
-    def sent_count(self, invitation: Invitation) -> int:
-        """Attempts to email it."""
-        return invitation.send_count
-
-    @admin.display(description="Created at", ordering="created_at")
-    def created(self, invitation: Invitation) -> SafeString:
-        """When it was created."""
-        return admin_html.moment(invitation.created_at)
-
-    @admin.display(description="Expires at", ordering="expires_at")
+    @admin.display(description="Created at, Expires at", ordering="expires_at")
     def expires(self, invitation: Invitation) -> SafeString:
-        """When the link expires; empty for a completed or revoked invitation."""
-        return admin_html.expiry(invitation.expires_at if invitation.status in Invitation.OPEN else None)
+        """When it was created, and below when the link expires; not for a completed or revoked invitation."""
+        ends = invitation.expires_at if invitation.status in Invitation.OPEN else None
+        return stacked([admin_html.moment(invitation.created_at), admin_html.expiry(ends)])
 
-    @admin.display(description="Started", ordering=EmptyLast("started_at"))
-    def started(self, invitation: Invitation) -> SafeString:
-        """When somebody pressed Start for the first time."""
-        return admin_html.moment(invitation.started_at)
-
-    @admin.display(description="Refused sign-ins", ordering="refusals")
-    def refused(self, invitation: Any) -> int:
-        """How many sign-ins were refused."""
-        return int(invitation.refusals)
-
-    @admin.display(description="Signed in as", ordering=EmptyLast("signed_in_as"))
-    def signed_in(self, invitation: Any) -> SafeString:
-        """The administrator who signed in last."""
-        return admin_html.email(invitation.signed_in_as or "–")
-
-    @admin.display(description="Device Authenticated", ordering=EmptyLast("authenticated_at"), boolean=True)
-    def device_authenticated(self, invitation: Invitation) -> bool:
-        """Whether the customer's administrator has signed in."""
-        return invitation.authenticated_at is not None
+    @admin.display(description="Device Authenticated, sign-ins", ordering=EmptyLast("started_at"))
+    def started(self, invitation: Any) -> SafeString:
+        """Whether the customer's administrator has signed in, when and who; before that, whether and when Start was pressed."""
+        authenticated_at, started_at = invitation.authenticated_at, invitation.started_at
+        if authenticated_at:
+            lines = [
+                format_html("Yes, {}", admin_html.moment(authenticated_at)),
+                admin_html.email(invitation.signed_in_as or ""),
+            ]
+        else:
+            lines = ["No", format_html("started {}", admin_html.moment(started_at)) if started_at else ""]
+        lines += [f"{invitation.refusals} refused"] if invitation.refusals else []
+        return stacked(lines)
 
     @admin.display(description="Auth URL")
     def auth_url(self, invitation: Invitation) -> SafeString:
@@ -116,7 +98,13 @@ class InvitationColumns(PortalAdmin):
             return format_html("{}", "–")
         address = reverse("admin:onboarding_invitation_copy_link", args=[invitation.pk])
         return format_html(
-            '<button type="submit" class="copy" formaction="{}">'
-            '<span class="material-symbols-outlined" aria-hidden="true">link</span> Copy link</button>',
+            '<button type="submit" class="copy" formaction="{}" aria-label="Copy link">'
+            '<span class="material-symbols-outlined" aria-hidden="true">link</span> Copy</button>',
             address,
         )
+
+
+def stacked(lines: Iterable[str]) -> SafeString:
+    """Values of one cell, each on a line of its own."""
+    found = format_html_join("", "<span>{}</span>", ((line,) for line in lines if line))
+    return format_html('<span class="stacked">{}</span>', found)
