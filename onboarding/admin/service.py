@@ -16,6 +16,8 @@ from registrations.admin.base import PortalAdmin
 from registrations.admin.state_columns import state_filter
 from registrations.models.fields import is_guid
 
+AS_IN_UMP = "It must match the short name in the UMP."
+
 
 class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
     """A service. The page checks the short name's rules while typing, the form checks them again."""
@@ -32,9 +34,7 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(data, *args, **kwargs)
         if "short_name" in self.fields:
             self.fields["short_name"].widget.attrs["data-name-rules"] = json.dumps(name_rules())
-            self.fields[
-                "short_name"
-            ].help_text = "It becomes part of a domain and must match the short name in the UMP."
+            self.fields["short_name"].help_text = f"{validators.SHORT_NAME_RULE} {AS_IN_UMP}"
         if "instance" in self.fields:
             # Each choice shows its host, which needs the provider's row too.
             field = self.fields["instance"]

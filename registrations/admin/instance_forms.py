@@ -21,6 +21,10 @@ from registrations.models.tenants import PORTAL_PATH, REDIRECT_PATH
 
 STORED = "A secret is stored, encrypted. It is never shown again. Enter a new one to replace it."
 NOT_STORED = "The secret's value, not its ID. It is stored encrypted and never shown again."
+APP_NAME = (
+    "1 to 63 characters: letters from a to z, digits and hyphens, with no hyphen at either end. For example: umptoken. It is the "
+    "first part of the host."
+)
 API_FIELDS = {
     "ump_tenant_id": "UMP API tenant ID",
     "ump_client_id": "UMP API client ID",
@@ -45,7 +49,7 @@ class UmpInstanceForm(SecretForm):
     class Meta:
         model = UmpInstance
         fields = ["provider", "app_name", "delivery", "ump_url", "ump_tenant_id", "ump_client_id", "ump_scope"]
-        help_texts = {"ump_scope": "api://APPLICATION-ID/.default"}
+        help_texts = {"ump_scope": "api://APPLICATION-ID/.default", "app_name": APP_NAME}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -75,7 +79,9 @@ class UmpInstanceForm(SecretForm):
 class ChangeAddressForm(forms.Form):
     """Another UMP URL, app name or delivery, and why."""
 
-    app_name = HostField(max_length=63, validators=[validate_dns_label], widget=UnfoldAdminTextInputWidget())
+    app_name = HostField(
+        max_length=63, validators=[validate_dns_label], widget=UnfoldAdminTextInputWidget(), help_text=APP_NAME
+    )
     ump_url = UrlField(label="UMP base URL", max_length=255, widget=UnfoldAdminTextInputWidget())
     delivery = forms.ChoiceField(choices=UmpInstance.Delivery.choices, widget=UnfoldAdminSelectWidget())
     reason = TextField(

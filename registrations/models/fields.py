@@ -41,7 +41,8 @@ def validate_dns_label(value: str) -> None:
     """Accept one DNS label (RFC 1123). Raises ValidationError."""
     if not DNS_LABEL.fullmatch(value):
         raise ValidationError(
-            "Use letters, digits and hyphens only, in lower case, up to 63 characters, with no hyphen at either end.",
+            "Use letters, digits and hyphens only, in lower case, 1 to 63 characters, with no hyphen at either end. "
+            "For example: umptoken.",
             code="dns_label",
         )
 

@@ -8,6 +8,8 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
 from registrations.models import Operation, UmpInstance
+from tests import factories
+from tests.browser.people import Scheme
 from tests.browser.stage import Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -71,3 +73,44 @@ def test_an_open_page_says_at_once_that_the_operation_runs_again(stage: Stage, p
         expect(page.get_by_role("region", name="Overview")).to_contain_text("Waiting")
         Operation.objects.filter(pk=operation.pk).update(status="running", waits_for="")
         expect(page.get_by_role("region", name="Overview")).to_contain_text("Running", timeout=15_000)
+
+
+IS_DARK = "document.documentElement.classList.contains('dark')"
+
+
+@pytest.mark.parametrize(("system", "chosen"), [("light", "dark"), ("dark", "light")])
+def test_the_chosen_theme_survives_a_reload_and_another_page(
+    stage: Stage, browser: Browser, system: Scheme, chosen: Scheme
+) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=system)
+    stage.sign_in_staff(context, "olga")
+    page, errors = context.new_page(), []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.goto(f"{stage.admin}{reverse('admin:index')}")
+    assert page.evaluate(IS_DARK) is (system == "dark")
+    page.get_by_text("Olga Operator", exact=True).first.click()
+    page.get_by_text(f"{chosen}_mode", exact=True).first.click()
+    page.wait_for_function(f"{IS_DARK} === {str(chosen == 'dark').lower()}")
+    page.reload()
+    assert page.evaluate(IS_DARK) is (chosen == "dark")
+    page.goto(f"{stage.admin}{reverse('admin:registrations_umpinstance_changelist')}")
+    assert page.evaluate(IS_DARK) is (chosen == "dark")
+    assert errors == []
+    context.close()
+
+
+def test_choosing_a_service_whose_instance_is_not_active_shows_a_warning(stage: Stage, page: Page) -> None:
+    draft = UmpInstance.objects.filter(status="draft").first()
+    assert draft
+    other = factories.make_service(instance=draft, short_name="not-active", full_name="Not active")
+    try:
+        page.goto(f"{stage.admin}{reverse('admin:onboarding_invitation_add')}")
+        warning = page.get_by_text("a customer who opens the link reads that it is not ready yet")
+        expect(warning).to_have_count(0)
+        page.get_by_label("Service", exact=False).first.select_option(str(other.pk))
+        expect(warning).to_be_visible()
+        expect(page.get_by_label("Expected tenant ID")).to_have_value(other.customer.tenant_id)
+        page.get_by_label("Service", exact=False).first.select_option(str(stage.invitations["sent"].service_id))
+        expect(warning).to_have_count(0)
+    finally:
+        other.delete()

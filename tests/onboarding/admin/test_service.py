@@ -28,7 +28,8 @@ def test_a_short_name_that_breaks_a_rule_is_refused_on_the_server(operator_clien
         "ump_customer_guid": "",
     }
     page = operator_client.post(reverse("admin:onboarding_service_add"), given).content.decode()
-    assert "Use 3 to 15 letters, digits and hyphens" in page
+    assert page.count("Use 3 to 15 letters, digits and hyphens") == 2  # at the field, and its error
+    assert page.count("for example contoso1") == 2
     assert "data-name-rules" in page
     operator_client.post(reverse("admin:onboarding_service_add"), {**given, "short_name": "contoso2"})
     assert Service.objects.count() == 2

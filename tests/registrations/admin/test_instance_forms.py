@@ -106,3 +106,11 @@ def test_host_and_urls_are_shown_before_anything_is_created(operator_client: Cli
     assert 'data-copy="https://umptoken.finebak.com/authenticate/OAuth2Callback"' in page
     assert 'data-copy="https://umptoken.finebak.com/authenticate"' in page
     assert not Operation.objects.exists()
+
+
+def test_the_field_and_the_error_of_an_app_name_say_length_characters_and_an_example(operator_client: Client) -> None:
+    opened = operator_client.get(reverse(ADD_INSTANCE)).content.decode()
+    values = instance_values(factories.make_provider(), app_name="ump_token")
+    refused = operator_client.post(reverse(ADD_INSTANCE), values).content.decode()
+    assert "1 to 63 characters: letters from a to z, digits and hyphens" in opened
+    assert "in lower case, 1 to 63 characters, with no hyphen at either end. For example: umptoken." in refused
