@@ -81,6 +81,7 @@ class InvitationColumns(PortalAdmin):
     def started(self, invitation: Any) -> SafeString:
         """Whether the customer's administrator has signed in, when and who; before that, whether and when Start was pressed."""
         authenticated_at, started_at = invitation.authenticated_at, invitation.started_at
+        lines: list[str]
         if authenticated_at:
             lines = [
                 format_html("Yes, {}", admin_html.moment(authenticated_at)),
