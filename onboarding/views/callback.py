@@ -27,6 +27,7 @@ from onboarding.views.pages import SeeOther
 from onboarding.views.sign_in import WAITS, offer_other_account
 from registrations import audit, tasks
 from registrations.clients.entra import EntraRefusedError
+from registrations.service_words import LONGEST_READ
 
 BARE_ERROR = re.compile(r"[a-z_]{3,60}")
 
@@ -115,7 +116,7 @@ def _told_by_get(request: InstanceRequest) -> HttpResponseBase:
 
     Anyone can write such an address, so of its text only known codes and IDs are used.
     """
-    error, description = request.GET.get("error", ""), request.GET.get("error_description", "")
+    error, description = request.GET.get("error", ""), request.GET.get("error_description", "")[:LONGEST_READ]
     if error:
         known = EntraRefusedError(
             {"error": error if BARE_ERROR.fullmatch(error) else "", "error_description": description}

@@ -158,7 +158,7 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
     # Without a code nobody can tell what was wrong: it may be a restart, or a proxy in between.
     refused = RemoteRejectedError if error.get("code") else UnexplainedRefusalError
     for name in SECRETS & sent.keys():
-        text = text.replace(sent[name], "[secret]")
+        text = text.replace(sent[name], "[redacted]")
     answer = answer_of(response, text)
     if response.status_code == requests.codes.precondition_failed:  # the ETag that we sent is not the newest
         return NotYetError("Somebody changed the UMP's settings at the same moment.", code=code, answer=answer)

@@ -36,5 +36,5 @@ def refusal_by_ump(
 def without(words: str, plaintext: str) -> str:
     """A remote service's words for people and history: short, without this value, other secrets and unprintable characters."""
     for value in (plaintext, quote(plaintext, safe="")) if plaintext else ():
-        words = words.replace(value, "[secret]")
+        words = words.replace(value, "[redacted]")
     return service_words.with_code(words)

@@ -1,6 +1,7 @@
 """Microsoft's answer is accepted once, on its host, in its browser."""
 
 import math
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -126,6 +127,13 @@ def test_a_get_with_an_error_explains_it(
     page = refused(told_by_get(customer, **query), key)
     assert words in page
     assert f'href="{link}"' in page  # the browser began there
+
+
+@pytest.mark.parametrize("part", ["@", "a@", '"', "+", " ", "\t", "\xa0", "a\\", "eyJ-", "secret ", "'("])
+def test_no_address_keeps_a_process_busy(customer: Browser, part: str) -> None:
+    started = time.process_time()
+    told_by_get(customer, error="a", error_description=f"x{part * (3500 // len(part))}y")
+    assert time.process_time() - started < 0.5
 
 
 def test_a_get_shows_nothing_that_its_sender_wrote(customer: Browser, link: str) -> None:

@@ -1,11 +1,35 @@
 """What remains of Microsoft's own error texts."""
 
+import string
+import time
+from collections.abc import Callable
+
 import pytest
 
 from registrations.clients.microsoft_words import LONGEST, first_sentence
+from registrations.service_words import own_sentence
 
 ID = "8f1cc2b6-7ac5-4f5e-9a57-5f1d6a2a6a01"
 TAIL = f" Trace ID: {ID} Correlation ID: {ID} Timestamp: 2026-11-30 10:00:00Z"
+
+PARTS = [
+    "a@",
+    "@.",
+    "a.",
+    "eyJ-",
+    "://",
+    "https://",
+    "a:",
+    "=a",
+    "secret",
+    "bearer ",
+    "a\\",
+    "-.",
+    "[…]",
+    "'(",
+    "Trace ",
+    "AADSTS",
+]
 
 
 @pytest.mark.parametrize(
@@ -41,3 +65,34 @@ def test_a_long_sentence_is_cut_off() -> None:
     found = first_sentence("word " * 10_000)
     assert len(found) == LONGEST
     assert found.endswith("…")
+
+
+@pytest.mark.parametrize("sentence", [own_sentence, first_sentence])
+@pytest.mark.parametrize("part", [*string.punctuation, *" \t\r\n\xa0a9", *PARTS])
+def test_no_text_of_a_stranger_takes_long_to_read(sentence: Callable[[str], str], part: str) -> None:
+    started = time.process_time()
+    for text in (part * (64 * 1024 // len(part)), f"x{part * 4000}y", f"'{part * 4000}"):
+        sentence(text)
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("sentence", [own_sentence, first_sentence])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "client-secret=abc8",
+        "api_key=abc8",
+        "Authorization: Basic abc8",
+        "Cookie: session=abc8",
+        "passphrase=abc8",
+        "client_secret%3Dabc8",
+        "at postgres://olga:abc8@dbhost/portal",
+        "ump_client_secret: abc8",
+        "bearer: abc8+x",
+        "pwd=abc8",
+        '{"token": "abc8"}',
+    ],
+)
+def test_pages_hide_what_the_logs_hide(sentence: Callable[[str], str], said: str) -> None:
+    assert "abc8" in said
+    assert "abc8" not in sentence(f"It got {said} and stopped.")

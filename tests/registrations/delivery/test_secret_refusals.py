@@ -34,18 +34,18 @@ def test_a_secret_in_the_umps_words_reaches_no_message(
     sandbox.faults.add(service="ump", kind="status", status=200, body=body, method="POST", path="sync-app/validate")
     operation = run_again(operation, run_worker)
     assert operation.status == "waiting"
-    assert "[secret]" in operation.message
+    assert "[redacted]" in operation.message
     assert value not in str(list(Operation.objects.values())) + str(list(AuditEvent.objects.values()))
 
 
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
-        ("AADSTS7000215: wrong: qX4 8Q", "AADSTS7000215: wrong: [secret]"),
-        ("sent client_secret=qX4+8Q&x", "sent client_secret=[secret]&x"),
-        ("tried qX4%208Q", "tried [secret]"),
-        ("tried another: Abc8Q~x.y-z_1Abc8Q~x.y-z_1Abc8Q~", "tried another: [secret]"),
-        ("Bearer eyJabcdefghijk.abc.def", "Bearer [token]"),
+        ("AADSTS7000215: wrong: qX4 8Q", "AADSTS7000215: wrong: [redacted]"),
+        ("sent client_secret=qX4+8Q&x", "sent client_secret=[redacted]&x"),
+        ("tried qX4%208Q", "tried [redacted]"),
+        ("tried another: Abc8Q~x.y-z_1Abc8Q~x.y-z_1Abc8Q~", "tried another: [redacted]"),
+        ("Bearer eyJabcdefghijk.abc.def", "Bearer [redacted]"),
         ("user max@example.com\ud800 \0\n failed", "user [e-mail] failed"),
         ("\ud800", ""),
         ("word " * 100_000, ("word " * 60).rstrip() + "…"),
