@@ -19,7 +19,7 @@ from msal.exceptions import MsalServiceError
 
 from registrations.clean_text import Kind, clean
 from registrations.clients.discovery_cache import DISCOVERY_PATH, SERVICE, DiscoveryCache
-from registrations.clients.http import LONGEST_ID, RemoteSession, exchange, json_of, time_of
+from registrations.clients.http import LONGEST_ID, RemoteSession, exchange, json_of, time_apart
 from registrations.clients.microsoft_words import first_sentence
 from registrations.errors import NotYetError, RemoteAnswer, RemoteRejectedError, RemoteUnavailableError
 from registrations.service_words import own_sentence
@@ -232,7 +232,8 @@ class EntraClient:
         try:
             header = jwt.get_unverified_header(id_token)
             answer = exchange(self._session, SERVICE, "GET", document["jwks_uri"])
-            _require_same_time(answer)
+            if time_apart(answer) > CLOCK_SKEW:
+                raise ClockSkewError
             keys = json_of(answer, SERVICE)
             key = next(key for key in jwt.PyJWKSet.from_dict(keys).keys if key.key_id == header.get("kid"))
             tenant_id = str(claims_for_diagnosis(id_token).get("tid", ""))
@@ -330,13 +331,6 @@ def claims_for_diagnosis(token: str) -> dict[str, Any]:
     except jwt.PyJWTError:
         return {}
     return claims
-
-
-def _require_same_time(answer: requests.Response) -> None:
-    """Raises ClockSkewError if the answer's `Date` (RFC 9110, section 6.6.1) is too far from our time."""
-    answered_at = time_of(answer)
-    if answered_at and abs(datetime.now(UTC) - answered_at) > CLOCK_SKEW:
-        raise ClockSkewError
 
 
 def _short_text(value: Any) -> str:

@@ -199,9 +199,10 @@ def retry_after(header: str | None) -> timedelta | None:
     return min(max(wait, timedelta(seconds=1)), LONGEST_RETRY_AFTER)
 
 
-def time_of(response: requests.Response) -> datetime | None:
-    """The time of an answer by the server's clock, from its `Date` (RFC 9110, section 6.6.1)."""
-    return _time_in(response.headers.get("Date", ""))
+def time_apart(response: requests.Response) -> timedelta:
+    """How far our clock is from that of the server, by the answer's `Date` (RFC 9110, section 6.6.1); none without one."""
+    answered_at = _time_in(response.headers.get("Date", ""))
+    return abs(datetime.now(UTC) - answered_at) if answered_at else timedelta()
 
 
 def _time_in(header: str) -> datetime | None:
