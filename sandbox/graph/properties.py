@@ -6,37 +6,24 @@ https://learn.microsoft.com/graph/api/resources/serviceprincipal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from sandbox.graph.property_kinds import (
+    FLAG,
+    GUID,
+    GUIDS,
+    INSTANT,
+    NUMBER,
+    OPAQUE,
+    READ_ONLY,
+    READ_ONLY_FLAG,
+    TEXT,
+    TEXTS,
+    Property,
+    fixed,
+    text,
+    thing,
+    things,
+)
 from sandbox.model import JsonObject
-
-
-@dataclass(frozen=True)
-class Property:
-    """One property: its type, its limits, and whether it is writable."""
-
-    kind: str
-    limit: int | None = None
-    choices: tuple[str, ...] = ()
-    of: str = ""
-    read_only: bool = False
-
-
-def text(limit: int | None = None, *choices: str) -> Property:
-    return Property("text", limit, choices)
-
-
-def thing(of: str) -> Property:
-    return Property("object", of=of)
-
-
-def things(of: str) -> Property:
-    return Property("objects", of=of)
-
-
-TEXT, FLAG, GUID, INSTANT = text(), Property("flag"), Property("guid"), Property("instant")
-TEXTS, GUIDS, NUMBER = Property("texts"), Property("guids"), Property("number")
-READ_ONLY = Property("any", read_only=True)
 
 AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
 
@@ -45,15 +32,18 @@ TYPES: dict[str, dict[str, Property]] = {
         "id": READ_ONLY,
         "appId": READ_ONLY,
         "applicationTemplateId": READ_ONLY,
-        "certification": READ_ONLY,
+        "certification": fixed(thing("certification")),
         "createdByAppId": READ_ONLY,
         "createdDateTime": READ_ONLY,
         "deletedDateTime": READ_ONLY,
         "disabledByMicrosoftStatus": READ_ONLY,
+        "logo": OPAQUE,  # a stream: never in an answer
         "publisherDomain": READ_ONLY,
-        "verifiedPublisher": READ_ONLY,
+        "verifiedPublisher": fixed(thing("verifiedPublisher")),
+        "addIns": things("addIn"),
         "api": thing("apiApplication"),
         "appRoles": things("appRole"),
+        "authenticationBehaviors": thing("authenticationBehaviors"),
         "defaultRedirectUri": TEXT,
         "description": text(1024),
         "displayName": text(120),
@@ -64,11 +54,15 @@ TYPES: dict[str, dict[str, Property]] = {
         "isDisabled": FLAG,
         "isFallbackPublicClient": FLAG,
         "keyCredentials": things("keyCredential"),
+        "managerApplications": GUIDS,
+        "nativeAuthenticationApisEnabled": text(None, "none", "all"),
         "notes": text(1024),
         "oauth2RequirePostResponse": FLAG,
         "optionalClaims": thing("optionalClaims"),
+        "parentalControlSettings": thing("parentalControlSettings"),
         "passwordCredentials": things("passwordCredential"),
         "publicClient": thing("publicClientApplication"),
+        "requestSignatureVerification": thing("requestSignatureVerification"),
         "requiredResourceAccess": things("requiredResourceAccess"),
         "samlMetadataUrl": TEXT,
         "serviceManagementReference": TEXT,
@@ -87,15 +81,19 @@ TYPES: dict[str, dict[str, Property]] = {
         "appOwnerOrganizationId": READ_ONLY,
         "applicationTemplateId": READ_ONLY,
         "createdByAppId": READ_ONLY,
+        "customSecurityAttributes": OPAQUE,
         "deletedDateTime": READ_ONLY,
         "disabledByMicrosoftStatus": READ_ONLY,
+        "isDisabled": READ_ONLY_FLAG,
+        "resourceSpecificApplicationPermissions": OPAQUE,
         "signInAudience": READ_ONLY,
-        "verifiedPublisher": READ_ONLY,
-        "appRoles": READ_ONLY,
-        "oauth2PermissionScopes": READ_ONLY,
+        "verifiedPublisher": fixed(thing("verifiedPublisher")),
+        "appRoles": fixed(things("appRole")),
+        "oauth2PermissionScopes": fixed(things("permissionScope")),
         "servicePrincipalType": READ_ONLY,
         "appId": GUID,
         "accountEnabled": FLAG,
+        "addIns": things("addIn"),
         "alternativeNames": TEXTS,
         "appRoleAssignmentRequired": FLAG,
         "description": text(1024),
@@ -109,7 +107,9 @@ TYPES: dict[str, dict[str, Property]] = {
         "notificationEmailAddresses": TEXTS,
         "passwordCredentials": things("passwordCredential"),
         "preferredSingleSignOnMode": TEXT,
+        "preferredTokenSigningKeyThumbprint": TEXT,
         "replyUrls": TEXTS,
+        "samlSingleSignOnSettings": thing("samlSingleSignOnSettings"),
         "servicePrincipalNames": TEXTS,
         "tags": TEXTS,
         "tokenEncryptionKeyId": GUID,
@@ -131,9 +131,41 @@ TYPES: dict[str, dict[str, Property]] = {
         "acceptMappedClaims": FLAG,
         "knownClientApplications": GUIDS,
         "oauth2PermissionScopes": things("permissionScope"),
-        "preAuthorizedApplications": Property("any"),
+        "preAuthorizedApplications": things("preAuthorizedApplication"),
         "requestedAccessTokenVersion": NUMBER,
     },
+    "preAuthorizedApplication": {"appId": GUID, "delegatedPermissionIds": TEXTS},
+    "addIn": {"id": GUID, "properties": things("keyValue"), "type": TEXT},
+    "keyValue": {"key": TEXT, "value": TEXT},
+    "authenticationBehaviors": {
+        "blockAzureADGraphAccess": FLAG,
+        "removeUnverifiedEmailClaim": FLAG,
+        "requireClientServicePrincipal": FLAG,
+    },
+    "certification": {
+        "certificationDetailsUrl": READ_ONLY,
+        "certificationExpirationDateTime": READ_ONLY,
+        "isCertifiedByMicrosoft": READ_ONLY_FLAG,
+        "isPublisherAttested": READ_ONLY_FLAG,
+        "lastCertificationDateTime": READ_ONLY,
+    },
+    "parentalControlSettings": {
+        "countriesBlockedForMinors": TEXTS,
+        "legalAgeGroupRule": text(
+            None,
+            "Allow",
+            "RequireConsentForPrivacyServices",
+            "RequireConsentForMinors",
+            "RequireConsentForKids",
+            "BlockMinors",
+        ),
+    },
+    "requestSignatureVerification": {
+        "allowedWeakAlgorithms": text(None, "rsaSha1"),
+        "isSignedRequestRequired": FLAG,
+    },
+    "samlSingleSignOnSettings": {"relayState": TEXT},
+    "verifiedPublisher": dict.fromkeys(("addedDateTime", "displayName", "verifiedPublisherId"), READ_ONLY),
     "permissionScope": {
         "adminConsentDescription": TEXT,
         "adminConsentDisplayName": TEXT,
@@ -228,33 +260,65 @@ TYPES: dict[str, dict[str, Property]] = {
         "displayName": READ_ONLY,
         "roleTemplateId": GUID,
     },
-    "unifiedRoleDefinition": dict.fromkeys(
-        ("id", "description", "displayName", "isBuiltIn", "isEnabled", "templateId"), READ_ONLY
-    ),
-    "organization": dict.fromkeys(
-        (
-            "id",
-            "countryLetterCode",
-            "createdDateTime",
-            "deletedDateTime",
-            "displayName",
-            "tenantType",
-            "verifiedDomains",
+    "unifiedRoleDefinition": {
+        **dict.fromkeys(("id", "description", "displayName", "templateId", "version"), READ_ONLY),
+        **dict.fromkeys(("isBuiltIn", "isEnabled"), READ_ONLY_FLAG),
+        "resourceScopes": fixed(TEXTS),
+        "rolePermissions": OPAQUE,
+    },
+    "organization": {
+        **dict.fromkeys(
+            (
+                *(
+                    "id",
+                    "createdDateTime",
+                    "deletedDateTime",
+                    "displayName",
+                    "tenantType",
+                    "onPremisesLastSyncDateTime",
+                ),
+                *("street", "city", "state", "postalCode", "country", "countryLetterCode", "preferredLanguage"),
+                *("defaultUsageLocation", "mobileDeviceManagementAuthority", "partnerTenantType"),
+            ),
+            READ_ONLY,
         ),
-        READ_ONLY,
-    ),
-    "tenantAppManagementPolicy": dict.fromkeys(
-        (
-            "id",
-            "applicationRestrictions",
-            "deletedDateTime",
-            "description",
-            "displayName",
-            "isEnabled",
-            "servicePrincipalRestrictions",
+        **dict.fromkeys(
+            (
+                *("businessPhones", "marketingNotificationEmails", "technicalNotificationMails"),
+                *("securityComplianceNotificationMails", "securityComplianceNotificationPhones"),
+            ),
+            fixed(TEXTS),
         ),
-        READ_ONLY,
-    ),
+        "onPremisesSyncEnabled": READ_ONLY_FLAG,
+        **dict.fromkeys(("assignedPlans", "privacyProfile", "provisionedPlans", "verifiedDomains"), OPAQUE),
+    },
+    # Objects of any kind in one list: what all of them have.
+    "directoryObject": {"id": READ_ONLY, "deletedDateTime": READ_ONLY},
+    "user": {
+        **dict.fromkeys(
+            (
+                *(
+                    "id",
+                    "deletedDateTime",
+                    "displayName",
+                    "givenName",
+                    "surname",
+                    "mail",
+                    "userPrincipalName",
+                    "userType",
+                ),
+                *("jobTitle", "mobilePhone", "officeLocation", "preferredLanguage"),
+            ),
+            READ_ONLY,
+        ),
+        "accountEnabled": READ_ONLY_FLAG,
+        "businessPhones": fixed(TEXTS),
+    },
+    "tenantAppManagementPolicy": {
+        **dict.fromkeys(("id", "deletedDateTime", "description", "displayName"), READ_ONLY),
+        "isEnabled": READ_ONLY_FLAG,
+        **dict.fromkeys(("applicationRestrictions", "servicePrincipalRestrictions"), OPAQUE),
+    },
 }
 
 

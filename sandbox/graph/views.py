@@ -10,6 +10,7 @@ from sandbox import directory
 from sandbox.catalogue import DIRECTORY_ROLES, MICROSOFT_TENANT_ID, Resource
 from sandbox.clock import as_text
 from sandbox.directory import live_application, seeded_id
+from sandbox.graph import defaults
 from sandbox.model import (
     Application,
     AppRoleAssignment,
@@ -43,15 +44,16 @@ def application(
         "disabledByMicrosoftStatus": None,
         "publisherDomain": tenant.domain,
         "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
-        **_APPLICATION_DEFAULTS,
+        **defaults.APPLICATION_DEFAULTS,
         **own,
         "appRoles": _reordered(own.get("appRoles") or []),
         "requiredResourceAccess": _reordered(own.get("requiredResourceAccess") or []),
-        "api": {**_EMPTY_API, **(own.get("api") or {})},
-        "info": {**_EMPTY_INFO, **(own.get("info") or {})},
+        "api": {**defaults.EMPTY_API, **(own.get("api") or {})},
+        "info": {**defaults.EMPTY_INFO, **(own.get("info") or {})},
         "web": _web(own.get("web") or {}),
-        "spa": {"redirectUris": [], **(own.get("spa") or {})},
-        "publicClient": {"redirectUris": [], **(own.get("publicClient") or {})},
+        "parentalControlSettings": {**defaults.NO_PARENTAL_CONTROL, **(own.get("parentalControlSettings") or {})},
+        "spa": _platform(own.get("spa") or {}),
+        "publicClient": _platform(own.get("publicClient") or {}),
         "keyCredentials": keys,
         "passwordCredentials": [password(p) for p in (app.passwords if passwords is None else passwords)],
     }
@@ -62,50 +64,8 @@ def _reordered(items: list[Any]) -> list[Any]:
     return sorted(items, key=lambda item: hashlib.sha256(json.dumps(item, sort_keys=True).encode()).digest())
 
 
-_APPLICATION_DEFAULTS: JsonObject = {
-    "certification": None,
-    "defaultRedirectUri": None,
-    "isDeviceOnlyAuthSupported": None,
-    "isDisabled": None,
-    "isFallbackPublicClient": None,
-    "oauth2RequirePostResponse": False,
-    "optionalClaims": None,
-    "samlMetadataUrl": None,
-    "servicePrincipalLockConfiguration": None,
-    "tokenEncryptionKeyId": None,
-    "description": None,
-    "groupMembershipClaims": None,
-    "notes": None,
-    "serviceManagementReference": None,
-    "uniqueName": None,
-    "identifierUris": [],
-    "tags": [],
-    "appRoles": [],
-    "requiredResourceAccess": [],
-}
-_EMPTY_API: JsonObject = {
-    "acceptMappedClaims": None,
-    "knownClientApplications": [],
-    "requestedAccessTokenVersion": None,
-    "oauth2PermissionScopes": [],
-    "preAuthorizedApplications": [],
-}
-_EMPTY_INFO: JsonObject = {
-    "logoUrl": None,
-    "marketingUrl": None,
-    "privacyStatementUrl": None,
-    "supportUrl": None,
-    "termsOfServiceUrl": None,
-}
-_SERVICE_PRINCIPAL_DEFAULTS: JsonObject = {
-    "keyCredentials": [],
-    "loginUrl": None,
-    "logoutUrl": None,
-    "notes": None,
-    "notificationEmailAddresses": [],
-    "passwordCredentials": [],
-    "preferredSingleSignOnMode": None,
-}
+def _platform(own: JsonObject) -> JsonObject:
+    return {**own, "redirectUris": _reordered(own.get("redirectUris") or [])}
 
 
 def _web(own: JsonObject) -> JsonObject:
@@ -155,15 +115,16 @@ def service_principal(world: World, principal: ServicePrincipal) -> JsonObject:
         "disabledByMicrosoftStatus": None,
         "displayName": name,
         "homepage": None,
-        "info": dict(_EMPTY_INFO),
-        **_SERVICE_PRINCIPAL_DEFAULTS,
-        "replyUrls": app.redirect_uris if app else [],
+        **defaults.SERVICE_PRINCIPAL_DEFAULTS,
+        "replyUrls": _reordered(app.redirect_uris) if app else [],
         "servicePrincipalType": "Application",
         "signInAudience": app.properties.get("signInAudience") if app else "AzureADMultipleOrgs",
         "tags": [],
         "tokenEncryptionKeyId": None,
         "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
         **own,
+        "info": {**defaults.EMPTY_INFO, **(own.get("info") or {})},
+        "isDisabled": app.properties.get("isDisabled") if app else None,
         "servicePrincipalNames": [principal.app_id, *names],
         "appRoles": _roles(api),
         "oauth2PermissionScopes": _scopes(api),
@@ -249,7 +210,10 @@ def role_definition(role_id: str) -> JsonObject:
         "displayName": DIRECTORY_ROLES[role_id],
         "isBuiltIn": True,
         "isEnabled": True,
+        "resourceScopes": ["/"],
+        "rolePermissions": [],
         "templateId": role_id,
+        "version": "1",
     }
 
 
@@ -281,6 +245,7 @@ def user(person: User) -> JsonObject:
 
 def organization(tenant: Tenant) -> JsonObject:
     return {
+        **defaults.ORGANIZATION_DEFAULTS,
         "id": tenant.id,
         "deletedDateTime": None,
         "countryLetterCode": "DE",

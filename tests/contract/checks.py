@@ -46,11 +46,12 @@ def _answer_problems(exchange: Exchange, call: Call, description: Description) -
 
 
 def of_tables(description: Description) -> Iterator[Result]:
-    """One result a type: every property in the sandbox's table is one of Microsoft's."""
+    """One result a type: the sandbox's table has each of Microsoft's properties, and no other."""
     for type_name, properties in TYPES.items():
-        name = f"properties of {type_name}"
-        if type_name not in description.properties:
-            yield name, ["Microsoft has no such type"]
+        described = description.names_of(type_name)
+        if described is None:
+            yield f"properties of {type_name}", ["Microsoft has no such type"]
             continue
-        extra = sorted(set(properties) - set(description.properties[type_name]))
-        yield name, [f"{prop} is not a property of it" for prop in extra]
+        extra, missing = set(properties) - set(described), set(described) - set(properties)
+        problems = [f"{prop} is not a property of it" for prop in sorted(extra)]
+        yield f"properties of {type_name}", problems + [f"{prop} is missing" for prop in sorted(missing)]

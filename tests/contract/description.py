@@ -12,6 +12,7 @@ SCALARS: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "object": (dict,),
 }
+ANY = "any"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,14 @@ class Description:
             for name, properties in facts["types"].items()
         }
         self.properties = {name: names.split() for name, names in facts["properties"].items()}
+        # The description of calls is older and shorter: what it lacks has a name here, and no type.
+        for name, known in self._types.items():
+            known |= {prop: ANY for prop in self.properties.get(name, ()) if prop not in known}
+
+    def names_of(self, type_name: str) -> list[str] | None:
+        """The properties of the type, by the newer description or else by the calls; None where neither has it."""
+        known = self.properties.get(type_name) or self._types.get(type_name)
+        return None if known is None else list(known)
 
     def call(self, method: str, path: str) -> Call | None:
         """The call, or None where the table has no such method of this path."""
@@ -44,7 +53,7 @@ class Description:
 
     def problems(self, type_name: str, value: Any, where: str = "") -> list[str]:
         """What in the value the type does not have, or has with another type."""
-        if value is None:
+        if value is None or type_name == ANY:
             return []
         if type_name == "string" and isinstance(value, dict) and set(value) == {"@odata.id"}:
             # The description calls entity references texts; OData sends them as objects with their address.

@@ -28,7 +28,7 @@ def read() -> Facts:
 
 def make(openapi: dict[str, Any], properties: dict[str, Any]) -> Facts:
     """The table from an OpenAPI document and from the properties of each type."""
-    return _OpenApi(openapi).facts() | {"properties": dict(_property_names(properties))}
+    return _OpenApi(openapi).facts() | {kind: dict(_names(properties, kind)) for kind in ("properties", "navigation")}
 
 
 def render(facts: Facts) -> str:
@@ -38,6 +38,10 @@ def render(facts: Facts) -> str:
     parts += [_entry(name, text) for name, text in facts["types"].items()]
     parts.append("\n[properties]  # of types, in Microsoft's newer description of the same data: the names alone\n")
     parts += [_entry(name, text) for name, text in facts["properties"].items()]
+    parts.append(
+        "\n[navigation]  # of the same types: what they lead to, which is in no answer unless it is expanded\n"
+    )
+    parts += [_entry(name, text) for name, text in facts["navigation"].items()]
     return "".join(parts)
 
 
@@ -48,9 +52,11 @@ def _entry(name: str, text: str) -> str:
     return f'{name} = """\n' + "".join(f"    {line}\n" for line in lines) + '"""\n'
 
 
-def _property_names(tables: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _names(tables: dict[str, Any], kind: str) -> Iterator[tuple[str, str]]:
+    """Of each type that has any: the names of its properties, or of its navigation properties."""
     for name, known in tables["types"].items():
-        yield name, " ".join(sorted({*known["properties"], *known.get("navigation", [])}))
+        if known.get(kind):
+            yield name, " ".join(sorted(known[kind]))
 
 
 class _OpenApi:

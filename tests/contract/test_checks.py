@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox.app import Sandbox
-from tests.contract import checks
+from tests.contract import checks, facts
 from tests.contract.description import Description
 from tests.sandbox import contract
 from tests.sandbox.contract import Exchange, Row
@@ -70,3 +70,25 @@ def test_a_property_that_microsoft_does_not_have_is_a_failure() -> None:
     results = dict(checks.of_tables(DESCRIPTION))
     assert results["properties of resourceAccess"] == ["type is not a property of it"]
     assert results["properties of application"] == ["Microsoft has no such type"]
+
+
+def test_a_property_that_only_microsoft_has_is_a_failure() -> None:
+    description = Description({"calls": {}, "types": {}, "properties": {"resourceAccess": "id more type"}})
+    assert dict(checks.of_tables(description))["properties of resourceAccess"] == ["more is missing"]
+
+
+def test_a_type_of_the_calls_alone_is_compared_too() -> None:
+    description = Description({"calls": {}, "types": {"keyValue": "key:string"}, "properties": {}})
+    assert dict(checks.of_tables(description))["properties of keyValue"] == ["value is not a property of it"]
+
+
+def test_a_property_without_a_type_may_have_any_value() -> None:
+    calls = {"GET /things": "-> 200 thing"}
+    description = Description({"calls": calls, "types": {"thing": "id:string"}, "properties": {"thing": "id newer"}})
+    ((_, found),) = checks.of_exchanges([Exchange(ROW, 200, {"id": "1", "newer": 5, "other": 1})], description)
+    assert found == [".other is not described"]
+
+
+def test_the_sandbox_has_every_property_that_microsoft_has() -> None:
+    wrong = {name: problems for name, problems in checks.of_tables(Description(facts.read())) if problems}
+    assert wrong == {}

@@ -59,7 +59,8 @@ PROPERTIES = {"types": {"thing": {"properties": {"id": "Edm.String"}, "navigatio
 FACTS = {
     "calls": {"POST /things": "thing -> 201 thing, 204", "POST /things/{thing-id}/paint": "paintRequest -> 204"},
     "types": {"paintRequest": "hue:string", "thing": "id:string inner:thing items:[integer] kind:string"},
-    "properties": {"thing": "id owners"},
+    "properties": {"thing": "id"},
+    "navigation": {"thing": "owners"},
 }
 
 

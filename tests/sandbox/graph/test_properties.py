@@ -26,3 +26,14 @@ def test_the_table_knows_every_property_of_an_answer() -> None:
     assert set(views.service_principal(world, principal)) <= set(TYPES["servicePrincipal"])
     assert set(views.app_management_policy(tenant)) <= set(TYPES["tenantAppManagementPolicy"])
     assert set(views.organization(tenant)) <= set(TYPES["organization"])
+
+
+def test_an_answer_has_every_property_of_the_table() -> None:
+    world = World()
+    tenant = world.add_tenant("Litware")
+    application = world.add_application(tenant, "A client")
+    principal = tenant.service_principal_of(application.app_id)
+    assert principal is not None
+    assert set(TYPES["application"]) - set(views.application(application, tenant)) == {"logo"}  # a stream
+    assert set(TYPES["servicePrincipal"]) - set(views.service_principal(world, principal)) == set()
+    assert set(TYPES["organization"]) - set(views.organization(tenant)) == set()

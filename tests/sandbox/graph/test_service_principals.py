@@ -69,3 +69,31 @@ def test_a_deleted_service_principal_is_not_found(graph: Rest) -> None:
     made = new_principal(graph)
     assert graph.delete(f"/servicePrincipals/{made['id']}").status_code == 204
     graph_error(graph.get(f"/servicePrincipals/{made['id']}"), 404, "Request_ResourceNotFound")
+
+
+def test_every_property_of_a_service_principal_that_can_be_written_is_kept(graph: Rest) -> None:
+    path = f"/servicePrincipals/{new_principal(graph)['id']}"
+    sent = {
+        "addIns": [{"id": NOBODY, "type": "powerbi", "properties": []}],
+        "preferredTokenSigningKeyThumbprint": "5E21",
+        "samlSingleSignOnSettings": {"relayState": "x"},
+    }
+    assert graph.patch(path, sent).status_code == 204
+    found = graph.get(path).json()
+    assert {name: found[name] for name in sent} == sent
+    for name in ("customSecurityAttributes", "isDisabled", "resourceSpecificApplicationPermissions"):
+        assert not found[name]
+        graph_error(graph.patch(path, {name: None}), 400, "Request_BadRequest", "read-only")
+
+
+def test_a_service_principal_shows_that_its_application_is_disabled(graph: Rest) -> None:
+    principal = new_principal(graph)
+    assert graph.patch(f"/applications(appId='{principal['appId']}')", {"isDisabled": True}).status_code == 204
+    assert graph.get(f"/servicePrincipals/{principal['id']}").json()["isDisabled"] is True
+
+
+def test_the_reply_urls_of_a_service_principal_come_in_graphs_order(graph: Rest) -> None:
+    uris = [f"https://{letter}.example/x" for letter in "abcdefgh"]
+    app = graph.new_application(web={"redirectUris": uris})
+    found = graph.post("/servicePrincipals", {"appId": app["appId"]}).json()["replyUrls"]
+    assert (sorted(found), found != uris) == (uris, True)
