@@ -41,17 +41,17 @@ def listing(call: GraphCall) -> Answer:
     name = odata.wanted(call, "displayName")
     # Skip the others early: there may be thousands of applications.
     found = [a for a in every(call) if name is None or a.display_name.lower() == name]
-    return odata.many(call, "application", "applications", [shown(call, a) for a in found])
+    return odata.many(call, "application", "applications", [shown(call, a) for a in found], expandable=("owners",))
 
 
 @router.on("GET", "applications/$count", READ_APPLICATIONS)
 def counted(call: GraphCall) -> Answer:
-    return odata.count(call, [shown(call, a) for a in every(call)])
+    return odata.count(call, "application", [shown(call, a) for a in every(call)])
 
 
 @router.on("GET", "applications/{key}", READ_APPLICATIONS)
 def read(call: GraphCall) -> Answer:
-    return odata.one(call, "application", "applications", shown(call, get(call)))
+    return odata.one(call, "application", "applications", shown(call, get(call)), expandable=("owners",))
 
 
 @router.on("POST", "applications", WRITE_APPLICATIONS)

@@ -137,5 +137,5 @@ def units_of(method: str, path: str, query: dict[str, str]) -> float:
     costs_two = path.strip("/") in ("applications", "oauth2PermissionGrants") or path.endswith("/appRoleAssignments")
     costs_two = costs_two or path.strip("/").startswith("me/transitiveMemberOf")
     top = query.get("$top", "")
-    is_small = top.isdigit() and 0 < int(top) < SMALL_PAGE
+    is_small = top.isdecimal() and 0 < int(top) < SMALL_PAGE
     return float(max(1, 1 + costs_two - ("$select" in query) - is_small + ("$expand" in query)))

@@ -10,7 +10,16 @@ from uuid import uuid4
 from werkzeug import Request, Response
 
 from sandbox.entra.keys import SigningKeys
-from sandbox.graph import applications, credentials, deleted, grants, odata, roles, service_principals, tenant
+from sandbox.graph import (
+    applications,
+    credentials,
+    deleted,
+    grants,
+    odata,
+    roles,
+    service_principals,
+    tenant,
+)
 from sandbox.graph.access import caller_of, check
 from sandbox.graph.errors import GraphError, bad_request, wrong_segment
 from sandbox.graph.quota import Quotas
@@ -64,7 +73,7 @@ class Graph:
     def _answer(self, request: Request) -> Answer:
         tenant, caller = caller_of(self.world, self.keys, request.headers.get("Authorization", ""))
         headers = {name.lower(): value for name, value in request.headers.items()}
-        path, query = request.path.removeprefix("/v1.0"), request.args.to_dict()
+        path, query = request.path.removeprefix("/v1.0"), list(request.args.items(multi=True))
         body = _body(request)
         if canonical(path) == "$batch":
             if request.method != "POST":
@@ -78,12 +87,12 @@ class Graph:
         caller: Caller,
         method: str,
         path: str,
-        query: dict[str, str],
+        pairs: list[tuple[str, str]],
         headers: dict[str, str],
         body: JsonObject,
     ) -> Answer:
         """One call, or one part of a batch: it costs the same, and is refused alone."""
-        query = odata.with_dollar(query)
+        query = odata.options(pairs)
         counted = (caller.app_id, tenant.id, method, canonical(path), query)
         refused = self.quotas.take(*counted)
         if refused:
@@ -143,20 +152,13 @@ class Graph:
             else:
                 answer = self._part(tenant, caller, part)
             statuses[str(part.get("id"))] = answer.status
-            responses.append(
-                {
-                    "id": part.get("id"),
-                    "status": answer.status,
-                    "headers": {"Content-Type": "application/json", **answer.headers},
-                    "body": answer.body,
-                }
-            )
+            responses.append(_batched(part, answer))
         return Answer(200, {"responses": responses})
 
     def _part(self, tenant: Tenant, caller: Caller, part: JsonObject) -> Answer:
         url = urlsplit(str(part.get("url", "")))
         headers = {name.lower(): str(value) for name, value in (part.get("headers") or {}).items()}
-        query = dict(parse_qsl(url.query, keep_blank_values=True))
+        query = parse_qsl(url.query, keep_blank_values=True)
         try:
             return self._counted(
                 tenant,
@@ -170,6 +172,20 @@ class Graph:
         except GraphError as error:
             request_id = str(uuid4())
             return Answer(error.status, error.body(request_id, request_id, self.world.clock.instant()), error.headers)
+
+
+def _batched(part: JsonObject, answer: Answer) -> JsonObject:
+    """The answer of one part. The body of a text is a string; all others are JSON.
+
+    http://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#sec_BatchResponse
+    """
+    kind = "application/json" if answer.text is None else "text/plain"
+    return {
+        "id": part.get("id"),
+        "status": answer.status,
+        "headers": {"Content-Type": kind, **answer.headers},
+        "body": answer.body if answer.text is None else answer.text,
+    }
 
 
 def _check_part(part: object) -> None:

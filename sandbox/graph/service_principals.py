@@ -53,7 +53,7 @@ def listing(call: GraphCall) -> Answer:
 
 @router.on("GET", "servicePrincipals/$count", READ_APPLICATIONS)
 def counted(call: GraphCall) -> Answer:
-    return odata.count(call, [views.service_principal(call.world, p) for p in every(call)])
+    return odata.count(call, "servicePrincipal", [views.service_principal(call.world, p) for p in every(call)])
 
 
 @router.on("GET", "servicePrincipals/{key}", READ_APPLICATIONS)

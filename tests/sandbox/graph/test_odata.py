@@ -129,3 +129,137 @@ def test_owners_are_expanded_and_other_names_refused(graph: Rest) -> None:
     assert graph.get(f"/applications/{made['id']}?$expand=owners").json()["owners"][0]["id"]
     graph_error(graph.get(f"/applications/{made['id']}?$expand=nothing"), 400, "BadRequest")
     graph_error(graph.get("/applications?$expand=owners&$count=true", **EVENTUAL), 400, "Request_UnsupportedQuery")
+
+
+NONE = "$filter=displayName eq 'nobody has this name'"
+LISTS = (
+    "/applications",
+    "/servicePrincipals",
+    "/directory/deletedItems/microsoft.graph.application",
+    "/directory/deletedItems/microsoft.graph.servicePrincipal",
+    "/organization",
+)
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("option", ["$expand=nothing", "$select=nothing"])
+def test_an_unknown_name_is_refused_in_an_empty_list_too(graph: Rest, path: str, option: str) -> None:
+    graph_error(graph.get(f"{path}?{NONE}&{option}"), 400, "BadRequest", "Parsing OData Select and Expand failed")
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("name", ["nothing", "verifiedDomains", "web", "displayName,id", "displayName sideways"])
+def test_an_unsortable_name_is_refused_in_an_empty_list_too(graph: Rest, path: str, name: str) -> None:
+    answer = graph.get(f"{path}?{NONE}&$orderby={name}&$count=true", **EVENTUAL)
+    graph_error(answer, 400, "Request_UnsupportedQuery", "Unsupported sort property")
+
+
+@pytest.mark.parametrize("path", [*LISTS, "/applications/$count"])
+@pytest.mark.parametrize(
+    "clause",
+    [
+        "nothing eq 'x'",
+        "nothing ne 'x'",
+        "nothing in ('x')",
+        "startswith(nothing,'x')",
+        "endswith(nothing,'x')",
+        "nothing/any(t:t eq 'x')",
+        "not(nothing eq 'x')",
+        "(nothing eq 'x')",
+        "web/homePageUrl eq 'x'",
+    ],
+)
+@pytest.mark.parametrize("rest", ["", "displayName eq 'nobody' and ", "displayName ne 'nobody' or "])
+def test_an_unknown_property_is_refused_wherever_it_stands_in_a_filter(
+    graph: Rest, path: str, clause: str, rest: str
+) -> None:
+    count = "" if path.endswith("$count") else "&$count=true"
+    answer = graph.get(f"{path}?$filter={rest}{clause}{count}", **EVENTUAL)
+    graph_error(answer, 400, "Request_UnsupportedQuery", "unsupported or invalid property")
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        "web eq 'x'",
+        "tags eq 'x'",
+        "startswith(tags,'x')",
+        "startswith(isDisabled,'x')",
+        "displayName/any(t:t eq 'x')",
+        "appRoles/any(t:t eq 'x')",
+        "isDisabled eq 'true'",
+        "displayName eq true",
+        "displayName gt 'x'",
+        "displayName eq",
+        "displayName eq 'x' and",
+        "displayName eq 'x",
+        "(displayName eq 'x'",
+        "displayName eq 'x')",
+        "contains(displayName,'x')",
+        "tags/any(t:u eq 'x')",
+        "tags/all(t:t eq 'x')",
+        "displayName in ()",
+        "((" * 60,
+        "not " * 60 + "displayName eq 'x'",
+    ],
+)
+def test_a_filter_that_is_not_carried_out_is_refused(graph: Rest, clause: str) -> None:
+    answer = graph.get(f"/applications?$filter={clause}&$count=true", **EVENTUAL)
+    graph_error(answer, 400, "Request_UnsupportedQuery")
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        "not(displayName eq 'x')",
+        "NOT (displayName eq 'x')",
+        "not displayName eq 'x'",
+        "(not startswith(displayName,'x'))",
+        "displayName eq 'y' or not(displayName eq 'x')",
+        "displayName ne 'x'",
+        "endsWith (displayName,'x')",
+    ],
+)
+def test_every_advanced_filter_needs_header_and_count(graph: Rest, clause: str) -> None:
+    answer = graph.get(f"/applications?$filter={clause}")
+    graph_error(answer, 400, "Request_UnsupportedQuery", "ConsistencyLevel")
+    assert graph.get(f"/applications?$filter={clause}&$count=true", **EVENTUAL).status_code == 200
+
+
+def test_words_of_a_filter_inside_a_text_are_text(graph: Rest) -> None:
+    names = ("a and b", "not(a) or b", "one endswith(x) ne 'two'")
+    made = [graph.new_application(f"app-{number}", displayName=name) for number, name in enumerate(names)]
+    for application, name in zip(made, names, strict=True):
+        quoted = name.replace("'", "''")
+        found = graph.get(f"/applications?$filter=displayName eq '{quoted}'").json()["value"]
+        assert [a["id"] for a in found] == [application["id"]]
+
+
+def test_parentheses_and_negations_decide_what_is_found(graph: Rest) -> None:
+    red, blue = (graph.new_application(name, displayName=f"order {name}", tags=[name]) for name in ("red", "blue"))
+    for clause, wanted in (
+        ("startswith(displayName,'order') and (tags/any(t:t eq 'red') or uniqueName eq 'blue')", [red, blue]),
+        ("tags/any(t:t eq 'red') or tags/any(t:t eq 'blue') and uniqueName eq 'none'", [red]),
+        ("startswith(displayName,'order') and not(tags/any(t:t eq 'red'))", [blue]),
+        ("startswith(displayName,'order') and not tags/any(t:t eq 'red') and uniqueName ne 'blue'", []),
+    ):
+        found = graph.get(f"/applications?$filter={clause}&$count=true", **EVENTUAL).json()["value"]
+        assert {a["id"] for a in found} == {a["id"] for a in wanted}, clause
+
+
+def test_an_option_that_is_given_twice_is_refused(graph: Rest) -> None:
+    for query in ("$select=id&$select=tags", "$top=1&top=2", "$filter=id eq 'x'&$filter=id eq 'y'"):
+        graph_error(graph.get(f"/applications?{query}"), 400, "BadRequest", "more than once")
+        part = {"id": "1", "method": "GET", "url": f"/applications?{query}"}
+        (answer,) = graph.post("/$batch", {"requests": [part]}).json()["responses"]
+        assert (answer["status"], answer["body"]["error"]["code"]) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("query", ["$count=yes", "$top=²", "$top=x", "$skiptoken=²"])
+def test_a_value_that_an_option_does_not_take_is_refused(graph: Rest, query: str) -> None:
+    assert graph.get(f"/applications?{query}").status_code == 400
+
+
+def test_a_property_that_the_type_lacks_cannot_be_searched(graph: Rest) -> None:
+    answer = graph.get('/servicePrincipals?$search="uniqueName:x"', **EVENTUAL)
+    graph_error(answer, 400, "Request_UnsupportedQuery", "Unsupported search")

@@ -48,6 +48,18 @@ def test_a_batch_answers_each_part_separately(graph: Rest) -> None:
     assert graph.get(f"/applications/{app['id']}").json()["notes"] == "from a batch"
 
 
+def test_a_count_in_a_batch_has_its_body(graph: Rest) -> None:
+    eventual = {"ConsistencyLevel": "eventual"}
+    parts = [
+        {"id": path, "method": "GET", "url": f"/{path}/$count", "headers": eventual}
+        for path in ("applications", "servicePrincipals")
+    ]
+    for part in graph.post("/$batch", {"requests": parts}).json()["responses"]:
+        assert (part["status"], part["headers"]["Content-Type"]) == (200, "text/plain")
+        assert part["body"] == graph.get(f"/{part['id']}/$count", **eventual).text
+        assert int(part["body"]) >= 1
+
+
 def test_a_batch_has_at_most_twenty_valid_parts(graph: Rest) -> None:
     parts = [{"id": str(n), "method": "GET", "url": "/organization"} for n in range(21)]
     graph_error(graph.post("/$batch", {"requests": parts}), 400, "BadRequest")
