@@ -1,4 +1,4 @@
-"""Applications: create, upsert, read, change, delete, owners.
+"""Applications: create, upsert, read, change, delete.
 
 https://learn.microsoft.com/graph/api/resources/application
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from sandbox import directory
-from sandbox.graph import credentials, odata, properties, validation, views
+from sandbox.graph import credentials, odata, ownership, properties, validation, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, check_owner
 from sandbox.graph.errors import bad_request, not_found, unique_name_taken
 from sandbox.graph.lookup import every, find, get, get_own
@@ -16,8 +16,6 @@ from sandbox.graph.routing import Answer, GraphCall, Router, key_of
 from sandbox.model import Application, JsonObject
 
 router = Router()
-MOST_BOUND_OWNERS, MOST_EXPANDED = 20, 20
-BOUND_OWNERS = "owners@odata.bind"
 
 
 def shown(call: GraphCall, application: Application) -> JsonObject:
@@ -26,14 +24,7 @@ def shown(call: GraphCall, application: Application) -> JsonObject:
     # A stale replica does not list a new secret, like a new application.
     known = [p for p in application.passwords if call.world.is_visible("password", p.created_at)]
     found = views.application(application, call.tenant, with_keys=with_keys, passwords=known)
-    if "owners" in call.query.get("$expand", ""):
-        found["owners"] = [_owner(call, owner) for owner in application.owners[:MOST_EXPANDED]]
-    return found
-
-
-def _owner(call: GraphCall, owner: str) -> JsonObject:
-    kind = "user" if owner in call.tenant.users else "servicePrincipal"
-    return {"@odata.type": f"#microsoft.graph.{kind}", "id": owner}
+    return found | ownership.expanded(call, application.owners)
 
 
 @router.on("GET", "applications", READ_APPLICATIONS)
@@ -41,7 +32,8 @@ def listing(call: GraphCall) -> Answer:
     name = odata.wanted(call, "displayName")
     # Skip the others early: there may be thousands of applications.
     found = [a for a in every(call) if name is None or a.display_name.lower() == name]
-    return odata.many(call, "application", "applications", [shown(call, a) for a in found], expandable=("owners",))
+    shown_ones = [shown(call, a) for a in found]
+    return odata.many(call, "application", "applications", shown_ones, expandable=ownership.OWNERS)
 
 
 @router.on("GET", "applications/$count", READ_APPLICATIONS)
@@ -51,16 +43,15 @@ def counted(call: GraphCall) -> Answer:
 
 @router.on("GET", "applications/{key}", READ_APPLICATIONS)
 def read(call: GraphCall) -> Answer:
-    return odata.one(call, "application", "applications", shown(call, get(call)), expandable=("owners",))
+    found = shown(call, get(call))
+    return odata.one(call, "application", "applications", found, expandable=ownership.OWNERS)
 
 
 @router.on("POST", "applications", WRITE_APPLICATIONS)
 def create(call: GraphCall) -> Answer:
-    values = validation.body("application", call.body)
+    values = validation.body("application", call.body, bindable=ownership.OWNERS)
     wanted = values.pop("passwordCredentials", None) or []
-    bound = _bound_owners(call)
     application = _create(call, values)
-    application.owners += [owner for owner in bound if owner not in application.owners]
     added = [credentials.add(call, application, item) for item in wanted]
     body = shown(call, application)
     body["passwordCredentials"] = added
@@ -70,7 +61,7 @@ def create(call: GraphCall) -> Answer:
 @router.on("PATCH", "applications/{key}", WRITE_APPLICATIONS)
 def change(call: GraphCall) -> Answer:
     """Update an application, or create it if addressed by uniqueName with `Prefer: create-if-missing`."""
-    values = validation.body("application", call.body)
+    values = validation.body("application", call.body, bindable=ownership.OWNERS)
     if "passwordCredentials" in values:
         raise bad_request(
             "Invalid property 'passwordCredentials'. New password credentials must be generated with service actions."
@@ -85,6 +76,7 @@ def change(call: GraphCall) -> Answer:
         made = _create(call, {**values, "uniqueName": value})
         return odata.one(call, "application", "applications", shown(call, made), status=201)
     check_owner(call, application)
+    ownership.refuse_bound(call)
     _update(call, application, values)
     return Answer(204)
 
@@ -106,6 +98,7 @@ def delete(call: GraphCall) -> Answer:
 def _create(call: GraphCall, values: JsonObject) -> Application:
     _check(call, values, creating=True)
     _check_unique_name(call, values.get("uniqueName"))
+    bound = ownership.bound(call)
     clock = call.world.clock
     application = Application(
         id=str(uuid4()),
@@ -115,7 +108,7 @@ def _create(call: GraphCall, values: JsonObject) -> Application:
         created_at=clock.now(),
         # Graph's default is a single-tenant application.
         properties={"signInAudience": "AzureADMyOrg", **values},
-        owners=[call.caller.id],
+        owners=[call.caller.id, *(owner for owner in bound if owner != call.caller.id)],
         created_by_app_id=call.caller.app_id,
     )
     call.tenant.applications[application.id] = application
@@ -131,21 +124,6 @@ def _update(call: GraphCall, application: Application, values: JsonObject) -> No
     if values.get("uniqueName") and application.unique_name is None:
         _check_unique_name(call, values["uniqueName"])
     properties.merge("application", application.properties, values)
-
-
-def _bound_owners(call: GraphCall) -> list[str]:
-    """The ids in `owners@odata.bind`. Raises GraphError for unknown objects, and for more than Graph takes at once."""
-    links = call.body.get(BOUND_OWNERS) or []
-    if not isinstance(links, list) or len(links) > MOST_BOUND_OWNERS:
-        raise bad_request(f"At most {MOST_BOUND_OWNERS} owners can be bound at once.")
-    return [_known_owner(call, str(link)) for link in links]
-
-
-def _known_owner(call: GraphCall, link: str) -> str:
-    owner = link.rstrip("/").rpartition("/")[2]
-    if owner not in call.tenant.users and owner not in call.tenant.service_principals:
-        raise not_found(owner)
-    return owner
 
 
 def _check(call: GraphCall, values: JsonObject, *, creating: bool) -> None:
@@ -182,36 +160,3 @@ def _check_unique_name(call: GraphCall, name: str | None) -> None:
     everything = [*call.tenant.applications.values(), *call.tenant.deleted_applications.values()]
     if name and any((a.unique_name or "").lower() == name.lower() for a in everything):
         raise unique_name_taken()
-
-
-@router.on("GET", "applications/{key}/owners", READ_APPLICATIONS)
-@router.on("GET", "applications/{key}/owners/$ref", READ_APPLICATIONS)
-def owners(call: GraphCall) -> Answer:
-    found: list[JsonObject] = []
-    for owner in get(call).owners:
-        if call.path.endswith("$ref"):
-            found.append({"@odata.id": f"{call.graph_url}/v1.0/directoryObjects/{owner}"})
-        else:
-            found.append(_owner(call, owner))
-    return odata.many(call, "directoryObject", "directoryObjects", found)
-
-
-@router.on("POST", "applications/{key}/owners/$ref", WRITE_APPLICATIONS)
-def add_owner(call: GraphCall) -> Answer:
-    application = get_own(call)
-    owner = _known_owner(call, str(call.body.get("@odata.id", "")))
-    if owner in application.owners:
-        raise bad_request(
-            "One or more added object references already exist for the following modified properties: 'owners'."
-        )
-    application.owners.append(owner)
-    return Answer(204)
-
-
-@router.on("DELETE", "applications/{key}/owners/{owner}/$ref", WRITE_APPLICATIONS)
-def remove_owner(call: GraphCall) -> Answer:
-    application = get_own(call)
-    if call.params["owner"] not in application.owners:
-        raise not_found(call.params["owner"])
-    application.owners.remove(call.params["owner"])
-    return Answer(204)

@@ -11,7 +11,7 @@ from sandbox.graph import validation, views
 from sandbox.graph.access import WRITE_APPLICATIONS
 from sandbox.graph.errors import GraphError, bad_request, invalid_property
 from sandbox.graph.lookup import get_own
-from sandbox.graph.routing import Answer, GraphCall, Router
+from sandbox.graph.routing import GUID, Answer, GraphCall, Router
 from sandbox.model import Application, JsonObject
 
 router = Router()
@@ -81,7 +81,7 @@ def add_password(call: GraphCall) -> Answer:
 def remove_password(call: GraphCall) -> Answer:
     _only(call, "keyId")
     key_id = str(call.body.get("keyId", ""))
-    if not validation.GUID.fullmatch(key_id):
+    if not GUID.fullmatch(key_id):
         raise bad_request("Invalid value specified for property 'keyId'.")
     application = get_own(call)
     left = [p for p in application.passwords if p.key_id.lower() != key_id.lower()]

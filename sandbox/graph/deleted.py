@@ -37,6 +37,11 @@ def _shown(call: GraphCall, object_id: str) -> JsonObject:
     raise not_found(object_id)
 
 
+def _answer(call: GraphCall, object_id: str) -> Answer:
+    shown = _shown(call, object_id)
+    return odata.one(call, str(shown["@odata.type"]).removeprefix("#microsoft.graph."), "directoryObjects", shown)
+
+
 def _check(call: GraphCall) -> str:
     """The id of the deleted object. Raises GraphError if there is none or the caller may not access it."""
     object_id = checked_key(call.params["object"], "id")[1]
@@ -56,7 +61,7 @@ def read(call: GraphCall) -> Answer:
     object_id = checked_key(call.params["object"], "id")[1]
     if object_id not in call.tenant.deleted_applications and object_id not in call.tenant.deleted_service_principals:
         raise not_found(object_id)
-    return odata.one(call, "directoryObject", "directoryObjects", _shown(call, object_id))
+    return _answer(call, object_id)
 
 
 @router.on("POST", "directory/deletedItems/{object}/restore", WRITE_APPLICATIONS)
@@ -70,7 +75,7 @@ def restore(call: GraphCall) -> Answer:
     else:
         principal = tenant.service_principals[object_id] = tenant.deleted_service_principals.pop(object_id)
         principal.deleted = None
-    return odata.one(call, "directoryObject", "directoryObjects", _shown(call, object_id))
+    return _answer(call, object_id)
 
 
 @router.on("DELETE", "directory/deletedItems/{object}", WRITE_APPLICATIONS)

@@ -23,7 +23,7 @@ from sandbox.graph.errors import (
     invalid_reference,
     not_found,
 )
-from sandbox.graph.routing import Answer, GraphCall, Router
+from sandbox.graph.routing import Answer, GraphCall, Router, checked_link_id
 from sandbox.graph.service_principals import find, get
 from sandbox.model import AppRoleAssignment, JsonObject, PermissionGrant
 
@@ -40,10 +40,11 @@ def _assignments(call: GraphCall) -> list[AppRoleAssignment]:
 
 
 def _assignment(call: GraphCall) -> AppRoleAssignment:
+    wanted = checked_link_id(call.params["assignment"])
     for assignment in _assignments(call):
-        if assignment.id == call.params["assignment"]:
+        if assignment.id == wanted:
             return assignment
-    raise not_found(call.params["assignment"])
+    raise not_found(wanted)
 
 
 @router.on("GET", "servicePrincipals/{key}/appRoleAssignments", READ_APPLICATIONS)
@@ -116,10 +117,11 @@ def list_grants(call: GraphCall) -> Answer:
 
 
 def _grant(call: GraphCall) -> PermissionGrant:
+    wanted = checked_link_id(call.params["grant"])
     for grant in call.tenant.permission_grants:
-        if grant.id == call.params["grant"]:
+        if grant.id == wanted:
             return grant
-    raise not_found(call.params["grant"])
+    raise not_found(wanted)
 
 
 @router.on("GET", "oauth2PermissionGrants/{grant}", READ_GRANTS)

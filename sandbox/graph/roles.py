@@ -10,7 +10,7 @@ from sandbox.catalogue import DIRECTORY_ROLES
 from sandbox.graph import odata, validation, views
 from sandbox.graph.access import READ_ROLES, WRITE_ROLES
 from sandbox.graph.errors import bad_request, conflicting_object, invalid_reference, not_found
-from sandbox.graph.routing import Answer, GraphCall, Router, key_of
+from sandbox.graph.routing import Answer, GraphCall, Router, checked_key, checked_link_id
 from sandbox.graph.service_principals import every
 from sandbox.model import RoleAssignment
 
@@ -30,10 +30,11 @@ def list_assignments(call: GraphCall) -> Answer:
 
 
 def _assignment(call: GraphCall) -> RoleAssignment:
+    wanted = checked_link_id(call.params["assignment"])
     for assignment in call.tenant.role_assignments:
-        if assignment.id == call.params["assignment"]:
+        if assignment.id == wanted:
             return assignment
-    raise not_found(call.params["assignment"])
+    raise not_found(wanted)
 
 
 @router.on("GET", f"{ASSIGNMENTS}/{{assignment}}", READ_ROLES)
@@ -50,7 +51,7 @@ def assign(call: GraphCall) -> Answer:
             raise bad_request(f"A value is required for property '{name}' of resource 'RoleAssignment'.")
     if not values.get("directoryScopeId"):
         raise bad_request("Either directoryScopeId or appScopeId must be given.")
-    role_id, principal_id = values["roleDefinitionId"].lower(), values["principalId"]
+    role_id, principal_id = values["roleDefinitionId"], values["principalId"]
     if role_id not in DIRECTORY_ROLES:
         raise not_found(role_id)
     _check_principal(call, principal_id)
@@ -83,9 +84,10 @@ def list_definitions(call: GraphCall) -> Answer:
 
 @router.on("GET", f"{DEFINITIONS}/{{role}}", READ_ROLES)
 def read_definition(call: GraphCall) -> Answer:
-    if call.params["role"] not in DIRECTORY_ROLES:
-        raise not_found(call.params["role"])
-    return odata.one(call, "unifiedRoleDefinition", DEFINITIONS, views.role_definition(call.params["role"]))
+    role_id = checked_key(call.params["role"], "id")[1]
+    if role_id not in DIRECTORY_ROLES:
+        raise not_found(role_id)
+    return odata.one(call, "unifiedRoleDefinition", DEFINITIONS, views.role_definition(role_id))
 
 
 @router.on("GET", "directoryRoles", READ_ROLES)
@@ -97,7 +99,7 @@ def list_roles(call: GraphCall) -> Answer:
 @router.on("POST", "directoryRoles", WRITE_ROLES)
 def activate(call: GraphCall) -> Answer:
     """Activate a role. A directoryRole exists in a tenant only after that."""
-    role_id = str(validation.body("directoryRole", call.body).get("roleTemplateId") or "").lower()
+    role_id = str(validation.body("directoryRole", call.body).get("roleTemplateId") or "")
     if role_id not in DIRECTORY_ROLES:
         raise bad_request("Invalid value specified for property 'roleTemplateId' of resource 'DirectoryRole'.")
     if role_id in call.tenant.activated_roles:
@@ -107,10 +109,10 @@ def activate(call: GraphCall) -> Answer:
 
 
 def _role(call: GraphCall) -> str:
-    name, value = key_of(call.params["key"])
+    name, value = checked_key(call.params["key"], "id", "roleTemplateId")
     for role_id in call.tenant.activated_roles:
         known = {"roleTemplateId": role_id, "id": views.directory_role(call.tenant, role_id)["id"]}
-        if known.get(name) == value.lower():
+        if known[name] == value:
             return role_id
     raise not_found(value)
 
@@ -130,7 +132,7 @@ def members(call: GraphCall) -> Answer:
 @router.on("POST", "directoryRoles/{key}/members/$ref", WRITE_ROLES)
 def add_member(call: GraphCall) -> Answer:
     role_id = _role(call)
-    member = str(call.body.get("@odata.id", "")).rstrip("/").rpartition("/")[2]
+    member = validation.reference(call.body)
     _check_principal(call, member)
     if role_id in call.tenant.roles_of(member):
         raise bad_request(

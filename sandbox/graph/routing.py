@@ -113,6 +113,8 @@ def canonical(path: str) -> str:
 
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+LINK_ID = re.compile(r"[A-Za-z0-9_-]{43}")
+TEXT_KEYS = ("uniqueName",)
 
 
 def key_of(segment: str) -> tuple[str, str]:
@@ -122,10 +124,30 @@ def key_of(segment: str) -> tuple[str, str]:
 
 
 def checked_key(segment: str, *names: str) -> tuple[str, str]:
-    """The key segment, if its property is one of these and an id is a GUID. Raises GraphError as Graph does."""
+    """The key segment, if its property is one of these and an id is a GUID, in lower case. Raises GraphError as Graph does."""
     name, value = key_of(segment)
     if name not in names:
         raise bad_request(f"Invalid key property '{name}'.")
-    if name in ("id", "appId") and not GUID.fullmatch(value):
+    return name, value if name in TEXT_KEYS else checked_id(value)
+
+
+def checked_id(value: str) -> str:
+    """The object id in lower case. Raises GraphError if it is no GUID."""
+    if not GUID.fullmatch(value):
         raise malformed_id(value)
-    return name, value
+    return value.lower()
+
+
+def checked_link_id(value: str) -> str:
+    """The id of an assignment or a grant, which is no GUID at Graph. Raises GraphError if nothing here has such an id."""
+    name, value = key_of(value)
+    if name != "id":
+        raise bad_request(f"Invalid key property '{name}'.")
+    if not LINK_ID.fullmatch(value) and not GUID.fullmatch(value):
+        raise malformed_id(value)
+    return value
+
+
+def referenced_id(link: object) -> str:
+    """The object id at the end of an `@odata.id`, in lower case. Raises GraphError if it is no GUID."""
+    return checked_id(str(link).rstrip("/").rpartition("/")[2])

@@ -16,6 +16,7 @@ from sandbox.graph import (
     deleted,
     grants,
     odata,
+    owners,
     roles,
     service_principals,
     tenant,
@@ -30,7 +31,7 @@ from sandbox.world import World
 
 ROUTES: list[Route] = [
     route
-    for module in (applications, credentials, service_principals, grants, roles, tenant, deleted)
+    for module in (applications, owners, credentials, service_principals, grants, roles, tenant, deleted)
     for route in module.router.routes
 ]
 MOST_BATCH_PARTS = 20

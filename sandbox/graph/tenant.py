@@ -8,7 +8,7 @@ from __future__ import annotations
 from sandbox.graph import odata, views
 from sandbox.graph.access import SIGNED_IN
 from sandbox.graph.errors import GraphError, bad_request, not_found
-from sandbox.graph.routing import Answer, GraphCall, Needs, Router
+from sandbox.graph.routing import Answer, GraphCall, Needs, Router, checked_key
 from sandbox.model import JsonObject, RoleAssignment, User
 
 router = Router()
@@ -34,7 +34,7 @@ def organizations(call: GraphCall) -> Answer:
 
 @router.on("GET", "organization/{tenant}", READ_ORGANIZATION)
 def organization(call: GraphCall) -> Answer:
-    if call.params["tenant"].lower() != call.tenant.id:
+    if checked_key(call.params["tenant"], "id")[1] != call.tenant.id:
         raise not_found(call.params["tenant"])
     return odata.one(call, "organization", "organization", _organization(call))
 

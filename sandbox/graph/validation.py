@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox.clock import as_seconds
 from sandbox.graph.errors import GraphError, bad_request, invalid_property
-from sandbox.graph.properties import TYPES, Property
+from sandbox.graph.properties import TYPES
+from sandbox.graph.property_kinds import Property
+from sandbox.graph.routing import GUID, referenced_id
 from sandbox.model import JsonObject
 
-GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+BINDING = "@odata.bind"
 # https://learn.microsoft.com/entra/identity-platform/reply-url
 MOST_REDIRECT_URIS = 256
 LONGEST_REDIRECT_URI = 256
@@ -22,11 +23,18 @@ LATEST_INSTANT = 253_000_000_000
 MOST_PERMISSIONS = 400
 
 
-def body(type_name: str, values: JsonObject, *, settable: tuple[str, ...] = ()) -> JsonObject:
-    """The body, if every property is known, writable and valid. Drops annotations (`@odata...`)."""
+def body(
+    type_name: str, values: JsonObject, *, settable: tuple[str, ...] = (), bindable: tuple[str, ...] = ()
+) -> JsonObject:
+    """The body, if every property is known, writable and valid. Drops annotations (`@odata...`), which change nothing.
+
+    `bindable`: what the caller reads from `<name>@odata.bind` itself. Raises GraphError for any other binding.
+    """
     clean: JsonObject = {}
     for name, value in values.items():
-        if name.startswith("@odata.") or "@odata." in name:
+        if name.endswith(BINDING) and name.removesuffix(BINDING) not in bindable:
+            raise invalid_property(name)
+        if "@odata." in name:
             continue
         known = TYPES[type_name].get(name)
         if known is None:
@@ -35,6 +43,14 @@ def body(type_name: str, values: JsonObject, *, settable: tuple[str, ...] = ()) 
             raise bad_request(f"Property '{name}' is read-only and cannot be set.")
         clean[name] = _checked(name, known, value)
     return clean
+
+
+def reference(values: JsonObject) -> str:
+    """The object id in the body of a `$ref`. Raises GraphError if there is none, or anything else beside it."""
+    for name in values:
+        if name != "@odata.id":
+            raise invalid_property(name)
+    return referenced_id(values.get("@odata.id", ""))
 
 
 def _wrong(name: str) -> GraphError:
@@ -60,7 +76,9 @@ def _checked(name: str, known: Property, value: Any) -> Any:
         return [body(known.of, item) for item in value]
     if not _fits(known, value):
         raise _wrong(name)
-    return value
+    if known.kind == "guid":  # Graph writes each in lower case, however it was sent
+        return value.lower()
+    return [item.lower() for item in value] if known.kind == "guids" else value
 
 
 def _fits(known: Property, value: Any) -> bool:

@@ -7,6 +7,7 @@ from sandbox.app import Sandbox
 from sandbox.catalogue import GLOBAL_ADMINISTRATOR
 from tests.sandbox import actors
 from tests.sandbox.actors import Rest, graph_error
+from tests.sandbox.graph.principals import NOBODY
 
 
 def test_me_needs_a_delegated_token(sandbox: Sandbox, graph: Rest) -> None:
@@ -68,4 +69,14 @@ def test_user_read_shows_only_part_of_the_organization(sandbox: Sandbox, graph: 
     (full,) = graph.get("/organization?$select=id,displayName,verifiedDomains,tenantType").json()["value"]
     assert (full["displayName"], full["tenantType"]) == ("Finebak", "AAD")
     assert graph.get(f"/organization/{full['id']}").json()["id"] == full["id"]
-    graph_error(graph.get("/organization/other"), 404, "Request_ResourceNotFound")
+    graph_error(graph.get(f"/organization/{NOBODY}"), 404, "Request_ResourceNotFound")
+
+
+def test_an_organization_has_what_microsofts_has(graph: Rest) -> None:
+    (found,) = graph.get("/organization?$select=city,businessPhones,partnerTenantType,privacyProfile").json()["value"]
+    assert found == {"city": None, "businessPhones": [], "partnerTenantType": None, "privacyProfile": None}
+
+
+def test_a_property_that_a_user_does_not_have_cannot_be_selected(sandbox: Sandbox) -> None:
+    carla = actors.delegated(sandbox, "carla@contoso.example", "User.Read")
+    graph_error(carla.get("/me?$select=id,nothing"), 400, "BadRequest", "property named 'nothing'")
