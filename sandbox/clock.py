@@ -21,12 +21,16 @@ class Clock:
 
     def precise_instant(self) -> str:
         """Now with fractions of a second, as Graph writes when an object was created: `2026-11-23T05:03:47.1234567Z`."""
-        now = self.now()
-        return f"{as_text(now)[:-1]}.{int(now % 1 * 10_000_000):07d}Z"
+        return as_precise_text(self.now())
 
 
 def as_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def as_precise_text(seconds: float) -> str:
+    """With fractions of a second, in Graph's seven digits."""
+    return f"{as_text(seconds)[:-1]}.{int(seconds % 1 * 10_000_000):07d}Z"
 
 
 def as_seconds(text: str) -> float:

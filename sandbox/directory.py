@@ -7,7 +7,7 @@ import string
 from uuid import UUID, uuid4, uuid5
 
 from sandbox.catalogue import MICROSOFT_RESOURCES, Permission, Resource
-from sandbox.clock import as_text
+from sandbox.clock import as_precise_text
 from sandbox.model import (
     Application,
     AppRoleAssignment,
@@ -117,9 +117,17 @@ def assign_role(tenant: Tenant, principal_id: str, role_id: str, created_at: flo
 
 
 def grant_role(
-    tenant: Tenant, principal: ServicePrincipal, target: ServicePrincipal, app_role_id: str, created_at: float
+    tenant: Tenant,
+    principal: ServicePrincipal,
+    target: ServicePrincipal,
+    app_role_id: str,
+    created_at: float,
+    created: str | None = None,
 ) -> AppRoleAssignment:
-    """Grant an application permission. Returns the existing assignment if there is one."""
+    """Grant an application permission. Returns the existing assignment if there is one.
+
+    `created`: what Graph answers as the time, if that is not `created_at`, which is 0 for what has replicated since ever.
+    """
     for existing in tenant.app_role_assignments:
         if (existing.principal_id, existing.resource_id, existing.app_role_id) == (
             principal.id,
@@ -132,7 +140,7 @@ def grant_role(
         principal_id=principal.id,
         resource_id=target.id,
         app_role_id=app_role_id,
-        created=as_text(created_at),
+        created=created or as_precise_text(created_at),
         created_at=created_at,
     )
     tenant.app_role_assignments.append(made)
@@ -144,15 +152,22 @@ def ensure_service_principal(tenant: Tenant, app_id: str, created_at: float) -> 
 
 
 def grant_roles_by_value(
-    state: State, tenant: Tenant, app_id: str, resource_app_id: str, values: list[str], created_at: float
+    state: State,
+    tenant: Tenant,
+    app_id: str,
+    resource_app_id: str,
+    values: list[str],
+    created_at: float,
+    created: str | None = None,
 ) -> list[AppRoleAssignment]:
+    """Grant application permissions by name; see `grant_role`. Raises LookupError for an unknown resource or name."""
     api = resource(state, resource_app_id)
     if api is None:
         raise LookupError(f"no resource {resource_app_id}")
     roles = {p.value: p.role_id for p in api.permissions if p.role_id}
     principal = ensure_service_principal(tenant, app_id, created_at)
     target = ensure_service_principal(tenant, resource_app_id, created_at)
-    return [grant_role(tenant, principal, target, str(roles[value]), created_at) for value in values]
+    return [grant_role(tenant, principal, target, str(roles[value]), created_at, created) for value in values]
 
 
 def consent(

@@ -219,7 +219,7 @@ class World:
                 id=str(uuid4()),
                 app_id=app_id or str(uuid4()),
                 tenant_id=tenant.id,
-                created=self.clock.instant(),
+                created=self.clock.precise_instant(),
                 created_at=0.0,
                 properties={"displayName": display_name, "signInAudience": "AzureADMyOrg", **properties},
             )
@@ -250,7 +250,8 @@ class World:
     ) -> list[AppRoleAssignment]:
         """Grant application permissions by name, like admin consent."""
         with self.lock:
-            granted = directory.grant_roles_by_value(self.state, tenant, app_id, resource_app_id, values, 0.0)
+            now = self.clock.precise_instant()
+            granted = directory.grant_roles_by_value(self.state, tenant, app_id, resource_app_id, values, 0.0, now)
         self.touch()
         return granted
 

@@ -1,5 +1,7 @@
 """Application permissions and delegated consent at Graph."""
 
+import re
+
 import pytest
 
 from sandbox.app import Sandbox
@@ -84,3 +86,16 @@ def test_invalid_delegated_consent_is_refused(carla: Rest, sandbox: Sandbox) -> 
         {"nothing": 1},
     ):
         graph_error(reader.post("/oauth2PermissionGrants", {**good, **change}), 400, "Request_BadRequest")
+
+
+def test_every_grant_has_a_precise_time(sandbox: Sandbox, carla: Rest) -> None:
+    contoso = sandbox.world.tenant("Contoso")
+    application = sandbox.world.add_application(contoso, "Made by hand")
+    sandbox.world.grant_application_permissions(contoso, application.app_id, ["User.Read.All"])
+    principal, resource = new_principal(carla), graph_principal(carla)
+    body = {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": ORGANIZATION_READ_ALL}
+    assert carla.post(f"/servicePrincipals/{principal['id']}/appRoleAssignments", body).status_code == 201
+    path = f"/servicePrincipals/{resource['id']}/appRoleAssignedTo"
+    times = [each["createdDateTime"] for each in carla.get(path).json()["value"]]
+    assert len(times) == 2
+    assert all(re.fullmatch(r"20[0-9T:-]{17}\.[0-9]{7}Z", time) for time in times)
