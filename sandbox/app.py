@@ -132,6 +132,7 @@ class Sandbox:
         umps = Umps(self.world, self._endpoint, self.ca_bundle)
         mounts = [
             Mount("/v1.0/", "graph", graph.answer),
+            Mount("/oidc/", "graph", graph.answer),
             Mount("/ump/", "ump", umps.answer),
             Mount("/", "entra", self._entra().api),
         ]

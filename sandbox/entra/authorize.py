@@ -167,12 +167,18 @@ class Authorization(SignInRequest):
         answer = {"session_state": secrets.token_hex(16)}
         if "code" in self.wishes:
             answer["code"] = self._new_code(tenant, user)
-        if "id_token" in self.wishes:
-            nonce = args.get("nonce")
-            issuer = self.endpoint.issuer
-            answer["id_token"] = issuer.id_token(tenant, user, self.application, nonce, wanted.openid)
         if "token" in self.wishes:
             answer |= self.endpoint.implicit(tenant, user, self.application, args["scope"])
+        if "id_token" in self.wishes:
+            answer["id_token"] = self.endpoint.issuer.id_token(
+                tenant,
+                user,
+                self.application,
+                args.get("nonce"),
+                wanted.openid,
+                code=answer.get("code"),
+                access_token=answer.get("access_token"),
+            )
         return self.go_back(answer)
 
     def _new_code(self, tenant: Tenant, user: User) -> str:
@@ -221,7 +227,7 @@ def permission_list(world: World, wanted: list[tuple[str, list[str]]]) -> str:
 
 def go_to(url: str, values: dict[str, str], *, in_fragment: bool = False) -> Response:
     joint = "#" if in_fragment else "&" if "?" in url else "?"
-    response = redirect(f"{url}{joint}{urlencode(values)}", 302)
+    response = redirect(f"{url}{joint}{urlencode(values)}" if values else url, 302)
     return Response(response.get_data(), response.status, response.headers)
 
 

@@ -12,8 +12,9 @@ from werkzeug.routing import Map, Rule
 from sandbox.entra import adminconsent, clients, discovery
 from sandbox.entra.authorize import authorize
 from sandbox.entra.errors import EntraError
+from sandbox.entra.logout import log_out
 from sandbox.entra.sign_in import SIGNED_IN_COOKIE, error_page
-from sandbox.entra.token import TokenEndpoint
+from sandbox.entra.token import TokenEndpoint, refuse_device_code
 from sandbox.model import JsonObject
 from sandbox.urls import Urls
 from sandbox.world import World
@@ -24,11 +25,14 @@ API_ROUTES = Map(
         Rule("/<tenant>/v2.0/.well-known/openid-configuration", endpoint="configuration", methods=["GET"]),
         Rule("/<tenant>/discovery/v2.0/keys", endpoint="keys", methods=["GET"]),
         Rule("/<tenant>/oauth2/v2.0/token", endpoint="token", methods=["POST"]),
+        Rule("/<tenant>/oauth2/v2.0/devicecode", endpoint="devicecode", methods=["POST"]),
+        Rule("/<tenant>/kerberos", endpoint="kerberos", methods=["GET", "POST"]),
     ]
 )
 PAGE_ROUTES = Map(
     [
         Rule("/<tenant>/oauth2/v2.0/authorize", endpoint="authorize", methods=["GET", "POST"]),
+        Rule("/<tenant>/oauth2/v2.0/logout", endpoint="logout", methods=["GET", "POST"]),
         Rule("/<tenant>/v2.0/adminconsent", endpoint="consent2", methods=["GET", "POST"]),
         Rule("/<tenant>/adminconsent", endpoint="consent1", methods=["GET", "POST"]),
     ]
@@ -66,6 +70,10 @@ class Entra:
             return discovery.configuration(self.world, self.urls, tenant)
         if endpoint == "keys":
             return self.endpoint.issuer.keys.jwks(f"{self.urls.entra}/{{tenantid}}/v2.0")
+        if endpoint == "devicecode":
+            refuse_device_code(self.world, tenant, request)
+        if endpoint == "kerberos":  # discovery names it, as Microsoft's does; nothing here speaks it
+            raise EntraError(90023, parameter="kerberos")
         client_id, secret = clients.credentials(request)
         answer = self.endpoint.grant(tenant, client_id, secret, request.form)
         self.world.touch()
@@ -82,6 +90,8 @@ class Entra:
                 self.world.start_request()
                 if endpoint == "authorize":
                     return _signed_in(request, authorize(self.world, self.endpoint, request, values["tenant"]))
+                if endpoint == "logout":
+                    return log_out(self.world, request, values["tenant"])
                 return adminconsent.admin_consent(
                     self.world, request, values["tenant"], 2 if endpoint == "consent2" else 1
                 )

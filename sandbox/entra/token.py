@@ -11,6 +11,9 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn
+
+from werkzeug import Request
 
 from sandbox.catalogue import GRAPH, OPENID_SCOPES, Resource
 from sandbox.directory import consented_scopes
@@ -18,8 +21,10 @@ from sandbox.entra import clients, scopes
 from sandbox.entra.errors import EntraError
 from sandbox.entra.tokens import LIFETIME_SECONDS, Issuer, client_info
 from sandbox.model import Application, JsonObject, RefreshToken, Tenant, User
+from sandbox.world import World
 
 REFRESH_DAYS = 90
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 @dataclass
@@ -173,6 +178,20 @@ class TokenEndpoint:
             token, application.app_id, tenant.id, user.id, scope.split(), expires_at
         )
         return token
+
+
+def refuse_device_code(world: World, segment: str, request: Request) -> NoReturn:
+    """Refuse a device code: this sandbox does not play that flow, here or at the token endpoint. Raises EntraError.
+
+    What Entra checks first is checked first. https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
+    """
+    tenant = None if segment.lower() in clients.ANY_TENANT else clients.tenant_of(world, segment)
+    client_id, _ = clients.credentials(request)
+    application = clients.application_of(world, client_id, tenant)
+    if not request.form.get("scope"):
+        raise EntraError(90014, field="scope")
+    scopes.parse(world, application, request.form["scope"])
+    raise EntraError(70003, grant_type=DEVICE_CODE)
 
 
 def raise_simulated_error(user: User, application: Application, where: str) -> None:

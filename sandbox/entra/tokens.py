@@ -6,6 +6,7 @@ https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import secrets
 from collections.abc import Collection
@@ -33,9 +34,20 @@ class Issuer:
         return f"{self.urls.entra}/{tenant_id}/v2.0"
 
     def id_token(
-        self, tenant: Tenant, user: User, application: Application, nonce: str | None, openid: Collection[str]
+        self,
+        tenant: Tenant,
+        user: User,
+        application: Application,
+        nonce: str | None,
+        openid: Collection[str],
+        *,
+        code: str | None = None,
+        access_token: str | None = None,
     ) -> str:
         """An id_token with the claims that the OpenID scopes ask for.
+
+        `code` and `access_token` are what comes back beside it from the authorization endpoint: it has their hashes, so that
+        neither can be exchanged on the way. https://openid.net/specs/openid-connect-core-1_0.html#HybridIDToken
 
         https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference: oid, name and preferred_username need
         `profile`, email needs `email`.
@@ -43,7 +55,7 @@ class Issuer:
         claims = {
             **self._common(tenant, application.app_id),
             "ver": "2.0",
-            "sub": f"{user.id[:8]}-{application.app_id[:8]}-pairwise",
+            "sub": pairwise_subject(user, application.app_id),
             "uti": secrets.token_urlsafe(16),
         }
         if "profile" in openid:
@@ -54,6 +66,10 @@ class Issuer:
             claims["nonce"] = nonce
         if user.is_guest:
             claims["idp"] = "https://sts.windows.net/guest-home-directory/"
+        if code:
+            claims["c_hash"] = left_half_hash(code)
+        if access_token:
+            claims["at_hash"] = left_half_hash(access_token)
         claims.update(self._optional(tenant, user, application))
         return self.keys.sign(claims)
 
@@ -138,6 +154,19 @@ class Issuer:
             if permission and self.world.is_replicated("consent", assignment.created_at):
                 values.append(permission.value)
         return values
+
+
+def pairwise_subject(user: User, app_id: str) -> str:
+    """The subject of a person for one application; another application gets another one."""
+    return f"{user.id[:8]}-{app_id[:8]}-pairwise"
+
+
+def left_half_hash(value: str) -> str:
+    """`at_hash` or `c_hash`, for tokens that are signed with RS256.
+
+    https://openid.net/specs/openid-connect-core-1_0.html#ImplicitIDToken
+    """
+    return base64.urlsafe_b64encode(hashlib.sha256(value.encode("ascii")).digest()[:16]).decode().rstrip("=")
 
 
 def client_info(tenant: Tenant, user: User) -> str:

@@ -20,6 +20,7 @@ from sandbox.graph import (
     roles,
     service_principals,
     tenant,
+    userinfo,
 )
 from sandbox.graph.access import caller_of, check
 from sandbox.graph.errors import GraphError, bad_request, wrong_segment
@@ -35,6 +36,7 @@ ROUTES: list[Route] = [
     for route in module.router.routes
 ]
 MOST_BATCH_PARTS = 20
+USERINFO = "/oidc/userinfo"  # OpenID Connect's, on Graph's host
 
 
 @dataclass
@@ -74,6 +76,8 @@ class Graph:
     def _answer(self, request: Request) -> Answer:
         tenant, caller = caller_of(self.world, self.keys, request.headers.get("Authorization", ""))
         headers = {name.lower(): value for name, value in request.headers.items()}
+        if request.path == USERINFO:
+            return userinfo.answer(caller, request.method)
         path, query = request.path.removeprefix("/v1.0"), list(request.args.items(multi=True))
         body = _body(request)
         if canonical(path) == "$batch":

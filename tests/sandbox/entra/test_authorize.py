@@ -1,5 +1,7 @@
 """The sign-in page: what it shows, what it refuses, and what it returns to the client."""
 
+import base64
+import hashlib
 from urllib.parse import urlsplit
 
 import jwt
@@ -185,3 +187,40 @@ def test_claims_follow_the_openid_scopes(sandbox: Sandbox, browser: Browser) -> 
     bare = actors.returned(browser.submit(url, CARLA, consent="accept"))["id_token"]
     claims = jwt.decode(bare, options={"verify_signature": False})
     assert {"oid", "name", "preferred_username", "email"} & set(claims) == set()
+
+
+BOTH = {"enableIdTokenIssuance": True, "enableAccessTokenIssuance": True}
+
+
+def half_hash(value: str) -> str:
+    """https://openid.net/specs/openid-connect-core-1_0.html#ImplicitIDToken: the left half, base64url, for RS256."""
+    digest = hashlib.sha256(value.encode()).digest()
+    return base64.urlsafe_b64encode(digest[: len(digest) // 2]).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("mode", ["fragment", "form_post"])
+@pytest.mark.parametrize(
+    ("wish", "hashes"),
+    [
+        ("id_token", {}),
+        ("code id_token", {"c_hash": "code"}),
+        ("id_token token", {"at_hash": "access_token"}),
+    ],
+)
+def test_an_id_token_has_the_hash_of_what_comes_beside_it(
+    sandbox: Sandbox, browser: Browser, wish: str, hashes: dict[str, str], mode: str
+) -> None:
+    application, _ = actors.make_sign_in_app(sandbox, web={**IMPLICIT, "implicitGrantSettings": BOTH})
+    asked = {"response_type": wish, "response_mode": mode, "nonce": "n-1"}
+    url = actors.authorize_url(sandbox, application.app_id, **asked)
+    found = actors.returned(browser.submit(url, CARLA, consent="accept"))
+    claims = jwt.decode(found["id_token"], options={"verify_signature": False})
+    assert {name: claims[name] for name in ("c_hash", "at_hash") if name in claims} == {
+        name: half_hash(found[value]) for name, value in hashes.items()
+    }
+
+
+def test_an_id_token_of_the_token_endpoint_has_no_hashes(sandbox: Sandbox) -> None:
+    application, secret = actors.make_sign_in_app(sandbox)
+    token = actors.sign_in(sandbox, application.app_id, secret)["id_token"]
+    assert {"c_hash", "at_hash"} & set(jwt.decode(token, options={"verify_signature": False})) == set()

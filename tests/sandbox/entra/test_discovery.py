@@ -62,3 +62,19 @@ def test_the_document_names_what_microsofts_does(sandbox: Sandbox, web: requests
     assert found["response_types_supported"] == ["code", "id_token", "code id_token", "id_token token"]
     assert found["response_modes_supported"] == ["query", "fragment", "form_post"]
     assert {"userinfo_endpoint", "end_session_endpoint", "device_authorization_endpoint", "msgraph_host"} <= set(found)
+
+
+@pytest.mark.parametrize("segment", ["organizations", "common", "contoso.example"])
+def test_every_address_that_the_document_names_answers(sandbox: Sandbox, web: requests.Session, segment: str) -> None:
+    found = configuration(sandbox, web, segment).json()
+    named = [address for name, address in found.items() if name.endswith("_endpoint") or name == "jwks_uri"]
+    assert len(named) == 7
+    for address in named:
+        statuses = {web.request(method, address, timeout=20).status_code for method in ("GET", "POST")}
+        assert not statuses & {404, 500}, address
+        assert statuses != {405}, address
+
+
+def test_the_kerberos_address_is_refused_in_entras_form(sandbox: Sandbox, web: requests.Session) -> None:
+    address = configuration(sandbox, web, "organizations").json()["kerberos_endpoint"]
+    actors.entra_error(web.post(address, timeout=20), 90023, "invalid_request")

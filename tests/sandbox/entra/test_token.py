@@ -174,3 +174,33 @@ def test_a_scripted_token_refusal_looks_like_microsofts(sandbox: Sandbox, code: 
     body = refusal.json()
     assert (refusal.status_code, body["error_codes"]) == (400, [code])
     assert f"Correlation ID: {body['correlation_id']}" in body["error_description"]
+
+
+def device_code(sandbox: Sandbox, tenant: str = "organizations", **form: str) -> requests.Response:
+    url = f"{sandbox.entra_url}/{tenant}/oauth2/v2.0/devicecode"
+    return actors.session(sandbox).post(url, data=form, timeout=20)
+
+
+def test_a_device_code_is_refused_in_entras_form(sandbox: Sandbox) -> None:
+    client_id = actors.make_sign_in_app(sandbox)[0].app_id
+    answer = device_code(sandbox, client_id=client_id, scope="openid User.Read")
+    body = actors.entra_error(answer, 70003, "unsupported_grant_type")
+    assert "device_code" in body["error_description"]
+    assert answer.headers["Cache-Control"] == "no-store, no-cache"
+
+
+@pytest.mark.parametrize(
+    ("tenant", "changes", "code", "error"),
+    [
+        ("nobody.example", {}, 90002, "invalid_request"),
+        ("organizations", {"client_id": "no-such-client"}, 700016, "unauthorized_client"),
+        ("organizations", {"client_id": ""}, 90014, "invalid_request"),
+        ("organizations", {"scope": ""}, 90014, "invalid_request"),
+        ("organizations", {"scope": "Nothing.Known"}, 650053, "invalid_scope"),
+    ],
+)
+def test_a_device_code_request_is_checked_first(
+    sandbox: Sandbox, tenant: str, changes: dict[str, str], code: int, error: str
+) -> None:
+    good = {"client_id": actors.make_sign_in_app(sandbox)[0].app_id, "scope": "openid"}
+    actors.entra_error(device_code(sandbox, tenant, **{**good, **changes}), code, error)
