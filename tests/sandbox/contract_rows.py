@@ -6,7 +6,7 @@ from typing import Any
 from tests.sandbox.actors import CALLBACK, GRAPH_ID, SYNC_APP, TEAMS_ID
 
 TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
-SKYPE_ADMINISTRATOR = "75941009-915a-4869-abe7-691bff18279e"
+USER_ADMINISTRATOR = "fe930be7-5e62-47db-91af-98c3a49a38b1"  # nobody in the seed has it
 ORGANIZATION_READ_ALL = "498476ce-e0fe-48b0-b801-37ba7e2685c6"
 UPSERT = {"Prefer": "create-if-missing"}
 ASSIGNMENTS = "/servicePrincipals/{servicePrincipal-id}/appRoleAssignments"
@@ -287,7 +287,7 @@ CUSTOMER = [
         "/directoryRoles",
         "/directoryRoles",
         201,
-        {"roleTemplateId": SKYPE_ADMINISTRATOR},
+        {"roleTemplateId": USER_ADMINISTRATOR},
         {"directory_role": "id"},
     ),
     Row("carla", "GET", "/directoryRoles", "/directoryRoles", 200),
