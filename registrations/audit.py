@@ -25,6 +25,7 @@ from registrations.places import Place
 CHAIN_LOCK = 0x53594E43  # "SYNC": any number will do, it only has to be ours alone
 GENESIS = "0" * 64
 LONGEST_LOGIN = 64
+ROOT = "root"  # an account, and no person
 CHAINED = (
     "at",
     "actor_kind",
@@ -70,19 +71,32 @@ SYSTEM = Actor(AuditEvent.ActorKind.SYSTEM, "SyncPortal")
 
 
 def command_line() -> Actor:
-    """Who runs a command: the person behind sudo, or who signed in to the machine, else the account of the process.
+    """Who runs a command: the first of these that is not root.
 
-    The machine says so, and whoever may run commands may claim another name there: it is no proof.
+    1. The name of the sign-in on the machine, which su and sudo keep. On Linux the kernel knows it, without a terminal too.
+    2. SUDO_USER: who called sudo, where nobody has signed in.
+    3. The account of the process: in a container, a service or cron.
+    All of them root: root. The machine says so, and whoever may run commands may claim another name there: it is no proof.
     """
-    name = "".join(filter(str.isprintable, os.environ.get("SUDO_USER", "") or _login_name())).strip()[:LONGEST_LOGIN]
+    names = [_printable(name) for name in (_login_name(), os.environ.get("SUDO_USER", ""))]
+    signed_in = [name for name in names if name]
+    people = [name for name in signed_in if name != ROOT]
+    name = next(iter([*people, *signed_in]), "") or _printable(_account_name())
     return Actor(AuditEvent.ActorKind.STAFF, f"Command line ({name})" if name else "Command line")
+
+
+def _printable(name: str) -> str:
+    return "".join(filter(str.isprintable, name)).strip()[:LONGEST_LOGIN]
 
 
 def _login_name() -> str:
     try:
         return os.getlogin()
-    except OSError:  # no terminal: a container, a service or cron
-        pass
+    except OSError:  # nobody has signed in: a container, a service or cron
+        return ""
+
+
+def _account_name() -> str:
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # an account without a name, as containers have

@@ -46,3 +46,33 @@ def test_a_strange_name_is_cleaned_and_cut(name: str, monkeypatch: pytest.Monkey
     label = audit.command_line().label
     assert label.isprintable()
     assert len(label) < 100
+
+
+def sign_in_as(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getlogin", lambda: name)
+
+
+@pytest.mark.parametrize(
+    ("login", "sudo_user", "named"),
+    [
+        ("anna", "root", "anna"),  # sudo -i, then sudo -u app
+        ("anna", "anna", "anna"),
+        ("anna", "", "anna"),  # su
+        ("root", "anna", "anna"),  # a root shell that nobody signed in to calls sudo for her
+        ("anna", "bert", "anna"),  # SUDO_USER is a variable that anyone may set
+        ("root", "root", "root"),
+        ("root", "", "root"),
+    ],
+)
+def test_the_person_is_named_and_root_only_where_nobody_else_is_known(
+    login: str, sudo_user: str, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in_as(login, monkeypatch)
+    monkeypatch.setenv("SUDO_USER", sudo_user)
+    assert audit.command_line().label == f"Command line ({named})"
+
+
+def test_a_name_of_nothing_printable_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    sign_in_as("\u200b ", monkeypatch)
+    monkeypatch.setenv("SUDO_USER", "anna")
+    assert audit.command_line().label == "Command line (anna)"
