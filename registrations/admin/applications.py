@@ -88,6 +88,14 @@ class AppRegistrationAdmin(PlacedAdmin):
         left_out = {"host", "customer"} if obj and obj.instance_id else {"instance"}
         return [name for name in self.fields if name not in left_out]
 
+    def history_of(self, obj: AppRegistration) -> Q:
+        """All that belongs to it, and entries of its instance alone that name its application or one of its keys."""
+        keys = [key_id for key_id in obj.secrets.values_list("key_id", flat=True) if key_id]
+        named = Q(after__key_id__in=keys)
+        if obj.app_id:
+            named |= Q(after__app_id=obj.app_id)
+        return Q(context__registration_id=obj.pk) | _of_instance_alone(obj) & named
+
     def identified_by(self, guid: str) -> Q | None:
         """By each of its IDs and those of its secrets."""
         return Q(pk__in=identifiers.registrations(guid).values("pk"))
@@ -156,9 +164,11 @@ class ClientSecretAdmin(PlacedAdmin):
         return Q(registration__in=identifiers.registrations(guid).values("pk"))
 
     def history_of(self, obj: ClientSecret) -> Q:
-        """Those of its registration that name its key."""
+        """Those of its registration that name its key; without a key, those of its time about a secret without one."""
         of_registration = Q(context__registration_id=obj.registration_id)
-        return of_registration & (Q(after__key_id=obj.key_id) if obj.key_id else Q(pk=None))
+        if obj.key_id:
+            return (of_registration | _of_instance_alone(obj.registration)) & Q(after__key_id=obj.key_id)
+        return of_registration & Q(action__startswith="secret.") & _without_key() & _between(obj, _next_of(obj))
 
     @admin.display(description="State", ordering="state")
     def state(self, secret: Any) -> SafeString:
@@ -179,3 +189,28 @@ class ClientSecretAdmin(PlacedAdmin):
     def made(self, secret: ClientSecret) -> SafeString:
         """When its intent was written."""
         return admin_html.moment(secret.created_at)
+
+
+def _of_instance_alone(registration: AppRegistration) -> Q:
+    """Entries that were placed at the instance and not at the registration, as a revealed secret's were at first."""
+    if registration.instance_id is None:
+        return Q(pk=None)
+    return Q(context__instance_id=registration.instance_id, context__registration_id=None)
+
+
+def _without_key() -> Q:
+    """Entries about a secret whose key ID nobody knows: a customer entered it."""
+    return ~Q(after__has_key="key_id") | Q(after__key_id="")
+
+
+def _next_of(secret: ClientSecret) -> ClientSecret | None:
+    """The secret without a key that took its place; a registration has one after the other."""
+    later = ClientSecret.objects.filter(
+        registration=secret.registration_id, key_id="", created_at__gt=secret.created_at
+    )
+    return later.order_by("created_at").first()
+
+
+def _between(secret: ClientSecret, following: ClientSecret | None) -> Q:
+    since = Q(at__gte=secret.created_at)
+    return since & Q(at__lt=following.created_at) if following else since

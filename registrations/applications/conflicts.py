@@ -35,7 +35,7 @@ def decide(operation: Operation, choice: str, *, actor: audit.Actor) -> None:
         audit.record(
             f"application.{choice}_confirmed",
             actor=actor,
-            subject=engine.history_subject(current),
+            subject=AppRegistration.objects.sync_app_of(engine.subject_of(current)) or engine.history_subject(current),
             operation_id=current.pk,
             after={"app_id": current.notes.get("twin_app_id", "")},
         )

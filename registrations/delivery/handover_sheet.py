@@ -114,7 +114,7 @@ def reveal_secret(operation: Operation, *, actor: audit.Actor) -> str:
         audit.record(
             "secret.revealed",
             actor=actor,
-            subject=registration.instance,
+            subject=registration,  # so that its own history, its secret's and the instance's hold it
             operation_id=operation.pk,
             after={"key_id": secret.key_id, "hint": secret.hint},
         )
@@ -142,9 +142,7 @@ def confirm(operation: Operation, group: str, *, actor: audit.Actor, value_was_k
             "values": _values(current, group),
         }
         current.notes["ticks"] = {**ticks, group: confirmed}
-        audit.record(
-            f"handover.{group}_confirmed", actor=actor, subject=engine.history_subject(current), operation_id=current.pk
-        )
+        _record_confirmation(current, group, actor)
         engine.wake([current])
 
 
@@ -155,6 +153,15 @@ def _require_revealed(shown: HandOverSheet, value_was_kept: bool) -> None:
         raise WrongStateError(
             "The secret was revealed before this operation. Confirm that you entered it in the UMP, or create a new secret."
         )
+
+
+def _record_confirmation(operation: Operation, group: str, actor: audit.Actor) -> None:
+    subject, what = engine.history_subject(operation), {}
+    if group == SYNC_APP:  # of these values: the histories of registration and secret hold it too
+        _, registration = _sheet_rows(operation)
+        secret = client_secrets.live_secret(registration)
+        subject, what = audit.Subject.of(registration), {"app_id": registration.app_id, "key_id": secret.key_id}
+    audit.record(f"handover.{group}_confirmed", actor=actor, subject=subject, operation_id=operation.pk, after=what)
 
 
 def _sheet_rows(operation: Operation) -> tuple[UmpInstance, AppRegistration]:

@@ -17,6 +17,8 @@ from onboarding.models import Connection, Customer, Invitation
 from onboarding.services import invitations
 from registrations import audit
 from registrations.admin import object_history
+from registrations.applications import conflicts, entered_secrets, secret_values
+from registrations.delivery import handover_sheet
 from registrations.models import (
     AppRegistration,
     AuditContext,
@@ -203,6 +205,70 @@ def test_the_history_needs_no_more_queries_for_more_entries(operator_client: Cli
     assert queries() == before
 
 
+def of_the_sheet(waiting: Operation) -> tuple[UmpInstance, AppRegistration, ClientSecret]:
+    secret = ClientSecret.objects.get()
+    return UmpInstance.objects.get(pk=waiting.subject_id), secret.registration, secret
+
+
+def test_a_revealed_and_confirmed_secret_stands_in_every_history(operator_client: Client, waiting: Operation) -> None:
+    handover_sheet.reveal_secret(waiting, actor=OLGA)
+    handover_sheet.confirm(waiting, "sync_app", actor=OLGA)
+    for row in (*of_the_sheet(waiting), waiting):
+        assert {"secret.revealed", "handover.sync_app_confirmed"} <= actions_of(operator_client, row), row
+
+
+def test_a_secret_that_was_revealed_before_this_version_stands_in_every_history(
+    operator_client: Client, waiting: Operation
+) -> None:
+    instance, registration, secret = of_the_sheet(waiting)
+    with audit.atomic():
+        audit.record("secret.revealed", actor=OLGA, subject=instance, after={"key_id": secret.key_id})
+        audit.record("application.adoption_confirmed", actor=OLGA, subject=instance, after={"app_id": "of another"})
+        audit.record("application.purge_confirmed", actor=OLGA, subject=instance, after={"app_id": registration.app_id})
+    assert AuditContext.objects.filter(entry__action="secret.revealed").get().registration_id is None
+    for row in (instance, registration, secret):
+        assert "secret.revealed" in actions_of(operator_client, row), row
+    of_registration = actions_of(operator_client, registration)
+    assert "application.purge_confirmed" in of_registration
+    assert "application.adoption_confirmed" not in of_registration
+    assert "application.purge_confirmed" not in actions_of(operator_client, secret)
+
+
+def test_a_decision_about_a_deleted_application_stands_at_the_registration(
+    operator_client: Client, provisioned: UmpInstance
+) -> None:
+    operation = provisioning.request(provisioned, actor=OLGA)
+    Operation.objects.filter(pk=operation.pk).update(
+        status="waiting", error_code=conflicts.DELETED_APPLICATION, notes={"twin_app_id": "of an earlier one"}
+    )
+    conflicts.decide(operation, conflicts.PURGE, actor=OLGA)
+    assert "application.purge_confirmed" in actions_of(operator_client, AppRegistration.objects.get())
+    assert "application.purge_confirmed" in actions_of(operator_client, provisioned)
+
+
+def enter(connection: Connection, value: str) -> ClientSecret:
+    """A secret that the customer entered, as the check of the entered values stores it."""
+    registration = connection.registration
+    assert registration
+    operation = Operation(pk=registration.pk)
+    with audit.atomic():
+        entered_secrets.forget(registration, actor=OLGA, operation=operation)
+    with audit.atomic():
+        entered_secrets.store(registration, value, actor=OLGA, operation=operation, display_name="Entered")
+    return ClientSecret.objects.filter(registration=registration).latest("created_at")
+
+
+def test_an_entered_secret_without_a_key_has_its_own_history(operator_client: Client, connection: Connection) -> None:
+    first, second = enter(connection, "first-value"), enter(connection, "second-value")
+    with audit.atomic():
+        audit.record("secret.proven", actor=OLGA, subject=second.registration, after={"key_id": ""})
+        audit.record("secret.removed", actor=OLGA, subject=second.registration, after={"key_id": "of another"})
+        secret_values.delete(ClientSecret.objects.filter(pk=second.pk), actor=OLGA)
+    assert actions_of(operator_client, first) == {"secret.entered", "secret.forgotten"}
+    assert actions_of(operator_client, second) == {"secret.entered", "secret.proven", "secret.value_deleted"}
+    assert {"application.entered", "secret.removed"} <= actions_of(operator_client, second.registration)
+
+
 @pytest.mark.postgresql
 def test_an_objects_history_is_read_by_an_index(provisioned: UmpInstance) -> None:
     entries = AuditEvent.objects.select_related("context").order_by("-id")
@@ -213,7 +279,10 @@ def test_an_objects_history_is_read_by_an_index(provisioned: UmpInstance) -> Non
                 audit.record("application.created", actor=OLGA, subject=other)
     with database.cursor() as cursor:
         cursor.execute("ANALYZE registrations_auditevent, registrations_auditcontext")
-    for own in (object_history.about(provisioned), object_history.about(provisioned.registrations.get())):
+    registration, secret = provisioned.registrations.get(), ClientSecret.objects.get(registration__instance=provisioned)
+    pages: Any = admin.site._registry
+    widened = (pages[AppRegistration].history_of(registration), pages[ClientSecret].history_of(secret))
+    for own in (object_history.about(provisioned), object_history.about(registration), *widened):
         plan = entries.filter(own)[:100].explain()
         assert "history_of_" in plan, plan
         assert "Seq Scan" not in plan, plan
