@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from onboarding.models import Customer, Service
+from registrations.applications import desired_state
 from registrations.models import AppRegistration, ClientSecret, EntraTenant, ServiceProvider, UmpInstance
 from registrations.models.steps import StepState
 from sandbox.app import Sandbox
@@ -68,6 +69,7 @@ def make_registration(instance: UmpInstance, *, secret: str = "", **values: Any)
         "tenant_id": instance.provider.tenant.tenant_id,
         "unique_name": f"syncportal-{instance.host}",
         "display_name": instance.app_name,
+        "applied_settings": desired_state.sync_app(instance),
     }
     registration = AppRegistration.objects.create(instance=instance, **{**defaults, **values})
     if secret:

@@ -29,15 +29,18 @@ def ensure_application(
         found = _create(graph, registration, wanted, operation)
         engine.set_value(_creation(registration))
         registration.adopted = False  # SyncPortal created this one
+        registration.applied_settings = dict(wanted)
         _save_ids(registration, found, operation)
         return f"Created with application (client) ID {found.app_id}."
     conflicts.require_ours(registration, found, str(wanted["tags"][-1]), operation)
+    if registration.object_id != found.object_id:
+        registration.applied_settings = {}  # of another application
     _save_ids(registration, found, operation)
     changes = desired_state.differences(wanted, found.properties)
     if changes:
         graph.update_application(found.object_id, changes)
-        return f"Found; corrected {', '.join(sorted(changes))}."
-    return "Found as it must be."
+    _save_applied(registration, wanted)
+    return f"Found; corrected {', '.join(sorted(changes))}." if changes else "Found as it must be."
 
 
 def correct_application(graph: GraphClient, registration: AppRegistration, wanted: Mapping[str, Any]) -> None:
@@ -49,6 +52,7 @@ def correct_application(graph: GraphClient, registration: AppRegistration, wante
     changes = desired_state.differences(wanted, found.properties)
     if changes:
         graph.update_application(found.object_id, changes)
+    _save_applied(registration, wanted)
 
 
 def ensure_service_principal(graph: GraphClient, registration: AppRegistration) -> str:
@@ -131,6 +135,14 @@ def _create(
     return created
 
 
+def _save_applied(registration: AppRegistration, wanted: Mapping[str, Any]) -> None:
+    """Microsoft has these settings now: the page before the next provisioning compares with them."""
+    if registration.applied_settings != wanted:
+        registration.applied_settings = dict(wanted)
+        row = AppRegistration.objects.filter(pk=registration.pk)
+        engine.on_step_commit(lambda: row.update(applied_settings=dict(wanted)))
+
+
 def _save_ids(registration: AppRegistration, found: Application, operation: Operation) -> None:
     if registration.object_id == found.object_id:
         return
@@ -151,7 +163,11 @@ def _save_ids(registration: AppRegistration, found: Application, operation: Oper
                 before=before,
             )
         AppRegistration.objects.filter(pk=registration.pk).update(
-            made_at=timezone.now(), service_principal_id="", adopted=registration.adopted, **ids
+            made_at=timezone.now(),
+            service_principal_id="",
+            adopted=registration.adopted,
+            applied_settings=registration.applied_settings,
+            **ids,
         )
         audit.record(
             "application.created", actor=audit.WORKER, subject=registration, operation_id=operation.pk, after=ids

@@ -46,6 +46,12 @@ class AppRegistration(EncryptedModel):
         default=True,
         help_text="SyncPortal may change it and its secrets. Off if the customer created it and entered its values.",
     )
+    applied_settings = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="What SyncPortal last made sure of in Entra, in Graph's properties; empty if that is not known.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AppRegistrationQuerySet.as_manager()
@@ -77,6 +83,10 @@ class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):
     def live(self) -> Self:
         """Those in use: at most one for each registration."""
         return self.filter(status__in=ClientSecret.LIVE)
+
+    def in_use(self) -> Self:
+        """The live ones whose value is stored. It is deleted once what used it was replaced or revoked."""
+        return self.live().exclude(envelope="")
 
     def of_sync_app(self, instance: UmpInstance) -> "ClientSecret | None":
         """The live secret of the instance's sync app in its provider's tenant, with its registration; or None."""

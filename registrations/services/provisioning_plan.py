@@ -1,6 +1,6 @@
 """What provisioning an instance would do, and whether it would be refused, as far as what we have stored tells. No network."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,26 @@ from registrations.states import EXPIRING_WITHIN
 
 CHECKED = "Entra and the UMP are asked when it runs: what somebody changed there by hand is put back."
 UNCHANGED = "By what SyncPortal has stored, nothing changes."
+UNKNOWN = "SyncPortal checks the application and corrects what differs."
+SETTINGS = {  # what people call the properties of `desired_state.sync_app`
+    "displayName": "name",
+    "signInAudience": "accounts",
+    "web": "redirect URI and implicit grant",
+    "isFallbackPublicClient": "public client flows",
+    "requiredResourceAccess": "permissions",
+    "groupMembershipClaims": "groups claim",
+    "optionalClaims": "optional claims",
+    "servicePrincipalLockConfiguration": "app instance property lock",
+    "tags": "tags",
+    "notes": "notes",
+}
 
 
 @dataclass(frozen=True)
 class Plan:
     """What would happen: one sentence for lists, and those of the application, the secret and the UMP."""
 
-    changes: bool  # whether what we have stored knows of anything to create, change or deliver
+    changes: bool  # whether what we have stored knows of anything to create, change or deliver, or cannot tell
     application: str
     secret: str
     ump: str
@@ -65,8 +78,9 @@ def _plan(
     has_expired = bool(secret and secret.expires_at and secret.expires_at <= now)
     is_delivered = bool(secret and secret.status == ClientSecret.Status.DELIVERED and not has_expired)
     is_active = instance.status == UmpInstance.Status.ACTIVE
+    is_applied = bool(registration and registration.applied_settings == desired_state.sync_app(instance))
     return Plan(
-        changes=not (is_active and is_whole and is_delivered),
+        changes=not (is_active and is_whole and is_delivered and is_applied),
         application=_application(instance, registration, is_active and is_whole),
         secret=_secret(secret, has_expired, now),
         ump=_ump(instance, is_active and is_delivered),
@@ -80,8 +94,19 @@ def _application(instance: UmpInstance, registration: AppRegistration | None, is
             f"The application {instance.app_name} is created in {instance.provider.tenant}, with its service principal."
         )
     if is_whole:
-        return "The application stays as it is."
+        return _settings(registration.applied_settings, desired_state.sync_app(instance))
     return f"The application {registration.app_id} exists; what it lacks is created or corrected."
+
+
+def _settings(applied: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """What provisioning adds and changes in an application, compared with what it last made sure of."""
+    if not applied:
+        return UNKNOWN
+    added = [SETTINGS[name] for name in wanted if name not in applied]
+    changed = [SETTINGS[name] for name in desired_state.differences(wanted, applied) if name in applied]
+    said = [f"Added to the application: {', '.join(added)}."] if added else []
+    said += [f"Changed in the application: {', '.join(changed)}."] if changed else []
+    return " ".join(said) or "The application stays as it is."
 
 
 def _secret(secret: ClientSecret | None, has_expired: bool, now: datetime) -> str:
@@ -117,6 +142,8 @@ def _values(instance: UmpInstance) -> list[tuple[str, str]]:
         ("Implicit grant", "Access tokens and ID tokens"),
         ("Public client flows", "Allowed"),
         ("Permission", "User.Read (delegated)"),
+        ("Claims in the ID token", "Directory roles; optional: acct, login_hint"),
+        ("App instance property lock", "On, for all properties"),
         (
             f"UMP System Settings ({how})",
             f"{instance.ump_url}: Client Id, Client Secret Value, Redirect URI, {instance.portal_url}",

@@ -1,15 +1,20 @@
 """What the page before provisioning says, from our rows alone."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from registrations.applications import desired_state
 from registrations.models import ClientSecret, UmpInstance
 from registrations.services import provisioning_plan
+from sandbox.app import Sandbox
 from tests import factories
 from tests.registrations.admin.conftest import page_of
+from tests.registrations.runs import application_of, provision_once
 
 pytestmark = pytest.mark.django_db
 
@@ -73,3 +78,62 @@ def test_an_instance_that_cannot_be_provisioned_has_no_button(active: UmpInstanc
     page = operator_client.get(page_of(active, "provision")).content.decode()
     assert "It cannot be provisioned now: It is retired." in page
     assert "Provision 1 instance</button>" not in page
+
+
+LOCK = "servicePrincipalLockConfiguration"
+
+
+def test_of_an_application_of_before_nothing_is_promised(active: UmpInstance, operator_client: Client) -> None:
+    active.registrations.update(applied_settings={})
+    plan = plan_of(active)
+    assert plan.changes
+    assert plan.application == "SyncPortal checks the application and corrects what differs."
+    page = operator_client.get(page_of(active, "provision")).content.decode()
+    for untrue in ("nothing changes", "Nothing changes", "stays as it is"):
+        assert untrue not in page + plan.summary, untrue
+
+
+def test_settings_that_a_newer_version_adds_or_changes_are_named(active: UmpInstance) -> None:
+    applied = desired_state.sync_app(active)
+    del applied[LOCK]
+    applied["optionalClaims"] = {"idToken": []}
+    active.registrations.update(applied_settings=applied)
+    plan = plan_of(active)
+    assert plan.changes
+    assert plan.application == (
+        "Added to the application: app instance property lock. Changed in the application: optional claims."
+    )
+
+
+def test_the_page_before_provisioning_says_what_the_step_then_does(
+    sandbox: Sandbox, run_worker: Callable[[], None], portal: None
+) -> None:
+    instance = factories.make_instance(sandbox)
+    provision_once(instance, run_worker)
+    instance.refresh_from_db()
+    assert plan_of(instance).application == "The application stays as it is."
+    # As an earlier version made it.
+    application_of(sandbox, instance).properties.pop(LOCK)
+    applied = {name: value for name, value in desired_state.sync_app(instance).items() if name != LOCK}
+    instance.registrations.update(applied_settings=applied)
+    assert plan_of(instance).application == "Added to the application: app instance property lock."
+    operation = provision_once(instance, run_worker)
+    assert operation.step("application").note == f"Found; corrected {LOCK}."
+    assert not plan_of(instance).changes
+
+
+def test_the_plan_needs_no_more_queries_for_more_instances(active: UmpInstance, django_assert_num_queries: Any) -> None:
+    more = [factories.make_instance(app_name=f"more{number}") for number in range(5)]
+    for instance in more:
+        factories.make_registration(instance, app_id="an-id", service_principal_id="an-id", applied_settings={})
+    for chosen in ([active], [active, *more]):
+        with django_assert_num_queries(2):
+            provisioning_plan.of(chosen)
+
+
+def test_every_setting_has_a_name_and_a_value_for_people(active: UmpInstance) -> None:
+    assert set(provisioning_plan.SETTINGS) == set(desired_state.sync_app(active))
+    shown = dict(plan_of(active).values)
+    assert shown["App instance property lock"] == "On, for all properties"
+    claims = [claim["name"] for claim in desired_state.sync_app(active)["optionalClaims"]["idToken"]]
+    assert all(claim in shown["Claims in the ID token"] for claim in claims)
