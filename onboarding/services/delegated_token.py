@@ -52,6 +52,7 @@ def register() -> None:
             subject=Connection,
             succeeded=ump_handover.succeeded,
             resumed=ump_handover.resumed,
+            obstacles=lookups.obstacles,
             failed=_closed,
             retry_from=ump_handover.RETRY_FROM,
         )

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from onboarding import requirements
 from onboarding.errors import RefusedError
 from onboarding.explanations import explain_credential
 from onboarding.models import Connection, ConnectionMethod, Invitation, SignIn
-from onboarding.services import sign_in_requests, stranger_limits, ump_handover
+from onboarding.services import lookups, sign_in_requests, stranger_limits, ump_handover
 from onboarding.services.lookups import EXISTING_REGISTRATION, open_connection
 from registrations import audit, connections, engine
 from registrations.applications import entered_secrets
@@ -76,6 +77,7 @@ def register() -> None:
             subject=Connection,
             succeeded=ump_handover.succeeded,
             resumed=ump_handover.resumed,
+            obstacles=_obstacles,
             failed=_closed,
             retry_from=ump_handover.RETRY_FROM,
         )
@@ -126,6 +128,13 @@ def _queue_check(
         )
     except WrongStateError as error:
         raise RefusedError("under_way", facts="Other values are being checked at the moment.") from error
+
+
+def _obstacles() -> tuple[engine.Obstacle, ...]:
+    unverified = Connection.objects.filter(pk=OuterRef("subject_id"), status=Connection.Status.IDENTIFIED)
+    forgotten = Q(Exists(unverified), credential_envelope="")
+    sentence = "The entered values are not stored any more: the customer enters them again."
+    return (*lookups.obstacles(), engine.Obstacle(sentence, forgotten, for_good=False))
 
 
 def _closed(operation: Operation) -> None:

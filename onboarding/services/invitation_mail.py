@@ -3,15 +3,15 @@
 import smtplib
 from datetime import timedelta
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from onboarding import emails
 from onboarding.models import Invitation
-from onboarding.services import invitations
+from onboarding.services import invitations, lookups
 from registrations import audit, engine
 from registrations.errors import RemoteRejectedError, RemoteUnavailableError
-from registrations.models import Operation
+from registrations.models import Operation, UmpInstance
 
 RETRY_AFTER = timedelta(minutes=1)  # as the UMP does, by its documentation
 PERMANENT = 500  # RFC 5321, section 4.2.1: 5yz is a permanent refusal
@@ -27,6 +27,7 @@ def register() -> None:
             subject=Invitation,
             succeeded=_succeeded,
             failed=_failed,
+            obstacles=_obstacles,
             priority=Operation.Priority.MAIL,
         )
     )
@@ -91,3 +92,14 @@ def _succeeded(operation: Operation) -> None:
 
 def _failed(operation: Operation) -> None:
     """Nothing to undo: the invitation is unchanged, and the operation says why the email was not sent."""
+
+
+def _obstacles() -> tuple[engine.Obstacle, ...]:
+    """As `invitations.refuse_unsendable` has it: the link does not work any more, or the instance is not active yet."""
+    of = Invitation.objects.filter(pk=OuterRef("subject_id"))
+    ended = [
+        engine.Obstacle(words, Q(Exists(of.filter(condition)))) for words, condition in lookups.ended_invitations()
+    ]
+    inactive = Q(Exists(of.exclude(service__instance__status=UmpInstance.Status.ACTIVE)))
+    sentence = "Its UMP instance is not active: provision it first."
+    return (*ended, engine.Obstacle(sentence, inactive, for_good=False))

@@ -2,9 +2,11 @@
 
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from onboarding.models import Connection, ConnectionMethod, Invitation
+from registrations import engine
 from registrations.errors import WrongStateError
 from registrations.models import AppRegistration, Operation, UmpInstance
 
@@ -37,6 +39,25 @@ def open_connection(operation: Operation) -> Connection:
     if found.invitation.status == Invitation.Status.REVOKED:
         raise WrongStateError("The invitation was revoked, so its setup stops. Create a new one.")
     return found
+
+
+def obstacles() -> tuple[engine.Obstacle, ...]:
+    """Why a setup cannot be resumed: its invitation has ended."""
+    return tuple(
+        engine.Obstacle(sentence, Q(Exists(Connection.objects.filter(condition, pk=OuterRef("subject_id")))))
+        for sentence, condition in ended_invitations("invitation__")
+    )
+
+
+def ended_invitations(path: str = "") -> list[tuple[str, Q]]:
+    """The ends of an invitation: a sentence, and the condition for it; `path` leads to the invitation."""
+    status, expires_at = f"{path}status", f"{path}expires_at"
+    expired = {f"{status}__in": Invitation.UNBEGUN, f"{expires_at}__lte": timezone.now()}
+    return [
+        ("The invitation was revoked.", Q(**{status: Invitation.Status.REVOKED})),
+        ("The invitation is completed.", Q(**{status: Invitation.Status.COMPLETED})),
+        ("The invitation has expired: set a later expiry first.", Q(**expired)),
+    ]
 
 
 def begin_connecting(invitation_id: UUID) -> None:

@@ -54,6 +54,7 @@ def register() -> None:
             subject=Connection,
             succeeded=ump_handover.succeeded,
             resumed=ump_handover.resumed,
+            obstacles=lookups.obstacles,
             failed=_failed,
             before_failing=temporary_grant.revoke_before_failing,
             retry_from={

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -117,6 +117,9 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
     @page("Resume", permission="act", icon="play_arrow")
     def resume(self, request: HttpRequest, operation: Operation) -> HttpResponse:
         """Queue it again at the step where it stopped."""
+        if refusal := not_resumable([operation]).get(operation.pk):
+            self.message_user(request, f"It cannot be resumed. {refusal}", messages.WARNING)
+            return self.back_to(operation)
         if request.method == "POST":
             self._queue_after(request, operation, engine.resume, "Queued again.")
             return self.back_to(operation)
@@ -304,14 +307,19 @@ TAKE_OVER = [
 
 
 def not_resumable(operations: Collection[Operation]) -> dict[Any, str]:
-    """Why operations cannot be resumed, by their keys: one query, however many there are."""
+    """Why operations cannot be resumed, by their keys: two queries, however many there are."""
     chosen = Operation.objects.filter(pk__in=[each.pk for each in operations])
     replaced = chosen.filter(todo.newer_operation()).values_list("pk", flat=True)
-    return dict.fromkeys(replaced, "A newer operation of the same thing exists.") | {
-        each.pk: f"It is {each.get_status_display().lower()}: only a failed or waiting operation can be resumed."
-        for each in operations
-        if each.status not in engine.RESUMABLE
-    }
+    hopeless = engine.with_obstacles(chosen).exclude(obstacle="").values_list("pk", "obstacle")
+    return (
+        dict(hopeless)
+        | dict.fromkeys(replaced, "A newer operation of the same thing exists.")
+        | {
+            each.pk: f"It is {each.get_status_display().lower()}: only a failed or waiting operation can be resumed."
+            for each in operations
+            if each.status not in engine.RESUMABLE
+        }
+    )
 
 
 def not_cancellable(operations: Collection[Operation]) -> dict[Any, str]:

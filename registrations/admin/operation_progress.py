@@ -118,7 +118,7 @@ def buttons(operation: Operation, user: Any) -> list[Button]:
         ]
     if not user.has_perm("registrations.change_operation"):
         return found
-    if operation.status in engine.RESUMABLE:
+    if operation.status in engine.RESUMABLE and not engine.obstacle_to(operation):
         continues_by_itself = waits and not operation.waits_for
         variant = "default" if found or continues_by_itself else "primary"
         found.append(Button("Resume", address(operation, "resume"), variant))

@@ -17,7 +17,6 @@ from registrations.engine.checkpoints import (
 from registrations.engine.clock import check_clock, fix_clock_skew
 from registrations.engine.queue import (
     CANCELLABLE,
-    RESUMABLE,
     cancel,
     due,
     postpone,
@@ -29,7 +28,19 @@ from registrations.engine.queue import (
     waits_of,
     wake,
 )
-from registrations.engine.registry import Kind, Step, history_subject, kind_of, kinds, register, subject_of
+from registrations.engine.registry import (
+    RESUMABLE,
+    Kind,
+    Obstacle,
+    Step,
+    history_subject,
+    kind_of,
+    kinds,
+    obstacle_to,
+    register,
+    subject_of,
+    with_obstacles,
+)
 from registrations.engine.run_context import cached, get_value, on_step_commit, set_value
 from registrations.engine.runner import run
 from registrations.engine.shutdown import stop_worker
@@ -40,6 +51,7 @@ __all__ = [
     "CANCELLABLE",
     "RESUMABLE",
     "Kind",
+    "Obstacle",
     "Step",
     "cached",
     "cancel",
@@ -54,6 +66,7 @@ __all__ = [
     "kind_of",
     "kinds",
     "locked",
+    "obstacle_to",
     "on_step_commit",
     "postpone",
     "priorities_of",
@@ -73,4 +86,5 @@ __all__ = [
     "wait_of",
     "waits_of",
     "wake",
+    "with_obstacles",
 ]

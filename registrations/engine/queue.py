@@ -15,7 +15,6 @@ from registrations.models import BulkItem, Operation
 from registrations.models.notes import Notes
 from registrations.models.steps import StepState, reset_steps
 
-RESUMABLE = [Operation.Status.FAILED, Operation.Status.WAITING]
 CANCELLABLE = [Operation.Status.QUEUED, Operation.Status.WAITING]
 LONGEST_LABEL = 255  # the width of the column; a host may be longer
 
@@ -105,16 +104,17 @@ def wait_of(operation_id: Any) -> timedelta | None:
 
 
 def resume(operation: Operation, *, actor: audit.Actor) -> None:
-    """Queue a failed or waiting operation again, at the step where it stopped. Raises WrongStateError otherwise.
+    """Queue a failed or waiting operation again, at the step where it stopped.
 
-    For some error codes the kind starts earlier steps over (`Kind.retry_from`).
+    For some error codes the kind starts earlier steps over (`Kind.retry_from`). Raises WrongStateError for an operation that
+    runs or has ended otherwise. Whoever offers it to people asks for obstacles before (`with_obstacles`).
     """
     with audit.atomic():
         # The row's own steps, not the caller's copy: a worker may have finished some since the page was opened.
         current = Operation.objects.select_for_update(no_key=True).get(pk=operation.pk)
         try:
             with audit.atomic():
-                changed = Operation.objects.filter(pk=operation.pk, status__in=RESUMABLE).update(
+                changed = Operation.objects.filter(pk=operation.pk, status__in=registry.RESUMABLE).update(
                     status=Operation.Status.QUEUED,
                     next_attempt_at=timezone.now(),
                     message="",

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from registrations import audit, connections, delivery, engine
@@ -54,6 +54,7 @@ def register() -> None:
             failed=_failed,
             resumed=_resumed,
             before_bulk_run=_prepay,
+            obstacles=_obstacles,
             retry_from={
                 **dict.fromkeys([ump_api.UMP_CHANGED, ump_api.UMP_FORGOT], ("sync_app", "portal_url", "validation")),
                 # Something may be gone from Entra: each of these looks before it acts.
@@ -322,6 +323,11 @@ def _failed(operation: Operation) -> None:
     if operation.status == Operation.Status.CANCELLED:
         _move(operation, [UmpInstance.Status.PROVISIONING], UmpInstance.Status.DRAFT, delivered_at=None)
     _move(operation, [UmpInstance.Status.PROVISIONING], UmpInstance.Status.FAILED)
+
+
+def _obstacles() -> tuple[engine.Obstacle, ...]:
+    retired = UmpInstance.objects.filter(pk=OuterRef("subject_id"), status=UmpInstance.Status.RETIRED)
+    return (engine.Obstacle("The instance is retired.", Q(Exists(retired))),)
 
 
 def _resumed(operation: Operation) -> None:
