@@ -104,6 +104,7 @@ class Invitation(EncryptedModel):
     older_sign_ins = models.PositiveIntegerField(
         default=0, editable=False, help_text="Sign-ins that were counted and whose rows were deleted."
     )
+    older_refusals = models.PositiveIntegerField(default=0, editable=False, help_text="How many of these were refused.")
     created_at = models.DateTimeField("created at", auto_now_add=True)
     expires_at = models.DateTimeField("expires at")
 
@@ -148,6 +149,14 @@ class ConnectionMethod(models.TextChoices):
     TOKEN = "token", "Delegated token"
 
 
+class SignInQuerySet(models.QuerySet["SignIn"]):
+    """Sign-ins by what became of them."""
+
+    def refused(self) -> "SignInQuerySet":
+        """Those in which somebody was refused; not those that were open when the link was replaced."""
+        return self.filter(outcome=SignIn.Outcome.REFUSED, redeemed_at__isnull=False)
+
+
 class SignIn(EncryptedModel):
     """One sign-in at Microsoft: bound to a one-time state and to the browser that started it."""
 
@@ -184,6 +193,8 @@ class SignIn(EncryptedModel):
     retry_at = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     result_envelope = EnvelopeField()  # how it ended, for a browser that sends the same answer twice
+
+    objects = SignInQuerySet.as_manager()
 
     class Meta:
         verbose_name = "sign-in"

@@ -27,6 +27,8 @@ class ConnectionState(models.TextChoices):
     CONNECTED = "connected", "Connected"
     EXPIRING = "expiring", "Expiring"
     EXPIRED = "expired", "Expired"
+    REPLACED = "replaced", "Replaced"  # by a newer connection of its service
+    REVOKED = "revoked", "Revoked"  # with its invitation
 
 
 class InvitationState(models.TextChoices):
@@ -50,10 +52,13 @@ class InvitationState(models.TextChoices):
 
 
 NOT_INVITED = "not_invited"
-# Of a service: connected, as its connection is, or as its newest invitation is.
+SECRET_EXPIRING, SECRET_EXPIRED = "secret_expiring", "secret_expired"
+# Of a service: connected, with what its connection's secret does, or as its newest invitation is.
 SERVICE_STATES = [
     (NOT_INVITED, "Not invited"),
     (ConnectionState.CONNECTED.value, ConnectionState.CONNECTED.label),
+    (SECRET_EXPIRING, "Connected, secret expiring"),
+    (SECRET_EXPIRED, "Connected, secret expired"),
     *(choice for choice in InvitationState.choices if choice[0] != InvitationState.COMPLETED),
 ]
 AT_WORK = [
@@ -66,18 +71,28 @@ AT_WORK = [
 
 
 def connections(rows: QuerySet[Connection], now: datetime | None = None) -> QuerySet[Any]:
-    """With the state of each connection: what its operation does, and once it is connected whether its secret has expired."""
+    """With the state of each connection: what its operation does, and once it is connected whether its secret has expired.
+
+    One that was replaced, or whose invitation was revoked, is not in use any more: nothing about it asks anybody to act.
+    """
     newest = states.operations(Operation.objects.filter(subject_id=OuterRef("pk")), now).order_by("-created_at")
     of_secret = states.registrations(AppRegistration.objects.filter(pk=OuterRef("registration")), now)
-    unfinished = ~Q(status=Connection.Status.CONNECTED)
+    connected = Q(status=Connection.Status.CONNECTED)
+    newer = Connection.objects.filter(
+        connected,
+        invitation__service=OuterRef("invitation__service"),
+        connected_at__gt=OuterRef("connected_at"),
+    )
     ends = Q(secret_state__in=[ConnectionState.EXPIRED, ConnectionState.EXPIRING])
     return rows.annotate(
         newest_operation=Subquery(newest.values("state")[:1]), secret_state=Subquery(of_secret.values("state")[:1])
     ).annotate(
         state=Case(
-            When(unfinished & Q(newest_operation__in=AT_WORK), then=F("newest_operation")),
+            When(connected & Q(Exists(newer)), then=Value(ConnectionState.REPLACED)),
+            When(~connected & Q(invitation__status=Invitation.Status.REVOKED), then=Value(ConnectionState.REVOKED)),
+            When(~connected & Q(newest_operation__in=AT_WORK), then=F("newest_operation")),
             When(status=Connection.Status.CONNECTING, then=Value(ConnectionState.RUNNING)),
-            When(Q(status=Connection.Status.CONNECTED) & ends, then=F("secret_state")),
+            When(connected & ends, then=F("secret_state")),
             default=F("status"),
             output_field=models.CharField(),
         )
@@ -87,19 +102,20 @@ def connections(rows: QuerySet[Connection], now: datetime | None = None) -> Quer
 def invitations(rows: QuerySet[Invitation], now: datetime | None = None) -> QuerySet[Any]:
     """With `state`, and what became of the sign-ins: `refusals` counts those refused, `signed_in_as` says who signed in.
 
+    `refused_at` is when the last one was refused. The count has those too whose rows were deleted since.
     A link that was replaced takes its refusals with it: the state says what happened with the present one.
     """
     now = now or timezone.now()
     sign_ins = SignIn.objects.filter(invitation=OuterRef("pk")).order_by("-created_at")
     with_outcome = sign_ins.filter(token_hash=OuterRef("token_hash")).exclude(outcome=SignIn.Outcome.STARTED)
-    # Not those that were open when the link was replaced: nobody was refused.
-    refused = sign_ins.filter(outcome=SignIn.Outcome.REFUSED, redeemed_at__isnull=False)
+    refused = sign_ins.refused()
     counted = refused.order_by().values("invitation").annotate(count=Count("pk"))
     connection = Connection.objects.filter(invitation=OuterRef("pk"))
     return rows.annotate(
-        refusals=Coalesce(Subquery(counted.values("count")), 0, output_field=IntegerField()),
+        refusals=F("older_refusals") + Coalesce(Subquery(counted.values("count")), 0, output_field=IntegerField()),
         last_outcome=Subquery(with_outcome.values("outcome")[:1]),
         last_refusal=Subquery(refused.values("refusal")[:1]),
+        refused_at=Subquery(refused.values("redeemed_at")[:1]),
         signed_in_as=Subquery(connection.exclude(admin_username="").values("admin_username")[:1]),
         connection_state=Subquery(connections(connection, now).values("state")[:1]),
     ).annotate(state=_invitation_state(now))
@@ -133,7 +149,9 @@ def services(rows: QuerySet[Service], now: datetime | None = None) -> QuerySet[A
         connected=Exists(completed),
     ).annotate(
         state=Case(
-            When(connected=True, then=Coalesce(F("connection_state"), Value(ConnectionState.CONNECTED))),
+            When(connected=True, connection_state=ConnectionState.EXPIRING, then=Value(SECRET_EXPIRING)),
+            When(connected=True, connection_state=ConnectionState.EXPIRED, then=Value(SECRET_EXPIRED)),
+            When(connected=True, then=Value(ConnectionState.CONNECTED)),
             When(invitation_state=None, then=Value(NOT_INVITED)),
             default=F("invitation_state"),
             output_field=models.CharField(),

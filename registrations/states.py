@@ -28,6 +28,9 @@ EXPIRING_WITHIN = timedelta(days=60)
 LATE_AFTER = timedelta(minutes=10)
 CHECK_OF_TENANT = "check_tenant"  # the stored name of the kind
 
+# When a client secret in use ends; None for the others: their end concerns nobody.
+END_IN_USE = Case(When(Q(status__in=ClientSecret.LIVE) & ~Q(envelope=""), then=F("expires_at")))
+
 Rows = TypeVar("Rows", bound=models.Model)
 
 
@@ -54,6 +57,7 @@ class SecretState(models.TextChoices):
     EXPIRING = "expiring", "Expiring"
     EXPIRED = "expired", "Expired"
     DISCARDED = "discarded", "To be removed"
+    DELETED = "deleted", "Value deleted"  # here: what used it was replaced or revoked, so its end concerns nobody
     REMOVED = "removed", "Removed"
 
 
@@ -82,6 +86,7 @@ class RegistrationState(models.TextChoices):
     EXPIRING = "expiring", "Expiring"
     EXPIRED = "expired", "Expired"
     NO_SECRET = "no_secret", "No secret"
+    UNUSED = "unused", "Not in use"  # the value of its secret was deleted here
 
 
 class TenantState(models.TextChoices):
@@ -120,11 +125,13 @@ def is_late(now: datetime) -> Q:
 
 
 def secrets(rows: QuerySet[ClientSecret], now: datetime | None = None) -> QuerySet[Any]:
-    """With the state of each client secret. One that is to be removed stays so after its end: it is not in use."""
+    """With `state`, and `ends_at`: when a secret in use ends. One that is to be removed, or whose value is deleted, is not in use."""
     live = Q(status__in=ClientSecret.LIVE)
     to_remove = Q(status=ClientSecret.Status.SUPERSEDED)
     return rows.annotate(
+        ends_at=END_IN_USE,
         state=Case(
+            When((live | to_remove) & Q(envelope=""), then=Value(SecretState.DELETED)),
             *_by_end("expires_at", SecretState.EXPIRED, SecretState.EXPIRING, now, live),
             When(to_remove, then=Value(SecretState.DISCARDED)),
             When(
@@ -134,7 +141,7 @@ def secrets(rows: QuerySet[ClientSecret], now: datetime | None = None) -> QueryS
             ),
             default=F("status"),
             output_field=models.CharField(),
-        )
+        ),
     )
 
 
@@ -152,7 +159,7 @@ def instances(rows: QuerySet[UmpInstance], now: datetime | None = None) -> Query
     }
     live = operations(Operation.objects.live().filter(subject_id=OuterRef("pk")), now)
     return rows.annotate(
-        has_secret=Exists(ClientSecret.objects.live().filter(**ours)),
+        has_secret=Exists(ClientSecret.objects.in_use().filter(**ours)),
         secret_end=_secret_end(**ours),
         live_operation=Subquery(live.order_by().values("state")[:1]),
     ).annotate(
@@ -174,14 +181,17 @@ def entered_by_hand(path: str = "") -> Q:
 
 
 def registrations(rows: QuerySet[AppRegistration], now: datetime | None = None) -> QuerySet[Any]:
-    """With `state`, and `secret_end`: when the live secret ends."""
+    """With `state`, and `secret_end`: when the secret in use ends."""
     ours = {"registration": OuterRef("pk")}
     return rows.annotate(
-        has_secret=Exists(ClientSecret.objects.live().filter(**ours)), secret_end=_secret_end(**ours)
+        has_secret=Exists(ClientSecret.objects.in_use().filter(**ours)),
+        has_deleted=Exists(ClientSecret.objects.live().filter(envelope="", **ours)),
+        secret_end=_secret_end(**ours),
     ).annotate(
         state=Case(
             When(app_id="", then=Value(RegistrationState.DRAFT)),
             *_by_end("secret_end", RegistrationState.EXPIRED, RegistrationState.EXPIRING, now, Q()),
+            When(has_secret=False, has_deleted=True, then=Value(RegistrationState.UNUSED)),
             When(has_secret=False, then=Value(RegistrationState.NO_SECRET)),
             default=Value(RegistrationState.ACTIVE),
             output_field=models.CharField(),
@@ -238,7 +248,7 @@ UNFINISHED = [UmpInstance.Status.DRAFT, UmpInstance.Status.PROVISIONING, UmpInst
 
 
 def _secret_end(**whose: Any) -> Subquery:
-    return Subquery(ClientSecret.objects.live().filter(**whose).order_by("-created_at").values("expires_at")[:1])
+    return Subquery(ClientSecret.objects.in_use().filter(**whose).order_by("-created_at").values("expires_at")[:1])
 
 
 def _by_end(column: str, expired: str, expiring: str, now: datetime | None, among: Q) -> list[When]:

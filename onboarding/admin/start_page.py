@@ -26,7 +26,19 @@ WATCHED = (
     todo.PROVIDERS,
     INVITATIONS,
 )
-SEVERITY = ["late", "failed", "no_secret", "missing", "expired", "refused", "waiting", "expiring", "unchecked", "draft"]
+SEVERITY = [
+    "late",
+    "failed",
+    "no_secret",
+    "missing",
+    "no_contact",
+    "expired",
+    "refused",
+    "waiting",
+    "expiring",
+    "unchecked",
+    "draft",
+]
 SHOWN = 3
 DAYS = 14
 LONGEST_NAME = 600  # a name and a host, uncut
@@ -106,7 +118,7 @@ def _line(source: TodoSource, each: Todo, count: int, oldest: datetime | None, n
         title=each.title,
         count=count,
         state=each.state,
-        badge=admin_html.badge(each.state),
+        badge=admin_html.badge(each.state, each.word),
         whose="; ".join(names) + more,
         since=_since(oldest, now),
         button=each.button_for(user),

@@ -1,6 +1,9 @@
 """Which invitations need attention, as data for the start page and the list's filter."""
 
-from django.db.models import Exists, OuterRef, Q
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from onboarding import states
 from onboarding.models import Invitation, SignIn
@@ -8,55 +11,63 @@ from onboarding.states import InvitationState
 from registrations.admin.todo import Todo, TodoSource
 
 
-def _refused_for_staff() -> Q:
-    """Open invitations whose sign-in Microsoft refused for a reason that only staff can look into, and no later one succeeded."""
-    refused = SignIn.objects.filter(invitation=OuterRef("pk"), for_staff=True)
+def _rows(now: datetime) -> QuerySet[Any]:
+    """The open invitations with their state, and when a sign-in was refused for a reason that only staff can look into.
+
+    `for_staff_at` is None where there was none, or a later one succeeded.
+    """
+    refused = SignIn.objects.refused().filter(invitation=OuterRef("pk"), for_staff=True)
     later = SignIn.objects.filter(
         invitation=OuterRef("invitation"), outcome=SignIn.Outcome.SUCCEEDED, created_at__gt=OuterRef("created_at")
     )
-    return Q(Exists(refused.filter(~Exists(later))))
+    unresolved = refused.filter(~Exists(later)).order_by("-created_at")
+    opened = states.invitations(Invitation.objects.filter(status__in=Invitation.OPEN), now)
+    rows: QuerySet[Any] = opened.annotate(for_staff_at=Subquery(unresolved.values("redeemed_at")[:1]))
+    return rows
 
 
+NOT_FOR_STAFF = Q(for_staff_at=None)  # each invitation stands in one line
 INVITATIONS = TodoSource(
     Invitation,
-    lambda now: states.invitations(Invitation.objects.filter(status__in=Invitation.OPEN), now),
+    _rows,
     (
+        Todo(
+            "for_staff",
+            "Invitations whose sign-in was refused for a reason that you must resolve",
+            "refused",
+            "for_staff_at",
+            ~NOT_FOR_STAFF,
+        ),
         Todo(
             "refused",
             "Invitations whose last sign-in was refused",
             "refused",
-            "started_at",
-            Q(state=InvitationState.REFUSED) & ~_refused_for_staff(),
-        ),
-        Todo(
-            "for_staff",
-            "Invitations whose sign-in was refused for a reason that you must resolve",
-            "failed",
-            "started_at",
-            _refused_for_staff(),
+            "refused_at",
+            Q(state=InvitationState.REFUSED) & NOT_FOR_STAFF,
         ),
         Todo(
             "expired",
             "Invitations that expired before they were used",
             "expired",
             "expires_at",
-            Q(state=InvitationState.EXPIRED) & ~_refused_for_staff(),
+            Q(state=InvitationState.EXPIRED) & NOT_FOR_STAFF,
         ),
         Todo(
             "expiring",
             f"Invitations that expire within {states.EXPIRING_WITHIN.days} days",
             "expiring",
             "expires_at",
-            Q(state=InvitationState.EXPIRING) & ~_refused_for_staff(),
+            Q(state=InvitationState.EXPIRING) & NOT_FOR_STAFF,
         ),
         Todo(
             "unsent",
             "Invitations that are not sent yet",
             "draft",
             "created_at",
-            Q(state__in=[InvitationState.DRAFT, InvitationState.UNSENT]) & ~_refused_for_staff(),
+            Q(state__in=[InvitationState.DRAFT, InvitationState.UNSENT]) & NOT_FOR_STAFF,
             "Send",
             "onboarding.send_invitation",
+            word="Not sent",
         ),
     ),
     related=("service",),

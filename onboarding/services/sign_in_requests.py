@@ -286,8 +286,12 @@ def _trim(invitation: Invitation) -> None:
     grant_may_remain = temporary_grant.REFUSED_FOR_TOKEN
     older = [*rows.exclude(grant_may_remain)[KEPT:], *rows.filter(grant_may_remain)[KEPT:]]
     if older:
-        deleted = SignIn.objects.filter(pk__in=older).delete()[0]
-        Invitation.objects.filter(pk=invitation.pk).update(older_sign_ins=F("older_sign_ins") + deleted)
+        counted = SignIn.objects.filter(pk__in=older)
+        refused = counted.refused().delete()[0]
+        deleted = refused + counted.delete()[0]
+        Invitation.objects.filter(pk=invitation.pk).update(
+            older_sign_ins=F("older_sign_ins") + deleted, older_refusals=F("older_refusals") + refused
+        )
 
 
 def _close(sign_in: SignIn, outcome: SignIn.Outcome, **values: str | bool) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -138,7 +138,7 @@ class ClientSecretAdmin(PlacedAdmin):
         "key_id",
     )
     search_help_text = "Host, customer or registration; client ID, object ID, key ID or tenant ID"
-    ordering = (F("expires_at").asc(nulls_last=True),)
+    ordering = (states.END_IN_USE.asc(nulls_last=True),)
     fields = (
         "display_name",
         "host",
@@ -146,13 +146,13 @@ class ClientSecretAdmin(PlacedAdmin):
         "registration",
         "client_id",
         "state",
-        "expires",
+        "end",
         "revealed",
         "made",
         "hint",
         "key_id",
     )
-    readonly_fields = ("host", "customer", "client_id", "state", "expires", "revealed", "made")
+    readonly_fields = ("host", "customer", "client_id", "state", "end", "revealed", "made")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClientSecret]:
         """With the state and what its name is made of, and without the envelope: no page needs it."""
@@ -175,9 +175,14 @@ class ClientSecretAdmin(PlacedAdmin):
         """Its state, and whether it expires soon."""
         return admin_html.badge(secret.state)
 
-    @admin.display(description="Expires", ordering=EmptyLast("expires_at"))
-    def expires(self, secret: ClientSecret) -> SafeString:
-        """When Microsoft stops accepting it."""
+    @admin.display(description="Expires", ordering=EmptyLast("ends_at"))
+    def expires(self, secret: Any) -> SafeString:
+        """When the one in use ends; the end of another asks nobody to act."""
+        return admin_html.expiry(secret.ends_at)
+
+    @admin.display(description="Expires")
+    def end(self, secret: Any) -> SafeString:
+        """When Microsoft stops accepting it, in use or not."""
         return admin_html.expiry(secret.expires_at)
 
     @admin.display(description="Revealed", ordering=EmptyLast("revealed_at"))

@@ -7,12 +7,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.utils import timezone
 
-from registrations import states
-from registrations.models import ClientSecret, EntraTenant, Operation, ServiceProvider, UmpInstance
+from registrations import engine, states
+from registrations.models import AuditEvent, ClientSecret, EntraTenant, Operation, ServiceProvider, UmpInstance
 from registrations.services import tenant_check
 from registrations.states import InstanceState, OperationState, SecretState, TenantState
 
@@ -24,7 +25,8 @@ READ = "Open"  # the button of those who may not act
 class Todo:
     """One reason why rows of a model need attention, and the column that says since when.
 
-    `button` names the act that helps, for those who have the `permission`; others may open the rows.
+    `button` names the act that helps, for those who have the `permission`; others may open the rows. `word` is the badge's,
+    where the rows are in several states.
     """
 
     key: str
@@ -34,6 +36,7 @@ class Todo:
     condition: Q
     button: str = READ
     permission: str = ""
+    word: str = ""
 
     def button_for(self, user: Any) -> str:
         """What this person may do about it."""
@@ -69,6 +72,17 @@ def _listed_elsewhere() -> Q:
     return Q(Exists(instances)) | Q(kind=tenant_check.KIND)
 
 
+def _operations(now: datetime) -> models.QuerySet[Any]:
+    """Those that may need somebody, with their state, whether they are over for good, and since when they are due or wait."""
+    told = AuditEvent.objects.filter(operation_id=OuterRef("pk"), action=Concat(OuterRef("kind"), Value(".waiting")))
+    waits = Q(status=Operation.Status.WAITING)
+    rows = engine.with_obstacles(Operation.objects.filter(status__in=NEEDY)).annotate(
+        due_at=Case(When(status=Operation.Status.RUNNING, then=F("leased_until")), default=F("next_attempt_at")),
+        waits_since=Case(When(waits, then=Subquery(told.order_by("-id").values("at")[:1]))),
+    )
+    return states.operations(rows, now)
+
+
 INSTANCES = TodoSource(
     UmpInstance,
     lambda now: states.instances(UmpInstance.objects.all(), now),
@@ -84,7 +98,7 @@ INSTANCES = TodoSource(
             "no_secret",
             "Active instances without a client secret",
             "no_secret",
-            "status_changed_at",
+            "",  # no row says when it was lost
             Q(state=InstanceState.NO_SECRET),
             "Provision",
             "registrations.provision_umpinstance",
@@ -103,21 +117,21 @@ INSTANCES = TodoSource(
 )
 OPERATIONS = TodoSource(
     Operation,
-    lambda now: states.operations(Operation.objects.filter(status__in=NEEDY), now),
+    _operations,
     (
         Todo(
             "failed",
             "Operations that failed",
             "failed",
             "ended_at",
-            Q(state=OperationState.FAILED) & ~Q(newer_operation()) & ~_listed_elsewhere(),
+            Q(state=OperationState.FAILED, is_over=False) & ~Q(newer_operation()) & ~_listed_elsewhere(),
         ),
-        Todo("late", "Operations that no worker runs", "late", "created_at", Q(state=OperationState.LATE)),
+        Todo("late", "Operations that no worker runs", "late", "due_at", Q(state=OperationState.LATE)),
         Todo(
             "staff",
             "Operations that wait for staff",
             "waiting",
-            "created_at",
+            "waits_since",
             Q(state=OperationState.WAITING, waits_for=Operation.WaitsFor.STAFF),
         ),
     ),
@@ -125,7 +139,7 @@ OPERATIONS = TodoSource(
 )
 SECRETS = TodoSource(
     ClientSecret,
-    lambda now: states.secrets(ClientSecret.objects.live(), now),
+    lambda now: states.secrets(ClientSecret.objects.in_use(), now),
     (
         Todo("expired", "Client secrets that have expired", "expired", "expires_at", Q(state=SecretState.EXPIRED)),
         Todo(
@@ -163,7 +177,7 @@ PROVIDERS = TodoSource(
         Todo(
             "contact",
             "Service providers without a contact for customers",
-            "missing",
+            "no_contact",
             "",
             Q(contact_email=""),
             "Add",

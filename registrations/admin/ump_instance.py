@@ -311,7 +311,7 @@ def made_for(object_id: str) -> dict[str, Any]:
         return {}
     if instance is None:
         return {}
-    live = ClientSecret.objects.live().filter(
+    live = ClientSecret.objects.in_use().filter(
         registration__instance=instance, registration__tenant_id=instance.provider.tenant.tenant_id
     )
     secret = states.secrets(live).select_related("registration").first()

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from onboarding import states
 from onboarding.models import Connection, Invitation, Service, SignIn
-from onboarding.services import invitations, lookups
-from registrations import admin_html, engine
+from onboarding.services import invitations, lookups, sign_in_requests
+from registrations import admin_html, audit, engine
+from registrations.applications import secret_values
 from registrations.models import ClientSecret, Operation
 from tests import factories
 from tests.onboarding.browser import Browser
@@ -116,15 +117,16 @@ def test_a_connection_is_not_green_beyond_its_secrets_end(
     ClientSecret.objects.update(expires_at=timezone.now() + timedelta(days=days))
     Connection.objects.update(registration=registration)
     Invitation.objects.update(status="completed")
+    of_service = {"expired": "secret_expired", "expiring": "secret_expiring"}.get(expected, expected)
     assert state_of(states.connections(Connection.objects.all())) == expected
-    assert state_of(states.services(Service.objects.all())) == expected
-    for address in (
-        reverse("admin:onboarding_connection_changelist"),
-        reverse("admin:onboarding_connection_change", args=[connection.pk]),
-        reverse("admin:onboarding_service_changelist"),
-        reverse("admin:onboarding_invitation_change", args=[invitation.pk]),
+    assert state_of(states.services(Service.objects.all())) == of_service
+    for address, shown in (
+        (reverse("admin:onboarding_connection_changelist"), expected),
+        (reverse("admin:onboarding_connection_change", args=[connection.pk]), expected),
+        (reverse("admin:onboarding_service_changelist"), of_service),
+        (reverse("admin:onboarding_invitation_change", args=[invitation.pk]), expected),
     ):
-        assert str(admin_html.badge(expected)) in operator_client.get(address).content.decode(), address
+        assert str(admin_html.badge(shown)) in operator_client.get(address).content.decode(), address
 
 
 def test_a_resumed_setup_has_not_failed(invitation: Invitation) -> None:
@@ -191,3 +193,87 @@ def test_invitations_that_nobody_started_are_sorted_last(
     place = operator_client.get(reverse(LIST)).context["cl"].list_display.index("started")
     rows = list(operator_client.get(f"{reverse(LIST)}?o={direction}{place}").context["cl"].result_list)
     assert [row.started_at is None for row in rows] == [False, False, True]
+
+
+def test_services_whose_link_or_whose_secret_ends_are_told_apart(
+    invitation: Invitation, operator_client: Client
+) -> None:
+    make_connection(invitation, "connected")
+    secret = factories.make_registration(
+        invitation.service.instance, secret="abc-secret", unique_name="contoso", app_id="an-id"
+    )
+    Connection.objects.update(registration=secret)
+    Invitation.objects.update(status="completed")
+    ClientSecret.objects.update(expires_at=timezone.now() + timedelta(days=3))
+    other = factories.make_service(instance=invitation.service.instance, short_name="contoso2")
+    made = invitations.create(other, it_admin_email="a@b.example", m365_admin_email="a@b.example", actor=OLGA)
+    Invitation.objects.filter(pk=made.pk).update(**SENT, expires_at=timezone.now() + timedelta(days=3))
+    address = reverse("admin:onboarding_service_changelist")
+    everything = operator_client.get(address).context["cl"].result_list
+    assert {row.pk: row.state for row in everything} == {
+        invitation.service_id: "secret_expiring",
+        other.pk: "expiring",
+    }
+    for state, _ in states.SERVICE_STATES:
+        found = operator_client.get(f"{address}?state={state}").context["cl"].result_list
+        assert {row.pk for row in found} == {row.pk for row in everything if row.state == state}, state
+
+
+def make_connected(invitation: Invitation, name: str, days_ago: int) -> Connection:
+    """A connection of this invitation that was completed then, with a secret that has expired since."""
+    registration = factories.make_registration(
+        invitation.service.instance, secret="abc-secret", unique_name=name, app_id=f"id-of-{name}"
+    )
+    ends = timezone.now() - timedelta(days=1)
+    ClientSecret.objects.filter(registration=registration).update(expires_at=ends)
+    connection = make_connection(invitation, "connected")
+    Connection.objects.filter(pk=connection.pk).update(
+        registration=registration, connected_at=timezone.now() - timedelta(days=days_ago)
+    )
+    Invitation.objects.filter(pk=invitation.pk).update(status="completed")
+    return connection
+
+
+def test_a_replaced_connection_asks_nobody_to_act(invitation: Invitation, operator_client: Client) -> None:
+    old = make_connected(invitation, "old", 300)
+    again = invitations.create(
+        invitation.service, it_admin_email="a@b.example", m365_admin_email="a@b.example", again=True, actor=OLGA
+    )
+    new = make_connected(again, "new", 2)
+    ClientSecret.objects.filter(registration__connection=new).update(expires_at=timezone.now() + timedelta(days=700))
+    with audit.atomic():
+        secret_values.delete(ClientSecret.objects.filter(registration__connection=old), actor=audit.WORKER)
+    found = {row.pk: row.state for row in states.connections(Connection.objects.all())}
+    assert found == {old.pk: "replaced", new.pk: "connected"}
+    assert state_of(states.services(Service.objects.all())) == "connected"
+    listed = reverse("admin:onboarding_connection_changelist")
+    for state, rows in (("replaced", [old]), ("expired", []), ("connected", [new])):
+        assert list(operator_client.get(f"{listed}?state={state}").context["cl"].result_list) == rows
+    assert not [line for line in operator_client.get("/admin/").context["lines"] if "secrets" in line.title]
+
+
+@pytest.mark.parametrize(("status", "operation"), [("failed", "failed"), ("identified", ""), ("connecting", "failed")])
+def test_the_connection_of_a_revoked_invitation_is_revoked(
+    invitation: Invitation, operator_client: Client, status: str, operation: str
+) -> None:
+    make_connection(invitation, status, operation)
+    invitations.revoke(invitation, actor=OLGA)
+    assert state_of(states.connections(Connection.objects.all())) == "revoked"
+    assert state_of(states.services(Service.objects.all())) == "revoked"
+    assert not [line for line in operator_client.get("/admin/").context["lines"] if "perations" in line.title]
+
+
+def test_refusals_are_counted_beyond_those_that_are_kept(
+    customer: Browser, link: str, monkeypatch: pytest.MonkeyPatch, operator_client: Client
+) -> None:
+    monkeypatch.setattr(sign_in_requests, "KEPT", 2)
+    for _ in range(4):
+        assert customer.sign_in(customer.start(link), NORA).status_code == 403
+    customer.identify(link)  # no refusal
+    assert customer.sign_in(customer.start(link), NORA).status_code == 403
+    assert SignIn.objects.exclude(outcome="started").count() == 2
+    row = states.invitations(Invitation.objects.all()).get()
+    assert (row.refusals, row.older_refusals, row.older_sign_ins) == (5, 4, 4)
+    page = operator_client.get(reverse("admin:onboarding_invitation_change", args=[row.pk])).content.decode()
+    assert "5, the last one: " in " ".join(page.split())
+    assert operator_client.get(f"{reverse(LIST)}?sign_ins=refused").context["cl"].result_count == 1

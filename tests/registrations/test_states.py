@@ -91,6 +91,38 @@ def test_a_secret_that_nobody_saw_was_not_entered_by_hand() -> None:
     assert state_of(states.secrets(ClientSecret.objects.all())) == "delivered"
 
 
+@pytest.mark.parametrize("status", [*ClientSecret.LIVE, "superseded"])
+@pytest.mark.parametrize("days", [-2, 5, 700, None])
+def test_a_secret_whose_value_was_deleted_asks_nobody_to_act(
+    operator_client: Client, status: str, days: float | None
+) -> None:
+    make_secret(status, days)
+    ClientSecret.objects.update(envelope="")
+    assert state_of(states.secrets(ClientSecret.objects.all())) == "deleted"
+    expected = "no_secret" if status == "superseded" else "unused"
+    assert state_of(states.registrations(AppRegistration.objects.all())) == expected
+    listed = reverse("admin:registrations_clientsecret_changelist")
+    for query, count in (("state=deleted", 1), ("state=delivered", 0), ("state=expired", 0), ("state=expiring", 0)):
+        assert operator_client.get(f"{listed}?{query}").context["cl"].result_count == count, query
+    for need in ("expired", "expiring"):
+        assert operator_client.get(f"{listed}?needs={need}").context["cl"].result_count == 0
+    assert not [line for line in operator_client.get("/admin/").context["lines"] if "secrets" in line.title]
+    assert str(admin_html.badge("deleted")) in operator_client.get(listed).content.decode()
+
+
+def test_a_secret_that_is_not_in_use_is_sorted_last(operator_client: Client) -> None:
+    for number, (status, days, envelope) in enumerate(
+        (("removed", -400, ""), ("delivered", -300, ""), ("superseded", -200, "x"), ("delivered", 5, "x"))
+    ):
+        instance = factories.make_instance(app_name=f"host{number}", status="active")
+        registration = factories.make_registration(instance, secret="abc-secret", app_id=f"id-{number}")
+        ends = timezone.now() + timedelta(days=days)
+        made = ClientSecret.objects.filter(registration=registration)
+        made.update(status=status, expires_at=ends, envelope=made.get().envelope if envelope else "")
+    rows = list(operator_client.get(reverse("admin:registrations_clientsecret_changelist")).context["cl"].result_list)
+    assert [(row.state == "expiring", row.ends_at is None) for row in rows] == [(True, False), *[(False, True)] * 3]
+
+
 def test_the_secret_of_a_former_tenant_says_nothing_of_the_instance() -> None:
     make_secret()
     AppRegistration.objects.update(tenant_id="00000009-0000-4000-8000-000000000009")

@@ -7,8 +7,11 @@ from django.test import Client
 from django.utils import timezone
 
 from onboarding.admin import todo
-from onboarding.models import Invitation
+from onboarding.admin.start_page import SEVERITY, WATCHED
+from onboarding.models import Invitation, SignIn
 from onboarding.services import invitations
+from registrations import admin_html
+from registrations.admin.todo import TodoSource
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
 from tests.onboarding.wizard import CARLA, text
@@ -91,3 +94,23 @@ def test_a_revoked_invitation_needs_no_attention(customer: Browser, invitation: 
     refuse(customer, link, "AADSTS1234567")
     invitations.revoke(invitation, actor=OLGA)
     assert not needs_staff()
+
+
+def test_the_lines_of_refusals_say_refused_and_since_when(
+    customer: Browser, link: str, operator_client: Client
+) -> None:
+    refuse(customer, link, "AADSTS1234567")
+    long_ago, refused_at = timezone.now() - timedelta(days=9), timezone.now() - timedelta(days=2)
+    Invitation.objects.update(started_at=long_ago, email_sent=True, status="sent")
+    SignIn.objects.update(redeemed_at=refused_at)
+    for for_staff in (True, False):
+        SignIn.objects.update(for_staff=for_staff)
+        [line] = [each for each in operator_client.get("/admin/").context["lines"] if "refused" in each.title]
+        assert ("for a reason that you must resolve" in line.title) is for_staff
+        assert str(line.badge) == str(admin_html.badge("refused"))
+        assert refused_at.isoformat() in str(line.since)
+
+
+@pytest.mark.parametrize("source", WATCHED, ids=lambda source: source.model.__name__)
+def test_every_line_of_the_start_page_has_a_known_badge_and_a_rank(source: TodoSource) -> None:
+    assert {each.state for each in source.todos} <= set(SEVERITY) & set(admin_html.STATES)
