@@ -92,10 +92,10 @@ def _start(connection: Connection, actor: audit.Actor) -> Operation:
 
 
 def _mark_connecting(connection: Connection) -> None:
-    # Whether an earlier setup or a refused sign-in revoked its grant does not apply to this one.
-    Connection.objects.filter(pk=connection.pk).update(
-        status=Connection.Status.CONNECTING, way=ConnectionMethod.TOKEN, grant_removed=None, customer_part_done_at=None
-    )
+    own = Connection.objects.filter(pk=connection.pk)
+    own.update(status=Connection.Status.CONNECTING, way=ConnectionMethod.TOKEN, customer_part_done_at=None)
+    # That an earlier grant was revoked does not apply to this setup. What could not be revoked does, until it is.
+    own.filter(grant_removed=True).update(grant_removed=None)
 
 
 def _closed(operation: Operation) -> None:

@@ -255,7 +255,10 @@ def _record_refusal(sign_in: SignIn, refusal: RefusedError, answer: dict[str, st
     refusal.may_choose = sign_in.invitation.status in Invitation.UNBEGUN
     if refusal.page.status != GONE:
         refusal.link = invitations.link_for_sign_in(sign_in)
-    sign_in_requests.refuse(sign_in, refusal, actor=actor)
+    with audit.atomic():
+        sign_in_requests.refuse(sign_in, refusal, actor=actor)
+        if refusal.grant is GrantOutcome.UNKNOWN:
+            temporary_grant.note_unknown(sign_in)
 
 
 def _details(person: Identity) -> dict[str, str]:

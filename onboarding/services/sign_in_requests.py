@@ -283,7 +283,7 @@ def _trim(invitation: Invitation) -> None:
     """
     ended = ~Q(outcome=SignIn.Outcome.STARTED) | Q(expires_at__lte=timezone.now())
     rows = SignIn.objects.filter(ended, invitation=invitation).values_list("pk", flat=True)
-    grant_may_remain = temporary_grant.REFUSED_FOR_TOKEN
+    grant_may_remain = temporary_grant.refused_after_consent()
     older = [*rows.exclude(grant_may_remain)[KEPT:], *rows.filter(grant_may_remain)[KEPT:]]
     if older:
         counted = SignIn.objects.filter(pk__in=older)

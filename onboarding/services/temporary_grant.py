@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from onboarding import requirements
+from onboarding import requirements, tokens
 from onboarding.error_catalogue import GrantOutcome
 from onboarding.models import Connection, ConnectionMethod, DelegatedToken, SignIn
 from onboarding.services.lookups import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
@@ -14,8 +14,6 @@ from registrations.clients.graph.client import GraphClient
 from registrations.errors import NotPermittedError, PersonNeededError, PortalError
 from registrations.models import AuditEvent, Operation
 
-# Second sign-ins after which the permissions of a person who did not connect may be in place
-REFUSED_FOR_TOKEN = Q(purpose=SignIn.Purpose.AUTHORISE, way=ConnectionMethod.TOKEN, outcome=SignIn.Outcome.REFUSED)
 TOKEN_MARGIN = timedelta(minutes=2)  # a step must not start with a token that expires while it runs
 SIGN_IN_SCOPES = ("openid", "profile", "User.Read")
 REVOKED = "The temporary permissions for the setup were revoked."
@@ -23,6 +21,30 @@ NOT_REVOKED = (
     "The temporary permissions for the setup could not be revoked: an administrator can remove them under Enterprise "
     "applications."
 )
+
+
+def refused_after_consent() -> Q:
+    """Second sign-ins, by any method, after which the permissions of a person who did not connect may be in place.
+
+    An answer of Microsoft without a code has granted nothing.
+    """
+    return Q(purpose=SignIn.Purpose.AUTHORISE, outcome=SignIn.Outcome.REFUSED) & ~Q(code_hash=tokens.state_hash(""))
+
+
+def remains(connection: Connection) -> bool:
+    """Whether temporary permissions in this organisation could not be revoked, whichever of its setups they were for."""
+    return _sharing(connection).filter(grant_removed=False).exists()
+
+
+def was_asked_for(connection: Connection) -> bool:
+    """Whether somebody went to Microsoft to accept temporary permissions for this setup and did not refuse them there."""
+    second = SignIn.objects.filter(invitation=connection.invitation_id, purpose=SignIn.Purpose.AUTHORISE)
+    return second.exclude(code_hash=tokens.state_hash("")).exists()
+
+
+def accounts_of_tokens(connection: Connection) -> list[str]:
+    """The accounts whose stored delegated tokens need permissions of their own in this organisation."""
+    return sorted(set(_stored_tokens(connection).values_list("username", flat=True)))
 
 
 def graph_client(operation: Operation) -> GraphClient:
@@ -78,15 +100,18 @@ def revoke_unused(connection: Connection, access_token: str, *, method: str) -> 
     with audit.atomic(durable=True):
         audit.record("grant.removed" if removed else "grant.left", actor=audit.SYSTEM, subject=connection)
         if not _is_in_use(connection):  # an operation that started meanwhile records its own result
-            Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
+            _save_outcome(connection, removed)
     return GrantOutcome.REVOKED if removed else GrantOutcome.NOT_REVOKED
 
 
-def note_unknown(connection: Connection, sign_in: SignIn) -> None:
+def note_unknown(sign_in: SignIn) -> None:
     """In the caller's transaction: the permissions accepted in this second sign-in may remain, because nobody saw its end.
 
     Nothing is noted where a setup uses them or has revoked them since, or a stored delegated token needs them.
     """
+    connection = Connection.objects.select_related("invitation__service").filter(invitation=sign_in.invitation).first()
+    if connection is None:
+        return
     if sign_in.way == ConnectionMethod.TOKEN and _stored_tokens(connection).exists():
         return
     if _is_in_use(connection) or _was_revoked_since(connection, sign_in.redeemed_at):
@@ -96,11 +121,12 @@ def note_unknown(connection: Connection, sign_in: SignIn) -> None:
 
 
 def revoke_of_others(graph: GraphClient, connection: Connection, operation: Operation) -> None:
-    """Revoke what other people accepted for a delegated token and were refused with: the token needs its own person's alone.
+    """Revoke what other people accepted, by any method, and were refused with: the token needs its own person's alone.
 
-    If Microsoft does not allow it, the final page lists it for the person who connected. Nothing is asked if nobody was refused.
+    If Microsoft does not allow it, the final page lists it for the person who connected. Nothing is asked where nobody was
+    refused and an earlier revocation did not fail.
     """
-    if not _others_were_refused(connection):
+    if not _others_were_refused(connection) and not remains(connection):
         return
     try:
         removed = _remove_grants(graph, connection)
@@ -114,12 +140,17 @@ def revoke_of_others(graph: GraphClient, connection: Connection, operation: Oper
 
 
 def _others_were_refused(connection: Connection) -> bool:
+    sharing = _sharing(connection).values("invitation")
+    return SignIn.objects.filter(refused_after_consent(), invitation__in=sharing).exists()
+
+
+def _sharing(connection: Connection) -> QuerySet[Connection]:
+    """The connections of the organisation on the instance: all their services share the sync app and its grant."""
     invitation = connection.invitation
-    return SignIn.objects.filter(
-        REFUSED_FOR_TOKEN,
+    return Connection.objects.filter(
         invitation__tenant_id=invitation.tenant_id,
         invitation__service__instance_id=invitation.service.instance_id,
-    ).exists()
+    )
 
 
 def _revoke_beside_a_token(connection: Connection, access_token: str) -> GrantOutcome:
@@ -128,19 +159,20 @@ def _revoke_beside_a_token(connection: Connection, access_token: str) -> GrantOu
         removed = _remove_grants(connections.graph_as_person(access_token), connection)
     except PortalError:
         removed = False
-    # A setup that is running revokes it with its own person's token.
-    Connection.objects.filter(pk=connection.pk, status=Connection.Status.CONNECTED).update(grant_removed=removed)
+    connection.refresh_from_db(fields=["status", "way", "customer_part_done_at"])
+    if not _will_revoke(connection):
+        _save_outcome(connection, removed)
     return GrantOutcome.KEPT
 
 
+def _will_revoke(connection: Connection) -> bool:
+    """Whether a setup with a token has begun and has not yet revoked what others accepted."""
+    begun = connection.status in {Connection.Status.CONNECTING, Connection.Status.FAILED}
+    return begun and connection.way == ConnectionMethod.TOKEN and connection.customer_part_done_at is None
+
+
 def _is_in_use(connection: Connection) -> bool:
-    # All services of one organisation on one instance share the sync app and its grant in the organisation.
-    invitation = connection.invitation
-    before_clean_up = Connection.objects.filter(
-        customer_part_done_at=None,
-        invitation__tenant_id=invitation.tenant_id,
-        invitation__service__instance_id=invitation.service.instance_id,
-    )
+    before_clean_up = _sharing(connection).filter(customer_part_done_at=None)
     live = Operation.objects.live().filter(kind=NEW_REGISTRATION, subject_id__in=before_clean_up.values("pk"))
     return live.exclude(
         waits_for=Operation.WaitsFor.CUSTOMER
@@ -149,12 +181,7 @@ def _is_in_use(connection: Connection) -> bool:
 
 def _was_revoked_since(connection: Connection, since: datetime | None) -> bool:
     # A revocation removes every grant of the sync app in the organisation, whichever service it was for.
-    invitation = connection.invitation
-    sharing = Connection.objects.filter(
-        invitation__tenant_id=invitation.tenant_id,
-        invitation__service__instance_id=invitation.service.instance_id,
-    )
-    subjects = [str(pk) for pk in sharing.values_list("pk", flat=True)]
+    subjects = [str(pk) for pk in _sharing(connection).values_list("pk", flat=True)]
     return AuditEvent.objects.filter(action="grant.removed", subject_id__in=subjects, at__gt=since).exists()
 
 
@@ -167,10 +194,16 @@ def report_unrevoked(operation: Operation) -> None:
 
 
 def _record_outcome(connection: Connection, removed: bool, operation: Operation) -> None:
-    Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
+    _save_outcome(connection, removed)
     audit.record(
         "grant.removed" if removed else "grant.left", actor=audit.WORKER, subject=connection, operation_id=operation.pk
     )
+
+
+def _save_outcome(connection: Connection, removed: bool) -> None:
+    Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
+    if removed:  # with every grant of the sync app, what earlier setups could not revoke has gone too
+        _sharing(connection).filter(grant_removed=False).update(grant_removed=True)
 
 
 def _remove_grants(graph: GraphClient, connection: Connection) -> bool:
@@ -207,8 +240,4 @@ def _holders_of_tokens(connection: Connection) -> set[str]:
 
 def _stored_tokens(connection: Connection) -> QuerySet[DelegatedToken]:
     """The stored tokens that depend on the sync app's grant in this organisation."""
-    invitation = connection.invitation
-    return DelegatedToken.objects.exclude(cache_envelope="").filter(
-        connection__invitation__tenant_id=invitation.tenant_id,
-        connection__invitation__service__instance_id=invitation.service.instance_id,
-    )
+    return DelegatedToken.objects.exclude(cache_envelope="").filter(connection__in=_sharing(connection))

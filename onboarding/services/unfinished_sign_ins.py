@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from onboarding.error_catalogue import GrantOutcome
 from onboarding.errors import RefusedError
-from onboarding.models import Connection, SignIn
+from onboarding.models import SignIn
 from onboarding.services import sign_in_requests, temporary_grant
 from registrations import audit
 
@@ -32,12 +32,10 @@ def refuse_all() -> int:
 def _refuse(sign_in: SignIn) -> bool:
     refusal = RefusedError("state_lost", code=sign_in.microsoft_code)
     refusal.grant = GrantOutcome.UNKNOWN
-    connection = Connection.objects.select_related("invitation__service").filter(invitation=sign_in.invitation).first()
     with audit.atomic():
         still_open = SignIn.objects.filter(pk=sign_in.pk, outcome=SignIn.Outcome.STARTED)
         if not still_open.update(outcome=SignIn.Outcome.REFUSED):
             return False
         sign_in_requests.refuse(sign_in, refusal, actor=audit.SYSTEM)
-        if connection:
-            temporary_grant.note_unknown(connection, sign_in)
+        temporary_grant.note_unknown(sign_in)
     return True

@@ -12,7 +12,7 @@ from onboarding import methods, requirements
 from onboarding.explanations import set_up
 from onboarding.middleware import InstanceRequest
 from onboarding.models import Connection, ConnectionMethod, SignIn
-from onboarding.services import existing_registration, invitations, lookups, new_registration
+from onboarding.services import existing_registration, invitations, lookups, new_registration, temporary_grant
 from onboarding.views import pages, sessions
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.sign_in import begin_sign_in
@@ -57,6 +57,8 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
         "service": connection.invitation.service,
         "now": timezone.now(),
     }
+    if situation in {"provider", "failed"}:
+        context |= _grant(connection)
     method = lookups.method_of(operation)
     if situation == "failed" and method == ConnectionMethod.NEW and not new_registration.made_anything(connection):
         context["choose"] = f"{invitations.link_of(connection.invitation)}#connect"
@@ -127,6 +129,7 @@ def done(request: InstanceRequest) -> HttpResponseBase:
         "removable_roles": [role for role in requirements.ROLES if role.removable_after],
         "administrator_roles": requirements.held_administrator_roles(connection.admin_roles),
         "roles_page": requirements.ROLES_PAGE,
+        **_grant(connection),
     }
     template = "done.html" if registration.managed else "done_existing.html"
     return pages.page(request, template, context)
@@ -144,10 +147,19 @@ def _done_by_token(request: InstanceRequest, connection: Connection) -> HttpResp
         ),
         "roles_page": requirements.ROLES_PAGE,
         "warning": methods.CONDITIONAL_ACCESS,
-        "others_grant_remains": connection.grant_removed is False,
-        "enterprise_page": requirements.ENTERPRISE_PAGE,
+        **_grant(connection),
     }
     return pages.page(request, "done_token.html", context)
+
+
+def _grant(connection: Connection) -> dict[str, Any]:
+    """What became of the temporary permissions in this organisation, and where its administrators can revoke them."""
+    return {
+        "grant_remains": temporary_grant.remains(connection),
+        "grant_was_asked_for": temporary_grant.was_asked_for(connection),
+        "token_accounts": temporary_grant.accounts_of_tokens(connection),
+        "enterprise_page": requirements.ENTERPRISE_PAGE,
+    }
 
 
 def situation_of(operation: Operation, connection: Connection) -> str:
