@@ -15,10 +15,11 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from registrations.clients.credential_refusals import explain
-from registrations.clients.entra import AppToken, EntraClient, EntraRefusedError, claims_for_diagnosis
+from registrations.clients.entra import AppToken, EntraClient, EntraRefusedError
 from registrations.clients.graph.client import GraphClient
 from registrations.clients.http import RemoteSession, origin_of
 from registrations.clients.rate_limit.limiter import RateLimit, RateLimiter
+from registrations.clients.token_claims import claims_for_diagnosis
 from registrations.clients.ump import UmpClient
 from registrations.errors import PersonNeededError, RemoteRejectedError, RemoteUnavailableError
 from registrations.models import EntraTenant, UmpInstance

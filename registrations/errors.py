@@ -81,11 +81,30 @@ class NotPermittedError(RemoteRejectedError):
 
 
 class UnexplainedRefusalError(RemoteRejectedError):
-    """A refusal that names no cause may pass by itself, so the engine tries again for some minutes before it fails."""
+    """A refusal that names no cause may pass by itself, so the engine tries again for some minutes before it fails.
+
+    `meanwhile` is what is said during these minutes, where advice would be premature.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        request_id: str = "",
+        answer: RemoteAnswer = NOTHING_SAID,
+        meanwhile: PortalError | None = None,
+    ) -> None:
+        super().__init__(message, code=code, request_id=request_id, answer=answer)
+        self.meanwhile = meanwhile
 
 
 class NotFoundError(RemoteRejectedError):
     """The remote object does not exist (or does not exist yet on the replica that answered)."""
+
+
+class UnexplainedNotFoundError(NotFoundError, UnexplainedRefusalError):
+    """A 404 that names no cause: the object does not exist, or the service behind its proxy is being restarted."""
 
 
 class PersonNeededError(PortalError):

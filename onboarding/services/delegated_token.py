@@ -22,6 +22,7 @@ from registrations.errors import (
     NotYetError,
     PersonNeededError,
     RemoteRejectedError,
+    UnexplainedNotFoundError,
     UnexplainedRefusalError,
 )
 from registrations.models import Operation, UmpInstance
@@ -229,7 +230,7 @@ def _deliver(operation: Operation) -> str:
                 refresh_token=refresh_token,
             )
     except NotFoundError as missing:
-        raise _unsupported(service.instance) from missing
+        raise _unsupported(service.instance, missing) from missing
     wanted = ("delegated_token", invitation.tenant_id, token.username)
     if (held.method, held.tenant_id, held.username) != wanted:
         raise UnexplainedRefusalError(
@@ -242,12 +243,14 @@ def _deliver(operation: Operation) -> str:
     return refresh_token
 
 
-def _unsupported(instance: UmpInstance) -> RemoteRejectedError:
-    return RemoteRejectedError(
+def _unsupported(instance: UmpInstance, missing: NotFoundError | None = None) -> RemoteRejectedError:
+    sentence = (
         f"The UMP {instance.host} has no API that accepts a token. Revoke the invitation, and ask the customer to connect with a "
-        "registration.",
-        code="no_contract",
+        "registration."
     )
+    if isinstance(missing, UnexplainedNotFoundError):  # perhaps it is being restarted: that advice would be wrong then
+        return UnexplainedRefusalError(sentence, code="no_contract", meanwhile=missing)
+    return RemoteRejectedError(sentence, code="no_contract")
 
 
 def _validation(operation: Operation) -> str:

@@ -9,12 +9,19 @@ from typing import Any, ClassVar
 
 import requests
 
-from registrations.clients.http import RemoteSession, busy_of
+from registrations.clients.answer_values import AnswerValues
+from registrations.clients.http import RemoteSession, busy_of, json_of
+from registrations.clients.token_claims import claims_for_diagnosis, is_encoded_object
+from registrations.errors import RemoteUnavailableError
 
 SERVICE = "Microsoft's sign-in service"
 DISCOVERY_PATH = "/v2.0/.well-known/openid-configuration"
 LIFETIME = 3600.0  # seconds
 LARGEST_CACHE = 1000  # documents
+VALUES = AnswerValues(SERVICE, RemoteUnavailableError)
+LONGEST_SECONDS = 9  # digits
+# What MSAL and SyncPortal read of a discovery document (OpenID Connect Discovery 1.0, section 3)
+DISCOVERED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 @dataclass(frozen=True)
@@ -24,16 +31,6 @@ class Document:
     status_code: int
     text: str
     headers: dict[str, str] = field(default_factory=dict)
-
-
-def _is_discovery(answer: requests.Response) -> bool:
-    """Whether the answer is complete: a broken one must not be cached for an hour."""
-    if answer.status_code != requests.codes.ok:
-        return False
-    try:
-        return "token_endpoint" in answer.json()
-    except (requests.JSONDecodeError, TypeError):
-        return False
 
 
 class DiscoveryCache:
@@ -48,20 +45,26 @@ class DiscoveryCache:
         self._session = session
 
     def get(self, url: str, **kwargs: Any) -> "requests.Response | Document":
-        """A discovery document from the cache, anything else from the network."""
+        """A discovery document from the cache, anything else from the network.
+
+        Raises RemoteUnavailableError for a document that cannot be used: MSAL would fail with a KeyError.
+        """
         ends_at, document = self._cached.get(url, (0.0, None))
         if document and ends_at > time.monotonic():
             return document
         answer = _not_busy(self._session.get(url, **kwargs))
-        if url.endswith(DISCOVERY_PATH) and _is_discovery(answer):
+        if url.endswith(DISCOVERY_PATH) and answer.status_code == requests.codes.ok:
+            require_discovery(json_of(answer, SERVICE))  # a broken one must not be cached for an hour
             if len(self._cached) >= LARGEST_CACHE:
                 self.forget()
             self._cached[url] = (time.monotonic() + LIFETIME, Document(answer.status_code, answer.text))
         return answer
 
     def post(self, url: str, **kwargs: Any) -> requests.Response:
-        """Raises RemoteUnavailableError if Entra is busy, because MSAL drops the Retry-After."""
-        return _not_busy(self._session.post(url, **kwargs))
+        """Raises RemoteUnavailableError if Entra is busy, because MSAL drops the Retry-After, or its answer is not a token's."""
+        answer = _not_busy(self._session.post(url, **kwargs))
+        _require_token_answer(json_of(answer, SERVICE), is_token=answer.status_code == requests.codes.ok)
+        return answer
 
     def close(self) -> None:
         """Does nothing: the session belongs to the caller."""
@@ -70,6 +73,31 @@ class DiscoveryCache:
     def forget(cls) -> None:
         """Empty the cache."""
         cls._cached.clear()
+
+
+def require_discovery(body: dict[str, Any]) -> None:
+    """Raises RemoteUnavailableError if a discovery document lacks what is read of it."""
+    for name in DISCOVERED:
+        VALUES.text(body, name)
+
+
+def _require_token_answer(body: dict[str, Any], *, is_token: bool) -> None:
+    """MSAL takes the types of RFC 6749 (sections 5.1 and 5.2) for granted."""
+    for name in ("error", "error_description", "suberror", "scope", "refresh_token"):
+        VALUES.optional(body, name)
+    id_token, client_info = VALUES.optional(body, "id_token"), VALUES.optional(body, "client_info")
+    if id_token and not claims_for_diagnosis(id_token):
+        raise VALUES.missing("id_token")
+    if client_info and not is_encoded_object(client_info):
+        raise VALUES.missing("client_info")
+    for name in ("expires_in", "ext_expires_in", "refresh_in"):
+        seconds = VALUES.optional(body, name)
+        if seconds and not (seconds.isascii() and seconds.isdigit() and len(seconds) <= LONGEST_SECONDS):
+            raise VALUES.missing(name)
+    if is_token and "error" not in body:
+        VALUES.text(body, "access_token")
+    elif "error" not in body:
+        raise VALUES.missing("error")
 
 
 def _not_busy(response: requests.Response) -> requests.Response:

@@ -18,9 +18,10 @@ from msal import SerializableTokenCache as TokenCache
 from msal.exceptions import MsalServiceError
 
 from registrations.clean_text import Kind, clean
-from registrations.clients.discovery_cache import DISCOVERY_PATH, SERVICE, DiscoveryCache
+from registrations.clients.discovery_cache import DISCOVERY_PATH, SERVICE, VALUES, DiscoveryCache, require_discovery
 from registrations.clients.http import LONGEST_ID, RemoteSession, exchange, json_of, time_apart
 from registrations.clients.microsoft_words import first_sentence
+from registrations.clients.token_claims import claims_for_diagnosis, signing_key, texts_in
 from registrations.errors import NotYetError, RemoteAnswer, RemoteRejectedError, RemoteUnavailableError
 from registrations.service_words import own_sentence
 
@@ -46,7 +47,8 @@ class EntraRefusedError(RemoteRejectedError):
     """
 
     def __init__(self, answer: dict[str, Any]) -> None:
-        numbers = answer.get("error_codes") or []
+        numbers = answer.get("error_codes")
+        numbers = numbers if isinstance(numbers, list) else []
         self.error = str(answer.get("error", "unknown_error"))
         self.suberror = str(answer.get("suberror") or answer.get("error_subcode") or "")
         self.correlation_id = _short_text(answer.get("correlation_id"))
@@ -215,8 +217,8 @@ class EntraClient:
         return AppToken(
             token=result["access_token"],
             expires_at=_expiry(result),
-            roles=frozenset(claims.get("roles", [])),
-            wids=frozenset(claims.get("wids", [])),
+            roles=texts_in(claims, "roles"),
+            wids=texts_in(claims, "wids"),
             name=clean(str(claims.get("app_displayname") or ""), what=Kind.HEADER),
             object_id=str(claims.get("oid") or ""),
         )
@@ -234,8 +236,7 @@ class EntraClient:
             answer = exchange(self._session, SERVICE, "GET", document["jwks_uri"])
             if time_apart(answer) > CLOCK_SKEW:
                 raise ClockSkewError
-            keys = json_of(answer, SERVICE)
-            key = next(key for key in jwt.PyJWKSet.from_dict(keys).keys if key.key_id == header.get("kid"))
+            key = signing_key(VALUES, json_of(answer, SERVICE), header.get("kid"))
             tenant_id = str(claims_for_diagnosis(id_token).get("tid", ""))
             claims = jwt.decode(
                 id_token,
@@ -248,7 +249,7 @@ class EntraClient:
             )
         except (jwt.ImmatureSignatureError, jwt.ExpiredSignatureError):
             raise ClockSkewError from None
-        except (jwt.PyJWTError, StopIteration, KeyError):
+        except jwt.PyJWTError:
             raise RemoteRejectedError(
                 "The identity that came back is not signed as it must be.", code="id_token"
             ) from None
@@ -263,6 +264,7 @@ class EntraClient:
         body = json_of(response, SERVICE)
         if response.status_code != requests.codes.ok:
             raise EntraRefusedError(body)
+        require_discovery(body)
         return body
 
     def tenant_id_of(self, domain: str) -> str:
@@ -324,15 +326,6 @@ def _refuse_errors(result: dict[str, Any]) -> None:
     raise refusal
 
 
-def claims_for_diagnosis(token: str) -> dict[str, Any]:
-    """What a token says, unverified: for sentences and counts, never for a decision."""
-    try:
-        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    except jwt.PyJWTError:
-        return {}
-    return claims
-
-
 def _short_text(value: Any) -> str:
     return str(value or "")[:LONGEST_ID]
 
@@ -343,7 +336,7 @@ def _code_in(description: str) -> str:
 
 
 def _expiry(result: dict[str, Any]) -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=int(result.get("expires_in", 0)))
+    return datetime.now(UTC) + timedelta(seconds=int(result.get("expires_in") or 0))
 
 
 def _short(scope: str) -> str:

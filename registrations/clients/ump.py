@@ -6,12 +6,20 @@ from typing import Any
 
 import requests
 
+from registrations.clients.answer_values import AnswerValues
 from registrations.clients.http import RemoteSession, answer_of, exchange, json_of
-from registrations.errors import NotFoundError, NotYetError, RemoteRejectedError, UnexplainedRefusalError
+from registrations.errors import (
+    NotFoundError,
+    NotYetError,
+    RemoteRejectedError,
+    UnexplainedNotFoundError,
+    UnexplainedRefusalError,
+)
 from registrations.service_words import quoted
 
 SERVICE = "The UMP"
 PORTAL = "/api/portal/v1"
+VALUES = AnswerValues(SERVICE, UnexplainedRefusalError)
 SECRETS = {"clientSecret", "applicationClientSecret", "refreshToken"}
 
 
@@ -104,29 +112,23 @@ class UmpClient:
     # https://techdocs.audiocodes.com: "Get Services Brief Details (V3)"
     def find_customer(self, short_name: str) -> UmpCustomer | None:
         """The service with that short name, or None where it was not created in the UMP yet."""
-        found = json_of(self._answer("GET", "/api/v3/customer"), SERVICE).get("value", [])
-        return next(
-            (
-                UmpCustomer(
-                    entry["UmpCustomerGuid"], entry["CustomerShortName"], (entry.get("MsTenantId") or "").lower()
-                )
-                for entry in found
-                if entry["CustomerShortName"].lower() == short_name.lower()
-            ),
-            None,
-        )
+        found = VALUES.entries(json_of(self._answer("GET", "/api/v3/customer"), SERVICE), "value")
+        same = [each for each in found if VALUES.present(each, "CustomerShortName").lower() == short_name.lower()]
+        return _customer(same[0]) if same else None
 
     # https://techdocs.audiocodes.com: "Upgrade or Downgrade Service License"
     def connect_customer(self, guid: str, *, client_id: str, client_secret: str) -> str:
         """Hand the registration over to a service; the id of the job that the UMP starts."""
         body = {"applicationClientId": client_id, "applicationClientSecret": client_secret}
-        return str(json_of(self._answer("PATCH", f"/api/v3/customer/{guid}", json=body), SERVICE)["jobId"])
+        answer = json_of(self._answer("PATCH", f"/api/v3/customer/{guid}", json=body), SERVICE)
+        return VALUES.text(answer, "jobId")
 
     # https://techdocs.audiocodes.com: "Get Task"
     def read_task(self, task_id: str) -> Task:
         """How far a job is: "In Progress", "CompletedSuccess" or "Failed". Raises NotFoundError for a forgotten job."""
         body = json_of(self._answer("GET", f"/api/v2/task/{task_id}"), SERVICE)
-        return Task(body["status"], [str(entry.get("message", "")) for entry in body.get("executionMessages") or []])
+        messages = [VALUES.optional(entry, "message") for entry in VALUES.optional_entries(body, "executionMessages")]
+        return Task(VALUES.text(body, "status"), messages)
 
     def _save(self, path: str, body: dict[str, Any], etag: str) -> SystemSettings:
         response = self._answer("PUT", path, json=body, headers={"If-Match": etag} if etag else {})
@@ -134,7 +136,7 @@ class UmpClient:
 
     def _validate(self, path: str) -> Validation:
         body = json_of(self._answer("POST", path), SERVICE)
-        return Validation(bool(body["valid"]), str(body.get("error") or ""))
+        return Validation(VALUES.flag(body, "valid"), VALUES.optional(body, "error"))
 
     def _answer(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self._token()}", **kwargs.pop("headers", {})}
@@ -147,7 +149,7 @@ class UmpClient:
 def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> RemoteRejectedError | NotYetError:
     """The error that a refusal of the UMP means; a secret that the UMP repeats from what was sent is left out."""
     if 300 <= response.status_code < 400:
-        return RemoteRejectedError(
+        return UnexplainedRefusalError(
             "The UMP answered with a redirect. Check the UMP base URL.", code=str(response.status_code)
         )
     body = json_of(response, SERVICE) if "json" in response.headers.get("Content-Type", "") else {}
@@ -165,7 +167,8 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
     if response.status_code == requests.codes.conflict:
         return NotYetError("The UMP is busy with another change.", code=code, answer=answer)
     if response.status_code == requests.codes.not_found:
-        return NotFoundError(f"The UMP does not know this address or object ({code}).", code=code, answer=answer)
+        unknown = NotFoundError if error.get("code") else UnexplainedNotFoundError
+        return unknown(f"The UMP does not know this address or object ({code}).", code=code, answer=answer)
     says = f" {quoted('It', answer.sentence)}".rstrip()
     if response.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
         return refused(
@@ -177,16 +180,27 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
     return refused(f"The UMP refused: {reason} ({code}).", code=code, answer=answer)
 
 
+def _customer(entry: dict[str, Any]) -> UmpCustomer:
+    return UmpCustomer(
+        VALUES.text(entry, "UmpCustomerGuid"),
+        VALUES.text(entry, "CustomerShortName"),
+        VALUES.optional(entry, "MsTenantId").lower(),
+    )
+
+
 def _connection(body: dict[str, Any]) -> UmpConnection:
-    return UmpConnection(body.get("method") or "", (body.get("tenantId") or "").lower(), body.get("username") or "")
+    return UmpConnection(
+        VALUES.present(body, "method"), VALUES.present(body, "tenantId").lower(), VALUES.optional(body, "username")
+    )
 
 
 def _settings(body: dict[str, Any], etag: str) -> SystemSettings:
+    """Every value of the contract must be there: an answer without them must not pass for an empty UMP."""
     return SystemSettings(
-        client_id=body.get("clientId") or "",
-        secret_hint=body.get("clientSecretHint") or "",
-        redirect_uri=body.get("redirectUri") or "",
-        portal_url=body.get("customerAuthenticationPortalUrl") or "",
-        version=body.get("umpVersion") or "",
+        client_id=VALUES.present(body, "clientId"),
+        secret_hint=VALUES.present(body, "clientSecretHint"),
+        redirect_uri=VALUES.present(body, "redirectUri"),
+        portal_url=VALUES.present(body, "customerAuthenticationPortalUrl"),
+        version=VALUES.present(body, "umpVersion"),
         etag=etag,
     )

@@ -4,9 +4,19 @@ from registrations import connections, engine
 from registrations.applications import client_secrets
 from registrations.clients.ump import SystemSettings, Validation
 from registrations.delivery.secret_refusals import refusal_by_ump
-from registrations.errors import NotFoundError, RemoteRejectedError, StartOverError
+from registrations.errors import (
+    NotFoundError,
+    RemoteRejectedError,
+    StartOverError,
+    UnexplainedNotFoundError,
+    UnexplainedRefusalError,
+)
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
 
+NO_CONTRACT = (
+    "This UMP does not offer the API for its System Settings. Set the instance's delivery to the hand-over sheet, then "
+    "resume."
+)
 UMP_CHANGED = "ump_changed"
 UMP_FORGOT = "ump_forgot"
 UMP_VALIDATION = "ump_validation"
@@ -62,12 +72,10 @@ class ApiDelivery:
     def _read(self) -> SystemSettings:
         try:
             return self._ump.read_settings()
+        except UnexplainedNotFoundError as missing:  # perhaps it is being restarted: that advice would be wrong then
+            raise UnexplainedRefusalError(NO_CONTRACT, code="no_contract", meanwhile=missing) from missing
         except NotFoundError as missing:
-            raise RemoteRejectedError(
-                "This UMP does not offer the API for its System Settings. Set the instance's delivery to the hand-over sheet, "
-                "then resume.",
-                code="no_contract",
-            ) from missing
+            raise RemoteRejectedError(NO_CONTRACT, code="no_contract") from missing
 
     def _not_held(self, held: SystemSettings, registration: AppRegistration) -> StartOverError | RemoteRejectedError:
         """The error for a UMP without the delivered values. Values of nobody else are its own old ones, or none: it forgot.

@@ -183,7 +183,8 @@ def _handle_error(operation: Operation, token: str, step: StepState, error: Port
         transitions.put_back(operation, token, step, error)
     elif isinstance(error, PASSING) and retry_schedule.may_be_replicating(step):
         # A refused permission may be a grant that is still being copied, and what names no cause may pass: try for a while.
-        not_yet = NotYetError(str(error), code=error.code, answer=error.answer)
+        said = getattr(error, "meanwhile", None) or error
+        not_yet = NotYetError(str(said), code=said.code, answer=said.answer)
         transitions.put_back(operation, token, step, not_yet)
     else:
         transitions.fail(operation, token, error)

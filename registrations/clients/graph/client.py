@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 import requests
 
+from registrations.clients.graph import readers
 from registrations.clients.graph.errors import SERVICE, GraphRefusedError, Meaning, refusal_of
+from registrations.clients.graph.readers import VALUES
 from registrations.clients.graph.types import (
     Application,
     Credential,
@@ -56,8 +57,8 @@ class GraphClient:
     # https://learn.microsoft.com/graph/api/organization-list
     def organization(self) -> Organization:
         """The tenant this token is for."""
-        found = self._look("/organization?$select=id,displayName")["value"][0]
-        return Organization(found["id"], found["displayName"])
+        found = next(iter(VALUES.entries(self._look("/organization?$select=id,displayName"), "value")), {})
+        return Organization(VALUES.text(found, "id"), VALUES.text(found, "displayName"))
 
     # https://learn.microsoft.com/graph/api/user-list-transitivememberof (a cast needs $count and ConsistencyLevel)
     def my_directory_roles(self) -> frozenset[str]:
@@ -67,31 +68,17 @@ class GraphClient:
         """
         path = "/me/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$select=displayName,roleTemplateId"
         roles = self._pages(path, headers={"ConsistencyLevel": "eventual"})
-        return frozenset(role["roleTemplateId"] for role in roles if role.get("roleTemplateId"))
+        return frozenset(VALUES.optional(role, "roleTemplateId") for role in roles) - {""}
 
     # https://learn.microsoft.com/graph/api/tenantappmanagementpolicy-get
     def secret_policy(self) -> SecretPolicy:
         """What the tenant's default policy says about client secrets. Raises NotPermittedError without Policy.Read.All."""
-        policy = self._look("/policies/defaultAppManagementPolicy")
-        rules = (policy.get("applicationRestrictions") or {}).get("passwordCredentials") or []
-        enabled = {
-            rule.get("restrictionType"): rule
-            for rule in rules
-            if policy.get("isEnabled") and rule.get("state", "enabled") == "enabled"
-        }
-        addition, lifetime = enabled.get("passwordAddition"), enabled.get("passwordLifetime", {})
-        return SecretPolicy(
-            forbidden=addition is not None,
-            longest=lifetime.get("maxLifetime") or "",
-            forbidden_after=_moment((addition or {}).get("restrictForAppsCreatedAfterDateTime")),
-            longest_after=_moment(lifetime.get("restrictForAppsCreatedAfterDateTime")),
-            has_exceptions=bool((addition or {}).get("excludeActors")),
-        )
+        return readers.secret_policy(self._look("/policies/defaultAppManagementPolicy"))
 
     # https://learn.microsoft.com/graph/api/application-get
     def find_application(self, unique_name: str) -> Application | None:
         """The application with that unique name, or None where there is none (or none that this replica knows)."""
-        return self._find(f"/applications(uniqueName='{_quoted(unique_name)}')")
+        return self._find(f"/applications(uniqueName='{readers.quoted(unique_name)}')")
 
     def read_application(self, object_id: str) -> Application | None:
         """The application with that object id, or None."""
@@ -100,8 +87,10 @@ class GraphClient:
     # https://learn.microsoft.com/graph/api/application-list
     def find_namesakes(self, display_name: str) -> list[Application]:
         """Every application with that display name, with `NAMESAKE_FIELDS` alone. Graph ignores upper and lower case."""
-        wanted = f"$filter=displayName eq '{_quoted(display_name)}'&$select={NAMESAKE_FIELDS}&$top={LONGEST_PAGE}"
-        return [_application(entry) for entry in self._pages(f"/applications?{wanted}")]
+        wanted = (
+            f"$filter=displayName eq '{readers.quoted(display_name)}'&$select={NAMESAKE_FIELDS}&$top={LONGEST_PAGE}"
+        )
+        return [readers.application(entry) for entry in self._pages(f"/applications?{wanted}")]
 
     # https://learn.microsoft.com/graph/api/directory-deleteditems-list
     def find_deleted(self, unique_name: str, object_id: str = "") -> DeletedApplication | None:
@@ -111,14 +100,15 @@ class GraphClient:
         """
         path = "/directory/deletedItems/microsoft.graph.application?$select=id,appId,uniqueName"
         entries = self._pages(path)
-        found = [entry for entry in entries if entry.get("uniqueName") == unique_name or entry["id"] == object_id]
-        found.sort(key=lambda entry: entry["id"] != object_id)  # the one that is known first, whatever the list's order
-        return DeletedApplication(found[0]["id"], found[0]["appId"]) if found else None
+        of_name = [entry for entry in entries if entry.get("uniqueName") == unique_name or entry.get("id") == object_id]
+        found = [DeletedApplication(VALUES.text(entry, "id"), VALUES.text(entry, "appId")) for entry in of_name]
+        found.sort(key=lambda deleted: deleted.object_id != object_id)  # the known one first, whatever the list's order
+        return next(iter(found), None)
 
     def find_deleted_principal(self, app_id: str, object_id: str = "") -> str | None:
         """The object id of the application's deleted service principal, or None; of several the one that is known."""
         path = "/directory/deletedItems/microsoft.graph.servicePrincipal?$select=id,appId"
-        found = [str(entry["id"]) for entry in self._pages(path) if entry.get("appId") == app_id]
+        found = [VALUES.text(entry, "id") for entry in self._pages(path) if entry.get("appId") == app_id]
         return object_id if object_id in found else next(iter(found), None)
 
     # https://learn.microsoft.com/graph/api/directory-deleteditems-restore
@@ -137,9 +127,11 @@ class GraphClient:
 
         Raises GraphRefusedError with `NAME_TAKEN` if a deleted application still holds the name.
         """
-        path = f"/applications(uniqueName='{_quoted(unique_name)}')"
+        path = f"/applications(uniqueName='{readers.quoted(unique_name)}')"
         response = self._act("PATCH", path, properties, headers={"Prefer": "create-if-missing"})
-        return _application(json_of(response, SERVICE)) if response.status_code == requests.codes.created else None
+        return (
+            readers.application(json_of(response, SERVICE)) if response.status_code == requests.codes.created else None
+        )
 
     # https://learn.microsoft.com/graph/api/application-update
     def update_application(self, object_id: str, changes: Mapping[str, Any]) -> None:
@@ -153,10 +145,10 @@ class GraphClient:
         `is_new`: the application was made a moment ago, so there is none to look for.
         """
         found = None if is_new else self._service_principal(app_id, "id")
-        if found:
-            return str(found["id"])
+        if found is not None:
+            return VALUES.text(found, "id")
         try:
-            return str(json_of(self._act("POST", "/servicePrincipals", {"appId": app_id}), SERVICE)["id"])
+            return VALUES.text(json_of(self._act("POST", "/servicePrincipals", {"appId": app_id}), SERVICE), "id")
         except GraphRefusedError as refusal:
             if refusal.meaning is not Meaning.EXISTS:
                 raise
@@ -167,15 +159,15 @@ class GraphClient:
     def find_service_principal(self, app_id: str) -> str | None:
         """The object id of the application's service principal in this tenant, or None."""
         found = self._service_principal(app_id, "id")
-        return str(found["id"]) if found else None
+        return VALUES.text(found, "id") if found is not None else None
 
     def resource(self, app_id: str) -> ResourcePrincipal:
         """An API's service principal with the application permissions it offers; created where it is missing."""
         found = self._service_principal(app_id, "id,appRoles")
-        if not found:
+        if found is None:
             self.ensure_service_principal(app_id)
             raise NotYetError("Microsoft is adding the API to the organisation.", retry_after=timedelta(seconds=2))
-        return ResourcePrincipal(found["id"], {role["value"]: role["id"] for role in found.get("appRoles", [])})
+        return readers.resource(found)
 
     # https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
     def granted_roles(self, service_principal_id: str) -> frozenset[tuple[str, str]]:
@@ -185,9 +177,10 @@ class GraphClient:
         """
         path = f"/servicePrincipals/{service_principal_id}/appRoleAssignments"
         try:
-            return frozenset((grant["resourceId"], grant["appRoleId"]) for grant in self._pages(path))
+            grants = self._pages(path)
         except NotFoundError as missing:
             raise _not_copied_yet(missing) from missing
+        return frozenset((VALUES.text(grant, "resourceId"), VALUES.text(grant, "appRoleId")) for grant in grants)
 
     # https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignments
     def grant_role(self, service_principal_id: str, resource_id: str, role_id: str) -> None:
@@ -199,7 +192,7 @@ class GraphClient:
     def directory_roles_of(self, service_principal_id: str) -> frozenset[str]:
         """Template ids of the Entra roles assigned to a service principal."""
         path = f"/roleManagement/directory/roleAssignments?$filter=principalId eq '{service_principal_id}'"
-        return frozenset(assignment["roleDefinitionId"] for assignment in self._pages(path))
+        return frozenset(VALUES.text(assignment, "roleDefinitionId") for assignment in self._pages(path))
 
     # https://learn.microsoft.com/graph/api/rbacapplication-post-roleassignments
     def assign_directory_role(self, service_principal_id: str, role_template_id: str) -> None:
@@ -217,16 +210,14 @@ class GraphClient:
         application = self.read_application(object_id)
         if application is None:
             raise NotShownError("Microsoft does not show the new application everywhere yet.")
-        found = application.properties.get("passwordCredentials") or []
-        return [Credential(entry["keyId"], entry.get("displayName") or "") for entry in found]
+        found = VALUES.optional_entries(application.properties, "passwordCredentials")
+        return [Credential(VALUES.text(entry, "keyId"), VALUES.optional(entry, "displayName")) for entry in found]
 
     # https://learn.microsoft.com/graph/api/application-addpassword
     def add_secret(self, object_id: str, display_name: str, ends_at: datetime) -> NewSecret:
         """Add a client secret. Not repeatable: the caller has saved an intent with this display name before."""
-        body = {"passwordCredential": {"displayName": display_name, "endDateTime": _instant(ends_at)}}
-        answer = json_of(self._act("POST", f"/applications/{object_id}/addPassword", body), SERVICE)
-        ends = datetime.fromisoformat(answer["endDateTime"].replace("Z", "+00:00"))
-        return NewSecret(answer["keyId"], answer["secretText"], answer.get("hint") or answer["secretText"][:3], ends)
+        body = {"passwordCredential": {"displayName": display_name, "endDateTime": readers.instant(ends_at)}}
+        return readers.new_secret(json_of(self._act("POST", f"/applications/{object_id}/addPassword", body), SERVICE))
 
     # https://learn.microsoft.com/graph/api/application-removepassword
     def remove_secret(self, object_id: str, key_id: str) -> None:
@@ -237,10 +228,7 @@ class GraphClient:
     def delegated_grants(self, service_principal_id: str) -> list[DelegatedGrant]:
         """The delegated grants given to a client application in this tenant."""
         path = f"/oauth2PermissionGrants?$filter=clientId eq '{service_principal_id}'"
-        return [
-            DelegatedGrant(grant["id"], tuple(grant.get("scope", "").split()), grant.get("principalId") or "")
-            for grant in self._pages(path)
-        ]
+        return [readers.delegated_grant(grant) for grant in self._pages(path)]
 
     # https://learn.microsoft.com/graph/api/oauth2permissiongrant-update
     def narrow_delegated_grant(self, grant_id: str, scopes: list[str]) -> None:
@@ -265,7 +253,7 @@ class GraphClient:
 
     def _find(self, path: str) -> Application | None:
         try:
-            return _application(self._look(f"{path}?$select={APPLICATION_FIELDS}"))
+            return readers.application(self._look(f"{path}?$select={APPLICATION_FIELDS}"))
         except NotFoundError:
             return None
 
@@ -276,8 +264,8 @@ class GraphClient:
         found: list[dict[str, Any]] = []
         while path:
             page = self._look(path, headers)
-            found += page.get("value", [])
-            path = str(page.get("@odata.nextLink", "")).removeprefix(self._base)
+            found += VALUES.entries(page, "value")
+            path = VALUES.optional(page, "@odata.nextLink").removeprefix(self._base)
         return found
 
     def _act(
@@ -328,21 +316,3 @@ def _not_copied_yet(missing: NotFoundError) -> NotShownError:
     return NotShownError(
         "Microsoft is still copying this to its data centres.", code=missing.code, answer=missing.answer
     )
-
-
-def _application(body: Mapping[str, Any]) -> Application:
-    return Application(body["id"], body["appId"], body.get("displayName", ""), body)
-
-
-def _quoted(value: str) -> str:
-    return quote(value.replace("'", "''"), safe="")
-
-
-def _moment(text: str | None) -> datetime | None:
-    """An instant of Graph's: it may have seven digits of a second. The year 1 stands for none."""
-    found = datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
-    return found if found and found.year > 1 else None
-
-
-def _instant(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
