@@ -3,6 +3,7 @@
 from registrations import connections, engine
 from registrations.applications import client_secrets
 from registrations.clients.ump import SystemSettings, Validation
+from registrations.delivery import earlier_values
 from registrations.delivery.secret_refusals import refusal_by_ump
 from registrations.errors import (
     NotFoundError,
@@ -82,11 +83,12 @@ class ApiDelivery:
 
         They are delivered again then. Only a value that SyncPortal never delivered proves that somebody changed it.
         """
-        hints = {"", *registration.secrets.values_list("hint", flat=True)}
+        before = earlier_values.of(self._instance)
+        hints = {"", *ClientSecret.objects.filter(registration__instance=self._instance).values_list("hint", flat=True)}
         ours = (
-            held.client_id.lower() in {"", registration.app_id}
-            and held.redirect_uri in {"", self._instance.redirect_uri}
-            and held.portal_url in {"", self._instance.portal_url}
+            held.client_id.lower() in {"", registration.app_id, *before.app_ids}
+            and held.redirect_uri in {"", *before.redirect_uris}
+            and held.portal_url in {"", *before.portal_urls}
             and held.secret_hint in hints
         )
         if ours:
