@@ -152,9 +152,11 @@ def _add(graph: GraphClient, registration: AppRegistration, intent: ClientSecret
     except GraphRefusedError as refusal:
         if refusal.meaning is not Meaning.POLICY:
             raise
+        is_lifetime = refusal.code == secret_policy.TOO_LONG
+        limit = f" {secret_policy.limit_in_words(graph, registration)}" if is_lifetime else ""
         raise RemoteRejectedError(
-            "The organisation's app management policy does not allow this client secret "
-            f"({refusal.code}). An administrator of that tenant can make an exception for this application, then resume.",
+            f"The organisation's app management policy does not allow this client secret ({refusal.code}).{limit} An administrator "
+            "of that tenant can make an exception for this application, then resume.",
             code=refusal.code,
             answer=refusal.answer,
         ) from refusal

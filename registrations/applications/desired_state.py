@@ -11,6 +11,12 @@ from registrations.models import AppRegistration, UmpInstance
 
 UNIQUE_NAMES = "syncportal-"  # what every unique name of a sync app begins with
 SECRET_MONTHS = 24  # the procedure's own figure
+POLICY_MARGIN = timedelta(hours=1)  # the clocks differ, and Microsoft counts from its own
+SHORTEST_SECRET = timedelta(minutes=10)
+DURATION = re.compile(
+    r"P(?:(?P<years>N)Y)?(?:(?P<months>N)M)?(?:(?P<weeks>N)W)?(?:(?P<days>N)D)?"
+    r"(?:T(?:(?P<hours>N)H)?(?:(?P<minutes>N)M)?(?:(?P<seconds>N)S)?)?".replace("N", r"[0-9]{1,9}(?:[.,][0-9]{1,9})?")
+)
 USER_READ_ID = (
     "e1fe6dd8-ba31-4d61-89e7-88639da4683d"  # https://learn.microsoft.com/graph/permissions-reference#userread
 )
@@ -78,16 +84,28 @@ def differences(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> dict[st
     return {name: value for name, value in wanted.items() if not _covers(value, actual.get(name))}
 
 
+def duration(text: str) -> timedelta | None:
+    """An ISO 8601 duration such as P180D, P6M or P1DT12H, or None for anything else. A year has 365 days, a month 30."""
+    found = DURATION.fullmatch(text.strip())
+    if not found or text.strip()[-1:] in {"P", "T", ""}:
+        return None
+    parts = {unit: float(count.replace(",", ".")) for unit, count in found.groupdict().items() if count}
+    days = sum(parts.pop(unit, 0) * length for unit, length in (("years", 365), ("months", 30)))
+    try:
+        return timedelta(days=days) + timedelta(**parts)
+    except OverflowError:
+        return None
+
+
 def secret_ends_at(now: datetime, longest: str = "") -> datetime:
-    """24 months from now, or an hour less than the tenant's policy allows (an ISO 8601 duration such as P180D or P6M)."""
+    """24 months from now, or an hour less than the tenant's policy allows (an ISO 8601 duration), but never in the past."""
     year, month = now.year + SECRET_MONTHS // 12, now.month
     last_day = calendar.monthrange(year, month)[1]
     ends = now.replace(year=year, day=min(now.day, last_day), microsecond=0)
-    allowed = re.fullmatch(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T.*)?", longest)
-    if not allowed or not any(allowed.groups()):
+    allowed = duration(longest)
+    if allowed is None or allowed >= ends - now + POLICY_MARGIN:
         return ends
-    days = sum(int(count or 0) * length for count, length in zip(allowed.groups(), (365, 30, 7, 1), strict=True))
-    return min(ends, now + timedelta(days=days, hours=-1))
+    return now + max(allowed - min(POLICY_MARGIN, allowed / 12), SHORTEST_SECRET)
 
 
 def _covers(wanted: Any, actual: Any) -> bool:

@@ -19,7 +19,8 @@ from registrations.models import AppRegistration
 
 TOO_LONG = "CredentialInvalidLifetimeAsPerAppPolicy"
 # Days that are tried after a refusal where no policy can be read: what administrators set, and what baselines ask for.
-SHORTER = (365, 180, 90, 60, 30, 14, 7)
+SHORTER = (365, 180, 90, 60, 30, 14, 7, 3, 1)
+SHORTEST_USEFUL = timedelta(days=1)
 
 
 def of_tenant(graph: GraphClient, tenant_id: str) -> SecretPolicy:
@@ -32,6 +33,15 @@ def forbids_new(graph: GraphClient, tenant_id: str) -> bool:
     """Whether the policy forbids secrets of an application that is created now, exceptions aside."""
     policy = of_tenant(graph, tenant_id)
     return policy.forbidden and _applies(policy.forbidden_after, None)
+
+
+def limit_in_words(graph: GraphClient, registration: AppRegistration) -> str:
+    """What a person is told about a lifetime that Microsoft refused down to one day."""
+    longest = _longest(of_tenant(graph, registration.tenant_id), registration)
+    allowed = desired_state.duration(longest)
+    if allowed is None or allowed >= SHORTEST_USEFUL:
+        return "Lifetimes down to one day were refused."
+    return f"It limits secrets to {longest}, and SyncPortal needs one day or more."
 
 
 def add_longest(graph: GraphClient, registration: AppRegistration, add: Callable[[datetime], NewSecret]) -> NewSecret:
@@ -66,8 +76,16 @@ def _ends(graph: GraphClient, registration: AppRegistration) -> Iterator[datetim
 
 
 def _ends_at(now: datetime, policy: SecretPolicy, registration: AppRegistration) -> datetime:
-    longest = policy.longest if _applies(policy.longest_after, registration) else ""
+    longest = _longest(policy, registration)
+    allowed = desired_state.duration(longest)
+    if allowed is not None and allowed < SHORTEST_USEFUL:
+        # Nobody can work with such a secret. Only an exception for this application helps, and then the limit is another.
+        longest = ""
     return desired_state.secret_ends_at(now, longest)
+
+
+def _longest(policy: SecretPolicy, registration: AppRegistration) -> str:
+    return policy.longest if _applies(policy.longest_after, registration) else ""
 
 
 def _applies(created_after: datetime | None, registration: AppRegistration | None) -> bool:

@@ -1,6 +1,6 @@
 """What a sync app must look like, and the difference to what Graph shows."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -101,7 +101,37 @@ def test_a_policy_shortens_the_secret_to_an_hour_less(longest: str, day: str) ->
     assert f"{ends:%Y-%m-%d %H}" == f"{day} 23"
 
 
-@pytest.mark.parametrize("longest", ["", "P10Y", "forever", "P"])
+@pytest.mark.parametrize(
+    ("longest", "hours"),
+    [
+        ("PT12H", 11),
+        ("PT36H", 35),
+        ("P1DT12H", 35),
+        ("P2DT30M", 47.5),
+        ("PT1440M", 23),
+        ("PT86400S", 23),
+        ("P1W", 167),
+        ("P0.5D", 11),
+        ("P0,5D", 11),
+        ("PT2H", 2 - 2 / 12),
+        ("PT5M", 1 / 6),
+        ("P0D", 1 / 6),
+        ("PT0S", 1 / 6),
+    ],
+)
+def test_every_part_of_a_duration_is_read_and_no_secret_ends_in_the_past(longest: str, hours: float) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert desired_state.secret_ends_at(now, longest) == now + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "P", "PT", "P1DT", "-P1D", "P1", "1D", "PT1D", "P1H", "p1d", "P1D ago", "P1e3D", "P٣D"]
+)
+def test_what_is_no_duration_is_none(text: str) -> None:
+    assert desired_state.duration(text) is None
+
+
+@pytest.mark.parametrize("longest", ["", "P10Y", "P999999999D", "forever", "P"])
 def test_a_policy_that_is_longer_or_not_readable_changes_nothing(longest: str) -> None:
     ends = desired_state.secret_ends_at(datetime(2026, 1, 1, tzinfo=UTC), longest)
     assert ends == datetime(2028, 1, 1, tzinfo=UTC)

@@ -1,6 +1,7 @@
 """A tenant's app management policy on client secrets."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -70,7 +71,9 @@ def test_a_policy_tightened_during_a_bulk_job_is_read_again(
     assert timedelta(days=99) < lifetime() < timedelta(days=100)
 
 
-@pytest.mark.parametrize(("cap", "shortest", "longest"), [(180, 178, 180), (100, 88, 90), (10, 6, 7)])
+@pytest.mark.parametrize(
+    ("cap", "shortest", "longest"), [(180, 178, 180), (100, 88, 90), (10, 6, 7), (5, 2, 3), (2, 0, 1)]
+)
 def test_a_refused_lifetime_is_answered_by_a_shorter_secret(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox, cap: int, shortest: int, longest: int
 ) -> None:
@@ -92,14 +95,47 @@ def test_a_stricter_policy_of_one_application_is_met_by_a_shorter_secret(
     assert timedelta(days=58) < lifetime() < timedelta(days=60)
 
 
-def test_a_lifetime_shorter_than_a_week_is_refused_in_words(
+def test_a_lifetime_shorter_than_a_day_is_refused_in_words(
     provision: Provision, instance: UmpInstance, sandbox: Sandbox
 ) -> None:
-    sandbox.world.tenant(instance.provider.tenant.tenant_id).secret_policy.max_lifetime_days_of_single_applications = 3
+    sandbox.world.tenant(instance.provider.tenant.tenant_id).secret_policy.max_lifetime_days_of_single_applications = 0
     operation = provision()
     assert (operation.status, operation.error_code) == ("failed", "CredentialInvalidLifetimeAsPerAppPolicy")
-    assert count_calls(sandbox, "graph", "/addPassword") == 8
+    assert "down to one day were refused" in operation.message
+    assert count_calls(sandbox, "graph", "/addPassword") == 10
     assert not ClientSecret.objects.exclude(status="intended").exists()
+
+
+def policy_of(longest: str) -> dict[str, Any]:
+    """Graph's answer for a default policy with this lifetime."""
+    rule = {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": longest}
+    return {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule]}}
+
+
+def test_a_limit_below_one_day_is_named(provision: Provision, instance: UmpInstance, sandbox: Sandbox) -> None:
+    sandbox.world.tenant(instance.provider.tenant.tenant_id).secret_policy.max_lifetime_days_of_single_applications = 0
+    sandbox.faults.add("graph", "status", path="/policies/", status=200, body=policy_of("PT12H"), times=99)
+    operation = provision()
+    assert (operation.status, operation.error_code) == ("failed", "CredentialInvalidLifetimeAsPerAppPolicy")
+    assert "limits secrets to PT12H" in operation.message
+    assert "make an exception for this application" in operation.message
+
+
+@pytest.mark.parametrize("longest", ["PT12H", "P0D"])
+def test_an_exception_from_a_limit_below_one_day_gives_a_whole_secret(
+    provision: Provision, sandbox: Sandbox, longest: str
+) -> None:
+    """Who follows the advice is not refused again: an exception cannot be read, only tried."""
+    sandbox.faults.add("graph", "status", path="/policies/", status=200, body=policy_of(longest), times=99)
+    operation = provision()
+    assert operation.status == "succeeded", operation.message
+    assert lifetime() > timedelta(days=700)
+
+
+def test_a_limit_in_hours_is_kept(provision: Provision, sandbox: Sandbox) -> None:
+    sandbox.faults.add("graph", "status", path="/policies/", status=200, body=policy_of("PT48H"), times=99)
+    assert provision().status == "succeeded"
+    assert timedelta(hours=46) < lifetime() < timedelta(hours=48)
 
 
 def test_a_policy_for_applications_created_later_shortens_nothing(
