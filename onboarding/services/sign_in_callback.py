@@ -31,7 +31,6 @@ from onboarding.services import (
 from onboarding.services.redemption import RedeemLaterError
 from onboarding.services.sign_in_exchange import RedeemedCode
 from registrations import audit
-from registrations.clients.entra import SignInAnswer
 from registrations.errors import WrongStateError
 from registrations.models import Operation
 
@@ -100,9 +99,9 @@ def authorise(sign_in: SignIn, answer: dict[str, str], *, ip_address: str | None
         try:
             person = _consenting_person(sign_in, connection, redeemed)
             actor = audit.Actor.customer(person.label, person.object_id, ip_address)
-            operation = _start_operation(sign_in, connection, redeemed.tokens, actor)
+            operation = _start_operation(sign_in, connection, redeemed, actor)
         except RefusedError as refusal:
-            refusal.grant = temporary_grant.revoke_unused(connection, redeemed.tokens.access_token, method=sign_in.way)
+            refusal.grant = _revoke_unused(sign_in, connection, redeemed)
             raise
         with audit.atomic():
             sign_in_requests.succeed(sign_in, person)
@@ -174,7 +173,14 @@ def _identified_connection(sign_in: SignIn, person: Identity, roles: frozenset[s
     return connection
 
 
-def _start_operation(sign_in: SignIn, connection: Connection, tokens: SignInAnswer, actor: audit.Actor) -> Operation:
+def _revoke_unused(sign_in: SignIn, connection: Connection, redeemed: RedeemedCode) -> GrantOutcome:
+    return temporary_grant.revoke_unused(
+        connection, redeemed.tokens.access_token, method=sign_in.way, patience=redeemed.patience
+    )
+
+
+def _start_operation(sign_in: SignIn, connection: Connection, redeemed: RedeemedCode, actor: audit.Actor) -> Operation:
+    tokens = redeemed.tokens
     token: dict[str, Any] = {"access_token": tokens.access_token, "token_expires_at": tokens.expires_at}
     _refuse_other_method(sign_in, connection)
     latest = new_registration.latest_operation(connection)
@@ -195,7 +201,7 @@ def _start_operation(sign_in: SignIn, connection: Connection, tokens: SignInAnsw
         sign_in_requests.require_usable(connection.invitation, SignIn.Purpose.AUTHORISE)
         raise RefusedError("busy", facts=str(error)) from error
     # A second tab: the first one started the operation, with its own token.
-    temporary_grant.revoke_unused(connection, tokens.access_token, method=sign_in.way)
+    _revoke_unused(sign_in, connection, redeemed)
     return latest
 
 

@@ -104,8 +104,12 @@ def redeem(sign_in: SignIn, answer: dict[str, str]) -> RedeemedCode:
 def verify(redeemed: RedeemedCode) -> Identity:
     """The person whom the verified id_token names. Raises RefusedError if it cannot be verified."""
     with sign_in_errors.as_refusals(redeemed.answer, redeemed.method):
-        claims = connections.entra().verify_id_token(
-            redeemed.tokens.id_token, app_id=redeemed.app_id, authority=redeemed.authority
+        # The code is used up: a busy answer to the question for Microsoft's keys must not end the sign-in.
+        claims = redemption.wait_out(
+            lambda: connections.entra().verify_id_token(
+                redeemed.tokens.id_token, app_id=redeemed.app_id, authority=redeemed.authority
+            ),
+            redeemed.patience,
         )
         return identity.parse(claims)
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from onboarding import requirements, tokens
 from onboarding.error_catalogue import GrantOutcome
 from onboarding.models import Connection, ConnectionMethod, DelegatedToken, SignIn
+from onboarding.services import redemption
 from onboarding.services.lookups import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
 from registrations import audit, connections, engine
 from registrations.clients.graph.client import GraphClient
@@ -83,20 +84,19 @@ def revoke_before_failing(operation: Operation) -> str:
     return REVOKED if removed else NOT_REVOKED
 
 
-def revoke_unused(connection: Connection, access_token: str, *, method: str) -> GrantOutcome:
+def revoke_unused(
+    connection: Connection, access_token: str, *, method: str, patience: redemption.Patience
+) -> GrantOutcome:
     """Revoke at once, with its own token, what was accepted in a second sign-in that started nothing.
 
     The grant stays while an operation uses it: that operation revokes it at its end. It also stays where a stored
     delegated token of the organisation depends on it.
     """
     if method == ConnectionMethod.TOKEN and _stored_tokens(connection).exists():
-        return _revoke_beside_a_token(connection, access_token)
+        return _revoke_beside_a_token(connection, access_token, patience)
     if _is_in_use(connection):
         return GrantOutcome.IN_USE
-    try:
-        removed = _remove_grants(connections.graph_as_person(access_token), connection)
-    except PortalError:
-        removed = False
+    removed = _remove_now(connection, access_token, patience)
     with audit.atomic(durable=True):
         audit.record("grant.removed" if removed else "grant.left", actor=audit.SYSTEM, subject=connection)
         if not _is_in_use(connection):  # an operation that started meanwhile records its own result
@@ -153,16 +153,22 @@ def _sharing(connection: Connection) -> QuerySet[Connection]:
     )
 
 
-def _revoke_beside_a_token(connection: Connection, access_token: str) -> GrantOutcome:
+def _revoke_beside_a_token(connection: Connection, access_token: str, patience: redemption.Patience) -> GrantOutcome:
     """A stored token stays usable; what the refused person accepted for themselves is revoked if Microsoft allows it."""
-    try:
-        removed = _remove_grants(connections.graph_as_person(access_token), connection)
-    except PortalError:
-        removed = False
+    removed = _remove_now(connection, access_token, patience)
     connection.refresh_from_db(fields=["status", "way", "customer_part_done_at"])
     if not _will_revoke(connection):
         _save_outcome(connection, removed)
     return GrantOutcome.KEPT
+
+
+def _remove_now(connection: Connection, access_token: str, patience: redemption.Patience) -> bool:
+    """Within the request of a browser: Microsoft's short waits are waited for, because the token is not kept."""
+    graph = connections.graph_as_person(access_token)
+    try:
+        return redemption.wait_out(lambda: _remove_grants(graph, connection), patience)
+    except PortalError:
+        return False
 
 
 def _will_revoke(connection: Connection) -> bool:

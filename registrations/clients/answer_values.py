@@ -12,10 +12,14 @@ UNREADABLE = "unreadable_answer"
 
 @dataclass(frozen=True)
 class AnswerValues:
-    """Reads the answers of one service. `error` makes the PortalError to raise, from a sentence and a code."""
+    """Reads the answers of one service. `error` makes the PortalError to raise, from a sentence and `code`.
+
+    An outcome that is unknown has no code: a code says that the service has answered.
+    """
 
     service: str
     error: Callable[..., PortalError]
+    code: str = ""
 
     def text(self, body: Any, name: str) -> str:
         """A text that must be there and not empty; a number counts as its digits."""
@@ -94,4 +98,4 @@ class AnswerValues:
 
     def missing(self, name: str) -> PortalError:
         """The error for a value that is not there, or of another type. It quotes nothing: the value may be a secret."""
-        return self.error(f"{self.service} sent an answer without a usable {name}.", code=UNREADABLE)
+        return self.error(f"{self.service} sent an answer without a usable {name}.", code=self.code)

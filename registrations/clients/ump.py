@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from registrations.clients.answer_values import AnswerValues
+from registrations.clients.answer_values import UNREADABLE, AnswerValues
 from registrations.clients.http import RemoteSession, answer_of, exchange, json_of
 from registrations.errors import (
     NotFoundError,
@@ -19,7 +19,7 @@ from registrations.service_words import quoted
 
 SERVICE = "The UMP"
 PORTAL = "/api/portal/v1"
-VALUES = AnswerValues(SERVICE, UnexplainedRefusalError)
+VALUES = AnswerValues(SERVICE, UnexplainedRefusalError, UNREADABLE)
 SECRETS = {"clientSecret", "applicationClientSecret", "refreshToken"}
 
 
