@@ -33,8 +33,9 @@ def refused_after_consent() -> Q:
 
 
 def remains(connection: Connection) -> bool:
-    """Whether temporary permissions in this organisation could not be revoked, whichever of its setups they were for."""
-    return _sharing(connection).filter(grant_removed=False).exists()
+    """Whether temporary permissions for this service, in this or an earlier invitation, could not be revoked."""
+    same = _sharing(connection).filter(invitation__service=connection.invitation.service_id)
+    return same.filter(grant_removed=False).exists()
 
 
 def was_asked_for(connection: Connection) -> bool:
@@ -126,7 +127,8 @@ def revoke_of_others(graph: GraphClient, connection: Connection, operation: Oper
     If Microsoft does not allow it, the final page lists it for the person who connected. Nothing is asked where nobody was
     refused and an earlier revocation did not fail.
     """
-    if not _others_were_refused(connection) and not remains(connection):
+    left = _sharing(connection).filter(grant_removed=False)
+    if not _others_were_refused(connection) and not left.exists():
         return
     try:
         removed = _remove_grants(graph, connection)
