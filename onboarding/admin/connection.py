@@ -8,11 +8,20 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from onboarding import states
-from onboarding.models import Connection, Service
+from onboarding.models import Connection, Invitation, Service
+from onboarding.services import stored_access
 from registrations import admin_html
 from registrations.admin import identifiers, operation_progress
+from registrations.admin.base import actor_of, page
 from registrations.admin.placed import PlacedAdmin, ProviderFilter
 from registrations.admin.state_columns import EmptyLast, state_filter
+
+DELETE_STORED = [
+    "SyncPortal deletes its encrypted copy. It cannot be shown or handed over again.",
+    "The registration in the customer's tenant stays as it is, and the UMP keeps what it was given. To end the access itself, an "
+    "administrator of the customer deletes the registration or its secret, or revokes the account's sessions, in Microsoft Entra.",
+    "To connect the service again later, create a new invitation.",
+]
 
 
 @admin.register(Connection)
@@ -44,8 +53,10 @@ class ConnectionAdmin(PlacedAdmin):
         "application",
         "connected",
         "grant",
+        "stored",
     )
-    readonly_fields = ("host", "customer", "state", "application", "connected", "grant")
+    readonly_fields = ("host", "customer", "state", "application", "connected", "grant", "stored")
+    actions_detail = ("delete_stored",)
     change_form_outer_before_template = "admin/registrations/newest_operation.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
@@ -67,6 +78,47 @@ class ConnectionAdmin(PlacedAdmin):
         newest = operation_progress.newest_of(object_id) if object_id else None
         live = operation_progress.describe(newest, request.user) if newest else {}
         return super().changeform_view(request, object_id, form_url, {**live, **(extra_context or {})})
+
+    def has_delete_stored_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may delete what is stored: who may revoke an invitation, which deletes it too."""
+        return self.may(request, "revoke_invitation")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """No actions where nothing is stored of a completed connection."""
+        connection = self.get_object(request, str(object_id))
+        is_completed = connection is not None and connection.invitation.status == Invitation.Status.COMPLETED
+        if not connection or not is_completed or not stored_access.label(connection):
+            return []
+        return super().get_actions_detail(request, object_id)
+
+    @page("Delete stored secret", permission="delete_stored", icon="delete", variant="danger")
+    def delete_stored(self, request: HttpRequest, connection: Connection) -> HttpResponse:
+        """Delete the stored secret or token of a completed connection."""
+        if request.method == "POST":
+            done = "What was stored is deleted. The customer's tenant and the UMP are as they were."
+            self.attempt(request, lambda: stored_access.delete(connection, actor=actor_of(request)), done)
+            return self.back_to(connection)
+        stored, registration = stored_access.label(connection), connection.registration
+        facts = [
+            ("Service", str(connection.invitation.service)),
+            ("Host", connection.invitation.service.instance.host),
+            ("Stored", stored or "Nothing"),
+            *([("Registration", f"{registration.display_name}, {registration.app_id}")] if registration else []),
+        ]
+        return self.confirmation(
+            request,
+            subject=connection,
+            title=f"Delete the stored {stored or 'secret'} of {connection.invitation.service}",
+            button="Delete stored secret",
+            intro=DELETE_STORED,
+            facts=facts,
+            danger=True,
+        )
+
+    @admin.display(description="Stored here")
+    def stored(self, connection: Connection) -> str:
+        """What is stored encrypted of this connection."""
+        return stored_access.label(connection).capitalize() or "Nothing"
 
     @admin.display(description="Service", ordering="invitation__service__full_name")
     def service(self, connection: Connection) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 
-from onboarding import emails, tokens
+from onboarding import emails, privacy, tokens
 from onboarding.middleware import InstanceRequest
 from onboarding.models import Invitation
 from onboarding.services import invitations
@@ -32,9 +32,11 @@ def page(request: InstanceRequest, template: str, context: Mapping[str, Any], *,
 def frame_of(request: HttpRequest) -> dict[str, Any]:
     """The context of every page's frame. It makes no queries: the middleware has read the instance."""
     instance = getattr(request, "instance", None)
+    provider = instance.provider if instance else getattr(request, "provider", None)
     return {
         "instance": instance,
-        "provider": instance.provider if instance else getattr(request, "provider", None),
+        "provider": provider,
+        "kept_data": privacy.table(provider.name if provider else "Your provider"),
         "sender": emails.sender(),
         "stylesheet": assets.address("portal.css"),
         "script": assets.address("portal.js"),

@@ -48,6 +48,7 @@ OF_AN_ACT = {
     "provisioning.new_secret",
     "queue.cancel",
     "queue.resume",
+    "stored_access.delete",
     "throttle.confirm_password",
     "lookups.begin_connecting",
 }
