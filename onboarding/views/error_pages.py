@@ -56,9 +56,24 @@ def shows_error_pages(
                 _record(request, refused, str(kwargs.get("token", "")))
             if not refused.link and refused.page.target in WAYS_BACK:
                 refused.link = pages.link_of_browser(request)
-            return render_error(request, refused)
+            back = _way_back(request, str(kwargs.get("token", ""))) if _asks_for_a_link(refused) else ""
+            return render_error(request, refused, back=back)
 
     return wrapped
+
+
+def _asks_for_a_link(refused: RefusedError) -> bool:
+    """Whether the page sends people to the provider for a link, although this browser may have one that works."""
+    return refused.page.target is ButtonTarget.CONTACT and not refused.link
+
+
+def _way_back(request: HttpRequest, token: str = "") -> str:
+    """The link at which this browser began, where it leads on: not the one that was just refused."""
+    invitation = pages.invitation_of_browser(request)
+    if invitation is None or invitation.is_expired or invitation.status == Invitation.Status.REVOKED:
+        return ""
+    link = invitations.link_of(invitation)
+    return "" if token and link.endswith(f"/{token}") else link
 
 
 def _limit(request: InstanceRequest, token: str) -> None:
@@ -95,8 +110,11 @@ def _record(request: InstanceRequest, refused: RefusedError, token: str) -> None
         sign_in_requests.record_form_without_session(request.instance, actor=actor)
 
 
-def render_error(request: HttpRequest, refused: RefusedError) -> HttpResponse:
-    """The page of one error. It uses neither database nor session, so it works when they fail."""
+def render_error(request: HttpRequest, refused: RefusedError, *, back: str = "") -> HttpResponse:
+    """The page of one error. It uses neither database nor session, so it works when they fail.
+
+    `back` is the link at which this browser began, beside a button that leads elsewhere.
+    """
     page = refused.page
     frame = pages.frame_of(request)
     names = _names(frame, refused)
@@ -115,6 +133,7 @@ def render_error(request: HttpRequest, refused: RefusedError) -> HttpResponse:
         "other_account": refused.other_account,
         "forward": f"{refused.link}/forward" if refused.link and refused.needs_other_account else "",
         "choose": _choice(refused, frame),
+        "back": back,
         "codes": _codes(refused) if page.shows_codes else [],
         "details": _details(refused),
         **_form(request, refused),
@@ -127,7 +146,7 @@ def render_error(request: HttpRequest, refused: RefusedError) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """An unknown address below /authenticate: most often a link that an email program cut off."""
-    return render_error(request, RefusedError("unknown_link"))
+    return render_error(request, RefusedError("unknown_link"), back=_way_back(request))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

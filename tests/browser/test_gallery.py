@@ -174,8 +174,10 @@ def test_a_printed_page_has_its_sender_host_and_closed_details(
         found.page.emulate_media(media="print")
         expect(found.page.locator("header")).to_be_visible()
         expect(found.page.locator("footer").get_by_text(str(urlsplit(found.page.url).hostname)).first).to_be_visible()
-        closed = found.page.locator("main details")
-        assert closed.count() > 0 or name != "landing"
+        closed = found.page.locator("details")
+        assert closed.count() > 1
+        expect(found.page.get_by_text("What is kept, why, and for how long")).to_be_visible()
+        expect(found.page.locator("#privacy > summary")).to_be_visible()
         for content in closed.locator("> :not(summary, .copy)").all():
             assert content.evaluate(PRINTED), content.text_content()
         expect(found.page.get_by_role("button", name="Print this page")).to_be_hidden()
