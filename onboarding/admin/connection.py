@@ -102,7 +102,7 @@ class ConnectionAdmin(PlacedAdmin):
         facts = [
             ("Service", str(connection.invitation.service)),
             ("Host", connection.invitation.service.instance.host),
-            ("Stored", stored or "Nothing"),
+            ("Stored", stored.capitalize() or "Nothing"),
             *([("Registration", f"{registration.display_name}, {registration.app_id}")] if registration else []),
         ]
         return self.confirmation(

@@ -154,9 +154,10 @@ def _done_by_token(request: InstanceRequest, connection: Connection) -> HttpResp
 
 def _grant(connection: Connection) -> dict[str, Any]:
     """What became of the temporary permissions in this organisation, and where its administrators can revoke them."""
+    remains = temporary_grant.remains(connection)
     return {
-        "grant_remains": temporary_grant.remains(connection),
-        "grant_was_asked_for": temporary_grant.was_asked_for(connection),
+        "grant_remains": remains,
+        "nothing_else": not remains and not temporary_grant.was_asked_for(connection),
         "token_accounts": temporary_grant.accounts_of_tokens(connection),
         "enterprise_page": requirements.ENTERPRISE_PAGE,
     }

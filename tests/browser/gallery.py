@@ -102,10 +102,12 @@ CUSTOMER = [
     PageState("waiting-for-microsoft", answer_put_off),
     PageState("admin-consent", at("/OAuth2Callback?admin_consent=True", "answer-put-off")),
     PageState("portal-of-known-browser", at("", "answer-put-off")),
+    PageState("unknown-link-of-known-browser", at("/nothing-here", "answer-put-off")),
     PageState("told-by-get", at("/OAuth2Callback?error=temporarily_unavailable", "answer-put-off")),
     PageState("token-allow", at("/allow", "token-signed-in")),
     PageState("token-done", at("/done", "token-connected")),
     PageState("existing-done", at("/done", "existing-connected")),
+    PageState("existing-done-with-rest", at("/done", "existing-connected-with-rest")),
     PageState("registration", REGISTRATION),
     PageState(
         "registration-wrong-name", then(REGISTRATION, press="Sign in with Microsoft", Name_of_the_registration="a b")
@@ -187,6 +189,11 @@ SKIP_ALL = """() => {
 def first(model: Any) -> Callable[[Stage], Any]:
     """The id of any row."""
     return lambda stage: model.objects.values_list("pk", flat=True).first()
+
+
+def connected() -> Callable[[Stage], Any]:
+    """The id of the completed connection."""
+    return lambda stage: Connection.objects.values_list("pk", flat=True).get(invitation=stage.invitations["connected"])
 
 
 def instance(state: str = "") -> Callable[[Stage], Any]:
@@ -290,7 +297,8 @@ STAFF = [
     PageState("secrets", staff(f"{SECRET}_changelist")),
     PageState("secret", staff(f"{SECRET}_change", first(ClientSecret))),
     PageState("connections", staff("onboarding_connection_changelist")),
-    PageState("connection", staff("onboarding_connection_change", first(Connection))),
+    PageState("connection", staff("onboarding_connection_change", connected())),
+    PageState("connection-delete-stored", staff("onboarding_connection_delete_stored", connected())),
     PageState("instance-history", history_of(UmpInstance, instance())),
     PageState("customer-history", history_of(Customer, first(Customer))),
     PageState("registration-history", history_of(AppRegistration, first(AppRegistration), name="arthur")),

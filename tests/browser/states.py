@@ -81,6 +81,9 @@ def _add_customers(stage: Stage, actor: audit.Actor) -> None:
         stage.browsers[state] = Browser(stage.sandbox, stage.instance.host)
         bring(stage, state)
         invitation.refresh_from_db()
+    # The set-ups of other states revoked it, because all belong to one organisation.
+    rest = [stage.invitations[state] for state in ("connected-with-rest", "existing-connected-with-rest")]
+    Connection.objects.filter(invitation__in=rest).update(grant_removed=False)
 
 
 def _connected(stage: Stage, state: str) -> None:
@@ -283,6 +286,7 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
     "existing-missing": _values_entered(granted=False),
     "existing-failed": _values_entered(secret="a-secret-of-somebody-else"),
     "existing-connected": _values_entered(),
+    "existing-connected-with-rest": _values_entered(),
     "existing-not-accepted": _not_accepted_yet,
     "secrets-forbidden": _secrets_forbidden,
     "answer-put-off": _answer_put_off,

@@ -140,6 +140,7 @@ def test_a_new_invitation_lists_what_an_earlier_one_left(
     page = complete(customer, invitations.link_of(again), "existing", own.values, run_worker)
     assert "could not be revoked" in page
     assert BUTTON in page
+    assert "was created or changed" not in page
 
 
 def test_a_later_clean_up_also_settles_what_an_earlier_setup_left(
@@ -179,3 +180,20 @@ def test_nobody_is_told_to_delete_the_application_of_a_colleagues_token(
     assert "revoke those of every account but" in page
     assert "tilda@contoso.example" in page
     assert "enterprise applications, delete" not in page.lower()
+    assert "you can delete it" not in page.lower()
+
+
+def test_a_new_registration_does_not_advise_to_delete_what_a_token_needs(
+    customer: Browser, link: str, sandbox: Sandbox, instance: UmpInstance, run_worker: RunWorker
+) -> None:
+    complete(customer, link, "token", {}, run_worker)
+    sandbox.world.add_ump_customer("finebak", "contoso2", "Contoso Two", sandbox.seed.customer.tenant_id)
+    second = invitations.create(
+        factories.make_service(instance=instance, short_name="contoso2", full_name="Contoso Two"),
+        it_admin_email="it@contoso.example",
+        m365_admin_email=CARLA,
+        actor=OLGA,
+    )
+    page = complete(Browser(sandbox, instance.host), invitations.link_of(second), "new", {}, run_worker)
+    assert "A delegated token of your organisation needs it" in page
+    assert "delete it too" not in page
