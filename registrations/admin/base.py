@@ -31,6 +31,12 @@ else:
     StyledAdmin = ModelAdmin
 
 
+LONGEST_SEARCH, MOST_SEARCH_WORDS = 200, 10  # each word is looked for in every column of the search
+TOO_LONG_A_SEARCH = (
+    f"The search is too long. Search for at most {MOST_SEARCH_WORDS} words and {LONGEST_SEARCH} characters."
+)
+
+
 def actor_of(request: HttpRequest) -> audit.Actor:
     """The signed-in member of staff and the address they work from."""
     if not request.user.is_authenticated:
@@ -102,6 +108,14 @@ class PortalAdmin(StyledAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
+        """What `searched` finds; nothing for a search that is too long."""
+        if is_too_long_a_search(search_term):
+            if not is_autocomplete(request):  # its answer is no page that could show the message
+                self.message_user(request, TOO_LONG_A_SEARCH, messages.WARNING)
+            return queryset.none(), False
+        return self.searched(request, queryset, search_term)
+
+    def searched(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         """A GUID is found however it is written: in braces, in capitals, with spaces around it."""
         guid = as_guid(search_term)
         found, may_repeat = super().get_search_results(request, queryset, guid or search_term)
@@ -137,6 +151,13 @@ class PortalAdmin(StyledAdmin):
         except (ValidationError, DataError):
             self.message_user(request, "The address or the selection was not valid.", messages.WARNING)
             return HttpResponseRedirect(self.list_address())
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Raises ValidationError also for a number or a date that no filter can have, such as the year 99999."""
+        try:
+            return super().get_changelist_instance(request)
+        except (OverflowError, ValueError) as error:
+            raise ValidationError("The address is not valid.") from error
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What an address proposes for a new row, without values that its columns cannot have."""
@@ -266,6 +287,16 @@ class SecretForm(forms.ModelForm):  # type: ignore[type-arg]
         name = self.reenter_field
         if self.errors and name in self.fields and name not in self.errors and self.data.get(self.add_prefix(name)):
             self.add_error(name, "Enter the secret again: it was not saved.")
+
+
+def is_too_long_a_search(term: str) -> bool:
+    """Whether a search would hold the database: its query grows with each word."""
+    return len(term) > LONGEST_SEARCH or len(term.split()) > MOST_SEARCH_WORDS
+
+
+def is_autocomplete(request: HttpRequest) -> bool:
+    """Whether a select field asks for its options."""
+    return request.resolver_match is not None and request.resolver_match.url_name == "autocomplete"
 
 
 def own_columns(obj: models.Model) -> set[str]:

@@ -1,7 +1,7 @@
 """The admin's pages for "not allowed" and "not found", in its frame and with a way back, and for unexpected errors."""
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views import defaults
 
@@ -22,6 +22,11 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for an address or an object that does not exist."""
     return _answer(request, 404, *NOT_FOUND)
+
+
+def no_such_page(request: HttpRequest, rest: str) -> HttpResponse:
+    """In place of a page of Django's admin that SyncPortal does not have. Raises Http404."""
+    raise Http404
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -42,11 +42,9 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
         """By what its subject's application, secret or tenant is called at Microsoft."""
         return identifiers.about(guid)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+    def searched(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         """Each word may also stand in the host of what the operation is about."""
-        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        found, may_repeat = super().searched(request, queryset, search_term)
         words = search_term.split()
         if not words:
             return found, may_repeat

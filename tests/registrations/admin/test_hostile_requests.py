@@ -1,16 +1,22 @@
 """Whatever stands in an address or a form, the answer is a page or a refusal, never a server error."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.test import Client
-from django.urls import reverse
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLResolver, get_resolver, reverse
+from django.urls.resolvers import RoutePattern
 
 from registrations import audit
-from registrations.models import UmpInstance
+from registrations.admin import lookups
+from registrations.models import AuditEvent, UmpInstance
 from registrations.services import provisioning
 from tests import factories
 
@@ -156,6 +162,88 @@ def test_no_form_of_an_operation_or_a_bulk_request_breaks(root: Client) -> None:
         for value in HOSTILE:
             given = dict.fromkeys(("group", "password", "choice", "instance", "app_name", "ump_url", "reason"), value)
             assert root.post(page, given).status_code < 500, (page, value)
+
+
+def hostile_addresses(patterns: Iterable[Any], prefix: str = "/") -> Iterable[str]:
+    """Every address of these patterns that takes a value, with a hostile one in each place."""
+    for each in patterns:
+        route = f"{prefix}{each.pattern}"
+        if isinstance(each, URLResolver):
+            yield from hostile_addresses(each.url_patterns, route)
+        elif isinstance(each.pattern, RoutePattern) and "<" in route:
+            for value in ["%00", "_00", HUGE, "%0A", "1", "not-a-guid", "(", "a" * 3000]:
+                yield re.sub("<[^>]+>", value, route)
+
+
+def test_no_address_of_the_admin_breaks(root: Client) -> None:
+    addresses = list(hostile_addresses(get_resolver("syncportal.urls").url_patterns))
+    assert any("/provision/" in address for address in addresses), "The walk reaches pages of objects."
+    found = [address[:120] for address in addresses for ask in (root.get, root.post) if ask(address).status_code >= 500]
+    assert found == []
+
+
+def test_the_shortcut_to_a_public_site_does_not_exist(root: Client) -> None:
+    kind = ContentType.objects.get_for_model(UmpInstance)
+    for number in ("1", UmpInstance.objects.get().pk):
+        assert root.get(f"/admin/r/{kind.pk}/{number}/").status_code == 404
+
+
+def look_ups_of(model: Any, rf: RequestFactory) -> list[str]:
+    """Every look-up that an address of the model's list may carry."""
+    request = rf.get("/")
+    request.user = User.objects.get(username="root")
+    return sorted(lookups.declared(admin.site._registry[model], request))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_no_value_of_a_declared_filter_breaks_a_list(root: Client, rf: RequestFactory, model: Any) -> None:
+    values = ["9999999999999999999", HUGE, "-1", "0", "9999", "99999", "1e400", "nan", "9999-12-31T23:59:59-23:59", "٣"]
+    queries = [(name, value) for name in look_ups_of(model, rf) for value in values]
+    assert broken(root, list_of(model), queries) == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_no_date_breaks_a_list(root: Client, model: Any) -> None:
+    hierarchy = admin.site._registry[model].date_hierarchy
+    if hierarchy is None:
+        return
+    found = []
+    for date in [("9999", "12", "31"), ("1", "1", "1"), ("2026", "99", "1"), ("2026", "2", "30"), ("2026", HUGE, HUGE)]:
+        for parts in range(1, 4):
+            query = {f"{hierarchy}__{name}": value for name, value in zip(lookups.OF_DATES[:parts], date, strict=False)}
+            if root.get(list_of(model), query).status_code >= 500:
+                found.append(query)
+    assert found == []
+
+
+def test_a_year_that_no_date_has_leads_back_to_the_list(root: Client) -> None:
+    answer = root.get(list_of(AuditEvent), {"at__year": "9999999999999999999"}, follow=True)
+    assert answer.status_code == 200
+    assert "The address or the selection was not valid." in answer.content.decode()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_a_long_search_is_refused_in_words(root: Client, model: Any) -> None:
+    if not admin.site._registry[model].search_fields:
+        return
+    for term in ["a " * 11, "a" * 201, "'" + "a " * 99 + "'"]:
+        with CaptureQueriesContext(connection) as queries:
+            answer = root.get(list_of(model), {"q": term})
+        assert max(query["sql"].count("LIKE") for query in queries) < 11
+        assert "The search is too long. Search for at most 10 words and 200 characters." in answer.content.decode()
+        assert answer.context["cl"].result_count == 0
+
+
+def test_a_search_of_ten_words_is_carried_out(root: Client) -> None:
+    answer = root.get(list_of(UmpInstance), {"q": f"{UmpInstance.objects.get().app_name} " * 10})
+    assert answer.context["cl"].result_count == 1
+
+
+def test_a_long_term_of_the_autocomplete_finds_nothing(root: Client) -> None:
+    good = {"app_label": "onboarding", "model_name": "service", "field_name": "customer"}
+    found = root.get(reverse("admin:autocomplete"), {**good, "term": "a " * 1500}).json()
+    assert found["results"] == []
+    assert "The search is too long" not in root.get(list_of(UmpInstance)).content.decode()
 
 
 def test_a_nul_in_an_address_is_refused_as_a_bad_request(root: Client) -> None:
