@@ -5,6 +5,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from zxcvbn import zxcvbn
+from zxcvbn.matching import RANKED_DICTIONARIES
+
+from registrations.auth.usual_words import LAYOUTS, QWERTY, WORDS
 
 # Guesses that an attacker with a stolen hash makes in about a day: https://github.com/dropbox/zxcvbn (README, "Usage").
 FEWEST_GUESSES = 10**10
@@ -13,29 +16,42 @@ LONGEST_RATED = 72  # characters; the library refuses more, and these decide alr
 FEWEST_OWN_LETTERS = 6  # beside names, digits and signs
 PRODUCT = ("syncportal", "sync", "portal", "audiocodes", "ump", "microsoft", "teams", "entra", "admin", "password")
 AS_LETTERS = str.maketrans("013457@$!", "oleastasi")  # digits and signs that people write for letters
+AS_ON_QWERTY = [  # the library knows the neighbours of keys on this keyboard only
+    {ord(key): there for row, known in zip(rows, QWERTY, strict=True) for key, there in zip(row, known, strict=False)}
+    for rows in LAYOUTS.values()
+]
 PERSONAL = ("username", "first_name", "last_name", "email")
 ADVICE = "Use several words that have nothing to do with each other, or a password manager's suggestion."
 
 
 class GuessableValidator:
-    """Refuses rows of keys, sequences, repetitions, dates, known passwords, and the person's or product's name with digits."""
+    """Refuses rows of keys, sequences, repetitions, dates, known passwords, and a name or a usual word with digits."""
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raises ValidationError that says why."""
         words = (*_words_of(user), *PRODUCT)
         lower = password.lower()
-        if any(_is_hardly_more_than(words, text) for text in (lower, lower.translate(AS_LETTERS))):
-            raise ValidationError(f"It is hardly more than a name. {ADVICE}", code="password_is_a_name")
-        joined = re.sub(r"[\W_]+", "", password)  # rows of keys are no better for the signs between them
-        for text, fewest in ((password, FEWEST_GUESSES), (joined or password, FEWEST_GUESSES_JOINED)):
-            rated = zxcvbn(text[:LONGEST_RATED], user_inputs=list(words))
-            if rated["guesses"] < fewest:
-                why = rated["feedback"]["warning"].rstrip(".") or "It is easy to guess"
-                raise ValidationError(f"{why}. {ADVICE}", code="password_is_guessable")
+        if not any(character.isalpha() for character in password):
+            raise ValidationError(f"It has no letters. {ADVICE}", code="password_without_letters")
+        if _is_one_known_word(lower) or any(
+            _is_hardly_more_than((*words, *WORDS), text) for text in (lower, lower.translate(AS_LETTERS))
+        ):
+            raise ValidationError(f"It is hardly more than a name or a usual word. {ADVICE}", code="password_is_a_name")
+        for text in dict.fromkeys((password, *(lower.translate(keys) for keys in AS_ON_QWERTY))):
+            _require_guesses(text, words)
 
     def get_help_text(self) -> str:
         """For the form."""
-        return "It cannot be a row of keys, a sequence, a repetition, a date or a name with digits."
+        return "It cannot be a row of keys, a sequence, a repetition or a date, nor a name or a usual word with digits."
+
+
+def _require_guesses(password: str, words: tuple[str, ...]) -> None:
+    joined = re.sub(r"[\W_]+", "", password)  # rows of keys are no better for the signs between them
+    for text, fewest in ((password, FEWEST_GUESSES), (joined or password, FEWEST_GUESSES_JOINED)):
+        rated = zxcvbn(text[:LONGEST_RATED], user_inputs=list(words))
+        if rated["guesses"] < fewest:
+            why = rated["feedback"]["warning"].rstrip(".") or "It is easy to guess"
+            raise ValidationError(f"{why}. {ADVICE}", code="password_is_guessable")
 
 
 def _words_of(user: Any) -> tuple[str, ...]:
@@ -50,3 +66,9 @@ def _is_hardly_more_than(words: tuple[str, ...], text: str) -> bool:
     for word in sorted(words, key=len, reverse=True):
         rest = rest.replace(word, " ")
     return rest != text and len(re.sub(r"[\W\d_]+", "", rest)) < FEWEST_OWN_LETTERS
+
+
+def _is_one_known_word(text: str) -> bool:
+    """Whether its letters stand together and are a word that the library knows; the rest is digits and signs."""
+    letters = re.findall(r"[^\W\d_]+", text)
+    return len(letters) == 1 and any(letters[0] in known for known in RANKED_DICTIONARIES.values())
