@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+DEFAULT_SCOPE = ".default"
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -13,6 +14,17 @@ def guid(text: str) -> str:
 def host(text: str) -> str:
     """A host or domain in lower case, without the dot that ends an absolute name (RFC 1034, section 3.1)."""
     return text.strip().lower().removesuffix(".")
+
+
+def scope(text: str) -> str:
+    """The scope of an API, api://HOST-OR-GUID/.default: its resource without braces and in lower case, no slash at the end."""
+    scheme, mark, rest = text.strip().rpartition("://")
+    resource, *path = rest.rstrip("/").split("/")
+    if not path:
+        return text
+    if path[-1].lower() == DEFAULT_SCOPE:
+        path[-1] = DEFAULT_SCOPE
+    return f"{scheme.lower()}{mark}{'/'.join([guid(resource), *path])}"
 
 
 def url(text: str) -> str:

@@ -55,6 +55,14 @@ class HostField(TextField):
         return canonical.host(super().to_python(value))
 
 
+class ScopeField(TextField):
+    """The scope of an API; its value is canonical."""
+
+    def to_python(self, value: Any) -> Any:
+        """Canonical before it is checked."""
+        return canonical.scope(super().to_python(value))
+
+
 class UserNameField(UsernameField):
     """Django's field for the name that staff sign in with."""
 

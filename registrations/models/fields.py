@@ -98,6 +98,17 @@ class IdentifierField(NameField):
     what = Kind.IDENTIFIER
 
 
+class ScopeField(IdentifierField):
+    """The scope of an API."""
+
+    form_field = form_fields.ScopeField
+
+    def tidied(self, value: Any) -> Any:
+        """Canonical."""
+        value = super().tidied(value)
+        return canonical.scope(value) if isinstance(value, str) else value
+
+
 class HostField(_Column, Chars):
     """A domain or one of its labels, in lower case."""
 

@@ -1,5 +1,6 @@
 """Entra tenants, service providers and their UMP instances."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,8 +17,8 @@ from registrations.models.fields import (
     EnvelopeField,
     GuidField,
     HostField,
-    IdentifierField,
     NameField,
+    ScopeField,
     UrlField,
     validate_dns_label,
     validate_domain,
@@ -27,6 +28,13 @@ REDIRECT_PATH = "/authenticate/OAuth2Callback"
 PORTAL_PATH = "/authenticate"
 UNREADABLE = (
     "This is not an address that can be reached. A port is a number from 1 to 65535, such as https://host:8443."
+)
+UNPLAIN_PATH = (
+    "Write the path plainly: without //, /./ and /../, and without percent codes for letters, digits and - . _ ~ /."
+)
+# Of characters that need none (RFC 3986, section 2.3), and of both slashes
+NEEDLESS_CODE = re.compile(
+    r"%(?:2[DEFdef]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFfCc]|6[1-9A-Fa-f]|7[0-9AaEe])|%(?![0-9A-Fa-f]{2})"
 )
 # What tells one UMP base URL from another: neither a slash at the end nor upper case does.
 UMP_KEY = Lower(Func("ump_url", Value("/"), function="RTRIM", output_field=models.CharField()))
@@ -129,9 +137,7 @@ class UmpInstance(EncryptedModel):
     )
     ump_client_id = GuidField("UMP API client ID", blank=True)
     ump_client_secret_envelope = EnvelopeField()
-    ump_scope = IdentifierField(
-        "UMP API scope", max_length=255, blank=True, help_text="api://<application id>/.default"
-    )
+    ump_scope = ScopeField("UMP API scope", max_length=255, blank=True, help_text="api://<application id>/.default")
     delivery = models.CharField(max_length=20, choices=Delivery, default=Delivery.API)
     status = models.CharField(max_length=20, choices=Status, default=Status.DRAFT, editable=False)
     status_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -199,7 +205,7 @@ class UmpInstance(EncryptedModel):
         super().clean()
         stored = UmpInstance.objects.filter(pk=self.pk).values_list("ump_url", "provider_id").first()
         if self.ump_url and self.provider_id and (self.ump_url, self.provider_id) != stored:
-            validate_ump_url(self.ump_url, self.provider.domain)
+            validate_new_ump_url(self.ump_url, self.provider.domain)
             self.ump_url = canonical_ump_url(self.ump_url)
             validate_ump_is_free(self.ump_url, self.pk)
 
@@ -235,6 +241,17 @@ def validate_ump_is_free(url: str, pk: Any) -> None:
     other = others.alias(key=UMP_KEY).filter(key=url.rstrip("/").lower()).first()
     if other:
         raise ValidationError({"ump_url": f"{other.host} has this UMP base URL: a UMP serves one instance."})
+
+
+def validate_new_ump_url(url: str, domain: str) -> None:
+    """As `validate_ump_url`, and its path is plain: a path has one spelling, or it would be compared as another UMP's.
+
+    Raises ValidationError. What is stored already keeps its spelling.
+    """
+    validate_ump_url(url, domain)
+    path = urlsplit(url).path.rstrip("/")
+    if "//" in path or "\\" in path or {".", ".."} & set(path.split("/")) or NEEDLESS_CODE.search(path):
+        raise ValidationError({"ump_url": UNPLAIN_PATH})
 
 
 def validate_ump_url(url: str, domain: str) -> None:

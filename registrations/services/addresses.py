@@ -15,6 +15,7 @@ from registrations.models.notes import INSTANCE_NOTE
 from registrations.models.tenants import (
     canonical_ump_url,
     validate_domain_is_free,
+    validate_new_ump_url,
     validate_ump_is_free,
     validate_ump_url,
 )
@@ -61,7 +62,7 @@ def change_instance_address(
     Raises ValidationError for an address that is not allowed, WrongStateError while it has a live operation.
     """
     validate_dns_label(app_name)
-    validate_ump_url(ump_url, instance.provider.domain)
+    validate_new_ump_url(ump_url, instance.provider.domain)
     ump_url = canonical_ump_url(ump_url)
     validate_ump_is_free(ump_url, instance.pk)
     _require_reason(reason)

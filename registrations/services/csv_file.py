@@ -12,6 +12,8 @@ from registrations.clean_text import Kind, clean
 SEPARATORS = ",;\t|"
 # Excel reads it as a first line, and fills it up with separators when it writes.
 SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\1*\s*', re.IGNORECASE)
+LINE_END = re.compile(r"\r\n|\r|\n")
+END_OF_FILE = "\x1a"  # of DOS and its editors
 SURPLUS = "(surplus)"  # the column of cells beyond the header
 
 
@@ -42,14 +44,15 @@ def read(data: bytes, *, known: Iterable[str]) -> Table:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+        line = len(LINE_END.findall(data[: error.start].decode("latin-1"))) + 1
         raise UnreadableFileError(
             f"is not text in UTF-8 (line {line}): save it again as CSV UTF-8, in Excel under Save as."
         ) from None
     names = set(known)
-    text, separator, skipped = _without_separator_line(text)
-    chosen = [separator] if separator else sorted(SEPARATORS, key=lambda each: -_score(text, each, names))
-    records = ((line + skipped, cells) for line, cells in _records(text, chosen[0]) if not _is_empty(cells))
+    text, separator, skipped = _without_separator_line(text.rstrip(END_OF_FILE))
+    # Some programs write a `sep=` line above a file that they separate in another way.
+    chosen = max([separator or SEPARATORS[0], *SEPARATORS], key=lambda each: _score(text, each, names))
+    records = ((line + skipped, cells) for line, cells in _records(text, chosen) if not _is_empty(cells))
     header = next(records, None)
     if header is None:
         return Table(1)
@@ -68,14 +71,15 @@ def canonical_name(text: str) -> str:
 
 def _without_separator_line(text: str) -> tuple[str, str, int]:
     """The text below a `sep=` line, the separator it names or "", and how many lines are left out."""
-    first, end, rest = _first_line(text)
-    found = SEPARATOR_LINE.fullmatch(first)
-    return (rest, found[1], 1) if found and end else (text, "", 0)
-
-
-def _first_line(text: str) -> tuple[str, str, str]:
-    end = re.search(r"\r\n|\r|\n", text)
-    return (text[: end.start()], end[0], text[end.end() :]) if end else (text, "", "")
+    start, skipped = 0, 0
+    for end in LINE_END.finditer(text):
+        line = text[start : end.start()]
+        start, skipped = end.end(), skipped + 1
+        if found := SEPARATOR_LINE.fullmatch(line):
+            return text[start:], found[1], skipped
+        if line.strip():
+            break
+    return text, "", 0
 
 
 def _score(text: str, separator: str, known: set[str]) -> int:
@@ -104,12 +108,17 @@ def _records(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _is_empty(cells: list[str]) -> bool:
-    return not any(cell.strip() for cell in cells)
+    return not any(map(_holds_text, cells))
+
+
+def _holds_text(cell: str) -> bool:
+    """Whether it has anything that can be seen. A NUL is refused later, at its cell."""
+    return "\0" in cell or bool(clean(cell, what=Kind.HEADER).strip())
 
 
 def _by_column(columns: list[str], cells: list[str]) -> dict[str, str]:
     """The cells by column. What stands in or beyond a column without a name is surplus, unless it is empty."""
     named = {name: cell for name, cell in zip(columns, cells, strict=False) if name}
     unnamed = [cell for place, cell in enumerate(cells) if place >= len(columns) or not columns[place]]
-    surplus = next((cell for cell in unnamed if cell.strip()), "")
+    surplus = next((cell for cell in unnamed if _holds_text(cell)), "")
     return {**dict.fromkeys(filter(None, columns), ""), **named, **({SURPLUS: surplus} if surplus else {})}

@@ -10,7 +10,7 @@ from registrations import audit, canonical
 from registrations.clean_text import Kind, MisleadingTextError, clean
 from registrations.models import EntraTenant, ServiceProvider, UmpInstance
 from registrations.models.fields import validate_dns_label, validate_guid
-from registrations.models.tenants import canonical_ump_url, validate_ump_url
+from registrations.models.tenants import canonical_ump_url, validate_new_ump_url
 from registrations.services import addresses, credentials, provider_contacts
 from registrations.services.csv_file import SURPLUS, Row, Table, canonical_name
 
@@ -51,6 +51,7 @@ CANONICAL: dict[str, Callable[[str], str]] = {  # one form for each meaning, so 
     "tenant_id": canonical.guid,
     "ump_tenant_id": canonical.guid,
     "ump_client_id": canonical.guid,
+    "ump_scope": canonical.scope,
 }
 EXAMPLES = {  # the template's one line: words in capitals are to be replaced
     "service_provider": "Finebak",
@@ -190,7 +191,7 @@ def _values_problems(cells: Mapping[str, str]) -> dict[str, str]:
             found[column] = " ".join(error.messages)
     try:
         if cells["ump_url"] and cells["domain"]:
-            validate_ump_url(cells["ump_url"], cells["domain"])
+            validate_new_ump_url(cells["ump_url"], cells["domain"])
     except ValidationError as error:
         found["ump_url"] = " ".join(error.messages)
     return found
@@ -230,13 +231,14 @@ def _import_row(line: int, row: dict[str, str], actor: audit.Actor) -> Outcome:
 
 
 def _set_values(instance: UmpInstance, row: dict[str, str], tenant: EntraTenant) -> None:
-    """Set what differs; a URL that means the stored one stays as it is stored. Raises ValidationError after a delivery."""
+    """Set what differs; a URL or a scope that means the stored one stays as it is stored. Raises ValidationError after a delivery."""
     same_url = canonical_ump_url(row["ump_url"]) == canonical_ump_url(instance.ump_url)
+    same_scope = row["ump_scope"] == canonical.scope(instance.ump_scope)
     values = {
         "ump_url": instance.ump_url if same_url else row["ump_url"],
         "ump_tenant_id": row["ump_tenant_id"] or tenant.tenant_id,
         "ump_client_id": row["ump_client_id"],
-        "ump_scope": row["ump_scope"],
+        "ump_scope": instance.ump_scope if same_scope else row["ump_scope"],
         "delivery": row["delivery"] or (instance.delivery if instance.delivered_at else UmpInstance.Delivery.API),
     }
     for field, value in values.items():

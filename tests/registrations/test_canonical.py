@@ -37,6 +37,33 @@ def test_what_is_no_url_stays_as_it_is(text: str) -> None:
     assert canonical.url(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"api://{GUID}/.default",
+        f"API://{GUID.upper()}/.default/",
+        f"api://{{{GUID}}}/.Default",
+        f" api://{{{GUID.upper()}}}/.default// ",
+    ],
+)
+def test_scopes_of_one_api_are_equal(text: str) -> None:
+    assert canonical.scope(text) == f"api://{GUID}/.default"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://Ump.Finebak.com/Api/.default", "https://ump.finebak.com/Api/.default"),
+        (f"{GUID.upper()}/.default", f"{GUID}/.default"),
+        ("api://x/Read.All", "api://x/Read.All"),
+        ("", ""),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_other_parts_of_a_scope_stay(text: str, expected: str) -> None:
+    assert canonical.scope(text) == expected
+
+
 @pytest.mark.parametrize("text", [GUID.upper(), f"{{{GUID}}}", f" {{{GUID.upper()}}} "])
 def test_a_guid_is_the_same_in_braces_and_capitals(text: str) -> None:
     assert canonical.guid(text) == GUID

@@ -134,6 +134,54 @@ def test_empty_rows_and_columns_at_the_end_are_fine(imported: Import, header: li
     assert imported("\n".join(",".join(each) for each in rows)) == "umptoken.finebak.localhost: created\n"
 
 
+@pytest.mark.parametrize("last", ["\x1a", "\u200b,\ufeff,\u00a0", "\u2060", "\x1a\n", "\u00ad,\u200e"])
+def test_a_last_row_of_what_cannot_be_seen_is_empty(
+    imported: Import, header: list[str], cells: list[str], last: str
+) -> None:
+    assert imported(f"{','.join(header)}\n{','.join(cells)}\n{last}") == "umptoken.finebak.localhost: created\n"
+
+
+def test_the_end_of_file_of_dos_behind_the_last_cell_is_no_part_of_it(
+    imported: Import, header: list[str], cells: list[str], sandbox: Sandbox
+) -> None:
+    imported(f"{','.join(header)}\n{','.join(cells)}\x1a")
+    assert UmpInstance.objects.get().ump_scope == sandbox.seed.ump.scope
+
+
+@pytest.mark.parametrize(
+    ("first", "separator"), [("sep=;", ","), ("sep=,", ";"), ("\n\nsep=;", ";"), ("\r\n sep=\t", "\t")]
+)
+def test_a_separator_line_that_is_wrong_or_below_a_blank_one_is_fine(
+    imported: Import, header: list[str], cells: list[str], first: str, separator: str
+) -> None:
+    assert "created" in imported(f"{first}\n{separator.join(header)}\n{separator.join(cells)}\n")
+
+
+def test_lines_are_counted_with_blank_ones_above_the_separator_line(
+    refused: Import, header: list[str], cells: list[str]
+) -> None:
+    bad = ";".join(cells).replace("finebak.localhost", "https://x")
+    assert "Line 4, column domain" in refused(f"\nsep=;\n{';'.join(header)}\n{bad}\n")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_bad_byte_is_found_on_the_files_own_line(
+    refused: Import, header: list[str], cells: list[str], end: str
+) -> None:
+    lines = ["", ",".join(header), ",".join(cells).replace("Finebak", "Fineb\xe4k")]
+    assert "(line 3)" in refused(end.join(lines).encode("cp1252"))
+
+
+@pytest.mark.parametrize(
+    "path", ["//tenantui", "/x//tenantui", "/./tenantui", "/x/../tenantui", "/tenant%75i", "/%2E%2e/x"]
+)
+def test_a_ump_url_with_another_spelling_of_its_path_is_refused_at_its_cell(
+    refused: Import, header: list[str], cells: list[str], sandbox: Sandbox, path: str
+) -> None:
+    text = ",".join(cells).replace(sandbox.seed.ump.url, f"https://localhost{path}")
+    assert "Line 2, column ump_url: Write the path plainly" in refused(f"{','.join(header)}\n{text}\n")
+
+
 def test_columns_are_headed_as_people_head_them(imported: Import, header: list[str], cells: list[str]) -> None:
     headed = [f" {name.replace('_', ' ').title()}\u00a0" for name in header]
     assert "created" in imported(f"{','.join(headed)}\n{','.join(cells)}\n")
@@ -150,6 +198,9 @@ def test_columns_are_headed_as_people_head_them(imported: Import, header: list[s
         lambda line, ump: line.replace("Finebak,", "\u00a0Finebak\u200b,"),
         lambda line, ump: line.replace(ump.client_secret, f"\ufeff{ump.client_secret}\u00a0"),
         lambda line, ump: line.replace(ump.scope, f"{ump.scope}\u200b"),
+        lambda line, ump: line.replace(ump.scope, f"{ump.scope}/"),
+        lambda line, ump: line.replace(ump.scope, ump.scope.upper()),
+        lambda line, ump: line.replace(ump.scope, ump.scope.replace("api://", "api://{").replace("/.d", "}/.d")),
     ],
 )
 def test_the_same_values_in_another_form_are_unchanged(
