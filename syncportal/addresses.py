@@ -20,7 +20,22 @@ HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?|[0-9a-f:.]+", re.ASCII)
 LAST_PORT = 65535
 
 POSTGRESQL = ("postgres", "postgresql", "psql", "pgsql")
-SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+STUCK_TO_A_NAME = ";,.:'\"`<>()[]{}\\|"
+TLS_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+CHOICES = {  # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
+    "sslcompression": ("0", "1"),
+    "sslsni": ("0", "1"),
+    "sslcertmode": ("disable", "allow", "require"),
+    "ssl_min_protocol_version": TLS_VERSIONS,
+    "ssl_max_protocol_version": TLS_VERSIONS,
+    "gssencmode": ("disable", "prefer", "require"),
+    "channel_binding": ("disable", "prefer", "require"),
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+    "load_balance_hosts": ("disable", "random"),
+    "keepalives": ("0", "1"),
+}
 MAIL = {  # scheme: the setting that turns TLS on, and the port if the URL names none
     "smtp": ("", 25),
     "smtp+tls": ("EMAIL_USE_TLS", 587),
@@ -153,8 +168,12 @@ def _postgresql(address: Address, options: Mapping[str, str]) -> dict[str, Any]:
     socket = ""
     if name.startswith("/"):  # postgres:////var/run/postgresql/name
         socket, _, name = name.rpartition("/")
-    if "/" in name or (socket and address.hosts) or ("host" in options and (socket or address.hosts)):
+    if "/" in name or (socket and address.hosts) or _contradicts(address, socket, options):
         raise AddressError(f"its database or host is not clear. {ENCODING}")
+    if name.strip(STUCK_TO_A_NAME) != name:
+        raise AddressError(
+            "its database's name begins or ends with a sign that was probably copied along with the URL."
+        )
     if not name and "service" not in options:
         raise AddressError("it names no database. Write postgres://user:password@host/name.")
     ports = ",".join("" if port is None else str(port) for port in address.ports)
@@ -166,6 +185,13 @@ def _postgresql(address: Address, options: Mapping[str, str]) -> dict[str, Any]:
         "HOST": socket or ",".join(address.hosts),
         "PORT": ports if ports.strip(",") else "",
     }
+
+
+def _contradicts(address: Address, socket: str, options: Mapping[str, str]) -> bool:
+    """Whether an option names a place again that the URL names already, or names none after all."""
+    has_host, has_port = bool(socket or address.hosts), any(port is not None for port in address.ports)
+    again = (has_host and {"host", "hostaddr"} & options.keys()) or (has_port and "port" in options)
+    return bool(again) or any(options.get(name) == "" for name in ("host", "hostaddr", "port"))
 
 
 def _django_options(options: dict[str, str]) -> dict[str, Any]:
@@ -194,8 +220,9 @@ def _require_known(options: Mapping[str, str]) -> None:
         make_conninfo("", **options)
     except psycopg.Error:
         raise AddressError("it has an option that PostgreSQL's client does not know.") from None
-    if options.get("sslmode", SSL_MODES[0]) not in SSL_MODES:
-        raise AddressError(f"its sslmode is none of {', '.join(SSL_MODES)}.")
+    for name, values in CHOICES.items():
+        if options.get(name, values[0]) not in values:
+            raise AddressError(f"its {name} is none of {', '.join(values)}.")
     if "connect_timeout" in options:
         _whole_number(options["connect_timeout"], "connect_timeout")
     for name in ("sslrootcert", "sslcert", "sslkey"):

@@ -27,6 +27,11 @@ NOT_OURS = {  # read by Celery itself, and they would win over REDIS_URL in Cele
     "CELERY_BROKER_WRITE_URL": "REDIS_URL",
 }
 TYPING_ERROR = 0.885  # of difflib's ratio: a variable of the environment so like a setting's name is meant to be it
+MISNAMED = 0.8  # the same for a name in the file, which is ours alone: DATABASE is meant to be DATABASE_URL
+DATABASE_ADDRESS = re.compile(
+    r"(?:^|[='\"\s])(?:jdbc:)?(?:postgres|postgresql|psql|pgsql|sqlite|mysql|mariadb|oracle|mssql)(?:\+\w+)?:",
+    re.IGNORECASE,
+)
 
 _known: set[str] = set()  # the names that have been read so far
 _lines: dict[str, int] = {}  # the names that the file sets, and their lines
@@ -70,6 +75,27 @@ def refuse_foreign_names() -> None:
     for foreign, name in NOT_OURS.items():
         if os.environ.get(foreign):
             raise refuse(f"{foreign} is set, and Celery would use it in place of {name}. Unset it.")
+
+
+def refuse_misnamed_database() -> None:
+    """End the start if there is no DATABASE_URL, and another name was probably meant to be it.
+
+    Without this the start would fall back to an empty SQLite file. The name and its value may hold a password: neither is
+    written. To be called only where DATABASE_URL is not set.
+    """
+    for name, line in _lines.items():
+        if _is_like_database_url(name, MISNAMED) or DATABASE_ADDRESS.search(os.environ[name]):
+            raise refuse(
+                f"{file_path()}, line {line} sets an unknown name to a database, or to what looks like one. "
+                "The nearest known name is DATABASE_URL, which is not set."
+            )
+    for name in sorted(os.environ.keys() - _lines.keys()):
+        if _is_like_database_url(name, TYPING_ERROR):
+            raise refuse(f"the environment sets {name}, which is unknown, and DATABASE_URL is not set.")
+
+
+def _is_like_database_url(name: str, cutoff: float) -> bool:
+    return bool(difflib.get_close_matches(name.upper(), ["DATABASE_URL"], n=1, cutoff=cutoff))
 
 
 def warn_of_unknown_names() -> None:

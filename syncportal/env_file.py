@@ -10,11 +10,19 @@ import unicodedata
 from pathlib import Path
 
 LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
+OF_SYSTEMD = {
+    "Environment",
+    "EnvironmentFile",
+    "PassEnvironment",
+    "SetCredential",
+}  # lines of a unit, not of its environment
 SINGLE_QUOTED = re.compile(r"'(?P<text>[^']*)'\s*(?:#.*)?")
 DOUBLE_QUOTED = re.compile(r'"(?P<text>(?:[^"\\]|\\["\\$`])*)"\s*(?:#.*)?')
 ESCAPED = re.compile(r'\\(["\\$`])')
 COMMENT_AFTER_VALUE = re.compile(r"(?:^|\s)#")
 TYPOGRAPHIC_QUOTES = "‘’‚‛“”„‟«»‹›"
+LINE_END = re.compile(r"\r\n|\r|\n")
+NULS_OF_UTF_16 = 4  # every second byte of English text in UTF-16 is a NUL, and here at least every fourth
 INVISIBLE = {"Cc", "Cf", "Zl", "Zp"}  # Unicode's categories of control and format characters, and line separators
 
 
@@ -25,7 +33,7 @@ class EnvFileError(Exception):
 def read(path: Path) -> dict[str, tuple[str, int]]:
     """Each name with its value and its line's number. Raises EnvFileError; FileNotFoundError if there is no file."""
     found: dict[str, tuple[str, int]] = {}
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", _text(path)), start=1):
+    for number, line in enumerate(LINE_END.split(_text(path)), start=1):
         where = f"{path}, line {number}"
         bare = line.strip()
         is_comment = bare.startswith("#")
@@ -35,7 +43,7 @@ def read(path: Path) -> dict[str, tuple[str, int]]:
         if not bare or is_comment:
             continue
         match = LINE.fullmatch(bare)
-        if match is None:
+        if match is None or match["name"] in OF_SYSTEMD:
             raise EnvFileError(f"{where} is not of the form NAME=value.")
         name = match["name"]
         if name in found:
@@ -46,9 +54,9 @@ def read(path: Path) -> dict[str, tuple[str, int]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+        line = len(LINE_END.findall(error.object[: error.start].decode("latin-1"))) + 1
         raise EnvFileError(f"{path}, line {line} is not text in UTF-8. Save the file as UTF-8.") from None
     except FileNotFoundError:
         if path.is_symlink():
@@ -56,6 +64,9 @@ def _text(path: Path) -> str:
         raise
     except OSError as error:
         raise EnvFileError(f"{path} cannot be read ({error.strerror}).") from None
+    if text.count("\0") * NULS_OF_UTF_16 >= len(text) > 0:
+        raise EnvFileError(f"{path} is not text in UTF-8, but in UTF-16 or UTF-32. Save the file as UTF-8.")
+    return text
 
 
 def _value(written: str, where: str) -> str:

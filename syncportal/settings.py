@@ -23,6 +23,7 @@ from syncportal.env import (
     public_folder,
     refuse,
     text,
+    refuse_misnamed_database,
     warn_of_unknown_names,
 )
 
@@ -34,6 +35,7 @@ try:
     if is_set("DATABASE_URL"):
         database = addresses.database(text("DATABASE_URL", ""), BASE_DIR)
     else:
+        refuse_misnamed_database()
         database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATABASE_FILE), "OPTIONS": {}}
 except addresses.AddressError as error:
     raise refuse(f"DATABASE_URL is not an address like postgres://user:password@host/name: {error}") from None

@@ -79,6 +79,20 @@ def test_a_password_that_can_be_read_is_read(scheme: str, password: str) -> None
         "postgres://u:p@host/name?atomic_requests=true",
         "postgres://u:p@host/name?password=x",
         "postgres://u:p@host/name?host=other",
+        "postgres://u:p@host/name?host=",
+        "postgres:///name?host=",
+        "postgres://u:p@host/name?hostaddr=10.9.9.9",
+        "postgres:////var/run/postgresql/name?hostaddr=10.9.9.9",
+        "postgres://u:p@host:5432/name?port=5433",
+        "postgres://u:p@host:5432/name?PORT=5432",
+        "postgres://u:p@a:1,b/name?port=5433",
+        "postgres://u:p@host/name?port=",
+        "postgres://u:p@host/name;",
+        'postgres://u:p@host/name"',
+        "postgres://u:p@host/name'",
+        "postgres://u:p@host/name,",
+        "postgres://u:p@host/name%3B",
+        "postgres://u:p@host/<name>",
         "postgres://u:p@host/name?conn_max_age=soon",
         "postgres://u:p@host/name?conn_health_checks=maybe",
         "postgres://u:p@host/name?conn_max_age=0&conn_max_age=1",
@@ -95,6 +109,23 @@ def test_a_password_that_can_be_read_is_read(scheme: str, password: str) -> None
 def test_a_database_that_is_not_clear_is_refused(value: str) -> None:
     with pytest.raises(addresses.AddressError):
         addresses.database(value, FOLDER)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("target_session_attrs", "write"),
+        ("gssencmode", "on"),
+        ("sslmode", "true"),
+        ("sslmode", ""),
+        ("channel_binding", "yes"),
+        ("ssl_min_protocol_version", "1.2"),
+        ("keepalives", "yes"),
+    ],
+)
+def test_an_option_with_an_unknown_value_is_refused_by_its_name(option: str, value: str) -> None:
+    with pytest.raises(addresses.AddressError, match=f"its {option} is none of "):
+        addresses.database(f"postgres://u:p@host/name?{option}={value}", FOLDER)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +149,9 @@ def test_a_database_that_is_not_clear_is_refused(value: str) -> None:
             "postgres://u@host/name?options=-c%20statement_timeout%3D5s",
             {"OPTIONS": {"options": "-c statement_timeout=5s"}},
         ),
+        ("postgres:///name?host=db&port=5433", {"HOST": "", "OPTIONS": {"host": "db", "port": "5433"}}),
+        ("postgres://u@host/name?port=5433", {"HOST": "host", "PORT": "", "OPTIONS": {"port": "5433"}}),
+        ("postgres://u@a,b/name?target_session_attrs=read-write", {"OPTIONS": {"target_session_attrs": "read-write"}}),
         ("sqlite:////a+b@c%20d/db.sqlite3", {"NAME": "/a+b@c d/db.sqlite3"}),
         ("sqlite:///var/db.sqlite3", {"NAME": "/syncportal/var/db.sqlite3"}),
         ("sqlite:////db.sqlite3?timeout=60", {"OPTIONS": {"timeout": 60}}),

@@ -23,6 +23,8 @@ def read(tmp_path: Path, content: bytes | str) -> dict[str, str]:
         ("A=1\nDATABASE-URL=pa55word", 2),
         ("A=1\rB=2\rpa55word", 3),
         ("set DATABASE_URL=pa55word", 1),
+        ("A=1\nEnvironment=DATABASE_URL=pa55word", 2),
+        ('Environment="DATABASE_URL=pa55word"', 1),
         ("export DATABASE_URL", 1),
         ("[pa55word]", 1),
         ("=pa55word", 1),
@@ -55,11 +57,21 @@ def test_a_line_that_is_no_setting_is_refused_by_its_number(tmp_path: Path, line
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 def test_an_encoding_other_than_utf8_is_one_line(tmp_path: Path, encoding: str) -> None:
-    with pytest.raises(
-        env_file.EnvFileError, match="line 1 (is not text in UTF-8|has an invisible character)"
-    ) as refused:
+    with pytest.raises(env_file.EnvFileError, match=r"environment(, line 1)? is not text in UTF-8") as refused:
         read(tmp_path, f"A=pa55wörd\nDATABASE_URL={URL}".encode(encoding))
     assert "pa55" not in str(refused.value)
+
+
+def test_utf16_without_a_byte_order_mark_is_named_as_an_encoding(tmp_path: Path) -> None:
+    for encoding in ("utf-16-le", "utf-16-be", "utf-32-le"):
+        with pytest.raises(env_file.EnvFileError, match="not text in UTF-8, but in UTF-16"):
+            read(tmp_path, f"DATABASE_URL={URL}\n".encode(encoding))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_bad_byte_is_found_on_the_files_own_line(tmp_path: Path, end: str) -> None:
+    with pytest.raises(env_file.EnvFileError, match="line 3 is not text in UTF-8"):
+        read(tmp_path, end.join(["A=1", "B=2", "C=pa55w\xf6rd", ""]).encode("cp1252"))
 
 
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:

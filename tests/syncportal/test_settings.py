@@ -164,6 +164,36 @@ def test_an_unknown_name_is_a_warning_with_the_nearest_known_one(tmp_path: Path)
     assert "ssw0rd" not in ended.stderr
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "DATABSE_URL=postgres://u:ssw0rd@h/n",
+        "DB_URL=postgres://u:ssw0rd@h/n",
+        "database_url=postgres://u:ssw0rd@h/n",
+        "DATABASE=ssw0rd",
+        "DATABASE_URI=ssw0rd",
+        "POSTGRES='postgresql+psycopg://u:ssw0rd@h/n'",
+        "X=DATABASE_URL=postgres://u:ssw0rd@h/n",
+        "ssw0rd=sqlite:///x",
+    ],
+)
+def test_a_database_under_an_unknown_name_ends_the_start(tmp_path: Path, wrong: str) -> None:
+    ended = show(tmp_path, f"A=1\n{wrong}\n")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"SyncPortal cannot start: {tmp_path}/environment, line 2 sets an unknown name")
+    assert "The nearest known name is DATABASE_URL" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert "ssw0rd" not in ended.stderr
+
+
+def test_a_mistyped_database_in_the_environment_ends_the_start(tmp_path: Path) -> None:
+    ended = show(tmp_path, "", DATABSE_URL="postgres://u:ssw0rd@h/n")
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "SyncPortal cannot start: the environment sets DATABSE_URL, which is unknown, and DATABASE_URL is not set.\n"
+    )
+
+
 def test_a_database_without_tables_is_one_line_that_says_migrate(tmp_path: Path) -> None:
     ended = manage(tmp_path, "provision", "umptoken.finebak.com", **KEYS)
     assert ended.returncode == 1
