@@ -22,8 +22,8 @@ from syncportal.env import (
     origin,
     public_folder,
     refuse,
-    text,
     refuse_misnamed_database,
+    text,
     warn_of_unknown_names,
 )
 
