@@ -49,8 +49,9 @@ SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))  # of a variant of 
 JOINERS = frozenset("\u200c\u200d") | {chr(code) for codes in SELECTORS for code in codes}
 # https://www.unicode.org/reports/tr9/ (2, Directional Formatting Characters)
 DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Invisible, though Unicode counts them as marks or letters: grapheme joiner, Hangul fillers, Khmer vowels, Mongolian selectors.
-UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(code) for code in range(0x180B, 0x1810)}
+# Invisible, though Unicode counts them as marks or letters: grapheme joiner, Hangul fillers, Khmer vowels, Mongolian selectors,
+# object replacement character, filler of Khitan.
+UNSEEN = frozenset("\ufffc\U00016fe4\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(code) for code in range(0x180B, 0x1810)}
 NAMES = {"\0": "NUL", "\n": "line break", "\r": "line break", "\t": "tab"}
 
 _Acts = Mapping[_Class, _Act]
@@ -132,5 +133,11 @@ _MEMBERS = {
     _Class.DIRECTION: DIRECTIONS,
     _Class.ZERO_WIDTH: UNSEEN,
 }
-# https://www.unicode.org/reports/tr44/#General_Category_Values; a lone surrogate fits into no encoding
-_BY_CATEGORY = {"Cc": _Class.CONTROL, "Cs": _Class.CONTROL, "Zs": _Class.BLANK, "Cf": _Class.ZERO_WIDTH}
+# https://www.unicode.org/reports/tr44/#General_Category_Values; a lone surrogate fits into no encoding, and what is not
+# assigned (Cn), or is for private use (Co), looks different or like nothing on each device.
+_BY_CATEGORY = {
+    "Cc": _Class.CONTROL,
+    "Cs": _Class.CONTROL,
+    "Zs": _Class.BLANK,
+    **dict.fromkeys(("Cf", "Cn", "Co"), _Class.ZERO_WIDTH),
+}

@@ -18,9 +18,11 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ErrorTask
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
 from syncportal.request_bodies import MOST_OF_STRANGERS, is_utf_8
+from syncportal.security_headers import HSTS
 
 TICK = 0.5  # seconds between two looks at slow connections
 IDLE_SECONDS = 20  # without a byte, half-sent or kept alive
@@ -74,10 +76,20 @@ def may_be_staff(headers: dict[str, str]) -> bool:
     return host in settings.ADMIN_HOSTS and settings.SESSION_COOKIE_NAME in parse_cookie(headers.get("COOKIE", ""))
 
 
+class SecureErrorTask(ErrorTask):  # type: ignore[misc]
+    """An answer that Django never sees. Whether it travels over https is not known yet; browsers ignore the header on http."""
+
+    def execute(self) -> None:
+        """Send the error with HSTS, as every answer of the portal."""
+        self.response_headers.append(("Strict-Transport-Security", HSTS))
+        super().execute()
+
+
 class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     """A connection whose requests are bounded by their headers."""
 
     parser_class = BoundedParser
+    error_task_class = SecureErrorTask
 
 
 class BufferingWorker(Worker):  # type: ignore[misc]

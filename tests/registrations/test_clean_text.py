@@ -32,6 +32,17 @@ def test_a_name_with_an_invisible_character_inside_is_refused(character: str) ->
         clean(f"Contoso{character} Ltd", what=Kind.NAME)
 
 
+MEANINGLESS = "\ufffc\u2065\ufff0\u0378\ufffe\ufdd0\ue000\U000f0000\U00016fe4\U000e0fff"
+
+
+@pytest.mark.parametrize("character", MEANINGLESS, ids=ascii)
+def test_what_has_no_meaning_of_its_own_is_treated_as_invisible(character: str) -> None:
+    with pytest.raises(MisleadingTextError, match=rf"U\+{ord(character):04X}"):
+        clean(f"Con{character}toso", what=Kind.NAME)
+    for what in (*TOKENS, Kind.TEXT, Kind.HEADER):
+        assert clean(f"con{character}toso{character}", what=what) == "contoso"
+
+
 @pytest.mark.parametrize("what", [Kind.NAME, *TOKENS])
 def test_a_nul_at_the_end_is_refused_too(what: Kind) -> None:
     with pytest.raises(MisleadingTextError, match="NUL"):

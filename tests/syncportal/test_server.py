@@ -100,6 +100,23 @@ def test_bodies_that_would_be_refused_are_not_collected(server: Server, headers:
         assert connection.recv(100).split()[1] == status  # before the body
 
 
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"411"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 120000000\r\n\r\n", b"413"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"a" * 40_000 + b"\r\n\r\n", b"431"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
+    ],
+)
+def test_refusals_of_the_server_itself_have_hsts(server: Server, data: bytes, status: bytes) -> None:
+    with contextlib.closing(server.raw(data)) as connection:
+        answer = connection.recv(1000)
+        assert answer.split()[1] == status
+        assert b"\r\nStrict-Transport-Security: max-age=31536000\r\n" in answer
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "localhost.", "127.0.0.1:8000"])
 def test_a_long_form_of_staff_arrives(server: Server, host: str) -> None:
     head = f"POST / HTTP/1.1\r\nHost: {host}\r\nCookie: a=b; __Host-session=x\r\nContent-Length: 600000\r\n\r\n"
