@@ -180,9 +180,18 @@ def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> Non
     refusal.recorded = True  # or counted
 
 
-def record_refused_form(invitation: Invitation, refusal: RefusedError, *, actor: audit.Actor) -> None:
-    """Record in the history that a form behind the link was refused before any sign-in."""
+def record_refused_form(
+    invitation: Invitation, refusal: RefusedError, *, actor: audit.Actor, is_act: bool = True
+) -> None:
+    """Record in the history that a form behind the link was refused before any sign-in.
+
+    Unless `is_act`, it is only counted: no page sends such a form, so nobody chose what was refused.
+    """
     with audit.atomic():
+        if not is_act:
+            stranger_limits.count_no_act(invitation)
+            refusal.recorded = True
+            return
         after = {"refusal": refusal.page.key, "code": refusal.code}
         if stranger_limits.may_record(invitation):
             audit.record(

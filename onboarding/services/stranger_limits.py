@@ -24,6 +24,7 @@ ENTRIES_BY_LINK = Limit("entries by link", 50, A_DAY)
 ENTRIES_BY_STEP = Limit("entries by step", 50, A_DAY)
 ENTRIES_BY_REPLAY = Limit("entries by replay", 1, A_DAY)
 ENTRIES_WITHOUT_SESSION = Limit("entries without session", 1, A_DAY)
+ENTRIES_OF_NO_ACT = Limit("forms that no page sends", 1, A_DAY)
 FORMS_COUNTED, ENTRIES_COUNTED = "invitation.forms_counted", "invitation.entries_counted"
 WITHOUT_SESSION_COUNTED = "instance.forms_counted"
 
@@ -63,6 +64,11 @@ def may_record(invitation: Invitation, purpose: str = "") -> bool:
     behind_session = purpose == SignIn.Purpose.AUTHORISE
     limit = ENTRIES_BY_STEP if behind_session else ENTRIES_BY_LINK
     return _may_record(limit, str(invitation.pk), ENTRIES_COUNTED, invitation)
+
+
+def count_no_act(invitation: Invitation) -> None:
+    """Count a form that no person sends with our pages: nothing is recorded but their number, from the second of a day on."""
+    _may_record(ENTRIES_OF_NO_ACT, str(invitation.pk), ENTRIES_COUNTED, invitation)
 
 
 def may_record_replay(sign_in: SignIn) -> bool:

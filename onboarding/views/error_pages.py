@@ -20,6 +20,7 @@ from django.utils.text import capfirst
 from onboarding import emails, methods, requirements
 from onboarding.error_catalogue import BACK, GRANT_SENTENCES, HOW_TO_CONTINUE, ButtonTarget, ErrorPage, GrantOutcome
 from onboarding.errors import RefusedError
+from onboarding.forms import ExistingForm
 from onboarding.middleware import InstanceRequest
 from onboarding.models import ConnectionMethod, Invitation
 from onboarding.services import invitations, redemption, sign_in_requests, stranger_limits
@@ -104,10 +105,20 @@ def _record(request: InstanceRequest, refused: RefusedError, token: str) -> None
     invitation = _invitation_of(request, token)
     if invitation:
         actor = invitations.invitee(invitation, pages.address_of(request))
-        sign_in_requests.record_refused_form(invitation, refused, actor=actor)
+        sign_in_requests.record_refused_form(invitation, refused, actor=actor, is_act=is_act(request))
     elif refused.page.key == "session_missing" and settings.SESSION_COOKIE_NAME in request.COOKIES:
         actor = pages.customer_actor(request, "Somebody without a session")
         sign_in_requests.record_form_without_session(request.instance, actor=actor)
+
+
+def is_act(request: HttpRequest) -> bool:
+    """Whether a person can have sent this form with a page of the wizard: with a method that exists, or with values."""
+    name = request.resolver_match.url_name if request.resolver_match else ""
+    if name == "start":
+        return request.POST.get("way", ConnectionMethod.NEW) in ConnectionMethod.values
+    if name == "existing":
+        return any(request.POST.get(field, "").strip() for field in ExistingForm.base_fields)
+    return True
 
 
 def render_error(request: HttpRequest, refused: RefusedError, *, back: str = "") -> HttpResponse:

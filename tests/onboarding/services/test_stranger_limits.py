@@ -67,6 +67,41 @@ def test_new_browsers_with_one_link_are_stopped(instance: UmpInstance, invitatio
     assert RequestWindow.objects.count() <= 62  # 60 networks that the link let through, the link, the history's budget
 
 
+@pytest.mark.parametrize(
+    ("page", "form"), [("start", {"way": "bogus"}), ("existing", {}), ("existing", {"client_id": " "})]
+)
+@pytest.mark.parametrize("is_used", [False, True])
+def test_forms_that_no_page_sends_are_counted_and_not_recorded(
+    instance: UmpInstance, invitation: Invitation, link: str, page: str, form: dict[str, str], is_used: bool
+) -> None:
+    if is_used:
+        Invitation.objects.update(expires_at=timezone.now())
+    before = AuditEvent.objects.count()
+    for number in range(20):
+        answer = anybody(instance).post(f"{urlsplit(link).path}/{page}", form, REMOTE_ADDR=address(number))
+        assert answer.status_code >= 400
+    assert AuditEvent.objects.count() == before
+
+
+def test_the_number_of_forms_that_no_page_sends_is_recorded_once(
+    instance: UmpInstance, invitation: Invitation, link: str, time_machine: TimeMachineFixture
+) -> None:
+    for number in range(20):
+        anybody(instance).post(f"{urlsplit(link).path}/start", {"way": "bogus"}, REMOTE_ADDR=address(number))
+    time_machine.move_to(timezone.now() + timedelta(days=2))
+    request_limits.close_windows()
+    found = AuditEvent.objects.get(action="invitation.entries_counted").after
+    assert (found["limit"], found["over_the_limit"]) == ("forms that no page sends", 19)
+
+
+def test_a_refused_form_with_a_method_that_exists_is_an_act(
+    instance: UmpInstance, invitation: Invitation, link: str
+) -> None:
+    Invitation.objects.update(expires_at=timezone.now())
+    anybody(instance).post(f"{urlsplit(link).path}/start", {"way": "new"})
+    assert history().count("invitation.refused") == 1
+
+
 def test_one_browser_shares_its_open_sign_in(customer: Browser, link: str) -> None:
     first = customer.start(link)
     for _ in range(20):
