@@ -18,6 +18,7 @@ from registrations.models.tenants import PORTAL_PATH
 
 # The same hosts as Django's own check accepts (django.http.request.host_validation_re), so that it never refuses later.
 HOST = re.compile(r"^(?P<host>[a-z0-9.-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(?::[0-9]+)?$")
+WRITTEN_PORTAL_PATH = re.compile(rf"\A/{{1,9}}{PORTAL_PATH[1:]}(?:(?P<below>/{{2,9}})|(?=/|\Z))", re.IGNORECASE)
 # Some proxies add the port: "198.51.100.1:5678", "[2001:db8::7]:443" (Azure Application Gateway does).
 WITH_PORT = re.compile(
     r"(?:\[(?P<bracketed>[0-9a-f:.]+)\]|(?P<plain>[0-9.]+))(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE
@@ -43,6 +44,7 @@ class HostMiddleware:
         host = host_of(request.META)
         if host in settings.ADMIN_HOSTS:
             return self.get_response(request)
+        use_plain_path(request)
         if not is_portal_path(request.path_info):
             return not_found()
         instance = instance_of(host)
@@ -126,6 +128,15 @@ def instance_of(host: str) -> UmpInstance | None:
         .filter(app_name__iexact=app_name, provider__domain=domain)
         .first()
     )
+
+
+def use_plain_path(request: HttpRequest) -> None:
+    """Read `/Authenticate/...` and `//authenticate/...` as what they mean: phones and templates of mails write them."""
+    for name in ("path_info", "path"):
+        plain = WRITTEN_PORTAL_PATH.sub(
+            lambda written: PORTAL_PATH + "/" * bool(written["below"]), getattr(request, name)
+        )
+        setattr(request, name, plain)
 
 
 def is_portal_path(path: str) -> bool:

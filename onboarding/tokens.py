@@ -1,5 +1,6 @@
 """Random secrets in links, states and cookies, and the keyed hashes by which they are looked up."""
 
+import re
 import secrets
 
 from django.conf import settings
@@ -7,11 +8,45 @@ from django.conf import settings
 from registrations import encryption
 
 TOKEN_BYTES = 32  # 256 random bits
-LINK_PATTERN = r"[A-Za-z0-9_-]{43}"  # 32 bytes in URL-safe base64 without padding
+LINK_LENGTH = 43
+LINK_PATTERN = rf"[A-Za-z0-9_-]{{{LINK_LENGTH}}}"  # 32 bytes in URL-safe base64 without padding
 
-# What is no part of a token: punctuation, blanks and invisible characters, also percent-encoded twice or as an HTML entity.
-STUCK_BEFORE = r"(?:[^A-Za-z0-9_%&-]|%(?:25){0,3}[0-9A-Fa-f]{2}|&[a-z]{2,6};){0,20}"
-STUCK_AFTER = r"(?:[^A-Za-z0-9%&]|%(?![0-9A-Fa-f]{2})|%(?:25){0,3}[0-9A-Fa-f]{2}|&(?:[a-z]{2,6};)?){0,40}"
+# A blank, a line end or an invisible character inside a link, as it stands or as a code, also of quoted-printable mails.
+BREAK = re.compile(
+    r"=?(?:\s|[\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff])+"
+    r"|=?%(?:25){0,3}(?:0[9ADad]|20|AD|C2%(?:25){0,3}A0|E2%(?:25){0,3}80%(?:25){0,3}8[B-Fb-f]|EF%(?:25){0,3}BB%(?:25){0,3}BF)"
+)
+# What programs write for one character: of a URL, of HTML, of a quoted-printable mail, of a string in JSON.
+CODE = re.compile(
+    r"%(?:25){0,3}[0-9A-Fa-f]{2}|&(?:#?[A-Za-z0-9]{2,6};|(?:quot|gt|lt|amp|nbsp|apos)(?![a-z]))|=[0-9A-F]{2}|\\[nrt]"
+)
+WORD = re.compile(r"[A-Za-z0-9_-]+")
+PAGE_BELOW = re.compile(r"/[A-Za-z0-9]")
+LONGEST_EMPHASIS = 3  # of `_` and `-` that a text sets around a link
+MOST_CANDIDATES = 8
+
+
+def candidates_in(text: str) -> list[str]:
+    """What may be the token of an invitation in the end of a link that programs and people have changed.
+
+    Something is stuck to it, or it is broken in its middle. Each one is looked up as exactly as a token that stands alone.
+    """
+    found: dict[str, None] = {}
+    joined = BREAK.sub("", text)
+    for read in (text, CODE.sub(" ", text), joined, CODE.sub(" ", joined)):
+        for word in WORD.finditer(read):
+            if not PAGE_BELOW.match(read, word.end()):
+                found |= dict.fromkeys(_without_emphasis(word[0]))
+    return list(found)[:MOST_CANDIDATES]
+
+
+def _without_emphasis(word: str) -> list[str]:
+    """Each part of the word that is as long as a token, and leaves nothing but `_` and `-` around it."""
+    surplus = len(word) - LINK_LENGTH
+    if not 0 <= surplus <= 2 * LONGEST_EMPHASIS:
+        return []
+    starts = [start for start in range(surplus + 1) if not f"{word[:start]}{word[start + LINK_LENGTH :]}".strip("_-")]
+    return [word[start : start + LINK_LENGTH] for start in starts]
 
 
 def new_token() -> str:

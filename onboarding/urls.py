@@ -20,15 +20,13 @@ urlpatterns = [
     path("authenticate/progress/look-again", existing.look_again, name="look_again"),
     path("authenticate/done", progress.done, name="done"),
     re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})\Z", landing.landing, name="landing"),
-    # With what a mail program or a sentence stuck to it: the same page, because the token is compared as exactly.
-    re_path(
-        rf"^authenticate/{tokens.STUCK_BEFORE}(?P<token>{tokens.LINK_PATTERN}){tokens.STUCK_AFTER}\Z", landing.landing
-    ),
-    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/choose\Z", landing.choose, name="choose"),
-    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/start\Z", landing.start, name="start"),
-    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/forward\Z", sharing.forward, name="forward"),
-    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/security\Z", sharing.for_security, name="for_security"),
-    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/existing\Z", existing.existing, name="existing"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/choose/?\Z", landing.choose, name="choose"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/start/?\Z", landing.start, name="start"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/forward/?\Z", sharing.forward, name="forward"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/security/?\Z", sharing.for_security, name="for_security"),
+    re_path(rf"^authenticate/(?P<token>{tokens.LINK_PATTERN})/existing/?\Z", existing.existing, name="existing"),
+    # With what a mail program or a sentence stuck to it, or broken by it.
+    re_path(r"^authenticate/(?!assets/)(?P<text>[\s\S]{43,500})\Z", landing.changed_link),
 ]
 handler400 = "onboarding.views.error_pages.bad_request"
 handler403 = "onboarding.views.error_pages.forbidden"

@@ -2,13 +2,13 @@
 
 from http import HTTPStatus
 
-from django.http import HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from onboarding import methods, requirements
+from onboarding import methods, requirements, tokens
 from onboarding.errors import RefusedError
 from onboarding.middleware import InstanceRequest
 from onboarding.models import Connection, ConnectionMethod, Invitation, SignIn
@@ -54,6 +54,18 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
     if invitation.status == Invitation.Status.COMPLETED:
         return pages.page(request, "used.html", context, status=HTTPStatus.GONE)
     return pages.page(request, "landing.html", context)
+
+
+@require_safe
+def changed_link(request: InstanceRequest, text: str) -> HttpResponseBase:
+    """The invitation of a link to which something is stuck, or that is broken. Raises Http404 if there is none in it."""
+    candidates = tokens.candidates_in(text)
+    for token in candidates:
+        if invitations.behind_link(token, request.instance):
+            return landing(request, token)
+    if not candidates:
+        raise Http404
+    return landing(request, candidates[0])
 
 
 @require_safe
