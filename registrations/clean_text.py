@@ -51,7 +51,9 @@ JOINERS = frozenset("\u200c\u200d") | {chr(code) for codes in SELECTORS for code
 DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Invisible, though Unicode counts them as marks or letters: grapheme joiner, Hangul fillers, Khmer vowels, Mongolian selectors,
 # object replacement character, filler of Khitan.
-UNSEEN = frozenset("\ufffc\U00016fe4\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(code) for code in range(0x180B, 0x1810)}
+UNSEEN = frozenset("\ufffc\U00016fe4\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
+    chr(code) for code in range(0x180B, 0x1810)
+}
 NAMES = {"\0": "NUL", "\n": "line break", "\r": "line break", "\t": "tab"}
 
 _Acts = Mapping[_Class, _Act]
