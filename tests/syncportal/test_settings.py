@@ -164,19 +164,13 @@ def test_an_unknown_name_is_a_warning_with_the_nearest_known_one(tmp_path: Path)
     assert "ssw0rd" not in ended.stderr
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        "DATABSE_URL=postgres://u:ssw0rd@h/n",
-        "DB_URL=postgres://u:ssw0rd@h/n",
-        "database_url=postgres://u:ssw0rd@h/n",
-        "DATABASE=ssw0rd",
-        "DATABASE_URI=ssw0rd",
-        "POSTGRES='postgresql+psycopg://u:ssw0rd@h/n'",
-        "X=DATABASE_URL=postgres://u:ssw0rd@h/n",
-        "ssw0rd=sqlite:///x",
-    ],
-)
+MISNAMED = """
+DATABSE_URL=postgres://u:ssw0rd@h/n DB_URL=postgres://u:ssw0rd@h/n database_url=postgres://u:ssw0rd@h/n DATABASE=ssw0rd
+DATABASE_URI=ssw0rd X='postgresql+psycopg://u:ssw0rd@h/n' X=DATABASE_URL=postgres://u:ssw0rd@h/n ssw0rd=sqlite:///x
+"""
+
+
+@pytest.mark.parametrize("wrong", MISNAMED.split())
 def test_a_database_under_an_unknown_name_ends_the_start(tmp_path: Path, wrong: str) -> None:
     ended = show(tmp_path, f"A=1\n{wrong}\n")
     assert (ended.returncode, ended.stdout) == (1, "")
