@@ -195,11 +195,16 @@ def look_ups_of(model: Any, rf: RequestFactory) -> list[str]:
     return sorted(lookups.declared(admin.site._registry[model], request))
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
-def test_no_value_of_a_declared_filter_breaks_a_list(root: Client, rf: RequestFactory, model: Any) -> None:
+@pytest.mark.django_db(
+    transaction=True
+)  # PostgreSQL refuses some values itself, which ends the transaction around a test
+def test_no_value_of_a_declared_filter_breaks_a_list(root: Client, rf: RequestFactory) -> None:
     values = ["9999999999999999999", HUGE, "-1", "0", "9999", "99999", "1e400", "nan", "9999-12-31T23:59:59-23:59", "٣"]
-    queries = [(name, value) for name in look_ups_of(model, rf) for value in values]
-    assert broken(root, list_of(model), queries) == []
+    found = []
+    for model in MODELS:
+        queries = [(name, value) for name in look_ups_of(model, rf) for value in values]
+        found += [(model._meta.label, *query) for query in broken(root, list_of(model), queries)]
+    assert found == []
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
