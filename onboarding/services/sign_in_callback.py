@@ -264,7 +264,7 @@ def _record_refusal(sign_in: SignIn, refusal: RefusedError, answer: dict[str, st
     with audit.atomic():
         sign_in_requests.refuse(sign_in, refusal, actor=actor)
         if refusal.grant is GrantOutcome.UNKNOWN:
-            temporary_grant.note_unknown(sign_in)
+            temporary_grant.note_unknown(sign_in, since=sign_in.redeemed_at)
 
 
 def _details(person: Identity) -> dict[str, str]:

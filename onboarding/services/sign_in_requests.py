@@ -140,9 +140,18 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
             with audit.atomic():
                 if stranger_limits.may_record_replay(sign_in):
                     _record_refusal(sign_in, refusal, actor)
+                    if _may_bring_a_grant(sign_in, browser, code):
+                        temporary_grant.note_unknown(sign_in, since=now)
         refusal.recorded = True  # or counted
         raise refusal
     return ClaimedSignIn(sign_in, is_mine=True)
+
+
+def _may_bring_a_grant(sign_in: SignIn, browser: str, code: str) -> bool:
+    """Whether the person of this browser has accepted the second step's permissions, with a code that came too late."""
+    is_second_step = sign_in.purpose == SignIn.Purpose.AUTHORISE
+    is_own = sign_in.browser_hash == tokens.browser_hash(browser)
+    return is_second_step and is_own and bool(code) and sign_in.code_hash != tokens.state_hash(code)
 
 
 def _has_come_back(sign_in: SignIn, browser: str, code: str) -> bool:

@@ -105,9 +105,10 @@ def revoke_unused(
     return GrantOutcome.REVOKED if removed else GrantOutcome.NOT_REVOKED
 
 
-def note_unknown(sign_in: SignIn) -> None:
+def note_unknown(sign_in: SignIn, *, since: datetime | None) -> None:
     """In the caller's transaction: the permissions accepted in this second sign-in may remain, because nobody saw its end.
 
+    `since`: when they were accepted, at the latest.
     Nothing is noted where a setup uses them or has revoked them since, or a stored delegated token needs them.
     """
     connection = Connection.objects.select_related("invitation__service").filter(invitation=sign_in.invitation).first()
@@ -115,7 +116,7 @@ def note_unknown(sign_in: SignIn) -> None:
         return
     if sign_in.way == ConnectionMethod.TOKEN and _stored_tokens(connection).exists():
         return
-    if _is_in_use(connection) or _was_revoked_since(connection, sign_in.redeemed_at):
+    if _is_in_use(connection) or _was_revoked_since(connection, since):
         return
     audit.record("grant.left", actor=audit.SYSTEM, subject=connection)
     Connection.objects.filter(pk=connection.pk).update(grant_removed=False)

@@ -37,5 +37,5 @@ def _refuse(sign_in: SignIn) -> bool:
         if not still_open.update(outcome=SignIn.Outcome.REFUSED):
             return False
         sign_in_requests.refuse(sign_in, refusal, actor=audit.SYSTEM)
-        temporary_grant.note_unknown(sign_in)
+        temporary_grant.note_unknown(sign_in, since=sign_in.redeemed_at)
     return True

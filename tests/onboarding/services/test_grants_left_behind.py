@@ -1,12 +1,14 @@
 """Permissions that somebody accepted and was refused with: revoked, or listed at the end, whichever methods were tried."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from onboarding.models import Connection
+from onboarding.models import Connection, SignIn
 from onboarding.services import invitations
-from registrations.models import UmpInstance
+from registrations.models import AuditEvent, UmpInstance
 from sandbox.app import Sandbox
 from sandbox.catalogue import GLOBAL_ADMINISTRATOR
 from sandbox.model import Tenant
@@ -197,3 +199,30 @@ def test_a_new_registration_does_not_advise_to_delete_what_a_token_needs(
     page = complete(Browser(sandbox, instance.host), invitations.link_of(second), "new", {}, run_worker)
     assert "A delegated token of your organisation needs it" in page
     assert "delete it too" not in page
+
+
+@pytest.mark.parametrize("comes", ["too late", "again"])
+def test_a_code_that_cannot_be_redeemed_any_more_is_noted(
+    customer: Browser, link: str, sandbox: Sandbox, comes: str
+) -> None:
+    """The person has accepted, and nobody can ask Microsoft with a code whose sign-in has ended."""
+    page = customer.press(customer.identify(link), name="Contoso-sync")
+    answer = customer.visit_microsoft(page, GERTA)
+    if comes == "again":
+        refused(customer.come_back(answer), "another_administrator")
+        Connection.objects.update(grant_removed=None)
+        answer = {**answer, "code": "another"}
+    else:
+        SignIn.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    refused(customer.come_back(answer), "state_lost")
+    assert Connection.objects.get().grant_removed is False
+    assert AuditEvent.objects.filter(action="grant.left").count() == 1
+
+
+def test_the_same_code_once_more_says_nothing_new(customer: Browser, link: str) -> None:
+    page = customer.press(customer.identify(link), name="Contoso-sync")
+    answer = customer.visit_microsoft(page, GERTA)
+    refused(customer.come_back(answer), "another_administrator")
+    before = Connection.objects.get().grant_removed
+    refused(customer.come_back(answer), "state_lost")
+    assert Connection.objects.get().grant_removed is before
