@@ -11,6 +11,7 @@ from onboarding.models import Invitation, Service
 from onboarding.services import invitations
 from registrations.admin.base import inner_widget
 from registrations.errors import WrongStateError
+from registrations.models import UmpInstance
 
 
 class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -28,11 +29,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
         if not self.instance._state.adding:
             del self.fields["again"]
         if "service" in self.fields:
-            services = list(Service.objects.select_related("customer", "instance__provider"))
-            tenants = {str(each.pk): each.customer.tenant_id for each in services}
-            warnings = {str(each.pk): invitations.not_active(each.instance) for each in services}
-            found = {"tenants": tenants, "warnings": {pk: warning for pk, warning in warnings.items() if warning}}
-            inner_widget(self.fields["service"]).attrs["data-of-services"] = json.dumps(found)
+            inner_widget(self.fields["service"]).attrs["data-of-services"] = json.dumps(_of_services())
             self.fields["tenant_id"].required = False
             self.fields["tenant_id"].help_text = "The customer's tenant. Leave it empty to have it filled in."
 
@@ -62,3 +59,14 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("service" if "service" in self.fields else None, invitations.no_contact(provider))
         if is_new and invitations.is_connected(service) and not values.get("again"):
             self.add_error("again", f"{service} is already connected. Select this to reconnect it.")
+
+
+def _of_services() -> dict[str, dict[str, str]]:
+    """For the page's script: each service's tenant and instance, and what to say of instances that are not active."""
+    services = list(Service.objects.values_list("pk", "customer__tenant_id", "instance_id"))
+    inactive = UmpInstance.objects.exclude(status=UmpInstance.Status.ACTIVE).select_related("provider")
+    return {
+        "tenants": {str(pk): str(tenant_id) for pk, tenant_id, _ in services},
+        "instances": {str(pk): str(instance_id) for pk, _, instance_id in services},
+        "warnings": {str(each.pk): invitations.not_active(each) for each in inactive},
+    }

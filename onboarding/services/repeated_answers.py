@@ -85,6 +85,8 @@ def _refusal(kept: dict[str, Any]) -> RefusedError:
 
 
 def _seal(sign_in: SignIn, outcome: dict[str, Any]) -> str:
+    if not _is_within(sign_in, KEPT_FOR):  # nobody could fetch it any more
+        return ""
     sign_in.seal("result_envelope", json.dumps(outcome))
     return sign_in.result_envelope
 

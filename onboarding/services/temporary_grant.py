@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from onboarding import requirements, tokens
@@ -45,8 +45,8 @@ def was_asked_for(connection: Connection) -> bool:
 
 
 def accounts_of_tokens(connection: Connection) -> list[str]:
-    """The accounts whose stored delegated tokens need permissions of their own in this organisation."""
-    return sorted(set(_stored_tokens(connection).values_list("username", flat=True)))
+    """The accounts whose delegated tokens need permissions of their own in this organisation."""
+    return sorted(set(_tokens_in_use(connection).values_list("username", flat=True)))
 
 
 def graph_client(operation: Operation) -> GraphClient:
@@ -93,7 +93,7 @@ def revoke_unused(
     The grant stays while an operation uses it: that operation revokes it at its end. It also stays where a stored
     delegated token of the organisation depends on it.
     """
-    if method == ConnectionMethod.TOKEN and _stored_tokens(connection).exists():
+    if method == ConnectionMethod.TOKEN and _tokens_in_use(connection).exists():
         return _revoke_beside_a_token(connection, access_token, patience)
     if _is_in_use(connection):
         return GrantOutcome.IN_USE
@@ -114,7 +114,7 @@ def note_unknown(sign_in: SignIn, *, since: datetime | None) -> None:
     connection = Connection.objects.select_related("invitation__service").filter(invitation=sign_in.invitation).first()
     if connection is None:
         return
-    if sign_in.way == ConnectionMethod.TOKEN and _stored_tokens(connection).exists():
+    if sign_in.way == ConnectionMethod.TOKEN and _tokens_in_use(connection).exists():
         return
     if _is_in_use(connection) or _was_revoked_since(connection, since):
         return
@@ -161,7 +161,8 @@ def _revoke_beside_a_token(connection: Connection, access_token: str, patience: 
     removed = _remove_now(connection, access_token, patience)
     connection.refresh_from_db(fields=["status", "way", "customer_part_done_at"])
     if not _will_revoke(connection):
-        _save_outcome(connection, removed)
+        with audit.atomic():
+            _save_outcome(connection, removed)
     return GrantOutcome.KEPT
 
 
@@ -210,6 +211,8 @@ def _record_outcome(connection: Connection, removed: bool, operation: Operation)
 
 
 def _save_outcome(connection: Connection, removed: bool) -> None:
+    """In the caller's transaction. All rows are locked in one order: two setups of an organisation may end together."""
+    list(_sharing(connection).select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk"))
     Connection.objects.filter(pk=connection.pk).update(grant_removed=removed)
     if removed:  # with every grant of the sync app, what earlier setups could not revoke has gone too
         _sharing(connection).filter(grant_removed=False).update(grant_removed=True)
@@ -236,17 +239,27 @@ def _remove_grants(graph: GraphClient, connection: Connection) -> bool:
 
 
 def _scopes_of_tokens(connection: Connection) -> list[str]:
-    if not _stored_tokens(connection).exists():
+    if not _tokens_in_use(connection).exists():
         return []
     elsewhere = [scope.value for scope in requirements.TOKEN_SCOPES_ELSEWHERE]
     return [*requirements.SCOPES_TOKEN, *elsewhere, *SIGN_IN_SCOPES]
 
 
 def _holders_of_tokens(connection: Connection) -> set[str]:
-    """The object IDs of the people whose tokens are stored."""
-    return set(_stored_tokens(connection).values_list("connection__admin_object_id", flat=True))
+    """The object IDs of the people whose tokens are in use."""
+    return set(_tokens_in_use(connection).values_list("connection__admin_object_id", flat=True))
 
 
-def _stored_tokens(connection: Connection) -> QuerySet[DelegatedToken]:
-    """The stored tokens that depend on the sync app's grant in this organisation."""
-    return DelegatedToken.objects.exclude(cache_envelope="").filter(connection__in=_sharing(connection))
+def _tokens_in_use(connection: Connection) -> QuerySet[DelegatedToken]:
+    """The tokens that depend on the sync app's grant in this organisation.
+
+    The UMP keeps its copy of the token of a connected service, whether ours is stored still or was deleted.
+    """
+    newer = Connection.objects.filter(
+        status=Connection.Status.CONNECTED,
+        invitation__service=OuterRef("connection__invitation__service"),
+        connected_at__gt=OuterRef("connection__connected_at"),
+    )
+    by_token = Q(connection__status=Connection.Status.CONNECTED, connection__way=ConnectionMethod.TOKEN)
+    in_use = ~Q(cache_envelope="") | (by_token & ~Exists(newer))
+    return DelegatedToken.objects.filter(in_use, connection__in=_sharing(connection))

@@ -14,7 +14,14 @@ from registrations import audit, connections, engine
 from registrations.applications import client_secrets, presence, secret_values
 from registrations.clients.ump import UmpClient, UmpCustomer
 from registrations.delivery import secret_refusals
-from registrations.errors import NotFoundError, NotYetError, PersonNeededError, RemoteRejectedError, StartOverError
+from registrations.errors import (
+    NotFoundError,
+    NotYetError,
+    PersonNeededError,
+    RemoteRejectedError,
+    StartOverError,
+    UnexplainedNotFoundError,
+)
 from registrations.models import ClientSecret, Operation, UmpInstance
 
 SERVICE_MISSING = "service_missing"
@@ -174,6 +181,8 @@ def _refused(
 def _check_job(ump: UmpClient, job: str, secret: ClientSecret, operation: Operation) -> None:
     try:
         task = ump.read_task(job)
+    except UnexplainedNotFoundError:  # perhaps the UMP is being restarted: the job may be running all the same
+        raise
     except NotFoundError as missing:
         engine.save_notes(operation, job="")
         raise NotYetError("The UMP no longer knows its job. SyncPortal hands over again.") from missing

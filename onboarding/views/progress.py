@@ -58,7 +58,7 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
         "now": timezone.now(),
     }
     if situation in {"provider", "failed"}:
-        context |= _grant(connection)
+        context |= _grant(request, connection)
     method = lookups.method_of(operation)
     if situation == "failed" and method == ConnectionMethod.NEW and not new_registration.made_anything(connection):
         context["choose"] = f"{invitations.link_of(connection.invitation)}#connect"
@@ -129,7 +129,7 @@ def done(request: InstanceRequest) -> HttpResponseBase:
         "removable_roles": [role for role in requirements.ROLES if role.removable_after],
         "administrator_roles": requirements.held_administrator_roles(connection.admin_roles),
         "roles_page": requirements.ROLES_PAGE,
-        **_grant(connection),
+        **_grant(request, connection),
     }
     template = "done.html" if registration.managed else "done_existing.html"
     return pages.page(request, template, context)
@@ -147,18 +147,22 @@ def _done_by_token(request: InstanceRequest, connection: Connection) -> HttpResp
         ),
         "roles_page": requirements.ROLES_PAGE,
         "warning": methods.CONDITIONAL_ACCESS,
-        **_grant(connection),
+        **_grant(request, connection),
     }
     return pages.page(request, "done_token.html", context)
 
 
-def _grant(connection: Connection) -> dict[str, Any]:
-    """What became of the temporary permissions in this organisation, and where its administrators can revoke them."""
-    remains = temporary_grant.remains(connection)
+def _grant(request: InstanceRequest, connection: Connection) -> dict[str, Any]:
+    """What became of the temporary permissions in this organisation, and where its administrators can revoke them.
+
+    Who only watches with the link does not read the names of other accounts.
+    """
+    remains, accounts = temporary_grant.remains(connection), temporary_grant.accounts_of_tokens(connection)
     return {
         "grant_remains": remains,
         "nothing_else": not remains and not temporary_grant.was_asked_for(connection),
-        "token_accounts": temporary_grant.accounts_of_tokens(connection),
+        "has_tokens": bool(accounts),
+        "token_accounts": accounts if sessions.signed_in_object_id(request) else [],
         "enterprise_page": requirements.ENTERPRISE_PAGE,
     }
 

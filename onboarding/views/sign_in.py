@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 import uuid
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -51,7 +52,8 @@ def begin_sign_in(
         refused.customer, refused.method = invitation.service.customer.name, method
         if refused.page.key == "remote_unavailable":
             refused.form = {name: str(request.POST[name]) for name in SENT_AGAIN if name in request.POST}
-            refused.recorded = TRIES in request.POST  # the history has the first refusal
+            if re.fullmatch("[1-9][0-9]{0,2}", request.POST.get(TRIES, "")):  # the history has the first refusal
+                sign_in_requests.record_refused_form(invitation, refused, actor=actor, is_act=False)
         if purpose == SignIn.Purpose.AUTHORISE:
             refused.in_second_step()
         elif refused.page.status != HTTPStatus.GONE:

@@ -1,5 +1,6 @@
 """What all staff pages share: the history of edits, actions with a confirmation page, and who acts."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -24,6 +25,8 @@ from registrations.admin import lookups, object_history
 from registrations.auth import throttle
 from registrations.errors import PortalError, WrongStateError
 from registrations.models.fields import EnvelopeField, as_guid
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     StyledAdmin = admin.ModelAdmin[Any]
@@ -157,6 +160,9 @@ class PortalAdmin(StyledAdmin):
         try:
             return super().get_changelist_instance(request)
         except (OverflowError, ValueError) as error:
+            if not request.GET:  # then the address is not the cause
+                raise
+            logger.warning("A list refused its address.", exc_info=True)
             raise ValidationError("The address is not valid.") from error
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:

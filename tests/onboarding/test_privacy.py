@@ -16,7 +16,7 @@ from tests.onboarding.browser import Browser
 SAYS_NOTHING = (models.ForeignKey, models.BooleanField, models.IntegerField, models.DateTimeField, models.UUIDField)
 # Names of organisations and services, values of applications, states, and what concerns the provider's own staff alone.
 NOT_OF_CUSTOMERS_PEOPLE = {
-    "AppRegistration": "tenant_id unique_name display_name object_id app_id service_principal_id",
+    "AppRegistration": "tenant_id unique_name display_name object_id app_id service_principal_id applied_settings",
     "AuditContext": "host",
     "AuditEvent": "actor_kind action subject_type subject_id subject_label key_id previous_digest digest",
     "BulkItem": "status message",

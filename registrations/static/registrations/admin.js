@@ -208,12 +208,12 @@
 
   // The customer's tenant with the service, and what stands against inviting for it ---------------------------------
   function followService(service) {
-    const { tenants, warnings } = JSON.parse(service.dataset.ofServices);
+    const { tenants, instances, warnings } = JSON.parse(service.dataset.ofServices);
     const field = document.getElementById("id_tenant_id");
     const warning = document.querySelector("[data-service-warning]");
     service.addEventListener("change", () => {
       if (field) field.value = tenants[service.value] || "";
-      if (warning) warning.textContent = warnings[service.value] || "";
+      if (warning) warning.textContent = warnings[instances[service.value]] || "";
     });
   }
 

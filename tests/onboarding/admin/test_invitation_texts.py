@@ -37,7 +37,8 @@ def test_the_form_says_before_and_after_saving_that_an_instance_is_not_active(op
     for page in (opened, saved):
         assert f"{service.instance.host} is not active: a customer who opens the link" in page.content.decode()
     known = json.loads(inner_widget(opened.context["adminform"].form.fields["service"]).attrs["data-of-services"])
-    assert known["warnings"] == {str(service.pk): invitations.not_active(service.instance)}
+    assert known["warnings"] == {str(service.instance_id): invitations.not_active(service.instance)}
+    assert known["instances"] == {str(service.pk): str(service.instance_id)}
 
 
 def test_the_form_warns_of_no_active_instance(operator_client: Client, invitation: Invitation) -> None:

@@ -91,3 +91,4 @@ def test_a_counter_that_is_no_number_counts_as_none(customer: Browser, link: str
     page = customer.press(page, way="new", tries="<b>9")
     assert "<b>9" not in page.content.decode()
     assert read(page.content.decode()).forms[0].fields["tries"] == "1"
+    assert history().count("invitation.refused") == 1

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from onboarding.models import Connection, SignIn
-from onboarding.services import invitations
+from onboarding.services import invitations, stored_access
 from registrations.models import AuditEvent, UmpInstance
 from sandbox.app import Sandbox
 from sandbox.catalogue import GLOBAL_ADMINISTRATOR
@@ -23,7 +23,7 @@ from tests.registrations.runs import run_until_settled
 __all__ = ["bare", "contoso", "own", "provisioned"]  # fixtures
 pytestmark = pytest.mark.django_db
 RunWorker = Callable[[], None]
-GERTA = "gerta@contoso.example"
+GERTA, TILDA = "gerta@contoso.example", "tilda@contoso.example"
 BUTTON = "AppAppsPreview"
 NOTHING_ELSE = "Nothing else was created or changed"
 # Not one of the codes that Microsoft gives while it replicates
@@ -78,6 +78,14 @@ def complete(customer: Browser, link: str, method: str, values: dict[str, str], 
     answer = customer.open("/authenticate/progress", follow=True)
     assert "is connected" in text(answer)
     return text(answer)
+
+
+def link_of_second_service(sandbox: Sandbox, instance: UmpInstance) -> str:
+    """Another service of the same organisation on the same instance."""
+    sandbox.world.add_ump_customer("finebak", "contoso2", "Contoso Two", sandbox.seed.customer.tenant_id)
+    service = factories.make_service(instance=instance, short_name="contoso2", full_name="Contoso Two")
+    made = invitations.create(service, it_admin_email="it@contoso.example", m365_admin_email=CARLA, actor=OLGA)
+    return invitations.link_of(made)
 
 
 @pytest.mark.parametrize("how", ["outage", "unredeemed"])
@@ -150,15 +158,9 @@ def test_a_later_clean_up_also_settles_what_an_earlier_setup_left(
 ) -> None:
     refuse(customer, link, sandbox, "new", "outage")
     complete(customer, link, "existing", own.values, run_worker)
-    sandbox.world.add_ump_customer("finebak", "contoso2", "Contoso Two", sandbox.seed.customer.tenant_id)
-    second = invitations.create(
-        factories.make_service(instance=instance, short_name="contoso2", full_name="Contoso Two"),
-        it_admin_email="it@contoso.example",
-        m365_admin_email=CARLA,
-        actor=OLGA,
-    )
+    second = link_of_second_service(sandbox, instance)
     other = Browser(sandbox, instance.host)
-    complete(other, invitations.link_of(second), "new", {}, run_worker)
+    complete(other, second, "new", {}, run_worker)
     assert set(Connection.objects.values_list("grant_removed", flat=True)) == {True}
     page = text(customer.open("/authenticate/done"))
     assert "were revoked" in page
@@ -169,35 +171,45 @@ def test_nobody_is_told_to_delete_the_application_of_a_colleagues_token(
     customer: Browser, link: str, sandbox: Sandbox, instance: UmpInstance, run_worker: RunWorker, own: Own
 ) -> None:
     complete(customer, link, "token", {}, run_worker)
-    sandbox.world.add_ump_customer("finebak", "contoso2", "Contoso Two", sandbox.seed.customer.tenant_id)
-    second = invitations.create(
-        factories.make_service(instance=instance, short_name="contoso2", full_name="Contoso Two"),
-        it_admin_email="it@contoso.example",
-        m365_admin_email=CARLA,
-        actor=OLGA,
-    )
+    second = link_of_second_service(sandbox, instance)
     other = Browser(sandbox, instance.host)
-    refuse(other, invitations.link_of(second), sandbox, "new", "outage")
-    page = complete(other, invitations.link_of(second), "existing", own.values, run_worker)
+    refuse(other, second, sandbox, "new", "outage")
+    page = complete(other, second, "existing", own.values, run_worker)
     assert "revoke those of every account but" in page
-    assert "tilda@contoso.example" in page
+    assert TILDA not in page  # the form for existing values is open to whoever has the link
     assert "enterprise applications, delete" not in page.lower()
     assert "you can delete it" not in page.lower()
 
 
-def test_a_new_registration_does_not_advise_to_delete_what_a_token_needs(
-    customer: Browser, link: str, sandbox: Sandbox, instance: UmpInstance, run_worker: RunWorker
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_a_new_registration_keeps_what_a_token_needs_and_does_not_advise_to_delete_it(
+    customer: Browser,
+    link: str,
+    sandbox: Sandbox,
+    contoso: Tenant,
+    instance: UmpInstance,
+    run_worker: RunWorker,
+    is_stored: bool,
+) -> None:
+    """The UMP works with its copy of the token, also once ours was deleted."""
+    complete(customer, link, "token", {}, run_worker)
+    if not is_stored:
+        stored_access.delete(Connection.objects.get(), actor=OLGA)
+    page = complete(Browser(sandbox, instance.host), link_of_second_service(sandbox, instance), "new", {}, run_worker)
+    assert "A delegated token of your organisation needs it" in page
+    assert "You can delete it too" not in page
+    assert has_grants(contoso, instance, TILDA)
+
+
+def test_who_only_has_the_link_does_not_read_the_accounts_of_others(
+    customer: Browser, link: str, sandbox: Sandbox, instance: UmpInstance, run_worker: RunWorker, own: Own
 ) -> None:
     complete(customer, link, "token", {}, run_worker)
-    sandbox.world.add_ump_customer("finebak", "contoso2", "Contoso Two", sandbox.seed.customer.tenant_id)
-    second = invitations.create(
-        factories.make_service(instance=instance, short_name="contoso2", full_name="Contoso Two"),
-        it_admin_email="it@contoso.example",
-        m365_admin_email=CARLA,
-        actor=OLGA,
-    )
-    page = complete(Browser(sandbox, instance.host), invitations.link_of(second), "new", {}, run_worker)
-    assert "A delegated token of your organisation needs it" in page
+    second = link_of_second_service(sandbox, instance)
+    refuse(Browser(sandbox, instance.host), second, sandbox, "new", "outage")
+    page = complete(Browser(sandbox, instance.host), second, "existing", own.values, run_worker)
+    assert "every account but those whose tokens the phone service uses" in page
+    assert TILDA not in page
     assert "delete it too" not in page
 
 

@@ -118,6 +118,18 @@ def test_a_ump_that_hit_a_stale_server_gets_the_secret_again(
     )
 
 
+@pytest.mark.parametrize(("body", "hand_overs"), [(b"", 1), ({"error": {"code": "NotFound"}}, 2)])
+def test_only_a_ump_that_says_so_has_forgotten_its_job(
+    authorised: Operation, sandbox: Sandbox, run_worker: RunWorker, body: object, hand_overs: int
+) -> None:
+    """A 404 without a code may come from a proxy while the UMP restarts: the job runs all the same."""
+    sandbox.faults.add(service="ump", kind="status", method="GET", path="/api/v2/task/", status=404, body=body, times=1)
+    operation = run_until_settled(authorised, run_worker)
+    assert operation.status == "succeeded", operation.message
+    calls = [call for call in sandbox.calls if call.service == "ump" and call.method == "PATCH"]
+    assert sum("/customer/" in call.path for call in calls) == hand_overs
+
+
 def test_resume_restarts_a_ump_job_that_took_over_an_hour(
     authorised: Operation, sandbox: Sandbox, run_worker: RunWorker
 ) -> None:

@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 from onboarding import error_catalogue, errors
 from onboarding.services import invitations
 from onboarding.views import error_pages
-from registrations.models import AuditEvent
+from registrations.models import AuditEvent, UmpInstance
 from tests.onboarding.browser import Browser
 from tests.onboarding.conftest import OLGA
 from tests.onboarding.stage import Stage, stage
@@ -87,7 +87,9 @@ def test_an_outage_at_the_start_leads_back_to_the_invitation(stage: Stage) -> No
 
 
 def test_a_method_that_is_not_offered_is_in_the_history(stage: Stage) -> None:
-    answer = stage.customer.press(stage.customer.choose(stage.link), way="pigeon")
+    page = stage.customer.choose(stage.link)
+    UmpInstance.objects.update(delivery=UmpInstance.Delivery.HANDOVER)
+    answer = stage.customer.press(page, way="token")
     assert answer.status_code == 409
     assert AuditEvent.objects.get(action="invitation.refused").after == {"refusal": "way_not_offered"}
 

@@ -1,5 +1,7 @@
 """Passwords that are long enough and still easy to guess."""
 
+import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+
+from registrations.auth.passwords import GuessableValidator
 
 WEAK = [
     "123456789012",
@@ -123,3 +127,13 @@ def test_the_admin_refuses_a_weak_password() -> None:
         )
         assert changed.status_code == 200
     assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["4@8({[<3691!|0$5+7%2xq" * 3 + "zz", "aA4@8({[3691!|0$5+7%2" * 3 + "qwEz", "a" * 4096]
+)
+def test_no_password_takes_long_to_rate(text: str) -> None:
+    started = time.process_time()
+    with contextlib.suppress(ValidationError):
+        GuessableValidator().validate(text)
+    assert time.process_time() - started < 2

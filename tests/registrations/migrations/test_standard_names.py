@@ -43,7 +43,7 @@ def old_step(number: int, **values: Any) -> dict[str, Any]:
 
 DONE = old_step(0, status="done", attempts=1, started_at=NOW.isoformat(), ended_at=NOW.isoformat(), note="Made.")
 LATER_KEYS: dict[str, Any] = {"uncounted": 0, "refused_at": None, "waits_since": None}
-OF_LATER_VERSIONS = {"correlation_id": "", "answered_at": "", "says": ""}
+OF_LATER_VERSIONS = {"correlation_id": "", "answered_at": "", "says": "", "outcome": ""}
 WAITING = {**old_step(1, status="waiting", attempts=3, started_at=NOW.isoformat(), note="Copying."), **LATER_KEYS}
 ROWS: dict[str, dict[str, Any]] = {
     "queued": {"status": "queued", "next_attempt_at": NOW, "steps": [DONE, old_step(1)]},
