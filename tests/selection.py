@@ -1,4 +1,7 @@
-"""A pytest plugin: a test that is marked for one database is deselected where the run uses another one."""
+"""A pytest plugin: a test that is marked for one database is deselected where the run uses another one.
+
+On PostgreSQL the tests that use no database are deselected too: they have run with SQLite, and could not tell the difference.
+"""
 
 from types import SimpleNamespace
 from typing import Any
@@ -7,19 +10,27 @@ import pytest
 from django.db import connection
 
 DATABASES = {"postgresql", "sqlite"}  # as Django calls them; each is the name of a marker
+USES = {"db", "transactional_db", "django_db_serialized_rollback"}  # pytest-django's fixtures
 COUNT = "deselected_by_database"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of this run's database and of none in particular."""
-    others = DATABASES - {connection.vendor}
-    deselected = [item for item in items if others.intersection(mark.name for mark in item.iter_markers())]
+    deselected = {item for item in items if not _belongs_to(item, connection.vendor)}
     if not deselected:
         return
-    items[:] = [item for item in items if item not in set(deselected)]
-    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if item not in deselected]
+    config.hook.pytest_deselected(items=list(deselected))
     if hasattr(config, "workeroutput"):
         config.workeroutput[COUNT] = len(deselected)
+
+
+def _belongs_to(item: pytest.Item, vendor: str) -> bool:
+    marks = {mark.name for mark in item.iter_markers()}
+    if marks & DATABASES:
+        return vendor in marks
+    uses_database = "django_db" in marks or not USES.isdisjoint(getattr(item, "fixturenames", ()))
+    return uses_database or vendor != "postgresql"
 
 
 @pytest.hookimpl(optionalhook=True)
