@@ -31,7 +31,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
         if "service" in self.fields:
             inner_widget(self.fields["service"]).attrs["data-of-services"] = json.dumps(_of_services())
             self.fields["tenant_id"].required = False
-            self.fields["tenant_id"].help_text = "The customer's tenant. Leave it empty to have it filled in."
+            self.fields["tenant_id"].help_text = "Leave it empty to use the customer's tenant."
 
     def clean(self) -> dict[str, Any]:
         """Only the customer's own tenant is accepted."""

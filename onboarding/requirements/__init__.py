@@ -48,7 +48,7 @@ SCOPES_FIRST_SIGN_IN = [
         "Read your name and your administrator roles.",
         "Only an administrator of your organisation may connect it.",
     ),
-    Scope("openid", "Sign users in", "Sign you in.", "Without it Microsoft tells nothing about who signed in."),
+    Scope("openid", "Sign users in", "Sign you in.", "Without it, Microsoft does not say who signed in."),
     Scope("profile", "View users' basic profile", "Read your name and user name.", "They are shown to you, and kept."),
 ]
 SCOPES = [

@@ -68,7 +68,7 @@ def describe(operation: Any, user: Any) -> dict[str, Any]:
         "rows": rows,
         "is_decided": is_decided(operation),
         "is_due": operation.next_attempt_at is not None and operation.next_attempt_at <= timezone.now(),
-        "progress": f"{done} of {len(rows)} steps are done",
+        "progress": f"{done} of {len(rows)} step{'' if len(rows) == 1 else 's'} done",
         "taken": admin_html.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",
         "buttons": buttons(operation, user),
         "put_first_address": address(operation, "put_first") if _may_be_prioritised(operation, user) else "",

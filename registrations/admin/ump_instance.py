@@ -171,7 +171,7 @@ class UmpInstanceAdmin(BulkActs, AddressAdmin):
             done="queued",
             skipped=provisioning_plan.refusals,
             expected=expected,
-            intro=(provisioning_plan.CHECKED, IN_BULK),
+            intro=(provisioning_plan.CHECKED_IN_BULK, IN_BULK),
             run=lambda instance: self._provision(request, instance, notifier),
         )
 

@@ -40,7 +40,7 @@ def ensure_application(
     if changes:
         graph.update_application(found.object_id, changes)
     _save_applied(registration, wanted)
-    return f"Found; corrected {', '.join(sorted(changes))}." if changes else "Found as it must be."
+    return f"Found; corrected {', '.join(sorted(changes))}." if changes else "Already exists and is up to date."
 
 
 def correct_application(graph: GraphClient, registration: AppRegistration, wanted: Mapping[str, Any]) -> None:

@@ -11,8 +11,12 @@ from registrations.applications import desired_state
 from registrations.models import AppRegistration, ClientSecret, Operation, UmpInstance
 from registrations.states import EXPIRING_WITHIN
 
-CHECKED = "Entra and the UMP are asked when it runs: what somebody changed there by hand is put back."
-UNCHANGED = "By what SyncPortal has stored, nothing changes."
+CHECKED = "SyncPortal reads Entra and the UMP when it runs and corrects manual changes there."
+CHECKED_BY_HAND = "SyncPortal reads Entra when it runs and corrects manual changes there. It cannot read this UMP."
+CHECKED_IN_BULK = (
+    "SyncPortal reads Entra when it runs, and the UMPs with delivery by API, and corrects manual changes there."
+)
+UNCHANGED = "According to SyncPortal's records, nothing changes."
 UNKNOWN = "SyncPortal checks the application and corrects what differs."
 SETTINGS = {  # what people call the properties of `desired_state.sync_app`
     "displayName": "name",
@@ -30,12 +34,13 @@ SETTINGS = {  # what people call the properties of `desired_state.sync_app`
 
 @dataclass(frozen=True)
 class Plan:
-    """What would happen: one sentence for lists, and those of the application, the secret and the UMP."""
+    """What would happen: one sentence for lists, and those of the application, the secret, the UMP and what is read first."""
 
     changes: bool  # whether what we have stored knows of anything to create, change or deliver, or cannot tell
     application: str
     secret: str
     ump: str
+    checked: str
     values: list[tuple[str, str]]
 
     @property
@@ -47,7 +52,7 @@ class Plan:
     def sentences(self) -> list[str]:
         """The whole, for the page of one instance."""
         first = [] if self.changes else [UNCHANGED]
-        return [*first, self.application, self.secret, self.ump, CHECKED]
+        return [*first, self.application, self.secret, self.ump, self.checked]
 
 
 def of(instances: Collection[UmpInstance]) -> dict[Any, Plan]:
@@ -84,6 +89,7 @@ def _plan(
         application=_application(instance, registration, is_active and is_whole),
         secret=_secret(secret, has_expired, now),
         ump=_ump(instance, is_active and is_delivered),
+        checked=CHECKED_BY_HAND if instance.delivery == UmpInstance.Delivery.HANDOVER else CHECKED,
         values=_values(instance),
     )
 
@@ -124,7 +130,7 @@ def _secret(secret: ClientSecret | None, has_expired: bool, now: datetime) -> st
 def _ump(instance: UmpInstance, is_delivered: bool) -> str:
     if instance.delivery == UmpInstance.Delivery.HANDOVER:
         again = " again" if is_delivered else ""
-        return f"Somebody of the staff confirms both groups of the hand-over sheet{again}: this UMP has no API."
+        return f"A staff member confirms both parts of the hand-over sheet{again}: this UMP has no API."
     if is_delivered:
         return "The UMP has the values. They are written again only where the UMP holds others."
     return f"The values are delivered to {instance.ump_url}."

@@ -101,15 +101,15 @@ def open_the_instance(visitor: Visitor) -> None:
 
 
 @walks(
-    "Press **Provision**: the page says that by what SyncPortal has stored, nothing changes, and that no new client secret is "
-    "created. "
+    "Press **Provision**: the page says that according to SyncPortal's records, nothing changes, and that no new client "
+    "secret is created. "
     "Press *Provision 1 instance*: each step finds what exists already, and nothing is created twice."
 )
 def provision_again(visitor: Visitor) -> None:
     page = visitor.admin
     before = _made(visitor)
     page.get_by_role("link", name="Provision").click()
-    expect(page.get_by_text("By what SyncPortal has stored, nothing changes.")).to_be_visible()
+    expect(page.get_by_text("According to SyncPortal's records, nothing changes.")).to_be_visible()
     expect(page.get_by_text("No new client secret is created")).to_be_visible()
     page.get_by_role("button", name="Provision 1 instance").click()
     newest = page.get_by_role("region", name="Newest operation")

@@ -105,4 +105,7 @@ def test_a_link_is_not_said_to_be_shown_once_because_it_can_be_copied_again(
     assert "shown once" not in page
     assert "You can copy it again later" in page
     for _ in range(2):
-        assert invitations.link_of(invitation) in operator_client.post(asked).content.decode()
+        shown = operator_client.post(asked).content.decode()
+        assert invitations.link_of(invitation) in shown
+        assert "You can copy it again while it is valid. The history records each time." in shown
+        assert "not shown again" not in shown

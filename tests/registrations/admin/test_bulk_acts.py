@@ -63,7 +63,7 @@ def test_rows_that_cannot_be_provisioned_are_named_with_the_reason(
     assert lines["busy.finebak.localhost"] == ("skipped", "An operation of it has not ended yet.")
     assert "is created" in lines["new1.finebak.localhost"][1]
     assert (
-        "By what SyncPortal has stored, nothing changes. No new client secret is created"
+        "According to SyncPortal's records, nothing changes. No new client secret is created"
         in lines["whole.finebak.localhost"][1]
     )
     assert Operation.objects.count() == 1

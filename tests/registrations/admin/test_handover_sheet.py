@@ -150,7 +150,7 @@ def test_nothing_that_was_entered_by_hand_has_the_badge_of_what_was_verified(
     assert waiting.status == "succeeded"
     described = operation_progress.describe(states.operations(Operation.objects.all()).get(), AnonymousUser())
     assert [row.state for row in described["rows"]] == ["done"] * 5 + ["entered", "entered", "unverified"]
-    assert described["progress"] == "8 of 8 steps are done"
+    assert described["progress"] == "8 of 8 steps done"
     again = provisioning.request(UmpInstance.objects.get(), actor=OLGA)
     run_worker()
     again.refresh_from_db()

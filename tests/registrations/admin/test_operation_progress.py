@@ -32,7 +32,7 @@ def test_the_instances_page_shows_the_steps_until_the_end(
     run_worker()
     ended = operator_client.get(fragment).content.decode()
     assert 'data-is-live="false"' in ended
-    assert "8 of 8 steps are done" in ended
+    assert "8 of 8 steps done" in ended
     assert "<html" not in ended
     page = operator_client.get(page_of(instance)).content.decode()
     assert "Active" in page

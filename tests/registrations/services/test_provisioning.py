@@ -229,4 +229,4 @@ def test_an_application_made_before_gets_the_instance_property_lock(
     assert operation.status == "succeeded", operation.message
     assert operation.step("application").note == "Found; corrected servicePrincipalLockConfiguration."
     assert made.properties["servicePrincipalLockConfiguration"] == {"isEnabled": True, "allProperties": True}
-    assert provision().step("application").note == "Found as it must be."
+    assert provision().step("application").note == "Already exists and is up to date."

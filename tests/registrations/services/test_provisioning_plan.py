@@ -1,5 +1,6 @@
 """What the page before provisioning says, from our rows alone."""
 
+import html
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -41,9 +42,9 @@ def test_a_draft_gets_an_application_and_a_secret() -> None:
 
 def test_an_active_instance_reads_that_nothing_changes(active: UmpInstance, operator_client: Client) -> None:
     page = " ".join(operator_client.get(page_of(active, "provision")).content.decode().split())
-    assert "By what SyncPortal has stored, nothing changes." in page
+    assert "According to SyncPortal's records, nothing changes." in html.unescape(page)
     assert "No new client secret is created: abc… is valid until" in page
-    assert "Entra and the UMP are asked when it runs" in page
+    assert "SyncPortal reads Entra and the UMP when it runs" in page
     assert "is created in Finebak" not in page
 
 
@@ -63,7 +64,16 @@ def test_a_secret_that_expires_soon_is_kept_and_the_page_says_so(active: UmpInst
 
 def test_a_hand_over_sheet_is_confirmed_again(active: UmpInstance) -> None:
     active.delivery = UmpInstance.Delivery.HANDOVER
-    assert "confirms both groups of the hand-over sheet again" in plan_of(active).ump
+    assert "confirms both parts of the hand-over sheet again" in plan_of(active).ump
+
+
+def test_the_page_of_a_hand_over_instance_does_not_promise_to_read_its_ump(
+    active: UmpInstance, operator_client: Client
+) -> None:
+    UmpInstance.objects.update(delivery=UmpInstance.Delivery.HANDOVER)
+    page = " ".join(operator_client.get(page_of(active, "provision")).content.decode().split())
+    assert "SyncPortal reads Entra when it runs and corrects manual changes there. It cannot read this UMP." in page
+    assert "reads Entra and the UMP" not in page
 
 
 def test_the_secret_of_a_former_tenant_does_not_count(active: UmpInstance) -> None:
