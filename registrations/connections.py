@@ -33,6 +33,7 @@ SIGN_IN_AGAIN_SENTENCE = (
     "Microsoft's permission to work in your organisation has ended. "
     "Sign in again, and the setup continues where it stopped."
 )
+UNDER_TENANTS = "Its values are under Entra tenants."
 RENEW_BEFORE = timedelta(minutes=5)
 
 
@@ -198,7 +199,7 @@ def own_token(tenant: EntraTenant, client_secret: str | None = None) -> AppToken
             )
     except EntraRefusedError as refusal:
         whose = f"SyncPortal's credential in {tenant.name}"
-        sentence = explain(whose, refusal, where="Its values are under Entra tenants.", secret=secret)
+        sentence = explain(whose, refusal, where=UNDER_TENANTS, secret=secret)
         raise RemoteRejectedError(sentence, code=refusal.code, answer=refusal.answer) from refusal
 
 

@@ -202,7 +202,15 @@ def registrations(rows: QuerySet[AppRegistration], now: datetime | None = None) 
 def tenants(rows: QuerySet[EntraTenant]) -> QuerySet[Any]:
     """With the state of each tenant: a check that failed says more than the outcome of an earlier one."""
     checks = Operation.objects.filter(subject_id=OuterRef("pk"), kind=CHECK_OF_TENANT).order_by("-created_at")
-    return rows.annotate(newest_check=Subquery(checks.values("status")[:1])).annotate(
+    ended = checks.filter(status__in=[Operation.Status.FAILED, Operation.Status.SUCCEEDED])
+    return rows.annotate(
+        newest_check=Subquery(checks.values("status")[:1]),
+        last_check=Subquery(ended.values("status")[:1]),
+        last_check_at=Case(
+            When(last_check=Operation.Status.FAILED, then=Subquery(ended.values("ended_at")[:1])),
+            default=F("checked_at"),
+        ),
+    ).annotate(
         state=Case(
             When(newest_check=Operation.Status.FAILED, then=Value(TenantState.FAILED)),
             When(checked_at=None, then=Value(TenantState.UNCHECKED)),

@@ -18,11 +18,15 @@ from registrations.admin.state_columns import EmptyLast, state_filter
 from registrations.clean_text import Kind
 from registrations.errors import WrongStateError
 from registrations.form_fields import TextField
-from registrations.models import EntraTenant, UmpInstance
+from registrations.models import EntraTenant, Operation, UmpInstance
 from registrations.services import credentials, tenant_check
 
 STORED = "A secret is stored, encrypted. It is never shown again. Enter a new one to replace it."
 NOT_STORED = "The secret's value, not its ID. It is stored encrypted and never shown again."
+REPLACED = (
+    "The old client secret was replaced. If the check of the new one fails, SyncPortal cannot work in this tenant until you "
+    "enter a valid secret."
+)
 QUOTA = ("Microsoft's quota", {"fields": ["quota"]})
 CHECKS = [
     "SyncPortal signs in to the tenant with the stored secret and reads which permissions it has.",
@@ -70,7 +74,7 @@ class EntraTenantAdmin(BulkActs, AddressAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: EntraTenant | None = None) -> Any:
         """The tenant, the credential, and the last check."""
-        found = [("Last check", {"fields": ["checked", "missing", "excess"]}), QUOTA] if obj else []
+        found = [("Check", {"fields": ["checked", "missing", "excess"]}), QUOTA] if obj else []
         own = ["client_id", "client_secret"] if self.may_write(request, obj) else ["client_id", "secret_kept"]
         return [
             (None, {"fields": ["name", "tenant_id", "subscription"]}),
@@ -103,6 +107,8 @@ class EntraTenantAdmin(BulkActs, AddressAdmin):
         super().save_model(request, obj, form, change)
         secret = form.cleaned_data.get("client_secret")
         if secret:
+            if change and obj.client_secret_envelope and obj.checked_at:
+                self.message_user(request, REPLACED, messages.WARNING)
             credentials.store_tenant_secret(obj, secret, actor=actor_of(request))
         elif change and CHECKED_AGAIN & set(form.changed_data):
             credentials.reset_check(obj)
@@ -183,10 +189,13 @@ class EntraTenantAdmin(BulkActs, AddressAdmin):
         """Whose tenant it is."""
         return ", ".join(provider.name for provider in tenant.service_providers.all()) or "–"
 
-    @admin.display(description="Checked", ordering=EmptyLast("checked_at"))
-    def checked(self, tenant: EntraTenant) -> SafeString:
-        """When the permissions were last compared."""
-        return admin_html.refreshed("checked", admin_html.moment(tenant.checked_at, "never"))
+    @admin.display(description="Last check", ordering=EmptyLast("last_check_at"))
+    def checked(self, tenant: Any) -> SafeString:
+        """When the last check was, also a failed one."""
+        when = admin_html.moment(tenant.last_check_at, "never")
+        if tenant.last_check == Operation.Status.FAILED:
+            when = format_html("failed, {}", when)
+        return admin_html.refreshed("checked", when)
 
     @admin.display(description="Missing permissions")
     def missing(self, tenant: EntraTenant) -> SafeString:

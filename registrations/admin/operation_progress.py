@@ -10,12 +10,13 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
 
-from registrations import admin_html, engine, places, states
+from registrations import admin_html, connections, engine, places, states
 from registrations.applications import conflicts
 from registrations.errors import QuotaSpentError, WrongStateError
-from registrations.models import Operation, UmpInstance
+from registrations.models import EntraTenant, Operation, UmpInstance
 from registrations.models.steps import StepState
 
+HAND_OVER = "Open the hand-over sheet"
 DECISIONS = (  # what an operation waits for, and the buttons that decide it
     (conflicts.ADOPTION_NEEDED, "Take over", "take_over", "primary"),
     (conflicts.DELETED_APPLICATION, "Restore", "restore", "primary"),
@@ -56,7 +57,10 @@ def describe(operation: Any, user: Any) -> dict[str, Any]:
     says = operation.status not in (Operation.Status.QUEUED, Operation.Status.RUNNING)
     message, code = (operation.message, operation.error_code) if says else ("", "")
     rows = [_row(step, operation, message) for step in operation.steps]
+    if operation.subject_type == EntraTenant._meta.model_name:
+        message = message.replace(connections.UNDER_TENANTS, "").strip()  # its pages show the tenant, or link to it
     done = sum(step.is_done for step in operation.steps)
+    found = buttons(operation, user)
     return {
         "operation": operation,
         "operation_state": states.OperationState(operation.state),
@@ -70,7 +74,8 @@ def describe(operation: Any, user: Any) -> dict[str, Any]:
         "is_due": operation.next_attempt_at is not None and operation.next_attempt_at <= timezone.now(),
         "progress": f"{done} of {len(rows)} step{'' if len(rows) == 1 else 's'} done",
         "taken": admin_html.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",
-        "buttons": buttons(operation, user),
+        "buttons": found,
+        "hand_over_button": next((each for each in found if each.title == HAND_OVER), None),
         "put_first_address": address(operation, "put_first") if _may_be_prioritised(operation, user) else "",
     }
 
@@ -109,7 +114,7 @@ def buttons(operation: Operation, user: Any) -> list[Button]:
     found: list[Button] = []
     waits = operation.status == Operation.Status.WAITING
     if waits and operation.error_code.startswith("handover") and user.has_perm("registrations.view_umpinstance"):
-        found.append(Button("Open the hand-over sheet", address(operation, "hand_over"), "primary"))
+        found.append(Button(HAND_OVER, address(operation, "hand_over"), "primary"))
     if waits and user.has_perm("registrations.provision_umpinstance") and not is_decided(operation):
         found += [
             Button(title, address(operation, name), variant)

@@ -1,5 +1,7 @@
 """The forms of Entra tenants: a credential is checked, stored encrypted, and never shown."""
 
+import html
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -123,3 +125,39 @@ def test_a_refused_form_asks_for_the_secret_again(operator_client: Client, tenan
     answer = operator_client.post(page_of(tenant), {**values, "client_secret": "typed-once"}).content.decode()
     assert "Enter the secret again" in answer
     assert "typed-once" not in answer
+
+
+def test_a_failed_check_of_a_new_secret_is_the_last_check_and_the_message_said_what_follows(
+    operator_client: Client, tenant: EntraTenant, run_worker: Callable[[], None], portal: None
+) -> None:
+    assert last_check(operator_client.get(page_of(tenant))) == "never"
+    EntraTenant.objects.update(checked_at=timezone.now())
+    values = form_values(operator_client.get(page_of(tenant)))
+    saved = operator_client.post(page_of(tenant), {**values, "client_secret": SECRET}, follow=True)
+    assert "The old client secret was replaced. If the check of the new one fails" in text_of(saved)
+    run_worker()
+    page = operator_client.get(page_of(tenant))
+    assert "Microsoft does not accept" in text_of(page)
+    assert "Its values are under Entra tenants" not in text_of(page)
+    listed = operator_client.get(reverse("admin:registrations_entratenant_changelist"))
+    for shown in (page, listed):
+        assert re.fullmatch(r"failed, .*(now|ago).*", last_check(shown)), last_check(shown)
+    assert "Last check" in text_of(listed)
+
+
+def test_replacing_a_secret_that_was_never_accepted_warns_of_nothing(
+    operator_client: Client, tenant: EntraTenant
+) -> None:
+    values = form_values(operator_client.get(page_of(tenant)))
+    saved = operator_client.post(page_of(tenant), {**values, "client_secret": SECRET}, follow=True)
+    assert "The old client secret was replaced" not in text_of(saved)
+
+
+def last_check(answer: Any) -> str:
+    found = re.search(r'data-refresh="checked">(.*?)</(?:span|div)>', answer.content.decode(), re.DOTALL)
+    assert found
+    return re.sub(r"<[^>]+>", "", found[1]).strip()
+
+
+def text_of(answer: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", "", html.unescape(answer.content.decode())).split())

@@ -159,3 +159,13 @@ def test_nothing_that_was_entered_by_hand_has_the_badge_of_what_was_verified(
     assert "Active, not verified" in page
     assert admin_html.badge("entered") in page
     assert admin_html.badge("active") not in page
+
+
+def test_the_amber_box_of_an_instance_that_waits_for_the_sheet_opens_it(
+    operator_client: Client, waiting: Operation
+) -> None:
+    instance = UmpInstance.objects.get(pk=waiting.subject_id)
+    page = operator_client.get(page_of(instance)).content.decode()
+    _, box = page.split('<p class="notice notice-amber">', 1)
+    box, _ = box.split("</p>", 1)
+    assert f'href="{page_of(waiting, "hand_over")}">Open the hand-over sheet</a>' in box
