@@ -54,7 +54,6 @@ class Line:
     badge: SafeString
     whose: str
     since: SafeString | str
-    button: str
     address: str
 
 
@@ -72,7 +71,7 @@ class Day:
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's dashboard callback: adds the list, its time, and the operations of the last days."""
     now = timezone.now()
-    lines = [line for source in WATCHED if _may_see(request, source) for line in _lines(source, now, request.user)]
+    lines = [line for source in WATCHED if _may_see(request, source) for line in _lines(source, now)]
     lines.sort(key=lambda line: SEVERITY.index(line.state))
     days = _days(now) if request.user.has_perm("registrations.view_operation") else []
     first = _first_steps(request) if not lines and not UmpInstance.objects.exists() else []
@@ -97,19 +96,19 @@ def _may_see(request: HttpRequest, source: TodoSource) -> bool:
     return request.user.has_perm(f"{opts.app_label}.view_{opts.model_name}")
 
 
-def _lines(source: TodoSource, now: datetime, user: Any) -> list[Line]:
+def _lines(source: TodoSource, now: datetime) -> list[Line]:
     rows = source.rows(now)
     counts = rows.aggregate(**{f"{each.key}_count": Count("pk", filter=each.condition) for each in source.todos})
     dated = [each for each in source.todos if each.since]
     oldest = rows.aggregate(**{f"{each.key}_since": Min(each.since, filter=each.condition) for each in dated})
     return [
-        _line(source, each, counts[f"{each.key}_count"], oldest.get(f"{each.key}_since"), now, user)
+        _line(source, each, counts[f"{each.key}_count"], oldest.get(f"{each.key}_since"), now)
         for each in source.todos
         if counts[f"{each.key}_count"]
     ]
 
 
-def _line(source: TodoSource, each: Todo, count: int, oldest: datetime | None, now: datetime, user: Any) -> Line:
+def _line(source: TodoSource, each: Todo, count: int, oldest: datetime | None, now: datetime) -> Line:
     opts = source.model._meta
     rows = source.rows(now).select_related(*source.related).filter(each.condition)
     names = _names(source, list(rows.order_by(each.since or "pk")[:SHOWN]))
@@ -121,7 +120,6 @@ def _line(source: TodoSource, each: Todo, count: int, oldest: datetime | None, n
         badge=admin_html.badge(each.state, each.word),
         whose="; ".join(names) + more,
         since=_since(oldest, now),
-        button=each.button_for(user),
         address=f"{reverse(f'admin:{opts.app_label}_{opts.model_name}_changelist')}?needs={each.key}",
     )
 

@@ -9,6 +9,7 @@ from onboarding import states
 from onboarding.models import Invitation, SignIn
 from onboarding.states import InvitationState
 from registrations.admin.todo import Todo, TodoSource
+from registrations.models import UmpInstance
 
 
 def _rows(now: datetime) -> QuerySet[Any]:
@@ -26,6 +27,7 @@ def _rows(now: datetime) -> QuerySet[Any]:
     return rows
 
 
+ACTIVE = UmpInstance.Status.ACTIVE  # the others are listed themselves: nobody can send their invitations yet
 NOT_FOR_STAFF = Q(for_staff_at=None)  # each invitation stands in one line
 INVITATIONS = TodoSource(
     Invitation,
@@ -64,9 +66,8 @@ INVITATIONS = TodoSource(
             "Invitations that are not sent yet",
             "draft",
             "created_at",
-            Q(state__in=[InvitationState.DRAFT, InvitationState.UNSENT]) & NOT_FOR_STAFF,
-            "Send",
-            "onboarding.send_invitation",
+            Q(state__in=[InvitationState.DRAFT, InvitationState.UNSENT], service__instance__status=ACTIVE)
+            & NOT_FOR_STAFF,
             word="Not sent",
         ),
     ),

@@ -18,15 +18,13 @@ from registrations.services import tenant_check
 from registrations.states import InstanceState, OperationState, SecretState, TenantState
 
 NEEDY = [*Operation.LIVE, Operation.Status.FAILED]  # the others need nobody, and are many
-READ = "Open"  # the button of those who may not act
 
 
 @dataclass(frozen=True)
 class Todo:
     """One reason why rows of a model need attention, and the column that says since when.
 
-    `button` names the act that helps, for those who have the `permission`; others may open the rows. `word` is the badge's,
-    where the rows are in several states.
+    `word` is the badge's, where the rows are in several states.
     """
 
     key: str
@@ -34,13 +32,7 @@ class Todo:
     state: str
     since: str
     condition: Q
-    button: str = READ
-    permission: str = ""
     word: str = ""
-
-    def button_for(self, user: Any) -> str:
-        """What this person may do about it."""
-        return self.button if user.has_perm(self.permission) else READ
 
 
 @dataclass(frozen=True)
@@ -100,8 +92,6 @@ INSTANCES = TodoSource(
             "no_secret",
             "",  # no row says when it was lost
             Q(state=InstanceState.NO_SECRET),
-            "Provision",
-            "registrations.provision_umpinstance",
         ),
         Todo(
             "draft",
@@ -109,8 +99,6 @@ INSTANCES = TodoSource(
             "draft",
             "created_at",
             Q(state=InstanceState.DRAFT),
-            "Provision",
-            "registrations.provision_umpinstance",
         ),
     ),
     related=("provider",),
@@ -165,8 +153,6 @@ TENANTS = TodoSource(
             "unchecked",
             "",
             Q(state=TenantState.UNCHECKED),
-            "Check",
-            "registrations.change_entratenant",
         ),
     ),
 )
@@ -180,8 +166,6 @@ PROVIDERS = TodoSource(
             "no_contact",
             "",
             Q(contact_email=""),
-            "Add",
-            "registrations.change_serviceprovider",
         ),
     ),
 )
