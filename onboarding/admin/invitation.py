@@ -15,17 +15,18 @@ from onboarding import states
 from onboarding.admin import invitation_acts, sign_in_attempts
 from onboarding.admin.invitation_columns import InvitationColumns, SignInFilter
 from onboarding.admin.invitation_forms import InvitationForm
-from onboarding.admin.invitation_texts import NEW_LINK, REMAINS, copy_intro, revoke_intro, send_intro
+from onboarding.admin.invitation_texts import NEW_LINK, REMAINS, copy_intro, not_active_intro, revoke_intro, send_intro
 from onboarding.admin.todo import INVITATIONS
 from onboarding.error_catalogue import ERRORS
 from onboarding.models import Connection, Invitation, Service
 from onboarding.services import invitations, leftovers
-from registrations import places, tasks
+from registrations import admin_html, places, tasks
 from registrations.admin import operation_progress, todo
 from registrations.admin.base import PortalAdmin, actor_of, page
 from registrations.admin.bulk_acts import BulkActs
 from registrations.admin.state_columns import state_filter
 from registrations.errors import PortalError
+from registrations.models import UmpInstance
 
 SHOWN = ("tenant_id", "it_admin_email", "m365_admin_email", "expires_at")
 
@@ -35,6 +36,7 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
     """The service creates, sends, replaces and revokes; the history records each view of the link."""
 
     form = InvitationForm
+    says_added = True
     list_display = (
         "short_name",
         "state",
@@ -130,6 +132,8 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
         obj.pk = created.pk
         obj.refresh_from_db()
         instance = obj.service.instance
+        is_active = instance.status == UmpInstance.Status.ACTIVE
+        self.message_user(request, f"Added as a draft.{' Send it next.' if is_active else ''}", messages.SUCCESS)
         if warning := invitations.not_active(instance):
             self.message_user(request, warning, messages.WARNING)
         if not instance.has_ump_credential:
@@ -143,8 +147,15 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
             return self.back_to(invitation)
         verb = "Resend" if invitation.send_count else "Send"
         refusal = invitations.unsendable([invitation]).get(invitation.pk, "")
-        intro = [f"It cannot be sent now: {refusal}"] if refusal else send_intro([invitation])
-        return self._ask(request, invitation, verb, "invitation", intro, can_act=not refusal)
+        if not refusal:
+            return self._ask(request, invitation, verb, "invitation", send_intro([invitation]))
+        instance = invitation.service.instance
+        if invitations.leads_nowhere(invitation):
+            intro, link = not_active_intro(instance), admin_html.address_of("umpinstance", instance.pk, request)
+        else:
+            intro, link = [f"It cannot be sent now. {refusal}"], ""
+        links = [("Open the instance", link)] if link else []
+        return self._ask(request, invitation, verb, "invitation", intro, can_act=False, links=links)
 
     @page("Copy link", permission="copy_link", icon="link")
     def copy_link(self, request: HttpRequest, invitation: Invitation) -> HttpResponse:
@@ -195,6 +206,7 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
         more: Sequence[tuple[str, str]] = (),
         danger: bool = False,
         can_act: bool = True,
+        links: Sequence[tuple[str, str]] = (),
     ) -> HttpResponse:
         article, preposition = ("a", "for") if what == "new link" else ("the", "of")
         facts = [
@@ -212,6 +224,7 @@ class InvitationAdmin(InvitationColumns, BulkActs, PortalAdmin):
             intro=intro,
             facts=facts,
             danger=danger,
+            links=links,
         )
 
     def _send(self, request: HttpRequest, invitation: Invitation) -> None:

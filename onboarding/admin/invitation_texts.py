@@ -5,6 +5,7 @@ from typing import Any
 
 from onboarding.models import Invitation
 from onboarding.services import invitations, leftovers
+from registrations.models import UmpInstance
 
 REMAINS = "Remains in the customer's tenant"
 SEND = [
@@ -30,6 +31,11 @@ def copy_intro(invitation: Invitation) -> list[str]:
     """What showing the link does, and that it leads nowhere yet while the instance is not active."""
     warning = invitations.not_active(invitation.service.instance)
     return [warning, *COPY] if warning else COPY
+
+
+def not_active_intro(instance: UmpInstance) -> list[str]:
+    """Why an invitation cannot be sent yet, and what to do first."""
+    return [f"{instance.host} is not active. Provision it, then send the invitation."]
 
 
 def send_intro(chosen: Iterable[Invitation]) -> list[str]:

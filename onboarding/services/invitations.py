@@ -134,6 +134,12 @@ def unsendable(chosen: Collection[Invitation]) -> dict[Any, str]:
     return found | {each.pk: str(refusal) for each in chosen if (refusal := _refusal_to_send(each))}
 
 
+def leads_nowhere(invitation: Invitation) -> bool:
+    """Whether the link would work if only the instance were active."""
+    is_usable = invitation.status in Invitation.OPEN and not invitation.is_expired
+    return is_usable and invitation.service.instance.status != UmpInstance.Status.ACTIVE
+
+
 def unrevocable(chosen: Collection[Invitation]) -> dict[Any, str]:
     """Why invitations cannot be revoked now, by their keys: two queries, however many there are."""
     made = dict(Connection.objects.filter(invitation__in=[each.pk for each in chosen]).values_list("pk", "invitation"))

@@ -20,6 +20,7 @@ from registrations.models import AuditEvent, UmpInstance
 class AuditEventAdmin(ReadOnlyAdmin):
     """Newest first; each entry folds out to before and after."""
 
+    list_title = "History"
     list_display = ("sentence", "when", "source", "details", "operation_link")
     list_display_links = ("sentence",)
     list_filter = (object_history.ObjectFilter, "actor_kind", "action", "at")
@@ -70,7 +71,8 @@ class AuditEventAdmin(ReadOnlyAdmin):
     @admin.display(description="What happened", ordering="action")
     def sentence(self, event: AuditEvent) -> SafeString:
         """Who did what to what, and why."""
-        reason = f" (reason: {event.reason})" if event.reason else ""
+        reason = " (already existed)" if existed(event) else ""
+        reason += f" (reason: {event.reason})" if event.reason else ""
         return format_html(
             "<strong>{}</strong> {}{}",
             event.actor_label,
@@ -109,6 +111,14 @@ class AuditEventAdmin(ReadOnlyAdmin):
             return format_html("{}", "–")
         address = reverse("admin:registrations_operation_change", args=[event.operation_id])
         return format_html('<a class="text-link" href="{}">Steps</a>', address)
+
+
+EXISTED = ("Already exists", "Found as it must be.", "Found; corrected")  # notes of steps, of earlier versions too
+
+
+def existed(event: AuditEvent) -> bool:
+    """Whether a step recorded that what it creates was there already."""
+    return event.action.endswith(".done") and str(event.after.get("note", "")).startswith(EXISTED)
 
 
 def subject_of(event: AuditEvent) -> str:

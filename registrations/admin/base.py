@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
 
@@ -86,6 +87,8 @@ class PortalAdmin(StyledAdmin):
     list_per_page = 50
     compressed_fields = True
     empty_value_display = "–"
+    says_added = False  # whether `save_model` says itself that a row was added, and what comes next
+    list_title = ""  # of the browser's tab, if it is not the models' name
     subject_word = ""  # the first word of its actions in the history, if it is not the model's name
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
@@ -149,8 +152,9 @@ class PortalAdmin(StyledAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """A filter or a chosen row that cannot exist leads back to the whole list."""
+        title = self.list_title or capfirst(self.opts.verbose_name_plural)
         try:
-            return super().changelist_view(request, extra_context)
+            return super().changelist_view(request, {"title": title, **(extra_context or {})})
         except (ValidationError, DataError):
             self.message_user(request, "The address or the selection was not valid.", messages.WARNING)
             return HttpResponseRedirect(self.list_address())
@@ -219,6 +223,8 @@ class PortalAdmin(StyledAdmin):
 
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **kwargs: Any) -> None:
         """Django's own messages in our words. They are escaped already, and stay marked as safe."""
+        if self.says_added and "was added successfully" in str(message):
+            return
         if isinstance(message, SafeString):
             message = mark_safe(message.replace("was added successfully", "is added"))  # noqa: S308
             message = mark_safe(message.replace("was changed successfully", "is saved"))  # noqa: S308

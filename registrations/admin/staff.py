@@ -140,6 +140,7 @@ class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
     add_form = AddPersonForm
     change_password_form = AdminPasswordChangeForm
     subject_word = "staff"
+    list_title = "People"
     list_display = ("username", "full_name", "access", "is_active", "is_superuser", "last_login")
     list_filter = ("groups", "is_active", "is_superuser")
     readonly_fields = ("password_link",)

@@ -32,6 +32,7 @@ class UmpInstanceAdmin(BulkActs, AddressAdmin):
 
     form = UmpInstanceForm
     subject_word = "instance"
+    says_added = True
     address_fields = ADDRESS
     list_display = ("host_name", "state", "provider", "tenant", "delivery_kind", "secret_expires", "changed")
     list_display_links = ("host_name",)
@@ -92,6 +93,8 @@ class UmpInstanceAdmin(BulkActs, AddressAdmin):
     def save_model(self, request: HttpRequest, obj: UmpInstance, form: Any, change: bool) -> None:
         """Save the edits and the UMP's secret."""
         super().save_model(request, obj, form, change)
+        if not change:
+            self.message_user(request, "Added. Provision it next.", messages.SUCCESS)
         secret = form.cleaned_data.get("ump_client_secret")
         if secret:
             credentials.store_ump_secret(obj, secret, actor=actor_of(request))

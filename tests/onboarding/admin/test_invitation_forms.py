@@ -100,3 +100,12 @@ def test_a_provider_that_has_invited_before_can_go_on_without_a_contact(
     service = factories.make_service(short_name="contoso2")
     operator_client.post(reverse(ADD), values(service))
     assert Invitation.objects.filter(service=service).exists()
+
+
+@pytest.mark.parametrize(("status", "next_step"), [("active", " Send it next."), ("draft", "")])
+def test_a_new_invitation_says_what_comes_next(operator_client: Client, status: str, next_step: str) -> None:
+    service = factories.make_service(instance=factories.make_instance(status=status))
+    saved = operator_client.post(reverse(ADD), values(service), follow=True)
+    said = [str(each) for each in saved.context["messages"]]
+    assert said[0] == f"Added as a draft.{next_step}"
+    assert not any("is added" in each for each in said)

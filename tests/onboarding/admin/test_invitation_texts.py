@@ -9,6 +9,7 @@ from django.urls import reverse
 from onboarding.admin import invitation_texts
 from onboarding.models import Invitation
 from onboarding.services import invitations
+from registrations import admin_html
 from registrations.admin.base import inner_widget
 from registrations.models import Operation, UmpInstance
 from sandbox.app import Sandbox
@@ -52,7 +53,9 @@ def test_an_invitation_of_an_instance_that_is_not_active_offers_no_button_to_sen
 ) -> None:
     UmpInstance.objects.update(status=status)
     asked = operator_client.get(page_of(invitation, "send")).content.decode()
-    assert "It cannot be sent now: umptoken.finebak.localhost is not active" in asked
+    assert "umptoken.finebak.localhost is not active. Provision it, then send the invitation." in asked
+    open_instance = f'href="{admin_html.change_url(invitation.service.instance)}">Open the instance</a>'
+    assert open_instance in asked
     assert "Send invitation</button>" not in asked
     refused = operator_client.post(page_of(invitation, "send"), follow=True).content.decode()
     assert "is not active: provision it before you send invitations" in refused

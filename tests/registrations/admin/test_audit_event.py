@@ -70,3 +70,41 @@ def test_the_history_has_no_links_to_forbidden_pages(
     address = reverse("admin:auth_user_change", args=[operator.pk])
     assert address not in operator_client.get(page_of(event)).content.decode()
     assert address in superuser_client.get(page_of(event)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("Already exists and is up to date.", True),
+        ("Found as it must be.", True),
+        ("Found; corrected tags.", True),
+        ("Created with application (client) ID 1.", False),
+        ("", False),
+    ],
+)
+def test_a_step_is_said_to_have_found_what_existed_only_if_it_recorded_that(
+    auditor_client: Client, instance: UmpInstance, note: str, said: bool
+) -> None:
+    with audit.atomic():
+        after = {"note": note} if note else {}
+        audit.record("provision.application.done", actor=audit.WORKER, subject=instance, after=after)
+    assert ("(already existed)" in auditor_client.get(reverse(LIST)).content.decode()) is said
+
+
+@pytest.mark.parametrize(
+    ("model", "title"),
+    [
+        ("registrations_umpinstance", "UMP instances"),
+        ("registrations_entratenant", "Entra tenants"),
+        ("registrations_operation", "Operations"),
+        ("registrations_appregistration", "App registrations"),
+        ("registrations_auditevent", "History"),
+        ("onboarding_invitation", "Invitations"),
+        ("onboarding_customer", "Customers"),
+        ("auth_user", "People"),
+        ("auth_group", "Groups"),
+    ],
+)
+def test_the_tab_of_a_list_has_the_name_that_the_menu_has(superuser_client: Client, model: str, title: str) -> None:
+    page = " ".join(superuser_client.get(reverse(f"admin:{model}_changelist")).content.decode().split())
+    assert f"<title> {title} | SyncPortal" in page

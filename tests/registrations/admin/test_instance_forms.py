@@ -26,6 +26,8 @@ def test_an_instance_is_added_with_its_secret(operator_client: Client) -> None:
     }
     answer = operator_client.post(reverse(ADD_INSTANCE), instance_values(provider, delivery="api", **given))
     assert answer.status_code == 302
+    listed = operator_client.get(answer["Location"])
+    assert [str(each) for each in listed.context["messages"]] == ["Added. Provision it next."]
     assert UmpInstance.objects.get().unseal("ump_client_secret_envelope") == SECRET
 
 
