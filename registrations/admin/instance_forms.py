@@ -16,7 +16,7 @@ from registrations.admin.base import SecretForm, inner_widget
 from registrations.clean_text import Kind
 from registrations.form_fields import HostField, TextField, UrlField
 from registrations.models import ServiceProvider, UmpInstance
-from registrations.models.fields import validate_dns_label
+from registrations.models.fields import DNS_LABEL, validate_dns_label
 from registrations.models.tenants import PORTAL_PATH, REDIRECT_PATH
 
 STORED = "A secret is stored, encrypted. It is never shown again. Enter a new one to replace it."
@@ -96,4 +96,5 @@ def derivation() -> str:
     """What the add form needs to show host and URLs while one types, as JSON: providers' domains and the URL parts."""
     domains = {str(pk): domain for pk, domain in ServiceProvider.objects.values_list("pk", "domain")}
     parts = {"portal": PORTAL_PATH, "redirect": REDIRECT_PATH, "localhost_port": settings.PORTAL_LOCALHOST_PORT}
+    parts["label"] = DNS_LABEL.pattern
     return json.dumps({"domains": domains, **parts})

@@ -1,5 +1,6 @@
 """The staff's script in a real Chromium: what an open page shows when its operation ends."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
+from onboarding import validators
 from registrations.models import Operation, UmpInstance
 from tests import factories
 from tests.browser.people import Scheme
@@ -114,3 +116,32 @@ def test_choosing_a_service_whose_instance_is_not_active_shows_a_warning(stage: 
         expect(warning).to_have_count(0)
     finally:
         other.delete()
+
+
+@pytest.mark.parametrize(("name", "kept"), [("Bad Name", False), ("-contoso", False), ("contoso-1", True)])
+def test_the_checklist_of_a_short_name_agrees_with_the_server(stage: Stage, page: Page, name: str, kept: bool) -> None:
+    page.goto(f"{stage.admin}{reverse('admin:onboarding_service_add')}")
+    page.get_by_label("Short name", exact=False).fill(name)
+    line = page.get_by_role("listitem").filter(has_text="letters, digits and hyphens only")
+    expect(line).to_have_attribute("data-kept", str(kept).lower())
+    assert bool(validators.DNS_SAFE.fullmatch(name)) is kept
+
+
+def test_an_app_name_that_is_refused_has_no_generated_values(stage: Stage, page: Page) -> None:
+    page.goto(f"{stage.admin}{reverse('admin:registrations_umpinstance_add')}")
+    page.get_by_label("Service provider", exact=False).first.select_option(index=1)
+    host = page.locator('[data-derived="host"]')
+    for name, is_valid in (("umptoken9", True), ("Bad Name", False), ("-a", False)):
+        page.get_by_label("App name", exact=False).fill(name)
+        expect(host.locator("code")).to_have_text(re.compile(r"^umptoken9\." if is_valid else "^–$"))
+        expect(host.get_by_role("button")).to_be_enabled(enabled=is_valid)
+
+
+def test_the_active_menu_entry_has_the_dark_accent_in_dark_mode(stage: Stage, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
+    stage.sign_in_staff(context, "olga")
+    page = context.new_page()
+    page.goto(f"{stage.admin}{reverse('admin:registrations_umpinstance_changelist')}")
+    active = page.locator("#nav-sidebar").get_by_role("link", name="UMP instances")
+    expect(active).to_have_css("color", "rgb(71, 158, 245)")
+    context.close()

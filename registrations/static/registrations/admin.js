@@ -163,7 +163,8 @@
     const update = () => {
       const domain = rules.domains[provider.value];
       const name = appName.value.trim().toLowerCase();
-      const host = domain && name ? `${name}.${domain}` : "";
+      const isLabel = new RegExp(`^(?:${rules.label})$`).test(name);
+      const host = domain && isLabel ? `${name}.${domain}` : "";
       const local = host.endsWith(".localhost");
       const origin = host && (local ? `http://${host}:${rules.localhost_port}` : `https://${host}`);
       show("host", host);
@@ -181,7 +182,7 @@
     min: (rule, name) => name.length >= rule.min && name.length <= rule.max,
     without: (rule, name) => name !== "" && !Array.from(rule.without).some((letter) => name.includes(letter)),
     reserved: (rule, name) => name !== "" && name.toLowerCase() !== rule.reserved,
-    pattern: (rule, name) => new RegExp(rule.pattern, "i").test(name),
+    pattern: (rule, name) => new RegExp(`^(?:${rule.pattern})$`, "i").test(name), // the server matches the whole name
   };
 
   function checkName(input) {
@@ -195,7 +196,7 @@
       return { rule, line, test: TESTS[Object.keys(TESTS).find((key) => key in rule)] };
     });
     const update = () => lines.forEach(({ rule, line, test }) => {
-      const kept = test(rule, input.value);
+      const kept = test(rule, input.value.trim()); // as the server does
       if (line.dataset.kept === String(kept) && input.value) return;
       line.dataset.kept = input.value ? String(kept) : "";
       line.replaceChildren(icon(!input.value ? "radio_button_unchecked" : kept ? "check_circle" : "error"),
