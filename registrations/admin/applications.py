@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from registrations import admin_html, states
@@ -43,8 +44,7 @@ class AppRegistrationAdmin(PlacedAdmin):
         "origin",
         "secret_expires",
         "made",
-        "app_id",
-        "tenant_id",
+        "ids",
     )
     list_display_links = ("host", "display_name")
     list_select_related = ("instance__provider",)
@@ -106,6 +106,14 @@ class AppRegistrationAdmin(PlacedAdmin):
         if not registration.managed:
             return "The customer's own"
         return "Taken over" if registration.adopted else "Created by SyncPortal"
+
+    @admin.display(description="Application (client) ID, Tenant ID", ordering="app_id")
+    def ids(self, registration: AppRegistration) -> SafeString:
+        """What Microsoft calls it, and below where it is."""
+        app_id = registration.app_id or "–"
+        return format_html(
+            '<span class="stacked"><span>{}</span><span>{}</span></span>', app_id, registration.tenant_id
+        )
 
     @admin.display(description="Tenant ID")
     def tenant(self, registration: AppRegistration) -> SafeString:

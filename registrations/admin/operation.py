@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from registrations import admin_html, engine, places, states, tasks
@@ -26,7 +27,7 @@ from registrations.services import provisioning
 class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
     """Read only; resuming, cancelling and taking over go through the services."""
 
-    list_display = ("what", "state", "subject", "progress", "waits", "requester", "began", "took")
+    list_display = ("what", "state", "subject", "progress", "requester", "began", "took")
     list_display_links = ("what",)
     list_filter = (todo.todo_filter(todo.OPERATIONS), state_filter(states.OperationState.choices), "kind", "created_at")
     search_fields = ("subject_label", "requested_by_label", "=id")
@@ -237,8 +238,12 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
 
     @admin.display(description="State", ordering="state")
     def state(self, operation: Any) -> SafeString:
-        """The coloured state."""
-        return admin_html.badge(operation.state)
+        """The coloured state, and below it whom or what it waits for."""
+        badge = admin_html.badge(operation.state)
+        if operation.status != Operation.Status.WAITING:
+            return badge
+        waits_for = {"staff": "Staff", "customer": "The customer"}.get(operation.waits_for, "Time")
+        return format_html('<span class="stacked"><span>{}</span><span>Waits for: {}</span></span>', badge, waits_for)
 
     @admin.display(description="About", ordering="subject_label")
     def subject(self, operation: Operation) -> str:
@@ -247,18 +252,9 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
 
     @admin.display(description="Steps")
     def progress(self, operation: Operation) -> str:
-        """How many steps are done, and the current one."""
+        """How many steps are done."""
         done = sum(step.status == "done" for step in operation.steps)
-        current = operation.current_step
-        where = f": {current.title}" if current and operation.status != Operation.Status.SUCCEEDED else ""
-        return f"{done} of {len(operation.steps)}{where}"
-
-    @admin.display(description="Waits for", ordering="waits_for")
-    def waits(self, operation: Operation) -> str:
-        """Staff, the customer, or time."""
-        if operation.status != Operation.Status.WAITING:
-            return "–"
-        return {"staff": "Staff", "customer": "The customer"}.get(operation.waits_for, "Time")
+        return f"{done} of {len(operation.steps)}"
 
     @admin.display(description="Requested by", ordering="requested_by_label")
     def requester(self, operation: Operation) -> str:

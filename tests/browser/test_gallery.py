@@ -306,10 +306,29 @@ def test_addresses_in_the_invitations_list_do_not_break_inside_words(
         assert broken == []
 
 
-def test_the_invitations_list_has_all_columns_in_sight_at_1280_pixels(
-    stage: Stage, contexts: dict[Scheme, BrowserContext]
+LISTS = [
+    "instances",
+    "providers",
+    "tenants",
+    "invitations",
+    "services",
+    "customers",
+    "operations",
+    "bulk-jobs",
+    "registrations",
+    "registrations-of-customers",
+    "secrets",
+    "connections",
+    "history",
+    "people",
+]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_has_all_columns_in_sight_at_1280_pixels(
+    name: str, stage: Stage, contexts: dict[Scheme, BrowserContext]
 ) -> None:
-    page_state = next(page_state for page_state in STAFF if page_state.name == "invitations")
+    page_state = next(page_state for page_state in STAFF if page_state.name == name)
     for found in open_page(stage, page_state, contexts["light"]):
         found.page.set_viewport_size({"width": 1280, "height": 800})
         # The table's own container would scroll, not the page.

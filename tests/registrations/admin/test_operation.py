@@ -110,3 +110,10 @@ def test_a_used_up_quota_fails_at_once_and_is_not_retried(
     page = operator_client.get(page_of(operation)).content.decode()
     assert "a quota of objects is used up" in page
     assert "delete those that nobody needs" in page
+
+
+def test_the_list_says_below_the_state_whom_an_operation_waits_for(operator_client: Client, waiting: Operation) -> None:
+    page = operator_client.get(reverse("admin:registrations_operation_changelist")).content.decode()
+    assert "<span>Waits for: Staff</span>" in page
+    done = sum(step.status == "done" for step in waiting.steps)
+    assert f">{done} of {len(waiting.steps)}<" in page
