@@ -118,14 +118,23 @@ def provision_again(visitor: Visitor) -> None:
     assert _made(visitor) == before == [(1, 1)]
 
 
-@walks("**Invitations**: one is *Sent*. *Copy link* shows its link, and the history records that you saw it.")
+@walks(
+    "**Invitations**: one is *Sent*. *Copy* in its line shows its link; on its own page these are *Copy link* and *Show link*. "
+    "The history records that you saw it."
+)
 def copy_the_link(visitor: Visitor) -> None:
     page = visitor.admin
     visitor.menu("Invitations")
     row = page.locator("#result_list tbody tr")
     expect(row).to_have_count(1)
     expect(row).to_contain_text("Sent")
-    row.get_by_role("button", name="Copy link").click()
+    copy = row.get_by_role("button", name="Copy link")
+    expect(copy).to_contain_text("Copy")
+    copy.click()
+    expect(page.get_by_text(f"http://{HOST}")).to_be_visible()
+    visitor.menu("Invitations", "contoso1")
+    page.get_by_role("link", name="Copy link").click()
+    page.get_by_role("button", name="Show link").click()
     expect(page.get_by_text(f"http://{HOST}")).to_be_visible()
     visitor.menu("History")
     expect(page.locator("#result_list tbody tr").first).to_contain_text("Olga Operator")
