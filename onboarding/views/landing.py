@@ -44,6 +44,7 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
         "token_scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,
         "token_roles": requirements.TOKEN_ROLES,
         "needed_role": requirements.NEEDED_ROLE_SENTENCE,
+        "needed_for_token": requirements.NEEDED_FOR_TOKEN_SENTENCE,
         "choices": methods.offered(request.instance),
         "reason": methods.ORDER_REASON,
         "days_left": max((invitation.expires_at - timezone.now()).days, 0),

@@ -26,6 +26,9 @@ from registrations.models.fields import (
 
 REDIRECT_PATH = "/authenticate/OAuth2Callback"
 PORTAL_PATH = "/authenticate"
+TEAM_WORDS = frozenset(
+    {"team", "desk", "helpdesk", "department", "office"}
+)  # the last word of a contact that is no person
 UNREADABLE = (
     "This is not an address that can be reached. A port is a number from 1 to 65535, such as https://host:8443."
 )
@@ -102,8 +105,10 @@ class ServiceProvider(EncryptedModel):
 
     @property
     def contact_label(self) -> str:
-        """How pages call whom customers ask: the contact's name, or the provider's."""
-        return self.contact_name or self.name
+        """How sentences call whom customers ask: the contact's name, with "the" if it is a team's, or the provider's."""
+        words = self.contact_name.casefold().split()
+        is_team = bool(words) and words[-1] in TEAM_WORDS and words[0] != "the"
+        return f"the {self.contact_name}" if is_team else self.contact_name or self.name
 
     @property
     def is_localhost(self) -> bool:

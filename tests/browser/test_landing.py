@@ -37,6 +37,10 @@ def test_a_method_says_what_it_needs_once_it_is_chosen(landing: Page) -> None:
     expect(needed).to_be_hidden()
     landing.get_by_role("radio", name=re.compile(TOKEN.title)).check()
     expect(needed).to_be_visible()
+    for block in ("What you need", "How to undo it"):
+        told = landing.locator(f"h2:text-is('{block}') ~ .of-way:visible").first
+        expect(told).to_contain_text("With a delegated token: ")
+    expect(landing.locator(".of-new:visible, .of-existing:visible")).to_have_count(0)
     ends.click()
     expect(landing.get_by_text(TOKEN.warning)).to_be_visible()
 
@@ -46,5 +50,6 @@ def test_print_shows_every_method_and_every_reason(landing: Page) -> None:
     for choice in methods.CHOICES:
         expect(landing.get_by_text(choice.needs)).to_be_visible()
     expect(landing.get_by_text(TOKEN.warning)).to_be_visible()
+    expect(landing.locator(".of-way:visible")).to_have_count(6)
     for scope in requirements.SCOPES:
         expect(landing.get_by_text(scope.value, exact=True).last).to_be_visible()

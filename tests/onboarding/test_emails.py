@@ -47,7 +47,7 @@ def test_an_answer_to_the_email_reaches_the_providers_contact(invitation: Invita
     message = emails.invitation_message(invitation, link)
     assert message.message()["Reply-To"] == "onboarding@finebak.example"
     for part in (str(message.body), str(message.alternatives[0][0])):
-        assert "Questions? Reply to this email, or ask Finebak onboarding team" in part
+        assert "Questions? Reply to this email, or ask the Finebak onboarding team" in part
         assert "+44 20 7946 0000" in part
 
 
@@ -67,6 +67,7 @@ def test_a_name_stored_before_it_was_cleaned_turns_no_subject(invitation: Invita
 def test_the_email_names_the_roles_that_the_wizard_accepts(invitation: Invitation, link: str) -> None:
     message = emails.invitation_message(invitation, link)
     for part in (str(message.body), str(message.alternatives[0][0])):
-        assert f"an administrator of Contoso with the role {NEEDED_ROLE_SENTENCE}. For example: " in " ".join(
-            part.split()
+        assert (
+            f"for a new registration, an administrator of Contoso with the role {NEEDED_ROLE_SENTENCE}. For example: "
+            in " ".join(part.split())
         )

@@ -179,7 +179,7 @@ def test_the_privacy_text_counts_the_cookies_that_are_really_set(customer: Brows
 def test_every_page_says_whom_to_ask(customer: Browser, link: str) -> None:
     for path in (urlsplit(link).path, "/authenticate", "/authenticate/nothing-here"):
         page = words(customer.open(path))
-        assert "Questions? Ask Finebak onboarding team: onboarding@finebak.example, +44 20 7946 0000." in page
+        assert "Questions? Ask the Finebak onboarding team: onboarding@finebak.example, +44 20 7946 0000." in page
 
 
 @pytest.mark.parametrize("page", ["", "/choose", "/start", "/forward", "/security", "/existing"])
@@ -245,3 +245,20 @@ def clicks_through(customer: Browser, microsoft: requests.Session, page: Any, bu
         assert button in {name for name, _ in form.buttons}, answer.text
         answer = microsoft.post(answer.url, data={**form.fields, button: wanted[button]}, timeout=10)
     return read(answer.text).forms[0].fields
+
+
+def test_what_is_allowed_needed_and_undone_is_said_for_every_method(customer: Browser, link: str) -> None:
+    page = text(customer.open(urlsplit(link).path))
+    for permission in requirements.PERMISSIONS:
+        assert f"<li>{permission.sentence}</li>" in page
+    for block in ("What you need", "How to undo it"):
+        said = page.partition(f">{block}</h2>")[2].partition("<h2")[0]
+        for method in ("new registration", "existing registration", "delegated token"):
+            assert f"With a{'n' * (method[0] == 'e')} {method}: " in said
+    assert requirements.NEEDED_FOR_TOKEN_SENTENCE in page.partition(">What you need</h2>")[2]
+
+
+def test_a_phone_service_without_tokens_says_nothing_about_them(customer: Browser, link: str) -> None:
+    UmpInstance.objects.update(delivery=UmpInstance.Delivery.HANDOVER)
+    page = text(customer.open(urlsplit(link).path)).partition("<main")[2].partition("</main>")[0]
+    assert "elegated token" not in page

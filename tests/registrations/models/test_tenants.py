@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from registrations.models import UmpInstance
+from registrations.models import ServiceProvider, UmpInstance
 from registrations.models.tenants import (
     canonical_ump_url,
     validate_domain_is_free,
@@ -60,3 +60,17 @@ def test_a_ump_serves_one_instance_until_that_is_retired() -> None:
         validate_ump_is_free("https://UMP.finebak.localhost/tenantui/", None)
     UmpInstance.objects.update(status="retired")
     validate_ump_is_free("https://ump.finebak.localhost/tenantui", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("Finebak onboarding team", "the Finebak onboarding team"),
+        ("The Finebak service desk", "The Finebak service desk"),
+        ("Anna Smith", "Anna Smith"),
+        ("Finebak Support", "Finebak Support"),
+        ("", "Finebak"),
+    ],
+)
+def test_a_team_is_called_with_an_article_and_a_person_by_name(name: str, label: str) -> None:
+    assert ServiceProvider(name="Finebak", contact_name=name).contact_label == label
