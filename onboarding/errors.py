@@ -8,6 +8,9 @@ from onboarding.explanations import Explanation, Who
 from onboarding.models import ConnectionMethod
 from registrations.errors import PortalError
 
+CONSENTED_FOR_TOKEN = CONSENTED.replace("No registration was created.", "Nothing was connected.")
+SIGN_IN_DECLINED = "Cancel was chosen on Microsoft’s page. Microsoft only asked to sign you in. Nothing changed."
+ACCEPT_SIGN_IN = "To continue, sign in again and choose Accept."
 LONGEST_CODE = 60  # a browser may post anything as Microsoft's error
 
 
@@ -72,7 +75,16 @@ class RefusedError(PortalError):
     def after_consent(self) -> "RefusedError":
         """The same error for a person who accepted Microsoft's first page, which may list the application from then on."""
         if self.page.effect == UNCHANGED:
-            self.page = replace(self.page, effect=CONSENTED)
+            by_token = self.method == ConnectionMethod.TOKEN  # that method creates no registration
+            self.page = replace(self.page, effect=CONSENTED_FOR_TOKEN if by_token else CONSENTED)
+        return self
+
+    def in_first_step(self) -> "RefusedError":
+        """The same error at the first sign-in, whose page at Microsoft has no list of permissions to review."""
+        if self.page.key == "consent_declined":
+            self.page = replace(
+                self.page, sentence=SIGN_IN_DECLINED, next_step=ACCEPT_SIGN_IN, button="Try again", effect=""
+            )
         return self
 
     def for_link_holder(self, link: str) -> "RefusedError":

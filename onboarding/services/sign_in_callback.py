@@ -255,8 +255,10 @@ def _record_refusal(sign_in: SignIn, refusal: RefusedError, answer: dict[str, st
     refusal.method = sign_in.way
     if sign_in.purpose == SignIn.Purpose.AUTHORISE:
         refusal.in_second_step()
-    elif answer.get("code"):
-        refusal.after_consent()
+    else:
+        refusal.in_first_step()
+        if answer.get("code"):
+            refusal.after_consent()
     refusal.customer = sign_in.invitation.service.customer.name
     refusal.may_choose = sign_in.invitation.status in Invitation.UNBEGUN
     if refusal.page.status != GONE:

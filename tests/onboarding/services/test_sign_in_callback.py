@@ -73,7 +73,9 @@ def test_another_administrator_cannot_finish_the_second_step(customer: Browser, 
 def test_declined_consent_is_explained_with_a_link_back(customer: Browser, link: str) -> None:
     page = refused(customer.sign_in(customer.start(link), CARLA, consent="decline"), "consent_declined")
     assert "AADSTS65004" in page
-    assert f'href="{link}"' in page
+    assert "Microsoft only asked to sign you in. Nothing changed." in page
+    assert "list of permissions" not in page.partition("<main")[2].partition("</main>")[0]
+    assert f'<a class="button" href="{link}">Try again</a>' in page
     sign_in = SignIn.objects.get()
     assert (sign_in.microsoft_code, sign_in.refusal) == ("AADSTS65004", "consent_declined")
     assert sign_in.correlation_id
@@ -87,6 +89,7 @@ def test_declining_the_second_consent_keeps_the_progress(customer: Browser, link
     page = refused(answer, "consent_declined")
     assert 'href="/authenticate/registration"' in page
     assert "Your progress is saved" in page
+    assert "Review the list of permissions" in page
     again = customer.open("/authenticate/registration")
     assert 'value="Finebak-sync"' in again.content.decode()
     assert customer.authorise(again).status_code == 303
