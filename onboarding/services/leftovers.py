@@ -4,10 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from onboarding.errors import RefusedError
 from onboarding.models import Connection, Invitation
 from onboarding.services.lookups import SIGN_IN_KINDS
-from registrations.models import Operation
+from registrations.models import AppRegistration, Operation
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,18 @@ def _of(connection: Connection, has_started: bool) -> Leftovers:
         is_theirs=bool(registration and not registration.managed),
         app=connection.invitation.service.instance.app_name if connection.admin_object_id else "",
         has_grant=connection.grant_removed is False or (has_started and connection.grant_removed is None),
+    )
+
+
+def unused_registrations(connection: Connection) -> QuerySet[AppRegistration]:
+    """The registrations that earlier setups of this service created in the same tenant, and that it replaced; newest first."""
+    earlier = Q(connection__connected_at__lt=connection.connected_at)
+    given_up = Q(connection__invitation__status=Invitation.Status.REVOKED)
+    return (
+        AppRegistration.objects.filter(earlier | given_up, managed=True, tenant_id=connection.invitation.tenant_id)
+        .filter(connection__invitation__service=connection.invitation.service_id)
+        .exclude(Q(pk=connection.registration_id) | Q(object_id="") | Q(app_id=""))
+        .order_by("-created_at")
     )
 
 

@@ -12,7 +12,15 @@ from onboarding import methods, requirements
 from onboarding.explanations import set_up
 from onboarding.middleware import InstanceRequest
 from onboarding.models import Connection, ConnectionMethod, SignIn
-from onboarding.services import existing_registration, invitations, lookups, new_registration, temporary_grant
+from onboarding.services import (
+    existing_registration,
+    invitations,
+    leftovers,
+    lookups,
+    new_registration,
+    temporary_grant,
+    ump_handover,
+)
 from onboarding.views import pages, sessions
 from onboarding.views.error_pages import shows_error_pages
 from onboarding.views.sign_in import begin_sign_in
@@ -46,13 +54,14 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
     if connection.status == Connection.Status.CONNECTED:
         return redirect("done")
     situation = situation_of(operation, connection)
+    provider = connection.invitation.service.instance.provider.name
     context = {
         "connection": connection,
         "customer_name": connection.invitation.service.customer.name,
         "operation": operation,
         "situation": situation,
         "problem": problem_of(operation, situation, connection),
-        "steps": [line_of(step, situation, operation) for step in operation.steps],
+        "steps": [line_of(step, situation, operation, provider) for step in operation.steps],
         "refresh": {"working": REFRESH_SECONDS, "provider": SLOW_REFRESH_SECONDS}.get(situation, 0),
         "service": connection.invitation.service,
         "now": timezone.now(),
@@ -62,7 +71,7 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
     method = lookups.method_of(operation)
     if situation == "failed" and method == ConnectionMethod.NEW and not new_registration.made_anything(connection):
         context["choose"] = f"{invitations.link_of(connection.invitation)}#connect"
-    context["stage"] = methods.stage(method, "progress")
+    context["stage"], context["by_token"] = methods.stage(method, "progress"), method == ConnectionMethod.TOKEN
     if method == ConnectionMethod.EXISTING:
         context |= _existing(connection, operation)
     return pages.page(request, "progress.html", context)
@@ -129,6 +138,7 @@ def done(request: InstanceRequest) -> HttpResponseBase:
         "removable_roles": [role for role in requirements.ROLES if role.removable_after],
         "administrator_roles": requirements.held_administrator_roles(connection.admin_roles),
         "roles_page": requirements.ROLES_PAGE,
+        "unused_registrations": _unused_registrations(connection),
         **_grant(request, connection),
     }
     template = "done.html" if registration.managed else "done_existing.html"
@@ -147,9 +157,16 @@ def _done_by_token(request: InstanceRequest, connection: Connection) -> HttpResp
         ),
         "roles_page": requirements.ROLES_PAGE,
         "warning": methods.CONDITIONAL_ACCESS,
+        "unused_registrations": _unused_registrations(connection),
         **_grant(request, connection),
     }
     return pages.page(request, "done_token.html", context)
+
+
+def _unused_registrations(connection: Connection) -> list[tuple[str, str]]:
+    """The name of each registration that this connection replaced, and its page in Microsoft Entra."""
+    found = leftovers.unused_registrations(connection)
+    return [(each.display_name, requirements.overview_page(each.app_id)) for each in found]
 
 
 def _grant(request: InstanceRequest, connection: Connection) -> dict[str, Any]:
@@ -203,11 +220,13 @@ def problem_of(operation: Operation, situation: str, connection: Connection) -> 
     return set_up.SetupProblem(problem.sentence.format(**names), problem.next_step.format(**names))
 
 
-def line_of(step: StepState, situation: str, operation: Operation) -> StepLine:
+def line_of(step: StepState, situation: str, operation: Operation, provider: str) -> StepLine:
     """One step for the customer, without the notes for the provider's staff."""
     state = step.status
     if situation == "provider" and state in {"waiting", "failed"}:
-        return StepLine(step.title, "waiting", WORDS["waiting"], "")
+        is_missing = operation.error_code == ump_handover.SERVICE_MISSING and step.name == "find_service"
+        note = set_up.SERVICE_MISSING.format(provider=provider) if is_missing else ""
+        return StepLine(step.title, "waiting", WORDS["waiting"], note)
     note = ""  # the top of the page says it
     if state == "waiting" and situation == "working":
         has_reason = operation.kind == lookups.EXISTING_REGISTRATION and set_up.check_continues(operation.error_code)

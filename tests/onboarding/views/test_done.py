@@ -7,13 +7,18 @@ from urllib.parse import urlsplit
 import pytest
 from django.utils import timezone
 
+from onboarding import requirements
 from onboarding.models import Connection, Invitation
+from onboarding.services import invitations
 from registrations.models import ClientSecret, Operation
 from sandbox.app import Sandbox
 from tests.onboarding.browser import Browser, read
+from tests.onboarding.conftest import OLGA
+from tests.onboarding.existing import Own, bare, contoso, enter, own, run_newest_check
 from tests.onboarding.wizard import CARLA, finish, text
 
 pytestmark = pytest.mark.django_db
+__all__ = ["bare", "contoso", "own"]  # fixtures
 
 
 def test_the_final_page_summarises_the_connection(
@@ -109,6 +114,8 @@ def test_without_a_ump_service_the_customers_part_is_done(
     finish(run_worker)
     page = text(customer.open("/authenticate/progress"))
     assert "Your part is done" in page
+    assert "Everything in your organisation is created and verified" in page
+    assert "Finebak still has to create the service. You need not wait." in page
     assert "Create the service in the UMP" not in page
 
 
@@ -151,3 +158,34 @@ def test_the_final_page_says_that_the_secret_has_expired(
     page = text(customer.open("/authenticate/done"))
     assert "<strong>expired on" in page
     assert "expires on" not in page
+
+
+def connect_again(customer: Browser, invitation: Invitation, own: Own, run_worker: Callable[[], None]) -> str:
+    """Reconnect the service with the customer's own registration: the last page."""
+    again = invitations.create(
+        invitation.service, it_admin_email="it@contoso.example", m365_admin_email=CARLA, again=True, actor=OLGA
+    )
+    enter(customer, invitations.link_of(again), own.values)
+    assert run_newest_check(run_worker).status == "succeeded"
+    return text(customer.open("/authenticate/done"))
+
+
+def test_a_registration_that_another_method_replaced_is_named_for_deletion(
+    customer: Browser, invitation: Invitation, link: str, own: Own, run_worker: Callable[[], None]
+) -> None:
+    customer.authorise(customer.identify(link), name="Finebak-sync")
+    finish(run_worker)
+    assert "No longer needed" not in text(customer.open("/authenticate/done"))
+    first = Connection.objects.get().registration
+    assert first is not None
+    page = connect_again(customer, invitation, own, run_worker)
+    assert "your earlier registration <strong>Finebak-sync</strong> is no longer used" in page
+    assert page.count(f'href="{requirements.overview_page(first.app_id)}"') == 1
+
+
+def test_a_registration_of_the_customers_own_is_not_named_for_deletion(
+    customer: Browser, invitation: Invitation, link: str, own: Own, run_worker: Callable[[], None]
+) -> None:
+    enter(customer, link, own.values)
+    assert run_newest_check(run_worker).status == "succeeded"
+    assert "No longer needed" not in connect_again(customer, invitation, own, run_worker)
