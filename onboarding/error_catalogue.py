@@ -70,7 +70,7 @@ GRANT_SENTENCES = {
     + REMOVE,
     GrantOutcome.IN_USE: "The setup that is running uses the permissions that you accepted. It revokes them when it finishes.",
     GrantOutcome.KEPT: "The permissions that you accepted remain, because a delegated token of your organisation needs them.",
-    GrantOutcome.UNKNOWN: "If you accepted permissions on Microsoft's page, they may still be in place. A setup revokes them "
+    GrantOutcome.UNKNOWN: "If you accepted permissions on Microsoft’s page, they may still be in place. A setup revokes them "
     "when it finishes. To remove them yourself: " + REMOVE,
 }
 
@@ -137,7 +137,7 @@ ERRORS = {
             403,
             "This account is from another organisation",
             "You signed in as {facts}, but the invitation is for {customer}.",
-            "Sign in again with an administrator's account of {customer}: {needed_role}.",
+            "Sign in again with an administrator’s account of {customer}: {needed_role}.",
             *BACK,
             UNCHANGED,
             who=Who.ANOTHER,
@@ -209,7 +209,7 @@ ERRORS = {
             "consent_declined",
             403,
             "The permissions were not accepted",
-            "Cancel was chosen on Microsoft's page, so {provider} received no permission.",
+            "Cancel was chosen on Microsoft’s page, so {provider} received no permission.",
             "Review the list of permissions. If you agree, sign in again and choose Accept.",
             *BACK,
             UNCHANGED,
@@ -218,8 +218,8 @@ ERRORS = {
             "missing_scopes",
             403,
             "Some permissions are missing",
-            "Microsoft's answer does not contain: {facts}.",
-            "Sign in again and accept the whole list. If Microsoft does not offer it, your organisation's consent settings "
+            "Microsoft’s answer does not contain: {facts}.",
+            "Sign in again and accept the whole list. If Microsoft does not offer it, your organisation’s consent settings "
             "prevent it: ask an administrator to allow it for {app}, then sign in again.",
             "Try again",
             ButtonTarget.REGISTRATION,
@@ -256,7 +256,7 @@ ERRORS = {
             "remote_unavailable",
             503,
             "Microsoft is busy or not responding",
-            "Microsoft's service asked to wait, or did not respond in time.",
+            "Microsoft’s service asked to wait, or did not respond in time.",
             "Wait {wait} and try again.",
             *BACK,
             SAVED,

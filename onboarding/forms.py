@@ -46,7 +46,7 @@ SHORTEST_SECRET = (
     16  # https://learn.microsoft.com/graph/api/resources/passwordcredential (secretText: 16 to 64 characters)
 )
 ID_FOR_VALUE = (
-    "This is the secret's ID. Enter its value instead: in Microsoft Entra, under Certificates & secrets, copy the column "
+    "This is the secret’s ID. Enter its value instead: in Microsoft Entra, under Certificates & secrets, copy the column "
     "Value. Entra shows it only until you leave the page. Create a new secret if it is no longer shown."
 )
 
@@ -76,7 +76,7 @@ class _SecretField(_SensitiveField):
         attrs = {"autocomplete": "off", "class": "wide"}
         super().__init__(
             "Client secret (value)",
-            "Enter the secret's value.",
+            "Enter the secret’s value.",
             what=Kind.SECRET,
             help_text="Under Certificates & secrets, column Value. Create a secret for this service only.",
             widget=forms.PasswordInput(attrs=attrs, render_value=False),
@@ -100,13 +100,13 @@ class ExistingForm(forms.Form):
     tenant = _CanonicalField(
         "Tenant ID or domain",
         "Enter the tenant ID, or a domain of your organisation.",
-        help_text="The directory (tenant) ID on the registration's Overview page, or a verified domain.",
+        help_text="The directory (tenant) ID on the registration’s Overview page, or a verified domain.",
     )
     client_id = _CanonicalField(
         "Application (client) ID",
         "Enter the application (client) ID.",
         validators=[validate_guid],
-        help_text="On the registration's Overview page.",
+        help_text="On the registration’s Overview page.",
     )
     client_secret = _SecretField()
 
@@ -120,7 +120,7 @@ class ExistingForm(forms.Form):
         if is_guid(tenant):
             if tenant != self._tenant_id:
                 raise ValidationError(
-                    f"This is another organisation's tenant ID. The invitation is for {self._customer}.",
+                    f"This is another organisation’s tenant ID. The invitation is for {self._customer}.",
                     code="tenant",
                 )
             return tenant

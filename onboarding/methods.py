@@ -10,8 +10,8 @@ from registrations.models import UmpInstance
 # registration to a token, and a registration that the wizard creates to one created by hand.
 ORDER_REASON = (
     "The recommended option comes first. A registration belongs to your organisation: it has only the listed permissions "
-    "and works without anyone's sign-in. A new one is created with exactly these permissions; you maintain an existing one "
-    "yourself. A token acts for one person, can do what that person can do, and ends with that person's sign-in."
+    "and works without anyone’s sign-in. A new one is created with exactly these permissions; you maintain an existing one "
+    "yourself. A token acts for one person, can do what that person can do, and ends with that person’s sign-in."
 )
 CONDITIONAL_ACCESS = (
     "Conditional Access can invalidate the token: policies for sign-in frequency, non-persistent browser sessions, devices or "

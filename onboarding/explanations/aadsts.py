@@ -32,10 +32,10 @@ GENERIC = Explanation(
     "Microsoft refused the sign-in with a code that SyncPortal does not know.", advice.UNKNOWN, is_known=False
 )
 CONSENT_MISSING = "No one in your organisation has accepted the permissions yet."
-BUSY = "Microsoft's sign-in service is having problems at the moment."
+BUSY = "Microsoft’s sign-in service is having problems at the moment."
 MISCONFIGURED = "The registration of {provider} is not configured as Microsoft requires."
 CREDENTIAL = "The credential of {provider} was refused."
-CLOCKS = "The clocks of SyncPortal's server and of Microsoft are more than five minutes apart."
+CLOCKS = "The clocks of SyncPortal’s server and of Microsoft are more than five minutes apart."
 ENDED = "Microsoft has ended this sign-in."
 NEEDS_APPROVAL = "Only certain administrators of your organisation can accept these permissions, and this account is not one of them."
 
@@ -62,10 +62,10 @@ _ROWS: tuple[tuple[tuple[int, ...], str, Advice], ...] = (
     ((50057,), "This account is disabled.", advice.OTHER_ACCOUNT),
     ((53011,), "Microsoft has blocked this account, because its own organisation found a risk.", advice.RISK),
     ((530034,), "Microsoft blocks this partner account because of a risk.", advice.PARTNER),
-    ((90072,), "This guest account cannot pass your organisation's verification.", advice.OTHER_ACCOUNT),
+    ((90072,), "This guest account cannot pass your organisation’s verification.", advice.OTHER_ACCOUNT),
     (
         (530004,),
-        "Your organisation does not accept the device of an account from outside, such as a guest's.",
+        "Your organisation does not accept the device of an account from outside, such as a guest’s.",
         advice.OTHER_ACCOUNT,
     ),
     # Verification
@@ -107,7 +107,7 @@ _ROWS: tuple[tuple[tuple[int, ...], str, Advice], ...] = (
     ((50199,), "Microsoft asked to confirm the application, and nobody confirmed it.", advice.CONFIRM),
     (
         (900561,),
-        "The sign-in reached Microsoft in the wrong way. The browser's Back button can cause this.",
+        "The sign-in reached Microsoft in the wrong way. The browser’s Back button can cause this.",
         advice.AGAIN,
     ),
     ((700005,), "The response to the sign-in was for another organisation.", advice.AGAIN),
@@ -130,12 +130,12 @@ _ROWS: tuple[tuple[tuple[int, ...], str, Advice], ...] = (
     ),
     (
         (20001, 20012, 20033, 40008, 40009, 40010, 40015, 50008, 50107, 80001, 80002, 80005, 80007, 80010, 80014),
-        "Your organisation's own sign-in server could not confirm this account.",
+        "Your organisation’s own sign-in server could not confirm this account.",
         advice.SIGN_IN_SERVER,
     ),
     (
         (80013,),
-        "The clocks of your organisation's sign-in servers are too far apart.",
+        "The clocks of your organisation’s sign-in servers are too far apart.",
         advice.SIGN_IN_SERVER,
     ),
     # Consent
@@ -143,11 +143,11 @@ _ROWS: tuple[tuple[tuple[int, ...], str, Advice], ...] = (
     ((90093, 90094), NEEDS_APPROVAL, advice.APPROVAL),
     (
         (90095,),
-        "This account cannot accept the permissions. Your organisation reviews such requests in Microsoft's admin consent workflow.",
+        "This account cannot accept the permissions. Your organisation reviews such requests in Microsoft’s admin consent workflow.",
         advice.APPROVAL_WORKFLOW,
     ),
     ((90099,), "Your organisation has not accepted this application yet.", advice.OTHER_ACCOUNT),
-    ((90092,), "Microsoft could not complete the consent in your organisation's directory.", advice.AGAIN_THEN_SEND),
+    ((90092,), "Microsoft could not complete the consent in your organisation’s directory.", advice.AGAIN_THEN_SEND),
     # What the organisation has
     ((650052,), "Your organisation lacks a Microsoft service that is required here.", advice.SUBSCRIPTION),
     (
@@ -197,7 +197,7 @@ _ROWS: tuple[tuple[tuple[int, ...], str, Advice], ...] = (
     ((700024, 500133), CLOCKS, advice.CLOCK),
     (
         (900432, 900382, 90038, 1000104),
-        "The organisation is in another Microsoft cloud than the application of {provider}, for example a government's cloud.",
+        "The organisation is in another Microsoft cloud than the application of {provider}, for example a government’s cloud.",
         advice.PROVIDER,
     ),
     (
@@ -231,7 +231,7 @@ _BARE: tuple[tuple[tuple[str, ...], str, Advice], ...] = (
         MISCONFIGURED,
         advice.PROVIDER,
     ),
-    (("id_token",), "The identity in Microsoft's response could not be verified.", advice.AGAIN),
+    (("id_token",), "The identity in Microsoft’s response could not be verified.", advice.AGAIN),
     (("clock_skew",), CLOCKS, advice.CLOCK),
     (("state_mismatch",), "The response does not belong to this sign-in.", advice.AGAIN),
 )

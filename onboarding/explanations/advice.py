@@ -29,13 +29,13 @@ AGAIN = Advice(Who.SAME, "Go back to the invitation and sign in again.")
 ACCEPT = Advice(Who.SAME, "Sign in again and choose Accept.")
 CONFIRM = Advice(Who.SAME, "Sign in again and choose Continue when Microsoft asks about the application.")
 MULTI_FACTOR = Advice(Who.SAME, "Sign in again and complete the additional verification that Microsoft requires.")
-REGISTER_METHODS = Advice(Who.SAME, "Complete the registration on Microsoft's page, then sign in again.")
-PASSWORD = Advice(Who.SAME, "Set a new password on Microsoft's page, then sign in again.")
+REGISTER_METHODS = Advice(Who.SAME, "Complete the registration on Microsoft’s page, then sign in again.")
+PASSWORD = Advice(Who.SAME, "Set a new password on Microsoft’s page, then sign in again.")
 WAIT = Advice(Who.SAME, "Wait a few minutes and try again.")
 AGAIN_THEN_SEND = Advice(
     Who.SAME, "Sign in again. If it happens again, send the details below to your contact at {provider}."
 )
-OTHER_ACCOUNT = Advice(Who.ANOTHER, "Sign in again with an administrator's account of {customer}: {needed_role}.")
+OTHER_ACCOUNT = Advice(Who.ANOTHER, "Sign in again with an administrator’s account of {customer}: {needed_role}.")
 WAIT_OR_OTHER_ACCOUNT = Advice(
     Who.ANOTHER, "Wait, or sign in with another account that has the required role: {needed_role}."
 )
@@ -49,12 +49,12 @@ APPROVAL = Advice(
 )
 APPROVAL_WORKFLOW = Advice(
     Who.ANOTHER,
-    "Ask for approval on Microsoft's page, or ask the administrators who review these requests. Then forward the invitation to "
+    "Ask for approval on Microsoft’s page, or ask the administrators who review these requests. Then forward the invitation to "
     "an administrator who can do the setup and needs no approval. Required role: {needed_role}.",
 )
 APPROVAL_WORKFLOW_TOKEN = Advice(
     Who.ORGANISATION,
-    "Sign in again and ask for approval on Microsoft's page. Sign in again once an administrator has approved it. An account that "
+    "Sign in again and ask for approval on Microsoft’s page. Sign in again once an administrator has approved it. An account that "
     "may accept the permissions itself needs no approval. Required role: {needed_role}.",
 )
 DEVICE = Advice(
@@ -86,17 +86,17 @@ SIGN_IN_SERVER = Advice(
 )
 UNAVAILABLE_TENANT = Advice(
     Who.ORGANISATION,
-    "Check in the Microsoft 365 admin center that the organisation's subscription is active. Then sign in again.",
+    "Check in the Microsoft 365 admin center that the organisation’s subscription is active. Then sign in again.",
 )
 PARTNER = Advice(
-    Who.ANOTHER, "Ask the partner's administrator, or sign in with an account of {customer}: {needed_role}."
+    Who.ANOTHER, "Ask the partner’s administrator, or sign in with an account of {customer}: {needed_role}."
 )
 PROVIDER = Advice(
     Who.PROVIDER, "You cannot resolve this yourself. Send the details below to your contact at {provider}."
 )
 CLOCK = Advice(
     Who.PROVIDER,
-    "You cannot resolve this yourself. Ask your contact at {provider} to set the clock of SyncPortal's server by NTP.",
+    "You cannot resolve this yourself. Ask your contact at {provider} to set the clock of SyncPortal’s server by NTP.",
 )
 UNKNOWN = Advice(
     Who.PROVIDER,

@@ -13,13 +13,13 @@ def _of(sentence: str, text: str, who: Who = Who.SAME) -> Explanation:
 
 UNKNOWN_APPLICATION = _of(
     "Microsoft knows no such application in your organisation.",
-    "Compare the application (client) ID with the registration's Overview page in Microsoft Entra. A registration of "
+    "Compare the application (client) ID with the registration’s Overview page in Microsoft Entra. A registration of "
     "another organisation cannot be used.",
 )
 CREDENTIAL_CODES: dict[str, Explanation] = {
     "AADSTS7000215": _of(
         "Microsoft does not accept the secret.",
-        "Copy the secret's value, not its ID. Microsoft shows the value only once, when the secret is created: create a new "
+        "Copy the secret’s value, not its ID. Microsoft shows the value only once, when the secret is created: create a new "
         "one if it is lost. A new secret may take two minutes to work.",
     ),
     "AADSTS7000222": _of(

@@ -69,7 +69,7 @@ SCOPES = [
         "AppRoleAssignment.ReadWrite.All",
         "Manage app permission grants and app role assignments",
         "Grant the registration its permissions.",
-        "The phone service works without anyone's sign-in, so its permissions are granted to the registration.",
+        "The phone service works without anyone’s sign-in, so its permissions are granted to the registration.",
         "It allows granting any permission to any application.",
     ),
     Scope(

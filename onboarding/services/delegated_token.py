@@ -45,7 +45,7 @@ def register() -> None:
             title="Connect with a delegated token",
             steps=(
                 engine.Step("teams_token", "Obtain the token for Teams administration", _teams_token),
-                engine.Step("roles", "Check the account's roles", _roles),
+                engine.Step("roles", "Check the account’s roles", _roles),
                 engine.Step("find_service", "Find the phone service", ump_handover.find_service),
                 engine.Step("hand_over", "Hand over the token to the phone service", _hand_over),
                 engine.Step("validation", "Check the connection", _validation),
