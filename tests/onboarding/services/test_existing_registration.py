@@ -106,7 +106,7 @@ def test_a_wrong_secret_is_reported_at_once_and_deleted_after_a_minute(
     assert (operation.status, operation.error_code) == ("waiting", "AADSTS7000215")
     keeps_microsofts_answer(operation)
     page = text(customer.open("/authenticate/progress"))
-    assert "Copy the secret&#x27;s value, not its ID" in page
+    assert "Copy the secret’s value, not its ID" in page
     assert f'href="{link}/existing"' in page
     assert "replicating" not in page
     long_ago = timezone.now() - timedelta(minutes=2)
@@ -115,7 +115,7 @@ def test_a_wrong_secret_is_reported_at_once_and_deleted_after_a_minute(
     assert (operation.status, operation.error_code, operation.credential_envelope) == ("failed", "AADSTS7000215", "")
     keeps_microsofts_answer(operation)
     page = text(customer.open("/authenticate/progress"))
-    assert "Copy the secret&#x27;s value, not its ID" in page
+    assert "Copy the secret’s value, not its ID" in page
     assert f'href="{link}/existing"' in page
     assert AuditEvent.objects.filter(action="connect_existing.failed", after__code="AADSTS7000215").exists()
     assert enter(customer, link, own.values).status_code == 303

@@ -139,13 +139,13 @@ def test_values_can_be_entered_again_while_grants_are_missing(
         (
             "client_secret",
             "9d576dc4-b85d-4571-880e-4c6ed4c08c31",
-            "This is the secret&#x27;s ID. Enter its value instead",
+            "This is the secret’s ID. Enter its value instead",
         ),
-        ("client_secret", "{9D576DC4-B85D-4571-880E-4C6ED4C08C31} ", "This is the secret&#x27;s ID"),
+        ("client_secret", "{9D576DC4-B85D-4571-880E-4C6ED4C08C31} ", "This is the secret’s ID"),
         ("client_secret", "short", "This is not the value of a secret"),
-        ("client_secret", "", "Enter the secret&#x27;s value."),
+        ("client_secret", "", "Enter the secret’s value."),
         ("client_id", "Contoso telephony", "Enter a GUID like"),
-        ("tenant", "9d576dc4-b85d-4571-880e-4c6ed4c08c31", "another organisation&#x27;s tenant ID"),
+        ("tenant", "9d576dc4-b85d-4571-880e-4c6ed4c08c31", "another organisation’s tenant ID"),
         ("tenant", "contoso/../x", "or a domain like contoso.com"),
     ],
 )
