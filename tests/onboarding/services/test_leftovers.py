@@ -138,7 +138,7 @@ def test_a_person_who_consented_reads_about_the_enterprise_application(
 
 def test_a_person_who_declined_reads_that_nothing_changed(customer: Browser, link: str) -> None:
     page = refused(customer.sign_in(customer.start(link), CARLA, consent="decline"), "consent_declined")
-    assert "This sign-in changed nothing in your organisation" in page
+    assert "Microsoft only asked to sign you in. Nothing changed." in page
     assert ENTERPRISE not in page
 
 
