@@ -70,6 +70,16 @@ AT_WORK = [
 ]
 
 
+def is_replaced(path: str = "") -> Q:
+    """Whether a newer connection of the same service is connected; `path` leads from the queried rows to the connection."""
+    newer = Connection.objects.filter(
+        status=Connection.Status.CONNECTED,
+        invitation__service=OuterRef(f"{path}invitation__service"),
+        connected_at__gt=OuterRef(f"{path}connected_at"),
+    )
+    return Q(Exists(newer))
+
+
 def connections(rows: QuerySet[Connection], now: datetime | None = None) -> QuerySet[Any]:
     """With the state of each connection: what its operation does, and once it is connected whether its secret has expired.
 
@@ -78,17 +88,12 @@ def connections(rows: QuerySet[Connection], now: datetime | None = None) -> Quer
     newest = states.operations(Operation.objects.filter(subject_id=OuterRef("pk")), now).order_by("-created_at")
     of_secret = states.registrations(AppRegistration.objects.filter(pk=OuterRef("registration")), now)
     connected = Q(status=Connection.Status.CONNECTED)
-    newer = Connection.objects.filter(
-        connected,
-        invitation__service=OuterRef("invitation__service"),
-        connected_at__gt=OuterRef("connected_at"),
-    )
     ends = Q(secret_state__in=[ConnectionState.EXPIRED, ConnectionState.EXPIRING])
     return rows.annotate(
         newest_operation=Subquery(newest.values("state")[:1]), secret_state=Subquery(of_secret.values("state")[:1])
     ).annotate(
         state=Case(
-            When(connected & Q(Exists(newer)), then=Value(ConnectionState.REPLACED)),
+            When(connected & is_replaced(), then=Value(ConnectionState.REPLACED)),
             When(~connected & Q(invitation__status=Invitation.Status.REVOKED), then=Value(ConnectionState.REVOKED)),
             When(~connected & Q(newest_operation__in=AT_WORK), then=F("newest_operation")),
             When(status=Connection.Status.CONNECTING, then=Value(ConnectionState.RUNNING)),

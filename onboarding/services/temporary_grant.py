@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from onboarding import requirements, tokens
@@ -10,6 +10,7 @@ from onboarding.error_catalogue import GrantOutcome
 from onboarding.models import Connection, ConnectionMethod, DelegatedToken, SignIn
 from onboarding.services import redemption
 from onboarding.services.lookups import NEW_REGISTRATION, connection_of, open_connection, sync_app_of
+from onboarding.states import is_replaced
 from registrations import audit, connections, engine
 from registrations.clients.graph.client import GraphClient
 from registrations.errors import NotPermittedError, PersonNeededError, PortalError
@@ -255,11 +256,6 @@ def _tokens_in_use(connection: Connection) -> QuerySet[DelegatedToken]:
 
     The UMP keeps its copy of the token of a connected service, whether ours is stored still or was deleted.
     """
-    newer = Connection.objects.filter(
-        status=Connection.Status.CONNECTED,
-        invitation__service=OuterRef("connection__invitation__service"),
-        connected_at__gt=OuterRef("connection__connected_at"),
-    )
     by_token = Q(connection__status=Connection.Status.CONNECTED, connection__way=ConnectionMethod.TOKEN)
-    in_use = ~Q(cache_envelope="") | (by_token & ~Exists(newer))
+    in_use = ~Q(cache_envelope="") | (by_token & ~is_replaced("connection__"))
     return DelegatedToken.objects.filter(in_use, connection__in=_sharing(connection))
