@@ -23,9 +23,7 @@ LATEST_INSTANT = 253_000_000_000
 MOST_PERMISSIONS = 400
 
 
-def body(
-    type_name: str, values: JsonObject, *, settable: tuple[str, ...] = (), bindable: tuple[str, ...] = ()
-) -> JsonObject:
+def body(type_name: str, values: JsonObject, *, bindable: tuple[str, ...] = ()) -> JsonObject:
     """The body, if every property is known, writable and valid. Drops annotations (`@odata...`), which change nothing.
 
     `bindable`: what the caller reads from `<name>@odata.bind` itself. Raises GraphError for any other binding.
@@ -39,7 +37,7 @@ def body(
         known = TYPES[type_name].get(name)
         if known is None:
             raise invalid_property(name)
-        if known.read_only and name not in settable:
+        if known.read_only:
             raise bad_request(f"Property '{name}' is read-only and cannot be set.")
         clean[name] = _checked(name, known, value)
     return clean
