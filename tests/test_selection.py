@@ -11,8 +11,13 @@ from demo.services import PROJECT
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.postgresql]  # it selects differently there
 
+# No database is made: with -n its name would be that of the run around this test, which would lose its own.
 TESTS = """
 import pytest
+
+@pytest.fixture(scope="session")
+def django_db_setup():
+    pass
 
 @pytest.mark.sqlite
 def test_of_sqlite():
