@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from onboarding import tokens
@@ -59,9 +59,9 @@ def start(
 ) -> StartedSignIn:
     """Prepare a sign-in. `browser` is the cookie's value, or "" for a new browser.
 
-    The same browser gets its open first sign-in again, if that fits and has some minutes left: several tabs share it, and
-    pressing the button often stores nothing more. A second sign-in is always new: each may leave permissions that only its
-    own answer can revoke.
+    The same browser gets its open sign-in again, if that fits and has some minutes left: several tabs share it, and pressing
+    the button often stores nothing more. A second sign-in fits while nobody has identified themselves since: it suggests
+    that person's account to Microsoft.
     With `other_account` it is only offered, on the page of a refusal: nobody has started it, so the history says nothing.
     Raises RefusedError if the link no longer works, the instance is not ready, or Microsoft does not respond.
     """
@@ -72,7 +72,7 @@ def start(
     sign_in.browser_hash = tokens.browser_hash(browser)
     if purpose == SignIn.Purpose.AUTHORISE and method == ConnectionMethod.NEW:
         sign_in.registration_name = invitation.connection.registration_name
-    reused = _open_one_like(sign_in) if purpose == SignIn.Purpose.IDENTIFY else None
+    reused = _open_one_like(sign_in)
     if reused:
         return StartedSignIn(reused, browser)
     flow = sign_in_exchange.begin(invitation, purpose, method, other_account=other_account)
@@ -266,12 +266,22 @@ def require_usable(invitation: Invitation, purpose: str) -> None:
 
 def _open_one_like(sign_in: SignIn) -> SignIn | None:
     """The newest sign-in that has not come back from Microsoft, of the same browser, link and button."""
-    names = ("invitation", "token_hash", "browser_hash", "purpose", "way", "is_offer")
+    names = ("invitation", "token_hash", "browser_hash", "purpose", "way", "registration_name", "is_offer")
     same = {name: getattr(sign_in, name) for name in names}
     found = SignIn.objects.filter(
         **same, outcome=SignIn.Outcome.STARTED, redeemed_at=None, expires_at__gt=timezone.now() + REUSED_WITH
+    ).exclude(flow_envelope="")
+    if sign_in.purpose == SignIn.Purpose.AUTHORISE:
+        found = found.filter(created_at__gt=_last_identified_at(sign_in.invitation))
+    return found.first()
+
+
+def _last_identified_at(invitation: Invitation) -> datetime:
+    identified = SignIn.objects.filter(
+        invitation=invitation, purpose=SignIn.Purpose.IDENTIFY, outcome=SignIn.Outcome.SUCCEEDED
     )
-    return found.exclude(flow_envelope="").first()
+    last = identified.aggregate(at=Max("redeemed_at"))["at"]
+    return last or invitation.created_at
 
 
 def _save(sign_in: SignIn, flow: str, state: str, actor: audit.Actor) -> None:

@@ -50,6 +50,11 @@ def read(html: str) -> _Reader:
     return reader
 
 
+def microsoft_address(page: Any) -> str:
+    """Where the button to Microsoft leads."""
+    return next(link["href"] for link in read(page.content.decode()).links if link.get("class") == "microsoft")
+
+
 @dataclass
 class Browser:
     """One browser on an instance's host. It reaches Microsoft's pages over real HTTP, ours through Django's client."""
@@ -85,7 +90,7 @@ class Browser:
 
     def visit_microsoft(self, page: Any, person: str, consent: str = "accept", mfa: str = "finish") -> dict[str, str]:
         """Follow the button, pick the person and answer the questions: what Microsoft's page would post back."""
-        way = next(link["href"] for link in read(page.content.decode()).links if link.get("class") == "microsoft")
+        way = microsoft_address(page)
         session = requests.Session()
         session.trust_env = False
         answer = session.get(way, timeout=10)

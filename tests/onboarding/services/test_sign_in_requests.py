@@ -1,15 +1,16 @@
 """Sign-in requests: tabs that share one, and what is deleted after they expire."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from onboarding.models import Invitation, SignIn
+from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations, sign_in_requests
-from tests.onboarding.browser import Browser
+from tests.onboarding.browser import Browser, microsoft_address
 from tests.onboarding.conftest import OLGA
-from tests.onboarding.wizard import CARLA, history, refused
+from tests.onboarding.wizard import CARLA, finish, history, refused
 
 pytestmark = pytest.mark.django_db
 FRED = "fred@fabrikam.example"
@@ -59,3 +60,39 @@ def test_another_browser_with_a_refused_state_gets_no_link(customer: Browser, li
     customer.come_back(wrong)
     other = Browser(customer.sandbox, customer.host)
     assert link not in refused(other.come_back(right), "state_lost")
+
+
+def second_sign_ins() -> int:
+    return SignIn.objects.filter(purpose=SignIn.Purpose.AUTHORISE).count()
+
+
+def test_a_second_sign_in_that_is_begun_again_is_one_row(customer: Browser, link: str) -> None:
+    page = customer.identify(link)
+    first, again = customer.press(page, name="Contoso-sync"), customer.press(page, name="Contoso-sync")
+    assert second_sign_ins() == 1
+    assert microsoft_address(again) == microsoft_address(first)
+    assert history().count("invitation.consent_begun") == 1
+    assert customer.sign_in(again, CARLA).status_code == 303
+
+
+def test_another_name_or_another_person_begins_another_second_sign_in(customer: Browser, link: str) -> None:
+    page = customer.identify(link)
+    customer.press(page, name="Contoso-sync")
+    customer.press(page, name="Contoso-app")
+    assert second_sign_ins() == 2
+    page = customer.identify(link)
+    customer.press(page, name="Contoso-app")
+    assert second_sign_ins() == 3
+
+
+def test_the_second_tab_of_a_second_sign_in_may_leave_permissions_and_says_so(
+    customer: Browser, link: str, run_worker: Callable[[], None]
+) -> None:
+    page = customer.press(customer.identify(link), name="Contoso-sync")
+    first, other = customer.visit_microsoft(page, CARLA), customer.visit_microsoft(page, CARLA)
+    assert customer.come_back(first).status_code == 303
+    finish(run_worker)
+    assert Connection.objects.get().grant_removed is True
+    refused(customer.come_back(other), "state_lost")
+    assert Connection.objects.get().grant_removed is False
+    assert "grant.left" in history()

@@ -16,7 +16,7 @@ from onboarding import requirements
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations
 from registrations.models import AuditEvent, ClientSecret, UmpInstance
-from tests.onboarding.browser import Browser, read
+from tests.onboarding.browser import Browser, microsoft_address, read
 from tests.onboarding.conftest import OLGA
 from tests.onboarding.wizard import CARLA, history, refused, text
 
@@ -237,7 +237,7 @@ def test_seven_clicks_lead_from_the_mail_to_the_setup(customer: Browser, link: s
 
 def clicks_through(customer: Browser, microsoft: requests.Session, page: Any, buttons: list[str]) -> dict[str, str]:
     """Microsoft's answer after exactly these buttons of its pages."""
-    way = next(found["href"] for found in read(page.content.decode()).links if found.get("class") == "microsoft")
+    way = microsoft_address(page)
     answer = microsoft.get(way, timeout=10)
     wanted = {"user": customer._person_id(CARLA), "consent": "accept"}
     for button in buttons:

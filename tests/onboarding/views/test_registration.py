@@ -8,7 +8,7 @@ from django.utils.html import escape
 
 from onboarding.models import Connection, Invitation
 from onboarding.validators import NAME_RULE
-from tests.onboarding.browser import Browser, read
+from tests.onboarding.browser import Browser, microsoft_address, read
 from tests.onboarding.wizard import CARLA, text
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def test_the_second_sign_in_asks_the_tenant_for_the_needed_scopes(
     customer: Browser, invitation: Invitation, link: str
 ) -> None:
     page = customer.press(customer.identify(link), name="Finebak-sync")
-    way = next(found for found in read(page.content.decode()).links if found.get("class") == "microsoft")["href"]
+    way = microsoft_address(page)
     assert urlsplit(way).path == f"/{invitation.tenant_id}/oauth2/v2.0/authorize"
     asked = parse_qs(urlsplit(way).query)
     assert set(asked["scope"][0].split()) == {

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from onboarding.models import Invitation, SignIn
 from registrations.models import AuditEvent
-from tests.onboarding.browser import Browser, read
+from tests.onboarding.browser import Browser, microsoft_address, read
 from tests.onboarding.wizard import CARLA, history
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_two_tabs_share_the_cookie_and_both_can_finish(customer: Browser, link: 
 
 def test_neither_state_nor_verifier_is_stored_in_clear(customer: Browser, link: str) -> None:
     answer = customer.start(link)
-    way = next(found for found in read(answer.content.decode()).links if found.get("class") == "microsoft")["href"]
+    way = microsoft_address(answer)
     state = parse_qs(urlsplit(way).query)["state"][0]
     row = SignIn.objects.values().get()
     assert state not in str(row)
