@@ -106,6 +106,8 @@ CUSTOMER = [
     PageState("told-by-get", at("/OAuth2Callback?error=temporarily_unavailable", "answer-put-off")),
     PageState("token-allow", at("/allow", "token-signed-in")),
     PageState("token-done", at("/done", "token-connected")),
+    PageState("token-waiting", at("/progress", "token-waiting")),
+    PageState("done-again", at("/done", "connected-again")),
     PageState("existing-done", at("/done", "existing-connected")),
     PageState("existing-done-with-rest", at("/done", "existing-connected-with-rest")),
     PageState("registration", REGISTRATION),
@@ -191,9 +193,16 @@ def first(model: Any) -> Callable[[Stage], Any]:
     return lambda stage: model.objects.values_list("pk", flat=True).first()
 
 
-def connected() -> Callable[[Stage], Any]:
-    """The id of the completed connection."""
-    return lambda stage: Connection.objects.values_list("pk", flat=True).get(invitation=stage.invitations["connected"])
+def connected(state: str = "connected") -> Callable[[Stage], Any]:
+    """The id of a completed connection."""
+    return lambda stage: Connection.objects.values_list("pk", flat=True).get(invitation=stage.invitations[state])
+
+
+def registration_of(state: str) -> Callable[[Stage], Any]:
+    """The id of a connection's registration."""
+    return lambda stage: AppRegistration.objects.values_list("pk", flat=True).get(
+        connection__invitation=stage.invitations[state]
+    )
 
 
 def instance(state: str = "") -> Callable[[Stage], Any]:
@@ -294,10 +303,14 @@ STAFF = [
     PageState("registrations-of-customers", staff(f"{REGISTRATION_ROW}_changelist", query="?in=customer")),
     PageState("registrations-none", staff(f"{REGISTRATION_ROW}_changelist", query="?q=nothing-has-this-name")),
     PageState("registration-row", staff(f"{REGISTRATION_ROW}_change", first(AppRegistration))),
+    PageState(
+        "registration-row-not-in-use", staff(f"{REGISTRATION_ROW}_change", registration_of("connected-again-replaced"))
+    ),
     PageState("secrets", staff(f"{SECRET}_changelist")),
     PageState("secret", staff(f"{SECRET}_change", first(ClientSecret))),
     PageState("connections", staff("onboarding_connection_changelist")),
     PageState("connection", staff("onboarding_connection_change", connected())),
+    PageState("connection-replaced", staff("onboarding_connection_change", connected("connected-again-replaced"))),
     PageState("connection-delete-stored", staff("onboarding_connection_delete_stored", connected())),
     PageState("instance-history", history_of(UmpInstance, instance())),
     PageState("customer-history", history_of(Customer, first(Customer))),

@@ -86,14 +86,28 @@ def _add_customers(stage: Stage, actor: audit.Actor) -> None:
     Connection.objects.filter(invitation__in=rest).update(grant_removed=False)
 
 
-def _connected(stage: Stage, state: str) -> None:
+def _connected(stage: Stage, state: str, name: str = "Contoso-sync") -> None:
     _signed_in(stage, state)
     browser = stage.browsers[state]
-    answer = browser.authorise(browser.open("/authenticate/registration"), name="Contoso-sync")
+    answer = browser.authorise(browser.open("/authenticate/registration"), name=name)
     assert answer.status_code == 303, answer.content.decode()
     _run_due_operations()
-    operation = Operation.objects.get(kind=new_registration.KIND)
-    assert operation.status == Operation.Status.SUCCEEDED, operation.message
+    connection = Connection.objects.get(invitation=stage.invitations[state])
+    assert connection.status == Connection.Status.CONNECTED, connection.status
+
+
+def _connected_again(stage: Stage, state: str) -> None:
+    """A new connection replaced the first one, whose registration is still in the tenant."""
+    first = stage.invitations[state]
+    world, contoso = stage.sandbox.world, stage.sandbox.seed.customer.tenant_id
+    world.add_ump_customer("finebak", first.service.short_name, "Contoso Ltd", contoso)
+    _connected(stage, state, "Contoso-old")
+    stage.invitations[f"{state}-replaced"] = first
+    stage.invitations[state] = invitations.create(
+        first.service, it_admin_email="it@contoso.example", m365_admin_email=CARLA, again=True, actor=audit.SYSTEM
+    )
+    stage.browsers[state] = Browser(stage.sandbox, stage.instance.host)
+    _connected(stage, state, "Contoso-new")
 
 
 def _connected_with_rest(stage: Stage, state: str) -> None:
@@ -178,10 +192,15 @@ def _answer_put_off(stage: Stage, state: str) -> None:
 
 
 def _token_connected(stage: Stage, state: str) -> None:
-    _token_signed_in(stage, state)
-    invitation, browser = stage.invitations[state], stage.browsers[state]
-    contoso = stage.sandbox.seed.customer.tenant_id
+    invitation, contoso = stage.invitations[state], stage.sandbox.seed.customer.tenant_id
     stage.sandbox.world.add_ump_customer("finebak", invitation.service.short_name, "Contoso Ltd", contoso)
+    _token_waiting(stage, state)
+
+
+def _token_waiting(stage: Stage, state: str) -> None:
+    """The token is stored, and the UMP does not know the service yet."""
+    _token_signed_in(stage, state)
+    browser = stage.browsers[state]
     answer = browser.sign_in(browser.press(browser.open("/authenticate/allow")), TILDA)
     assert answer.status_code == 303, answer.content.decode()
     _run_due_operations()
@@ -292,6 +311,8 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
     "answer-put-off": _answer_put_off,
     "token-signed-in": _token_signed_in,
     "token-connected": _token_connected,
+    "token-waiting": _token_waiting,
+    "connected-again": _connected_again,
     "revoked": _ended(Invitation.Status.REVOKED, revoked_at=timezone.now()),
     "expired": _ended(Invitation.Status.SENT, expires_at=timezone.now() - timedelta(days=1)),
 }
