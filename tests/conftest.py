@@ -13,6 +13,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import Client
 from django.utils import timezone
 from time_machine import TimeMachineFixture
@@ -46,6 +48,21 @@ def _no_network_but_loopback() -> Iterator[None]:
     socket.socket.connect = connect  # type: ignore[method-assign, assignment]
     yield
     socket.socket.connect = real  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _threads_close_their_connections() -> Iterator[None]:
+    """Django keeps each connection to an SQLite database in memory open, so that it does not vanish. The main thread's does
+    that: one of another thread may close, and Python 3.13 complains if it is not."""
+    kept_open: Any = DatabaseWrapper.close
+
+    def close(self: Any) -> None:
+        is_another_threads = self._thread_ident == threading.get_ident() != threading.main_thread().ident
+        (BaseDatabaseWrapper.close if is_another_threads else kept_open)(self)
+
+    DatabaseWrapper.close = close  # type: ignore[method-assign]
+    yield
+    DatabaseWrapper.close = kept_open  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")
