@@ -111,10 +111,10 @@ def auth_uri_of(sign_in: SignIn) -> str:
 def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor, code: str = "") -> ClaimedSignIn:
     """Claim the sign-in that this state belongs to; it can be claimed once.
 
-    Tabs of a browser share a first sign-in: to the second one that comes back, with a code of its own, it is returned as
-    it ended, SUCCEEDED or REFUSED; and to each that comes while the first answer waits or is redeemed, as it is. So is the
-    second step's, to a browser that sends the same answer twice. The code is not redeemed then: its owner goes on in the
-    session of the first, starts again at the invitation, or waits too.
+    Tabs of a browser share a sign-in: to the second one that comes back, with a code of its own, it is returned as it
+    ended, SUCCEEDED or, a first sign-in, REFUSED; and to each that comes while the first answer waits or is redeemed, as it
+    is. The code is not redeemed then: its owner goes on in the session of the first, starts again at the invitation, or
+    waits too. What was accepted with a code of the second step may remain: that is noted, where no setup uses it.
     Raises RefusedError("state_lost") if no current sign-in of this host and browser has this state, and
     RefusedError("replaced_link") where it was started with a link that was replaced since.
     """
@@ -131,6 +131,10 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
         "invitation__service__customer", "invitation__service__instance__provider__tenant"
     ).first()
     if sign_in and not taken and _has_come_back(sign_in, browser, code):
+        if _may_bring_a_grant(sign_in, browser, code):
+            with audit.atomic():
+                if stranger_limits.may_record_replay(sign_in):
+                    temporary_grant.note_unknown(sign_in, since=now)
         return ClaimedSignIn(sign_in, is_mine=False)
     if sign_in is None or not taken:
         refusal = RefusedError(REPLACED_LINK if sign_in and sign_in.refusal == REPLACED_LINK else "state_lost")
@@ -155,20 +159,17 @@ def _may_bring_a_grant(sign_in: SignIn, browser: str, code: str) -> bool:
 
 
 def _has_come_back(sign_in: SignIn, browser: str, code: str) -> bool:
-    """Whether this browser's answer waits or is redeemed, or another tab has ended the first sign-in with another code."""
+    """Whether this browser's answer waits or is redeemed, or another tab has ended the sign-in with another code."""
     if sign_in.browser_hash != tokens.browser_hash(browser):
         return False
-    if redemption.is_waiting(sign_in):
+    if redemption.is_waiting(sign_in) or (code and repeated_answers.is_running(sign_in)):
         return True
     is_second_tab = bool(code) and sign_in.code_hash != tokens.state_hash(code)
+    if sign_in.outcome == SignIn.Outcome.SUCCEEDED:
+        return is_second_tab
     is_first_step = sign_in.purpose == SignIn.Purpose.IDENTIFY
-    if code and repeated_answers.is_running(sign_in):
-        return is_first_step or not is_second_tab  # another code of the second step may bring a grant of its own
-    if not is_first_step or not is_second_tab:
-        return False
     has_current_link = sign_in.token_hash == sign_in.invitation.token_hash
-    refused = sign_in.outcome == SignIn.Outcome.REFUSED and has_current_link
-    return refused or sign_in.outcome == SignIn.Outcome.SUCCEEDED
+    return is_second_tab and is_first_step and sign_in.outcome == SignIn.Outcome.REFUSED and has_current_link
 
 
 def refuse(sign_in: SignIn, refusal: RefusedError, *, actor: audit.Actor) -> None:

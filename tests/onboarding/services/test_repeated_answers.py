@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from onboarding.errors import RefusedError
-from onboarding.models import SignIn
+from onboarding.models import Connection, SignIn
 from onboarding.services import redemption, repeated_answers, sign_in_callback, sign_in_requests
 from registrations import audit
 from registrations.models import Operation
@@ -99,11 +99,16 @@ def test_a_second_tab_of_the_first_sign_in_waits_too(customer: Browser, link: st
     waits(customer, customer.come_back(second))
 
 
-def test_another_code_of_the_second_sign_in_does_not_wait(customer: Browser, link: str) -> None:
+def test_another_code_of_the_second_sign_in_waits_too_and_what_it_accepted_is_noted(
+    customer: Browser, link: str
+) -> None:
     page = customer.press(customer.identify(link), name="Contoso-sync")
-    first, second = customer.visit_microsoft(page, CARLA), customer.visit_microsoft(page, CARLA)
-    claimed(customer, first)
-    assert "they may still be in place" in refused(customer.come_back(second), "state_lost")
+    answer, second = customer.visit_microsoft(page, CARLA), customer.visit_microsoft(page, CARLA)
+    first = claimed(customer, answer)
+    page = waits(customer, customer.come_back(second))
+    assert Connection.objects.get().grant_removed is False
+    sign_in_callback.authorise(first, answer, ip_address=None)
+    assert press(customer, page).headers["location"] == "/authenticate/progress"
 
 
 def test_another_browser_neither_waits_nor_gets_the_session(customer: Browser, link: str) -> None:

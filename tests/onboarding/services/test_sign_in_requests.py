@@ -85,7 +85,7 @@ def test_another_name_or_another_person_begins_another_second_sign_in(customer: 
     assert second_sign_ins() == 3
 
 
-def test_the_second_tab_of_a_second_sign_in_may_leave_permissions_and_says_so(
+def test_the_second_tab_of_a_second_sign_in_goes_on_and_what_it_accepted_is_noted(
     customer: Browser, link: str, run_worker: Callable[[], None]
 ) -> None:
     page = customer.press(customer.identify(link), name="Contoso-sync")
@@ -93,6 +93,17 @@ def test_the_second_tab_of_a_second_sign_in_may_leave_permissions_and_says_so(
     assert customer.come_back(first).status_code == 303
     finish(run_worker)
     assert Connection.objects.get().grant_removed is True
-    refused(customer.come_back(other), "state_lost")
+    assert customer.come_back(other).headers["location"] == "/authenticate/progress"
     assert Connection.objects.get().grant_removed is False
     assert "grant.left" in history()
+
+
+def test_a_second_tab_that_comes_while_the_setup_uses_the_permissions_notes_nothing(
+    customer: Browser, link: str
+) -> None:
+    page = customer.press(customer.identify(link), name="Contoso-sync")
+    first, other = customer.visit_microsoft(page, CARLA), customer.visit_microsoft(page, CARLA)
+    for answer in (first, other):
+        assert customer.come_back(answer).headers["location"] == "/authenticate/progress"
+    assert Connection.objects.get().grant_removed is None
+    assert "grant.left" not in history()
