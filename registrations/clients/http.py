@@ -27,6 +27,7 @@ BUSY = frozenset({429, 500, 502, 503, 504})
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
 LONGEST_ANSWER_IN_TIMEOUTS = 2
 LONGEST_RETRY_AFTER = timedelta(hours=1)
+MOST_DIGITS = 9  # of a Retry-After in seconds
 LONGEST_ID = 80  # characters of an ID in a header
 
 # Called before each request is sent: a run raises here once its lease is lost.
@@ -189,8 +190,10 @@ def retry_after(header: str | None) -> timedelta | None:
     """The wait that a Retry-After header asks for (RFC 9110, section 10.2.3: seconds or a date), one hour at most."""
     if not header:
         return None
-    if header.strip().isdigit():
-        wait = timedelta(seconds=int(header))
+    seconds = header.strip()
+    if seconds.isascii() and seconds.isdigit():
+        # Capped first: int() refuses thousands of digits, and timedelta what no calendar has.
+        wait = timedelta(seconds=int(seconds)) if len(seconds) <= MOST_DIGITS else LONGEST_RETRY_AFTER
     else:
         asked_until = _time_in(header)
         if asked_until is None:

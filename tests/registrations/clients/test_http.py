@@ -150,6 +150,11 @@ def test_a_post_is_never_sent_twice_by_the_session(sandbox: Sandbox) -> None:
         ("120", timedelta(seconds=120)),
         ("0", timedelta(seconds=1)),
         ("999999", timedelta(hours=1)),
+        ("9" * 20, timedelta(hours=1)),
+        ("9" * 5000, timedelta(hours=1)),
+        ("²", None),
+        ("0.5", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", timedelta(hours=1)),
         ("Thu, 01 Jan 1970 00:00:00 GMT", timedelta(seconds=1)),
     ],
 )
