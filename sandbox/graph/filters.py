@@ -168,13 +168,20 @@ class _Parser:
     def _literal(self, name: str) -> str:
         """The value to compare this property with, as `_comparable` writes it."""
         self._known(name, *SCALARS)
-        is_flag = TYPES[self.type_name][name].kind == "flag"
+        kind = TYPES[self.type_name][name].kind
+        is_flag = kind == "flag"
         token = self._next()
         if is_flag and token in ("true", "false"):
             return token
         if is_flag or not (token.startswith("'") or GUID.fullmatch(token)):
             raise unsupported_query(f"Unsupported or invalid value {token} of property '{name}' in filter.")
-        return (_text(token) if token.startswith("'") else token).lower()
+        value = (_text(token) if token.startswith("'") else token).lower()
+        if kind == "guid" and not GUID.fullmatch(value):
+            name_of_type = self.type_name[:1].upper() + self.type_name[1:]
+            raise unsupported_query(
+                f"Unsupported or invalid query filter clause specified for property '{name}' of resource '{name_of_type}'."
+            )
+        return value
 
     def _string(self) -> str:
         token = self._next()

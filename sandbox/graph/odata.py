@@ -7,7 +7,7 @@ https://learn.microsoft.com/graph/aad-advanced-queries
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
 from sandbox.graph import filters
@@ -30,14 +30,15 @@ _SEARCH = re.compile(r'^"(displayName|description|uniqueName):([^"]+)"$')
 
 
 def options(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The query with each option as `$name`: Graph takes some without the sign, `top=1` for `$top=1`.
+    """The query with each option as `$name`: Graph takes some without the sign, or in capitals, `Top=1` for `$top=1`.
 
     Raises GraphError for an option that is given twice: one of the two would be dropped.
     https://learn.microsoft.com/graph/query-parameters
     """
     found: dict[str, str] = {}
     for name, value in pairs:
-        full = f"${name}" if f"${name}" in SYSTEM else name
+        plain = f"${name.removeprefix('$').lower()}"
+        full = plain if plain in SYSTEM else name
         if full in found and full.startswith("$"):
             text = f"Query option '{full}' was specified more than once, but it must be specified at most once."
             raise GraphError(400, "BadRequest", text)
@@ -48,7 +49,14 @@ def options(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def refuse_for_write(call: GraphCall) -> None:
     """Raise GraphError if a write has options: none is carried out, and it must not be written before that is said."""
     if call.method != "GET":
-        _check_options(call, frozenset())
+        refuse_options(call.query)
+
+
+def refuse_options(query: Mapping[str, str], known: frozenset[str] = frozenset()) -> None:
+    """Raise GraphError for an option that is not `known` here."""
+    for name in query:
+        if name.startswith("$") and name not in known:
+            raise GraphError(400, "BadRequest", f"The query option '{name}' is not supported by this request.")
 
 
 def one(
@@ -178,9 +186,7 @@ def _ordered(call: GraphCall, type_name: str, entities: list[JsonObject]) -> lis
 
 def _check_options(call: GraphCall, known: frozenset[str]) -> None:
     """Raise GraphError for an option that is not known here."""
-    for name in call.query:
-        if name.startswith("$") and name not in known:
-            raise GraphError(400, "BadRequest", f"The query option '{name}' is not supported by this request.")
+    refuse_options(call.query, known)
     if _names(call, "$expand") and is_eventual(call):
         raise unsupported_query("$expand is not supported with advanced queries.")
 

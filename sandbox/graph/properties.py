@@ -15,6 +15,7 @@ from sandbox.graph.property_kinds import (
     OPAQUE,
     READ_ONLY,
     READ_ONLY_FLAG,
+    READ_ONLY_GUID,
     TEXT,
     TEXTS,
     Property,
@@ -29,11 +30,11 @@ AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoft
 
 TYPES: dict[str, dict[str, Property]] = {
     "application": {
-        "id": READ_ONLY,
-        "appId": READ_ONLY,
-        "applicationTemplateId": READ_ONLY,
+        "id": READ_ONLY_GUID,
+        "appId": READ_ONLY_GUID,
+        "applicationTemplateId": READ_ONLY_GUID,
         "certification": fixed(thing("certification")),
-        "createdByAppId": READ_ONLY,
+        "createdByAppId": READ_ONLY_GUID,
         "createdDateTime": READ_ONLY,
         "deletedDateTime": READ_ONLY,
         "disabledByMicrosoftStatus": READ_ONLY,
@@ -75,12 +76,12 @@ TYPES: dict[str, dict[str, Property]] = {
         "web": thing("webApplication"),
     },
     "servicePrincipal": {
-        "id": READ_ONLY,
+        "id": READ_ONLY_GUID,
         "appDescription": READ_ONLY,
         "appDisplayName": READ_ONLY,
-        "appOwnerOrganizationId": READ_ONLY,
-        "applicationTemplateId": READ_ONLY,
-        "createdByAppId": READ_ONLY,
+        "appOwnerOrganizationId": READ_ONLY_GUID,
+        "applicationTemplateId": READ_ONLY_GUID,
+        "createdByAppId": READ_ONLY_GUID,
         "customSecurityAttributes": OPAQUE,
         "deletedDateTime": READ_ONLY,
         "disabledByMicrosoftStatus": READ_ONLY,
@@ -246,7 +247,7 @@ TYPES: dict[str, dict[str, Property]] = {
     },
     "unifiedRoleAssignment": {
         "id": READ_ONLY,
-        "principalOrganizationId": READ_ONLY,
+        "principalOrganizationId": READ_ONLY_GUID,
         "appScopeId": TEXT,
         "condition": TEXT,
         "directoryScopeId": TEXT,
@@ -254,7 +255,7 @@ TYPES: dict[str, dict[str, Property]] = {
         "roleDefinitionId": GUID,
     },
     "directoryRole": {
-        "id": READ_ONLY,
+        "id": READ_ONLY_GUID,
         "deletedDateTime": READ_ONLY,
         "description": READ_ONLY,
         "displayName": READ_ONLY,
@@ -293,7 +294,7 @@ TYPES: dict[str, dict[str, Property]] = {
         **dict.fromkeys(("assignedPlans", "privacyProfile", "provisionedPlans", "verifiedDomains"), OPAQUE),
     },
     # Objects of any kind in one list: what all of them have.
-    "directoryObject": {"id": READ_ONLY, "deletedDateTime": READ_ONLY},
+    "directoryObject": {"id": READ_ONLY_GUID, "deletedDateTime": READ_ONLY},
     "user": {
         **dict.fromkeys(
             (

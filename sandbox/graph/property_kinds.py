@@ -37,7 +37,7 @@ def fixed(known: Property) -> Property:
     return replace(known, read_only=True)
 
 
-READ_ONLY, READ_ONLY_FLAG = fixed(TEXT), fixed(FLAG)
+READ_ONLY, READ_ONLY_FLAG, READ_ONLY_GUID = fixed(TEXT), fixed(FLAG), fixed(GUID)
 OPAQUE = Property("any", read_only=True)  # with types of its own that nothing here looks into
 # What $filter and $orderby compare: neither an object nor a list.
 SCALARS = ("text", "flag", "guid", "instant", "number")

@@ -83,6 +83,7 @@ class Graph:
         if canonical(path) == "$batch":
             if request.method != "POST":
                 raise _wrong_method()
+            odata.refuse_options(odata.options(query))
             return self._batch(tenant, caller, body)
         return self._counted(tenant, caller, request.method, path, query, headers, body)
 

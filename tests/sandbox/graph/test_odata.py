@@ -109,6 +109,19 @@ def test_an_option_without_its_dollar_sign_is_carried_out_or_refused(graph: Rest
     assert graph.get("/applications?other=1").status_code == 200  # not of OData
 
 
+def test_an_option_in_capitals_is_carried_out_or_refused(graph: Rest) -> None:
+    for name in ("b", "a"):
+        graph.new_application(name, displayName=f"order {name}")
+    for query in ("$Select=id", "Select=id", "$SELECT=id"):
+        assert set(graph.get(f"/applications?{query}").json()["value"][0]) == {"id"}
+    asked = "$Filter=startswith(displayName,'order')&$orderBy=displayName&$Count=true&$Top=1"
+    page = graph.get(f"/applications?{asked}", **EVENTUAL).json()
+    assert (page["@odata.count"], [each["displayName"] for each in page["value"]]) == (2, ["order a"])
+    for option in ("$Skip=1", "Format=json", "$deltaToken=x"):
+        graph_error(graph.get(f"/applications?{option}"), 400, "BadRequest", "is not supported")
+    graph_error(graph.get("/applications?$select=id&$Select=tags"), 400, "BadRequest", "more than once")
+
+
 @pytest.mark.parametrize("option", ["$select=id", "select=id", "$expand=owners", "$filter=id eq 'x'", "$nothing=1"])
 def test_a_write_with_an_option_is_refused_before_it_is_done(graph: Rest, option: str) -> None:
     made = graph.new_application("one")
@@ -224,6 +237,22 @@ def test_every_advanced_filter_needs_header_and_count(graph: Rest, clause: str) 
     answer = graph.get(f"/applications?$filter={clause}")
     graph_error(answer, 400, "Request_UnsupportedQuery", "ConsistencyLevel")
     assert graph.get(f"/applications?$filter={clause}&$count=true", **EVENTUAL).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "clause"),
+    [
+        ("applications", "appId eq 'none'"),
+        ("applications", "id in ('none')"),
+        ("applications", "id ne 'none'"),
+        ("servicePrincipals", "appId eq 'none'"),
+        ("servicePrincipals", "startswith(displayName,'x') or id eq '1'"),
+        ("roleManagement/directory/roleAssignments", "principalId eq 'none'"),
+    ],
+)
+def test_a_filter_for_a_malformed_id_is_refused(carla: Rest, path: str, clause: str) -> None:
+    answer = carla.get(f"/{path}?$filter={clause}&$count=true", **EVENTUAL)
+    graph_error(answer, 400, "Request_UnsupportedQuery", "query filter clause specified for property")
 
 
 def test_words_of_a_filter_inside_a_text_are_text(graph: Rest) -> None:

@@ -1,5 +1,7 @@
 """Addresses, bodies, ids of answers and batches at Graph."""
 
+import pytest
+
 from tests.sandbox.actors import Rest, graph_error
 from tests.sandbox.graph.principals import NOBODY
 
@@ -65,6 +67,13 @@ def test_a_batch_has_at_most_twenty_valid_parts(graph: Rest) -> None:
     graph_error(graph.post("/$batch", {"requests": parts}), 400, "BadRequest")
     for wrong in ([], "x", [1], [{"headers": "x"}], [{"dependsOn": "1"}], [{"body": []}, {"body": "x"}]):
         graph_error(graph.post("/$batch", {"requests": wrong}), 400, "BadRequest")
+
+
+@pytest.mark.parametrize("option", ["$select=id", "top=1", "$nothing=1"])
+def test_an_option_of_a_whole_batch_is_refused(graph: Rest, option: str) -> None:
+    parts = [{"id": "1", "method": "POST", "url": "/applications", "body": {"displayName": "two"}}]
+    graph_error(graph.post(f"/$batch?{option}", {"requests": parts}), 400, "BadRequest", "is not supported")
+    assert graph.get("/applications?$filter=displayName eq 'two'").json()["value"] == []
 
 
 def test_an_answer_has_one_date(graph: Rest) -> None:
