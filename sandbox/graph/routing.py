@@ -149,5 +149,10 @@ def checked_link_id(value: str) -> str:
 
 
 def referenced_id(link: object) -> str:
-    """The object id at the end of an `@odata.id`, in lower case. Raises GraphError if it is no GUID."""
-    return checked_id(str(link).rstrip("/").rpartition("/")[2])
+    """The object id at the end of an `@odata.id`, in lower case. Raises GraphError if it is no GUID.
+
+    Microsoft's pages write it in three ways: `directoryObjects/ID`, `directoryObjects/{ID}` and `users('ID')`.
+    """
+    last = str(link).rstrip("/").rpartition("/")[2]
+    written = re.fullmatch(r"\w+\('(.*)'\)|\{(.*)\}", last)
+    return checked_id((written[1] or written[2] or "") if written else last)

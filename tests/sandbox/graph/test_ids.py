@@ -66,6 +66,15 @@ def test_a_malformed_reference_is_a_bad_request(admin: Rest, link: object) -> No
         graph_error(answer, 400, "Request_BadRequest", "Invalid object identifier")
 
 
+@pytest.mark.parametrize("written", ["directoryObjects/{}", "directoryObjects/{{{}}}", "users('{}')", "{}"])
+def test_a_reference_may_be_written_in_each_of_microsofts_ways(admin: Rest, written: str) -> None:
+    owner = new_principal(admin)["id"]
+    link = f"https://graph.microsoft.com/v1.0/{written.format(owner)}"
+    bound = admin.post("/applications", {"displayName": "x", "owners@odata.bind": [link]})
+    assert bound.status_code == 201, bound.text
+    assert owner in {each["id"] for each in admin.get(f"/applications/{bound.json()['id']}/owners").json()["value"]}
+
+
 def test_ids_in_capitals_are_found(sandbox: Sandbox, admin: Rest) -> None:
     principal = new_principal(admin)
     app = admin.get(f"/applications(appId='{principal['appId'].upper()}')").json()
