@@ -8,6 +8,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from sandbox import directory
+from sandbox.catalogue import Resource
 from sandbox.graph import credentials, odata, ownership, properties, validation, views
 from sandbox.graph.access import READ_APPLICATIONS, WRITE_APPLICATIONS, check_owner
 from sandbox.graph.errors import bad_request, not_found, unique_name_taken
@@ -139,20 +140,28 @@ def _check(call: GraphCall, values: JsonObject, *, creating: bool) -> None:
 def _check_required_access(call: GraphCall, blocks: list[JsonObject]) -> None:
     count = 0
     for block in blocks:
-        resource = directory.resource(call.world.state, block.get("resourceAppId", ""))
-        if resource is None:  # an API that this sandbox does not play; Graph knows thousands
-            count += len(block.get("resourceAccess") or [])
-            continue
+        if not block.get("resourceAppId"):
+            raise bad_request("A value is required for property 'resourceAppId' of resource 'RequiredResourceAccess'.")
+        resource = directory.resource(call.world.state, block["resourceAppId"])
         for entry in block.get("resourceAccess") or []:
             count += 1
-            known = resource.by_role_id if entry.get("type") == "Role" else resource.by_scope_id
-            if "type" not in entry or known(entry.get("id", "")) is None:
+            if not _exists(resource, entry):
                 raise bad_request(
                     f"ResourceAccess '{entry.get('id')}' of type '{entry.get('type')}' does not exist on resource"
-                    f" '{resource.app_id}'."
+                    f" '{block.get('resourceAppId')}'."
                 )
     if len(blocks) > validation.MOST_RESOURCES or count > validation.MOST_PERMISSIONS:
         raise bad_request("The size of the object has exceeded its limit.")
+
+
+def _exists(resource: Resource | None, entry: JsonObject) -> bool:
+    """Whether the API has this permission. Of one that this sandbox does not play anything may be required, if it is complete."""
+    if not entry.get("id") or not entry.get("type"):
+        return False
+    if resource is None:  # Graph knows thousands
+        return True
+    known = resource.by_role_id if entry["type"] == "Role" else resource.by_scope_id
+    return known(entry["id"]) is not None
 
 
 def _check_unique_name(call: GraphCall, name: str | None) -> None:

@@ -1,6 +1,7 @@
 """Applications at Graph: create, upsert, change, delete."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -136,3 +137,17 @@ def test_permissions_of_an_api_that_is_not_played_are_kept(graph: Rest) -> None:
     ]
     made = graph.new_application(requiredResourceAccess=access)
     assert graph.get(f"/applications/{made['id']}").json()["requiredResourceAccess"] == access
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"resourceAccess": [{"id": NOBODY, "type": "Scope"}]},
+        {"resourceAppId": "e406a681-f3d4-42a8-90b6-c2b029497af1", "resourceAccess": [{"id": NOBODY}]},
+        {"resourceAppId": "e406a681-f3d4-42a8-90b6-c2b029497af1", "resourceAccess": [{"type": "Role"}]},
+        {"resourceAppId": actors.GRAPH_ID, "resourceAccess": [{"id": NOBODY, "type": "Role"}]},
+    ],
+)
+def test_a_required_permission_that_is_incomplete_or_unknown_is_refused(graph: Rest, block: dict[str, Any]) -> None:
+    answer = graph.post("/applications", {"displayName": "x", "requiredResourceAccess": [block]})
+    graph_error(answer, 400, "Request_BadRequest")
