@@ -61,7 +61,10 @@ class Authorization(SignInRequest):
             answered = self._consent(tenant, user, missing)
             if answered is not None:
                 return answered
-        return self._finish(tenant, user, wanted)
+        try:
+            return self._finish(tenant, user, wanted)
+        except EntraError as error:  # the scopes of two APIs, of which one access token can have those of one alone
+            return self.refuse(error)
 
     @property
     def wishes(self) -> frozenset[str]:

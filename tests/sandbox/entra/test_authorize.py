@@ -181,6 +181,16 @@ def test_an_id_token_needs_the_switch_and_a_nonce(sandbox: Sandbox, browser: Bro
     assert "AADSTS90023" in actors.returned(browser.open(in_query))["error_description"]
 
 
+def test_an_access_token_for_two_apis_is_refused_in_the_answer_to_the_client(
+    sandbox: Sandbox, browser: Browser
+) -> None:
+    application, _ = actors.make_sign_in_app(sandbox, web={**IMPLICIT, "implicitGrantSettings": BOTH})
+    two = f"openid User.Read {actors.TEAMS_ID}/user_impersonation"
+    asked = {"response_type": "id_token token", "nonce": "n-1", "scope": two}
+    answer = browser.submit(actors.authorize_url(sandbox, application.app_id, **asked), CARLA, consent="accept")
+    assert "AADSTS28000" in actors.returned(answer)["error_description"]
+
+
 def test_claims_follow_the_openid_scopes(sandbox: Sandbox, browser: Browser) -> None:
     application, _ = actors.make_sign_in_app(sandbox, web=IMPLICIT)
     url = actors.authorize_url(sandbox, application.app_id, response_type="id_token", nonce="n", scope="openid")
