@@ -17,8 +17,8 @@ FORGET_LOOKS_AFTER = timedelta(minutes=3)  # without another look: what was miss
 
 
 def may_be_replicating(since: datetime | None) -> bool:
-    """Whether Microsoft may still be copying what was created at that time."""
-    return since is None or timezone.now() - since < REPLICATES_WITHIN
+    """Whether Microsoft may still be copying what was created at that time. Without a time it is from before times were kept."""
+    return since is not None and timezone.now() - since < REPLICATES_WITHIN
 
 
 def secret_may_be_replicating(secret: ClientSecret, code: str, operation: Operation) -> bool:

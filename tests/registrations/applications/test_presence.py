@@ -106,6 +106,16 @@ def test_what_a_policy_refused_and_somebody_deleted_is_asked_about_on_resume(
     assert AuditEvent.objects.filter(action=f"application.{choice}_confirmed").exists()
 
 
+def test_a_registration_from_before_times_were_kept_is_not_new_for_ever(
+    provisioned: Application, instance: UmpInstance, sandbox: Sandbox, settle: Settle
+) -> None:
+    AppRegistration.objects.update(made_at=None)
+    ClientSecret.objects.update(stored_at=None)
+    delete(sandbox, provisioned, DELETED)
+    operation = settle(provisioning.request(instance, actor=OLGA))
+    assert (operation.waits_for, operation.error_code) == ("staff", conflicts.DELETED_APPLICATION), operation.message
+
+
 def test_a_second_application_created_as_new_finds_its_row_again(
     provisioned: Application, instance: UmpInstance, sandbox: Sandbox, run_worker: RunWorker, settle: Settle
 ) -> None:
