@@ -9,11 +9,14 @@ from datetime import timedelta
 from django.utils import timezone
 
 from onboarding import requirements
+from onboarding.errors import RefusedError
 from onboarding.explanations import explain
 from onboarding.models import Connection, ConnectionMethod, DelegatedToken
 from onboarding.services import lookups, redemption, sign_in_exchange, stored_tokens, temporary_grant, ump_handover
 from onboarding.services.lookups import DELEGATED_TOKEN, open_connection
+from onboarding.services.sign_in_exchange import SyncApp
 from registrations import audit, connections, engine
+from registrations.applications import presence
 from registrations.applications.replication import APPLICATION_UNKNOWN
 from registrations.clients.entra import EntraRefusedError, RenewedToken, SignInAnswer, refresh_token_in
 from registrations.delivery import secret_refusals
@@ -22,6 +25,7 @@ from registrations.errors import (
     NotYetError,
     PersonNeededError,
     RemoteRejectedError,
+    StartOverError,
     UnexplainedNotFoundError,
     UnexplainedRefusalError,
 )
@@ -31,6 +35,8 @@ from registrations.models.steps import reset_steps
 
 KIND = DELEGATED_TOKEN
 ROLES_MISSING = "roles_missing"
+SYNC_APP_GONE = "sync_app_gone"
+SYNC_APP_RETRY = timedelta(minutes=2)
 CONSENT_REPLICATION_TIME = timedelta(minutes=2)
 CONSENT_RETRY = ROLES_RETRY = timedelta(seconds=10)
 # OAuth errors that only a new sign-in resolves (https://learn.microsoft.com/entra/identity-platform/reference-error-codes)
@@ -127,7 +133,7 @@ def _renew(operation: Operation, scopes: list[str]) -> RenewedToken:
     """A token for one API. Renewing changes MSAL's cache, which is stored under the lease."""
     connection = open_connection(operation)
     invitation, token = connection.invitation, _stored_token(connection)
-    app = sign_in_exchange.sync_app(invitation.service.instance)
+    app = _sync_app(invitation.service.instance)
     try:
         renewed = connections.entra().renew(
             tenant_id=invitation.tenant_id,
@@ -137,6 +143,7 @@ def _renew(operation: Operation, scopes: list[str]) -> RenewedToken:
             scopes=scopes,
         )
     except EntraRefusedError as refusal:
+        _require_sync_app(invitation.service.instance, app, refusal, operation)
         raise _explained(refusal, token, connection) from refusal
     token.seal("cache_envelope", renewed.cache)
     with audit.atomic(durable=True):
@@ -145,6 +152,44 @@ def _renew(operation: Operation, scopes: list[str]) -> RenewedToken:
             cache_envelope=token.cache_envelope, renewed_at=timezone.now()
         )
     return renewed
+
+
+def _sync_app(instance: UmpInstance) -> SyncApp:
+    try:
+        return sign_in_exchange.sync_app(instance)
+    except RefusedError as missing:
+        raise _sync_app_gone(instance) from missing
+
+
+def _require_sync_app(instance: UmpInstance, app: SyncApp, refusal: EntraRefusedError, operation: Operation) -> None:
+    """Raises PersonNeededError for staff if Microsoft does not know the sync app or its secret in its own tenant either.
+
+    The customer could sign in as often as they like. Raises NotYetError while a new one may be unknown to some servers.
+    """
+    if refusal.code not in presence.GONE_AT_ENTRA:
+        return
+    if refusal.code in redemption.APP_REPLICATES and app.is_new:
+        raise NotYetError(
+            "Microsoft is still replicating the sync app.",
+            retry_after=CONSENT_RETRY,
+            code=refusal.code,
+            answer=refusal.answer,
+        ) from refusal
+    try:
+        presence.require_known(lookups.sync_app_of(instance), operation)
+    except StartOverError as gone:
+        if gone.code != presence.PRINCIPAL_GONE:  # customers sign in without the one in the provider's tenant
+            raise _sync_app_gone(instance) from refusal
+
+
+def _sync_app_gone(instance: UmpInstance) -> PersonNeededError:
+    return PersonNeededError(
+        f"The sync app of {instance.host}, through which customers sign in, was deleted in Entra, or its client secret was "
+        "removed or has expired. Provision the instance again; SyncPortal then continues automatically.",
+        who="staff",
+        code=SYNC_APP_GONE,
+        look_again=SYNC_APP_RETRY,
+    )
 
 
 def _explained(refusal: EntraRefusedError, token: DelegatedToken, connection: Connection) -> Exception:
@@ -166,6 +211,11 @@ def _explained(refusal: EntraRefusedError, token: DelegatedToken, connection: Co
         needed_role=requirements.NEEDED_FOR_TOKEN_SENTENCE,
     )
     may_sign_in = refusal.error in SIGN_IN_ERRORS and known.is_known
+    if refusal.code in APPLICATION_UNKNOWN:
+        words = (
+            f"The application {service.instance.app_name} is not in your organisation any more. Sign in again and accept the "
+            "permissions: this adds it."
+        )
     if may_sign_in or refusal.code in APPLICATION_UNKNOWN:
         return PersonNeededError(words, who="customer", code=refusal.code, answer=refusal.answer)
     return RemoteRejectedError(words, code=refusal.code, answer=refusal.answer)
