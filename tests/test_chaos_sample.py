@@ -67,7 +67,7 @@ def test_a_sample_deletes_by_hand_once_in_every_kind_of_operation(monkeypatch: p
         return list(deletions.rows(environment))
 
     every = rows(Sample())
-    assert len(every) == len(set(every)) == 10
+    assert len(every) == len(set(every)) == 12
     assert set().union(*(rows(Sample(commit)) for commit in COMMITS)) == set(every)
     for commit in COMMITS:
         assert [kind for kind, _ in rows(Sample(commit))] == [scenario.kind for scenario in deletions.SCENARIOS]

@@ -34,10 +34,10 @@ class Scenario:
 SCENARIOS = (
     Scenario("deleted_provision", "application"),
     Scenario("deleted_connect", "application"),
-    # It is the customer's own: the setup ends in words, and the form opens again. Before the step that stores the values only
-    # their check may notice it.
-    Scenario("deleted_existing", "keep", expected=("failed",)),
-    Scenario("deleted_token", "", hows=(PRINCIPAL,), together=False),
+    # It is the customer's own, and there before the first step: the setup ends in words, and the form opens again.
+    Scenario("deleted_existing", "", expected=("failed",)),
+    # The sync app, or the service principal that it has in the customer's tenant.
+    Scenario("deleted_token", "", together=False),
 )
 
 

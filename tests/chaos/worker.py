@@ -20,11 +20,13 @@ REPLICATES_WITHIN = (
     "25"  # seconds instead of ten minutes; the sandbox lags a dozen at most, unless a row says otherwise
 )
 BELIEVE_GONE_AFTER = timedelta(seconds=8)  # instead of a minute, with the same number of lookups
+ENTERED_VALUES_NEW_FOR = timedelta(seconds=8)  # instead of a minute
 
 
 @signals.worker_init.connect
 def instrument(**_: Any) -> None:
     """Instrument this process, in which Django is ready."""
+    from onboarding.services import existing_registration  # noqa: PLC0415  Django is ready only now
     from registrations.applications import replication  # noqa: PLC0415
     from registrations.engine import lease, watchdog  # noqa: PLC0415
     from registrations.services import bulk_jobs  # noqa: PLC0415  Django is ready only now
@@ -37,6 +39,7 @@ def instrument(**_: Any) -> None:
     replication.CONFIRM_DELETED_AFTER = BELIEVE_GONE_AFTER
     replicates_within = os.environ.get(service_manager.REPLICATES_WITHIN, REPLICATES_WITHIN)
     replication.REPLICATES_WITHIN = timedelta(seconds=float(replicates_within))
+    existing_registration.REPLICATION_TIME = ENTERED_VALUES_NEW_FOR
     bulk_jobs.MAX_LIVE, bulk_jobs.BATCH_SIZE = AT_WORK, AT_ONCE
     if service_manager.LONGEST_STEP in os.environ:
         lease.LONGEST_STEP = timedelta(seconds=float(os.environ[service_manager.LONGEST_STEP]))
