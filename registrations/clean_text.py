@@ -24,7 +24,7 @@ class Kind(Enum):
     HEADER = auto()  # of a mail: nothing is refused there any more, because nobody could correct it
 
 
-class _Class(Enum):
+class Unseen(Enum):
     """Characters that cannot be seen, by what they do."""
 
     NUL = auto()
@@ -56,27 +56,27 @@ UNSEEN = frozenset("\ufffc\U00016fe4\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 }
 NAMES = {"\0": "NUL", "\n": "line break", "\r": "line break", "\t": "tab"}
 
-_Acts = Mapping[_Class, _Act]
+_Acts = Mapping[Unseen, _Act]
 _TOKEN: _Acts = {  # one word of visible characters: whatever cannot be seen is no part of it
-    _Class.NUL: _Act.REFUSE,
-    _Class.CONTROL: _Act.REFUSE,
-    _Class.LINE_BREAK: _Act.REFUSE,
-    _Class.BLANK: _Act.SPACE,
-    _Class.ZERO_WIDTH: _Act.DROP,
-    _Class.JOINER: _Act.DROP,
-    _Class.DIRECTION: _Act.REFUSE,
+    Unseen.NUL: _Act.REFUSE,
+    Unseen.CONTROL: _Act.REFUSE,
+    Unseen.LINE_BREAK: _Act.REFUSE,
+    Unseen.BLANK: _Act.SPACE,
+    Unseen.ZERO_WIDTH: _Act.DROP,
+    Unseen.JOINER: _Act.DROP,
+    Unseen.DIRECTION: _Act.REFUSE,
 }
 _INSIDE: Mapping[Kind, _Acts] = {
-    Kind.NAME: {**_TOKEN, _Class.ZERO_WIDTH: _Act.REFUSE, _Class.JOINER: _Act.REFUSE},
+    Kind.NAME: {**_TOKEN, Unseen.ZERO_WIDTH: _Act.REFUSE, Unseen.JOINER: _Act.REFUSE},
     Kind.IDENTIFIER: _TOKEN,
-    Kind.SECRET: {**_TOKEN, _Class.BLANK: _Act.REFUSE},
+    Kind.SECRET: {**_TOKEN, Unseen.BLANK: _Act.REFUSE},
     Kind.EMAIL: _TOKEN,
     Kind.URL: _TOKEN,
-    Kind.TEXT: {**_TOKEN, _Class.LINE_BREAK: _Act.KEEP, _Class.JOINER: _Act.KEEP},
-    Kind.PASSWORD: dict.fromkeys(_Class, _Act.KEEP) | {_Class.NUL: _Act.REFUSE, _Class.LINE_BREAK: _Act.REFUSE},
-    Kind.HEADER: dict.fromkeys(_Class, _Act.DROP) | {_Class.LINE_BREAK: _Act.SPACE, _Class.BLANK: _Act.SPACE},
+    Kind.TEXT: {**_TOKEN, Unseen.LINE_BREAK: _Act.KEEP, Unseen.JOINER: _Act.KEEP},
+    Kind.PASSWORD: dict.fromkeys(Unseen, _Act.KEEP) | {Unseen.NUL: _Act.REFUSE, Unseen.LINE_BREAK: _Act.REFUSE},
+    Kind.HEADER: dict.fromkeys(Unseen, _Act.DROP) | {Unseen.LINE_BREAK: _Act.SPACE, Unseen.BLANK: _Act.SPACE},
 }
-_AT_THE_ENDS = frozenset({_Class.LINE_BREAK, _Class.BLANK, _Class.ZERO_WIDTH, _Class.JOINER})
+_AT_THE_ENDS = frozenset({Unseen.LINE_BREAK, Unseen.BLANK, Unseen.ZERO_WIDTH, Unseen.JOINER})
 # Copied along by Windows and by chats. In a name they would turn the letters that people see.
 _DIRECTION_AT_THE_ENDS = frozenset({Kind.IDENTIFIER, Kind.SECRET, Kind.EMAIL, Kind.URL, Kind.HEADER})
 _COMPOSED = frozenset({Kind.NAME, Kind.HEADER})  # a Mac writes an accent apart from its letter
@@ -86,7 +86,7 @@ def clean(value: str, *, what: Kind) -> str:
     """The text without what means nothing. Raises MisleadingTextError, which names the character and its place."""
     if value.isascii() and value.isprintable():
         return value.strip()
-    ends = _AT_THE_ENDS | ({_Class.DIRECTION} if what in _DIRECTION_AT_THE_ENDS else frozenset())
+    ends = _AT_THE_ENDS | ({Unseen.DIRECTION} if what in _DIRECTION_AT_THE_ENDS else frozenset())
     start, stop = 0, len(value)
     while start < stop and _is_surrounding(value[start], ends):
         start += 1
@@ -97,7 +97,12 @@ def clean(value: str, *, what: Kind) -> str:
     return unicodedata.normalize("NFC", cleaned) if what in _COMPOSED else cleaned
 
 
-def _is_surrounding(character: str, ends: frozenset[_Class]) -> bool:
+def unseen_in(text: str) -> set[Unseen]:
+    """What is in the text that cannot be seen; empty for visible characters and spaces."""
+    return {found for character in set(text) if (found := _class_of(character))}
+
+
+def _is_surrounding(character: str, ends: frozenset[Unseen]) -> bool:
     return character == " " or _class_of(character) in ends
 
 
@@ -111,7 +116,7 @@ def _seen(character: str, place: int, acts: _Acts) -> str:
     return {_Act.KEEP: character, _Act.DROP: "", _Act.SPACE: " "}[act]
 
 
-def _class_of(character: str) -> _Class | None:
+def _class_of(character: str) -> Unseen | None:
     """The class of a character that cannot be seen; None for all others and for the space."""
     if " " <= character <= "~":
         return None
@@ -128,18 +133,18 @@ def _name_of(character: str) -> str:
 
 
 _MEMBERS = {
-    _Class.NUL: frozenset("\0"),
-    _Class.LINE_BREAK: LINE_BREAKS,
-    _Class.BLANK: BLANKS,
-    _Class.JOINER: JOINERS,
-    _Class.DIRECTION: DIRECTIONS,
-    _Class.ZERO_WIDTH: UNSEEN,
+    Unseen.NUL: frozenset("\0"),
+    Unseen.LINE_BREAK: LINE_BREAKS,
+    Unseen.BLANK: BLANKS,
+    Unseen.JOINER: JOINERS,
+    Unseen.DIRECTION: DIRECTIONS,
+    Unseen.ZERO_WIDTH: UNSEEN,
 }
 # https://www.unicode.org/reports/tr44/#General_Category_Values; a lone surrogate fits into no encoding, and what is not
 # assigned (Cn), or is for private use (Co), looks different or like nothing on each device.
 _BY_CATEGORY = {
-    "Cc": _Class.CONTROL,
-    "Cs": _Class.CONTROL,
-    "Zs": _Class.BLANK,
-    **dict.fromkeys(("Cf", "Cn", "Co"), _Class.ZERO_WIDTH),
+    "Cc": Unseen.CONTROL,
+    "Cs": Unseen.CONTROL,
+    "Zs": Unseen.BLANK,
+    **dict.fromkeys(("Cf", "Cn", "Co"), Unseen.ZERO_WIDTH),
 }

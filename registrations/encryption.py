@@ -38,16 +38,17 @@ class KeyRing:
     def parse(cls, text: str) -> "KeyRing":
         """Read `k2:...,k1:...`, newest first. Raises ValueError with a sentence that says what is wrong."""
         keys: list[tuple[str, bytes]] = []
-        for entry in filter(None, (part.strip() for part in text.split(","))):
+        entries = filter(None, (part.strip() for part in text.split(",")))
+        for place, entry in enumerate(entries, start=1):
             key_id, _, encoded = entry.partition(":")
             if not key_id.isalnum():
                 raise ValueError("each key is written <id>:<base64>, and the id has only letters and digits.")
             try:
                 key = base64.b64decode(encoded, validate=True)
             except binascii.Error:
-                raise ValueError(f"key {key_id} is not base64.") from None
+                raise ValueError(f"key {place} is not base64.") from None
             if len(key) != KEY_BYTES:
-                raise ValueError(f"key {key_id} has {len(key)} bytes and needs {KEY_BYTES}.")
+                raise ValueError(f"key {place} has {len(key)} bytes and needs {KEY_BYTES}.")
             keys.append((key_id, key))
         if not keys:
             raise ValueError("it holds no key.")

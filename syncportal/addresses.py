@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from registrations.clean_text import unseen_in
+
 ENCODING = "In a user name or password, write / as %2F, ? as %3F, # as %23, @ as %40, : as %3A and % as %25."
 NO_PERCENT_CODE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?|[0-9a-f:.]+", re.ASCII)
@@ -36,6 +38,7 @@ CHOICES = {  # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-
     "load_balance_hosts": ("disable", "random"),
     "keepalives": ("0", "1"),
 }
+NUMBERS = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
 MAIL = {  # scheme: the setting that turns TLS on, and the port if the URL names none
     "smtp": ("", 25),
     "smtp+tls": ("EMAIL_USE_TLS", 587),
@@ -115,7 +118,7 @@ def _decoded(written: str) -> str:
         decoded = unquote(written, errors="strict")
     except UnicodeDecodeError:
         raise AddressError(f"it has a % that begins no code of UTF-8. {ENCODING}") from None
-    if not decoded.isprintable():
+    if unseen_in(decoded):
         raise AddressError("it has an invisible character.")
     return decoded
 
@@ -223,8 +226,8 @@ def _require_known(options: Mapping[str, str]) -> None:
     for name, values in CHOICES.items():
         if options.get(name, values[0]) not in values:
             raise AddressError(f"its {name} is none of {', '.join(values)}.")
-    if "connect_timeout" in options:
-        _whole_number(options["connect_timeout"], "connect_timeout")
+    for name in NUMBERS & options.keys():
+        _whole_number(options[name], name)
     for name in ("sslrootcert", "sslcert", "sslkey"):
         if name in options and options[name] != "system" and not Path(options[name]).is_file():
             raise AddressError(f"its {name} names a file that is not there.")

@@ -1,6 +1,7 @@
 """Reads settings from the environment and `.env`. A wrong value ends the start with one line that says what to do.
 
-Values are taken as they stand, without the blanks around them: nothing in them is interpolated.
+Values are taken as they stand, without the blanks around them: nothing in them is interpolated. No refusal repeats a value:
+it may be a password that stands beside the wrong name, or a part of an address.
 """
 
 import difflib
@@ -8,15 +9,19 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from email.utils import parseaddr
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
 
+from registrations.clean_text import unseen_in
 from syncportal import env_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
+EMAIL = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\/]+")
 OLD_NAMES = {  # today's name: the name it had, which is still read
     "GRAPH_RATE_LIMIT_SHARES": "GRAPH_BUDGET_SHARES",
 }
@@ -151,10 +156,13 @@ refuse_foreign_names()
 
 
 def text(name: str, default: str) -> str:
-    """A setting as it stands, without blanks around it. Raises SystemExit for a control character."""
+    """A setting as it stands, without blanks around it. Raises SystemExit for what cannot be seen."""
     _known.add(name)
-    value = str(_env.str(name, default)).strip()
-    if not value.isprintable():
+    return _visible(name, str(_env.str(name, default)).strip())
+
+
+def _visible(name: str, value: str) -> str:
+    if unseen_in(value):
         raise refuse(f"{name} has an invisible character. Type its value again.")
     return value
 
@@ -173,10 +181,35 @@ def names(name: str, default: list[str]) -> list[str]:
 def hosts(name: str, default: list[str]) -> list[str]:
     """Bare host names from the environment, in lower case."""
     values = [entry.lower() for entry in names(name, default)]
-    wrong = [value for value in values if not HOST.fullmatch(value)]
-    if wrong:
-        raise refuse(f"{name} takes host names separated by commas, without https:// and port, and has {wrong[0]!r}.")
+    for place, value in enumerate(values, start=1):
+        if not HOST.fullmatch(value):
+            raise refuse(
+                f"{name} takes host names separated by commas, without https:// and port, and entry {place} is none."
+            )
     return values
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """The IP addresses and networks of a setting that takes several."""
+    found = []
+    for place, value in enumerate(names(name, []), start=1):
+        try:
+            found.append(ip_network(value))
+        except ValueError:
+            raise refuse(
+                f"{name} takes IP addresses or networks such as 10.0.0.5 and 10.1.0.0/24, separated by commas, "
+                f"and entry {place} is neither."
+            ) from None
+    return found
+
+
+def email(name: str, default: str) -> str:
+    """One e-mail address, which may have a name before it."""
+    value = text(name, default)
+    address = parseaddr(value)[1]
+    if not EMAIL.fullmatch(address) or not (value == address or value.endswith(f"<{address}>")):
+        raise refuse(f"{name} is not an address like SyncPortal <syncportal@example.com>.")
+    return value
 
 
 def origin(name: str, default: str) -> str:
@@ -201,7 +234,7 @@ def number(name: str, default: int, least: int, most: int = 1_000_000) -> int:
     """A whole number from the environment, within bounds."""
     value = text(name, str(default))
     if not value.isdecimal() or len(value) > len(str(most)) or not least <= int(value) <= most:
-        raise refuse(f"{name} must be a whole number from {least} to {most}, and it is {value!r}.")
+        raise refuse(f"{name} must be a whole number from {least} to {most}.")
     return int(value)
 
 
@@ -210,7 +243,7 @@ def key(name: str, files: dict[str, Path]) -> str:
     if value := text(name, ""):
         return value
     try:
-        return files[name].read_text(encoding="utf-8-sig").strip()
+        return _visible(name, files[name].read_text(encoding="utf-8-sig").strip())
     except (KeyError, FileNotFoundError):
         return ""
     except (OSError, UnicodeDecodeError) as error:

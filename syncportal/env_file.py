@@ -6,8 +6,9 @@ systemd read differently (a comment after a value, a value over several lines) a
 """
 
 import re
-import unicodedata
 from pathlib import Path
+
+from registrations.clean_text import Unseen, unseen_in
 
 LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 OF_SYSTEMD = {
@@ -23,7 +24,12 @@ COMMENT_AFTER_VALUE = re.compile(r"(?:^|\s)#")
 TYPOGRAPHIC_QUOTES = "‘’‚‛“”„‟«»‹›"
 LINE_END = re.compile(r"\r\n|\r|\n")
 NULS_OF_UTF_16 = 4  # every second byte of English text in UTF-16 is a NUL, and here at least every fourth
-INVISIBLE = {"Cc", "Cf", "Zl", "Zp"}  # Unicode's categories of control and format characters, and line separators
+IN_A_SETTING = set(Unseen) - {Unseen.BLANK}
+IN_A_COMMENT = {
+    Unseen.NUL,
+    Unseen.CONTROL,
+    Unseen.LINE_BREAK,
+}  # a setting after one would look like a part of the comment
 
 
 class EnvFileError(Exception):
@@ -37,8 +43,7 @@ def read(path: Path) -> dict[str, tuple[str, int]]:
         where = f"{path}, line {number}"
         bare = line.strip()
         is_comment = bare.startswith("#")
-        unwanted = INVISIBLE - {"Cf"} if is_comment else INVISIBLE
-        if any(unicodedata.category(character) in unwanted and character != "\t" for character in line):
+        if unseen_in(line) & (IN_A_COMMENT if is_comment else IN_A_SETTING):
             raise EnvFileError(f"{where} has an invisible character. Type the line again.")
         if not bare or is_comment:
             continue

@@ -3,8 +3,6 @@
 A wrong or missing setting stops the start with one line that says what to do.
 """
 
-import ipaddress
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,12 @@ from syncportal import addresses
 from syncportal.admin_looks import LOOKS
 from syncportal.env import (
     BASE_DIR,
+    email,
     file_path,
     hosts,
     is_set,
     key,
-    names,
+    networks,
     number,
     origin,
     public_folder,
@@ -84,7 +83,7 @@ ENTRA_URL = origin("ENTRA_URL", "https://login.microsoftonline.com")
 GRAPH_URL = origin("GRAPH_URL", "https://graph.microsoft.com")
 REMOTE_CA_BUNDLE = text("REMOTE_CA_BUNDLE", "")
 if REMOTE_CA_BUNDLE and not Path(REMOTE_CA_BUNDLE).is_file():
-    raise refuse(f"REMOTE_CA_BUNDLE names a file that does not exist: {REMOTE_CA_BUNDLE}")
+    raise refuse("REMOTE_CA_BUNDLE names a file that does not exist.")
 REMOTE_TIMEOUT_SECONDS = number("REMOTE_TIMEOUT_SECONDS", 20, 1, 120)
 GRAPH_RATE_LIMIT_SHARES = number("GRAPH_RATE_LIMIT_SHARES", 8, 1, 1000)
 OPERATION_LEASE_SECONDS = number("OPERATION_LEASE_SECONDS", 60, 2, 600)
@@ -97,10 +96,7 @@ ADMIN_HOSTS = hosts("ADMIN_HOSTS", ["localhost", "127.0.0.1"])
 if not ADMIN_HOSTS:
     raise refuse("ADMIN_HOSTS is empty: nobody could open the admin. Name its host.")
 PORTAL_LOCALHOST_PORT = number("PORTAL_LOCALHOST_PORT", 8000, 1, 65535)
-try:
-    TRUSTED_PROXIES = [ipaddress.ip_network(value) for value in names("TRUSTED_PROXIES", [])]
-except ValueError as error:
-    raise refuse(f"TRUSTED_PROXIES takes IP addresses or networks separated by commas: {error}.") from None
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 INVITATION_VALID_DAYS = number("INVITATION_VALID_DAYS", 30, 1, 365)
 
 ROOT_URLCONF = "syncportal.urls"
@@ -193,9 +189,7 @@ try:
 except addresses.AddressError as error:
     raise refuse(f"EMAIL_URL is not an address like smtp+tls://user:password@host:587: {error}") from None
 EMAIL_TIMEOUT = number("EMAIL_TIMEOUT_SECONDS", 20, 1, 600)
-DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "SyncPortal <syncportal@localhost>")
-if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
-    raise refuse("DEFAULT_FROM_EMAIL is not an address like SyncPortal <syncportal@example.com>.")
+DEFAULT_FROM_EMAIL = email("DEFAULT_FROM_EMAIL", "SyncPortal <syncportal@localhost>")
 
 # --- Celery: notifies the workers -------------------------------------------------------------------------------------
 try:

@@ -4,7 +4,9 @@ import re
 
 from demo.services import PROJECT
 
-READ = re.compile(r"""(?:\btext|\bnames|\borigin|\bnumber|\bhosts|\bkey|\bpublic_folder|\bFILE =)[ (]\s*"([A-Z_]+)\"""")
+READ = re.compile(
+    r"""(?:\btext|\bnames|\borigin|\bnumber|\bhosts|\bnetworks|\bemail|\bkey|\bpublic_folder|\bFILE =)[ (]\s*"([A-Z_]+)\""""
+)
 
 
 def test_every_variable_that_settings_read_is_explained_and_no_other() -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -126,6 +126,18 @@ def test_a_database_that_is_not_clear_is_refused(value: str) -> None:
 def test_an_option_with_an_unknown_value_is_refused_by_its_name(option: str, value: str) -> None:
     with pytest.raises(addresses.AddressError, match=f"its {option} is none of "):
         addresses.database(f"postgres://u:p@host/name?{option}={value}", FOLDER)
+
+
+@pytest.mark.parametrize("option", ["connect_timeout", "keepalives_idle", "keepalives_count", "tcp_user_timeout"])
+def test_an_option_that_is_no_number_is_refused_by_its_name(option: str) -> None:
+    with pytest.raises(addresses.AddressError, match=f"its option {option} is not a whole number"):
+        addresses.database(f"postgres://u:p@host/name?{option}=5s", FOLDER)
+
+
+@pytest.mark.parametrize("character", ["\u200b", "\u202e", "\u3164", "\ufe0f", "\u2800"])
+def test_an_invisible_character_is_found_behind_its_code(character: str) -> None:
+    with pytest.raises(addresses.AddressError, match="invisible"):
+        addresses.redis(f"redis://:pa{quote(character)}ss@host")
 
 
 @pytest.mark.parametrize(
