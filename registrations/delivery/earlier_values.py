@@ -6,6 +6,7 @@ The history knows the values: applications are created again, and addresses are 
 import itertools
 from dataclasses import dataclass
 
+from registrations import canonical
 from registrations.models import AppRegistration, AuditEvent, ServiceProvider, UmpInstance
 
 
@@ -31,9 +32,9 @@ def of(instance: UmpInstance) -> EarlierValues:
         for name, domain in itertools.product(names, domains)
     ]
     return EarlierValues(
-        frozenset(app_id.lower() for app_id in app_ids if app_id),
-        frozenset(each.redirect_uri for each in addresses),
-        frozenset(each.portal_url for each in addresses),
+        frozenset(canonical.guid(app_id) for app_id in app_ids if app_id),
+        frozenset(canonical.url(each.redirect_uri) for each in addresses),
+        frozenset(canonical.url(each.portal_url) for each in addresses),
     )
 
 

@@ -1,6 +1,6 @@
 """Delivery by API: SyncPortal's own contract, if the UMP offers it."""
 
-from registrations import connections, engine
+from registrations import canonical, connections, engine
 from registrations.applications import client_secrets
 from registrations.clients.ump import SystemSettings, Validation
 from registrations.delivery import earlier_values
@@ -50,7 +50,7 @@ class ApiDelivery:
     def deliver_portal_url(self, operation: Operation) -> str:
         """Apply the second group unless the UMP holds it already."""
         held = engine.get_value(self._saved_settings_key) or self._read()
-        if held.portal_url == self._instance.portal_url:
+        if self._holds_portal_url(held):
             return "The UMP holds this URL already."
         self._ump.apply_portal_url(self._instance.portal_url, etag=held.etag)
         return f"Applied {self._instance.portal_url}."
@@ -59,7 +59,7 @@ class ApiDelivery:
         """Read the values back, then let the UMP validate both groups itself."""
         held = self._read()
         secret = client_secrets.live_secret(registration)
-        if not self._holds_sync_app(held, registration, secret) or held.portal_url != self._instance.portal_url:
+        if not self._holds_sync_app(held, registration, secret) or not self._holds_portal_url(held):
             raise self._not_held(held, registration)
         outcome = self._ump.validate_sync_app()
         try:
@@ -86,9 +86,9 @@ class ApiDelivery:
         before = earlier_values.of(self._instance)
         hints = {"", *ClientSecret.objects.filter(registration__instance=self._instance).values_list("hint", flat=True)}
         ours = (
-            held.client_id.lower() in {"", registration.app_id, *before.app_ids}
-            and held.redirect_uri in {"", *before.redirect_uris}
-            and held.portal_url in {"", *before.portal_urls}
+            canonical.guid(held.client_id) in {"", registration.app_id, *before.app_ids}
+            and canonical.url(held.redirect_uri) in {"", *before.redirect_uris}
+            and canonical.url(held.portal_url) in {"", *before.portal_urls}
             and held.secret_hint in hints
         )
         if ours:
@@ -105,11 +105,14 @@ class ApiDelivery:
         return f"settings of {self._instance.ump_url}"
 
     def _holds_sync_app(self, held: SystemSettings, registration: AppRegistration, secret: ClientSecret) -> bool:
-        return (held.client_id.lower(), held.redirect_uri, held.secret_hint) == (
+        return (canonical.guid(held.client_id), held.redirect_uri, held.secret_hint) == (
             registration.app_id,
-            self._instance.redirect_uri,
+            self._instance.redirect_uri,  # exactly, because Microsoft compares it so when a customer signs in
             secret.hint,
         )
+
+    def _holds_portal_url(self, held: SystemSettings) -> bool:
+        return canonical.url(held.portal_url) == canonical.url(self._instance.portal_url)
 
 
 def _refuse_ump_of_another(client_id: str, instance: UmpInstance) -> None:

@@ -1,5 +1,7 @@
 """Delivery by API: repeated, refused, and restored after somebody changed the UMP."""
 
+from collections.abc import Callable
+
 import pytest
 
 from registrations.delivery import ump_api
@@ -102,6 +104,48 @@ def test_a_ump_that_forgot_gets_the_values_again_by_itself(
     (secret,) = application_of(sandbox, instance).passwords
     assert (ump.client_id, ump.client_secret) == (application_of(sandbox, instance).app_id, secret.secret)
     assert ump.portal_url == instance.portal_url
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda instance, app_id: {"client_id": f"{{{app_id.upper()}}}"},
+        lambda instance, app_id: {"portal_url": f"{instance.portal_url}/"},
+        lambda instance, app_id: {"portal_url": instance.portal_url.replace(instance.host, instance.host.upper())},
+    ],
+)
+def test_a_ump_that_spells_its_values_in_another_way_holds_them(
+    spell: Callable[[UmpInstance, str], dict[str, str]],
+    provision: Provision,
+    instance: UmpInstance,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deliver = ump_api.ApiDelivery.deliver_portal_url
+
+    def then_spelled(self: ump_api.ApiDelivery, operation: Operation) -> str:
+        note = deliver(self, operation)
+        for name, value in spell(instance, sandbox.world.ump("finebak").client_id or "").items():
+            setattr(sandbox.world.ump("finebak"), name, value)
+        return note
+
+    monkeypatch.setattr(ump_api.ApiDelivery, "deliver_portal_url", then_spelled)
+    assert provision().error_code not in {ump_api.UMP_FORGOT, ump_api.UMP_CHANGED}
+
+
+def test_a_redirect_uri_with_a_slash_at_its_end_is_replaced_without_asking(
+    provision: Provision,
+    instance: UmpInstance,
+    sandbox: Sandbox,
+    run_worker: RunWorker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Microsoft compares it exactly: a customer could not sign in with it."""
+    change_ump_before_validation(sandbox, monkeypatch, redirect_uri=f"{instance.redirect_uri}/")
+    operation = provision()
+    assert (operation.status, operation.error_code) == ("waiting", "ump_forgot")
+    assert run_again(operation, run_worker).status == "succeeded"
+    assert sandbox.world.ump("finebak").redirect_uri == instance.redirect_uri
 
 
 def test_restoring_the_umps_values_calls_no_graph(
