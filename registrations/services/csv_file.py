@@ -11,7 +11,7 @@ from registrations.clean_text import Kind, clean
 
 SEPARATORS = ",;\t|"
 # Excel reads it as a first line, and fills it up with separators when it writes.
-SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\1*\s*', re.IGNORECASE)
+SEPARATOR_LINE = re.compile(r'[\s"\ufeff]*sep\s*=[ "]*(\\t|.|)["\s,;\t|]*', re.IGNORECASE)
 LINE_END = re.compile(r"\r\n|\r|\n")
 END_OF_FILE = "\x1a"  # of DOS and its editors
 SURPLUS = "(surplus)"  # the column of cells beyond the header
@@ -56,12 +56,20 @@ def read(data: bytes, *, known: Iterable[str]) -> Table:
     header = next(records, None)
     if header is None:
         return Table(1)
-    if "\0" in "".join(header[1]):
-        raise UnreadableFileError("is not text in UTF-8: save it again as CSV UTF-8, in Excel under Save as.")
+    for place, cell in enumerate(header[1], start=1):
+        if "\0" in cell:
+            raise UnreadableFileError(_refusal_of_nul(header[0], place, is_of_utf_16=cell.count("\0") > 1))
     columns = [canonical_name(cell) for cell in header[1]]
     counted = Counter(name for name in columns if name)
     rows = [Row(line, _by_column(columns, cells)) for line, cells in records]
     return Table(header[0], list(counted), [name for name, times in counted.items() if times > 1], rows)
+
+
+def _refusal_of_nul(line: int, place: int, *, is_of_utf_16: bool) -> str:
+    """UTF-16 without a mark at its start reads as UTF-8 with a NUL beside each letter."""
+    if is_of_utf_16:
+        return "is not text in UTF-8: save it again as CSV UTF-8, in Excel under Save as."
+    return f"has a character U+0000 (NUL) in line {line}, cell {place}: delete it."
 
 
 def canonical_name(text: str) -> str:
@@ -76,7 +84,7 @@ def _without_separator_line(text: str) -> tuple[str, str, int]:
         line = text[start : end.start()]
         start, skipped = end.end(), skipped + 1
         if found := SEPARATOR_LINE.fullmatch(line):
-            return text[start:], found[1], skipped
+            return text[start:], found[1] if len(found[1]) == 1 else "", skipped
         if line.strip():
             break
     return text, "", 0

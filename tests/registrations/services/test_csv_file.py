@@ -122,7 +122,9 @@ def test_separators_line_ends_and_a_bom_are_fine(
     assert imported(start + end.join(lines)) == "umptoken.finebak.localhost: created\n"
 
 
-@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=;;;;;;"])
+@pytest.mark.parametrize(
+    "first", ["sep=;", "SEP=;", '"sep=;"', "sep=;;;;;;", "sep = ;", 'sep=";"', "sep=", "Sep=\\t", '"sep=;";;;']
+)
 def test_a_line_that_names_the_separator_is_fine(
     imported: Import, header: list[str], cells: list[str], first: str
 ) -> None:
@@ -162,6 +164,11 @@ def test_lines_are_counted_with_blank_ones_above_the_separator_line(
 ) -> None:
     bad = ";".join(cells).replace("finebak.localhost", "https://x")
     assert "Line 4, column domain" in refused(f"\nsep=;\n{';'.join(header)}\n{bad}\n")
+
+
+def test_a_nul_in_the_header_is_refused_at_its_cell(refused: Import, header: list[str], cells: list[str]) -> None:
+    text = f"{','.join(header)}\n{','.join(cells)}\n".replace("domain", "do\0main", 1)
+    assert "has a character U+0000 (NUL) in line 1, cell 2" in refused(text)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
