@@ -21,7 +21,8 @@ CODE = re.compile(
     r"%(?:25){0,3}[0-9A-Fa-f]{2}|&(?:#?[A-Za-z0-9]{2,6};|(?:quot|gt|lt|amp|nbsp|apos)(?![a-z]))|=[0-9A-F]{2}|\\[nrt]"
 )
 WORD = re.compile(r"[A-Za-z0-9_-]+")
-PAGE_BELOW = re.compile(r"/[A-Za-z0-9]")
+# A page below a link that is none of the link's own: something stuck to one of those (`/security.`) means the invitation.
+PAGE_BELOW = re.compile(r"/(?!(?:choose|existing|forward|security|start)/?(?![A-Za-z0-9/_-]))[A-Za-z0-9]")
 LONGEST_EMPHASIS = 3  # of `_` and `-` that a text sets around a link
 MOST_CANDIDATES = 8
 

@@ -122,7 +122,19 @@ def test_a_slash_behind_a_page_of_a_link_changes_nothing(customer: Browser, link
     assert customer.client.get(f"{path}/").status_code == customer.client.get(path).status_code
 
 
-@pytest.mark.parametrize("below", ["/nothing", "/startx", "/start/x", "%2Fnothing"])
+@pytest.mark.parametrize("stuck", [".", ")", '"', "/.", "%20", "\u200b", ">."])
+@pytest.mark.parametrize("page", ["start", "existing", "forward", "security", "choose"])
+def test_something_stuck_to_a_page_of_a_link_opens_the_invitation(
+    customer: Browser, link: str, page: str, stuck: str
+) -> None:
+    path = urlsplit(link).path
+    answer = customer.client.get(f"{path}/{page}{stuck}")
+    assert (answer.status_code, words(answer)) == (200, words(customer.client.get(path)))
+
+
+@pytest.mark.parametrize(
+    "below", ["/nothing", "/security-", "/start_x", "/security/x.", "/securityx", "/startx", "/start/x", "%2Fnothing"]
+)
 def test_an_unknown_page_below_a_link_stays_unknown(customer: Browser, link: str, below: str) -> None:
     assert customer.client.get(urlsplit(link).path + below).status_code == 404
 
