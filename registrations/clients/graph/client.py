@@ -58,7 +58,7 @@ class GraphClient:
     def organization(self) -> Organization:
         """The tenant this token is for."""
         found = next(iter(VALUES.entries(self._look("/organization?$select=id,displayName"), "value")), {})
-        return Organization(VALUES.text(found, "id"), VALUES.text(found, "displayName"))
+        return Organization(VALUES.text(found, "id"), readers.shown(VALUES.text(found, "displayName")))
 
     # https://learn.microsoft.com/graph/api/user-list-transitivememberof (a cast needs $count and ConsistencyLevel)
     def my_directory_roles(self) -> frozenset[str]:

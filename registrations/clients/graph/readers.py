@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from registrations.clean_text import Kind, clean
 from registrations.clients.answer_values import AnswerValues
 from registrations.clients.graph.errors import SERVICE
 from registrations.clients.graph.types import (
@@ -26,7 +27,14 @@ def application(body: dict[str, Any]) -> Application:
     VALUES.texts(body, "tags")
     VALUES.optional(body, "uniqueName")
     VALUES.moment(body, "createdDateTime")
-    return Application(VALUES.text(body, "id"), VALUES.text(body, "appId"), VALUES.optional(body, "displayName"), body)
+    return Application(
+        VALUES.text(body, "id"), VALUES.text(body, "appId"), shown(VALUES.optional(body, "displayName")), body
+    )
+
+
+def shown(name: str) -> str:
+    """A name as people in its tenant chose it, fit to be shown: nothing in it turns or hides other words."""
+    return clean(name, what=Kind.HEADER)
 
 
 def secret_policy(policy: dict[str, Any]) -> SecretPolicy:
