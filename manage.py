@@ -6,7 +6,7 @@ import sys
 
 try:
     from django.core.management import BaseCommand, ManagementUtility, get_commands
-    from django.db import ProgrammingError
+    from django.db import DatabaseError, InterfaceError, ProgrammingError
     from django.db.migrations.exceptions import MigrationSchemaMissing
 
     from registrations import unavailable
@@ -40,7 +40,9 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncportal.settings")
     try:
         CommandLine(sys.argv).execute()
-    except (*unavailable.OUTAGES, ProgrammingError, MigrationSchemaMissing) as error:
+    except (DatabaseError, InterfaceError, MigrationSchemaMissing) as error:
+        if not isinstance(error, (ProgrammingError, MigrationSchemaMissing)) and not unavailable.is_outage(error):
+            raise
         sys.exit(_sentence(error))
 
 
@@ -53,6 +55,8 @@ def _sentence(error: Exception) -> str:
         )
     if "unable to open" in words:
         words += ". If its folder is missing, make_keys makes it"
+    if type(error) is DatabaseError:
+        words += ". Is DATABASE_URL the one you mean? A damaged file is restored from a backup"
     return f"The database cannot be used: {words}"
 
 

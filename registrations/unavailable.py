@@ -9,7 +9,7 @@ import hashlib
 import logging
 import sys
 
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 from django.http import HttpResponse
 
 # PEP 249 leaves open which class an outage has. psycopg: OperationalError for a lost connection, a restart, too many
@@ -69,10 +69,15 @@ PAGE = """<!doctype html>
 def page() -> HttpResponse | None:
     """The 503 page if the exception being handled is an outage of the database, or None. For handlers of Django's 500."""
     error = sys.exc_info()[1]
-    if not isinstance(error, OUTAGES):
+    if error is None or not is_outage(error):
         return None
     title, sentence = TOO_SLOW if is_too_slow(error) else AWAY
     return HttpResponse(PAGE.format(title=title, sentence=sentence, style=STYLE), status=503, headers=HEADERS)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database cannot be used at all. SQLite has no class of its own for a file that is damaged or no database."""
+    return isinstance(error, OUTAGES) or type(error) is DatabaseError
 
 
 def is_too_slow(error: BaseException) -> bool:
@@ -91,7 +96,7 @@ class OutageFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Drop the traceback, and name the reason in its place."""
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if isinstance(error, OUTAGES) and not is_too_slow(error):
+        if error is not None and is_outage(error) and not is_too_slow(error):
             record.msg = f"{record.getMessage()} (the database cannot be used: {sentence_of(error)})"
             record.args, record.exc_info, record.exc_text = None, None, None
         return True

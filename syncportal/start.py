@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.files.storage import Storage
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -121,7 +121,13 @@ def _check_database(statement_seconds: int) -> None:
     if connection.vendor == "postgresql":
         _require_postgresql(statement_seconds)
     canaries = apps.get_model("registrations", "KeyCanary")
-    if canaries._meta.db_table in connection.introspection.table_names():  # it is not before `migrate`
+    try:
+        tables = connection.introspection.table_names()
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise
+        raise refuse(f"the file that DATABASE_URL names cannot be used ({unavailable.sentence_of(error)}).") from None
+    if canaries._meta.db_table in tables:  # it is not before `migrate`
         refusal = canaries._default_manager.refusal()
         if refusal:
             raise refuse(refusal)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -107,6 +107,14 @@ def test_a_statement_that_was_stopped_says_that_it_took_too_long(operator: User)
     with connection.execute_wrapper(stop):
         answer = browser(settings.ADMIN_HOSTS[0]).post(reverse("admin:login"), {"username": "a", "password": "b"})
     assert_is_the_page(answer, unavailable.TOO_SLOW[0])
+
+
+def test_a_damaged_file_is_a_page_too(instance: UmpInstance) -> None:
+    def refuse(*_: Any) -> None:
+        raise DatabaseError("database disk image is malformed")
+
+    with connection.execute_wrapper(refuse):
+        assert_is_the_page(browser(instance.host).get("/authenticate"))
 
 
 def test_another_error_stays_an_internal_error(monkeypatch: pytest.MonkeyPatch, instance: UmpInstance) -> None:

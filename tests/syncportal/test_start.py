@@ -12,6 +12,7 @@ from django.db.backends.signals import connection_created
 from registrations.encryption import KeyRing
 from registrations.models import KeyCanary
 from syncportal import start
+from tests.syncportal.test_settings import KEYS, manage
 
 
 def test_with_both_keys_the_start_goes_ahead(settings: Any) -> None:
@@ -85,3 +86,13 @@ def test_a_database_that_goes_away_again_is_checked_later(came_back: list[str], 
     settings.PORTAL_KEYS = KeyRing.new_key("k1")
     with pytest.raises(OperationalError, match="PORTAL_KEYS"):
         connect(came_back)
+
+
+@pytest.mark.parametrize("command", ["provision umptoken.finebak.com", "showmigrations"])
+def test_a_file_that_is_no_database_is_one_line(tmp_path: Path, command: str) -> None:
+    (tmp_path / "db.sqlite3").write_text("a text that somebody saved under this name")
+    ended = manage(tmp_path, *command.split(), **KEYS)
+    (line,) = ended.stderr.strip().splitlines()
+    assert ended.returncode == 1
+    assert "DATABASE_URL" in line
+    assert "file is not a database" in line
