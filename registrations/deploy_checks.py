@@ -11,13 +11,23 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Warning, register
 
+TRIAL_BROKER = "redis://127.0.0.1:6390/0"  # where settings look without REDIS_URL
 WIDEST_NETWORK = {4: 16, 6: 48}  # prefix lengths: a larger network than these is not that of some proxies
 
 
 @register(deploy=True)
 def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Warn of each setting that is still as a trial needs it."""
-    found = [*_hosts(), *_proxies(), *_mail(), *_database(), *_files(settings.PRIVATE_FILES), *_remotes(), *_logs()]
+    found = [
+        *_hosts(),
+        *_proxies(),
+        *_mail(),
+        *_database(),
+        *_files(settings.PRIVATE_FILES),
+        *_remotes(),
+        *_logs(),
+        *_broker(),
+    ]
     return [Warning(sentence, hint=hint, id=f"registrations.W{number}") for number, sentence, hint in found]
 
 
@@ -94,3 +104,9 @@ def _remotes() -> Iterator[Finding]:
 def _logs() -> Iterator[Finding]:
     if settings.LOG_LEVEL == "DEBUG":
         yield 110, "LOG_LEVEL is DEBUG: libraries then log what they send.", "Set it to INFO."
+
+
+def _broker() -> Iterator[Finding]:
+    if settings.REDIS_URL == TRIAL_BROKER:
+        sentence = "REDIS_URL leads to 127.0.0.1:6390, where only a trial's Redis listens."
+        yield 111, sentence, "Set it to your Redis, for example REDIS_URL=rediss://:password@redis.example.com:6379/0."

@@ -9,6 +9,8 @@ from django.core.checks import run_checks
 
 from registrations import deploy_checks
 
+PROJECT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def production(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -22,6 +24,7 @@ def production(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     settings.DEFAULT_FROM_EMAIL = "SyncPortal <portal@example.com>"
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
     settings.ENTRA_URL, settings.GRAPH_URL = "https://login.microsoftonline.com", "https://graph.microsoft.com"
+    settings.REDIS_URL = "rediss://:password@redis.example.com:6379/0"
     settings.SECRET_KEY = "a-key-of-sixty-different-characters-0123456789-abcdefghijklmn"
     return settings
 
@@ -47,6 +50,7 @@ def test_settings_of_production_have_no_finding_at_all(production: Any) -> None:
         ({"DEFAULT_FROM_EMAIL": "SyncPortal <syncportal@localhost>"}, 106),
         ({"GRAPH_URL": "https://localhost:8443"}, 109),
         ({"LOG_LEVEL": "DEBUG"}, 110),
+        ({"REDIS_URL": "redis://127.0.0.1:6390/0"}, 111),
     ],
 )
 def test_a_setting_of_a_trial_is_named(production: Any, changed: dict[str, Any], number: int) -> None:
@@ -66,3 +70,7 @@ def test_a_private_file_that_others_may_use_is_named(production: Any, mode: int)
     file.chmod(mode)
     (message,) = deploy_checks.production(None)
     assert message.hint == f"Run: chmod 600 {file}"
+
+
+def test_the_broker_of_a_trial_is_the_default_of_the_settings() -> None:
+    assert f'text("REDIS_URL", "{deploy_checks.TRIAL_BROKER}")' in (PROJECT / "syncportal/settings.py").read_text()
