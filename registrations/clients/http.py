@@ -182,7 +182,9 @@ def json_of(response: requests.Response, service: str) -> dict[str, Any]:
     try:
         body = response.json()
     except requests.JSONDecodeError as error:
-        raise RemoteUnavailableError(f"{service} sent an answer that cannot be read.") from error
+        raise RemoteUnavailableError(
+            f"{service} sent an answer that cannot be read (HTTP {response.status_code}).", answer=answer_of(response)
+        ) from error
     return body if isinstance(body, dict) else {"value": body}
 
 

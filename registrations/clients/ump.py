@@ -8,6 +8,7 @@ import requests
 
 from registrations.clients.answer_values import UNREADABLE, AnswerValues
 from registrations.clients.http import RemoteSession, answer_of, exchange, json_of
+from registrations.clients.refusal_words import words_in
 from registrations.errors import (
     NotFoundError,
     NotYetError,
@@ -152,11 +153,12 @@ def refusal_of(response: requests.Response, *, sent: Mapping[str, str]) -> Remot
         return UnexplainedRefusalError(
             "The UMP answered with a redirect. Check the UMP base URL.", code=str(response.status_code)
         )
-    body = json_of(response, SERVICE) if "json" in response.headers.get("Content-Type", "") else {}
-    found = body.get("error") if isinstance(body, dict) else None
-    error = found if isinstance(found, dict) else {"message": found or ""}
+    kind = response.headers.get("Content-Type", "")
+    body = json_of(response, SERVICE) if "json" in kind else {"message": response.text if "text/plain" in kind else ""}
+    found = body.get("error")
+    error = found if isinstance(found, dict) else {}
     code = str(error.get("code") or response.status_code)
-    text = str(error.get("message") or "")
+    text = words_in(body)
     # Without a code nobody can tell what was wrong: it may be a restart, or a proxy in between.
     refused = RemoteRejectedError if error.get("code") else UnexplainedRefusalError
     for name in SECRETS & sent.keys():

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 import requests
 
 from registrations.clients.http import answer_of, json_of
+from registrations.clients.refusal_words import codes_in, words_in
 from registrations.errors import (
     NOTHING_SAID,
     NotFoundError,
@@ -65,7 +65,10 @@ KNOWN_ANSWERS = (
     KnownAnswer(400, Meaning.POLICY, code="CredentialTypeNotAllowedAsPerAppPolicy"),
 )
 
-QUOTA_CODE = "QuotaExceeded"  # the end of the codes of full directories: Directory_QuotaExceeded and the like
+QUOTA_CODE = "Directory_QuotaExceeded"
+QUOTA_CODE_ENDS = "quotaexceeded"  # in lower case: codes of full directories differ in how they begin
+# Microsoft has given these sentences with other codes too, a missing permission's among them.
+QUOTA_TEXTS = ("object quota limit", "maximum quota count")
 # One code has several meanings, and only the message tells them apart. The first text that it contains decides.
 # https://learn.microsoft.com/entra/identity/users/directory-service-limits-restrictions
 QUOTAS = (
@@ -91,7 +94,8 @@ QUOTA_ADVICE = {
     f"{RAISE_TENANT}.",
 }
 
-
+# The codes of a 403 that mean just that. Others may mean a policy or a limit, so only Microsoft's sentence tells.
+MISSING_PERMISSION = frozenset({"", "Authorization_RequestDenied", "accessDenied"})
 WAITS: dict[Meaning, type[NotYetError]] = {Meaning.NOT_YET: NotYetError, Meaning.NOT_SHOWN: NotShownError}
 
 
@@ -108,14 +112,14 @@ class GraphRefusedError(RemoteRejectedError):
 
 def refusal_of(response: requests.Response) -> RemoteRejectedError | NotYetError:
     """The error that an answer of 4xx means, by the table of known answers."""
-    found = json_of(response, SERVICE).get("error")
-    error: dict[str, Any] = found if isinstance(found, dict) else {"message": found or ""}
-    code, text = str(error.get("code") or ""), str(error.get("message") or "")
-    codes = {code, *_codes_in(error.get("details")), *_codes_in(error.get("innererror"), error.get("innerError"))}
+    body = json_of(response, SERVICE)
+    error = body.get("error")
+    code, text = str(error.get("code") or "") if isinstance(error, dict) else "", words_in(body)
+    codes = {code, *codes_in(body)}
     answer = answer_of(response, text)
-    quota = next((each for each in sorted(codes) if each.endswith(QUOTA_CODE)), "")
-    if quota and response.status_code in {requests.codes.bad_request, requests.codes.forbidden}:
-        return _full(response.status_code, quota, text, answer)
+    quota = next((each for each in sorted(codes) if each.lower().endswith(QUOTA_CODE_ENDS)), "")
+    if quota or any(part in text.lower() for part in QUOTA_TEXTS):
+        return _full(response.status_code, quota or QUOTA_CODE, text, answer)
     known = _known_answer(response.status_code, codes, text)
     if known and known.meaning in WAITS:
         return WAITS[known.meaning]("Microsoft is still copying this to its data centres.", code=code, answer=answer)
@@ -133,13 +137,19 @@ def refusal_of(response: requests.Response) -> RemoteRejectedError | NotYetError
 def _unknown(status: int, code: str, answer: RemoteAnswer) -> RemoteRejectedError:
     if status == requests.codes.not_found:
         return NotFoundError("Microsoft Graph does not know this object.", code=code, answer=answer)
-    if status == requests.codes.forbidden:
+    says = quoted("Microsoft", answer.sentence) or "Microsoft gives no reason."
+    if status == requests.codes.forbidden and code in MISSING_PERMISSION:
         return NotPermittedError(
-            f"Microsoft refused this step: a permission or role is missing ({code}). Grant it, then resume.",
+            f"Microsoft refused this step: a permission or role is missing ({code or 'no code'}). {says} Grant it, then resume.",
             code=code,
             answer=answer,
         )
-    says = quoted("Microsoft", answer.sentence) or "Microsoft gives no reason."
+    if status == requests.codes.forbidden:
+        return NotPermittedError(
+            f"Microsoft does not permit this step ({code}). {says} Grant what is missing, or fix the cause, then resume.",
+            code=code,
+            answer=answer,
+        )
     return GraphRefusedError(
         f"Microsoft refused this step (HTTP {status}, {code or 'no code'}). {says} Fix the cause, then resume.",
         status=status,
@@ -160,12 +170,6 @@ def _full(status: int, code: str, text: str, answer: RemoteAnswer) -> GraphRefus
         code=code,
         answer=answer,
     )
-
-
-def _codes_in(*parts: Any) -> set[str]:
-    """The codes in the details of an error, whatever shape they have."""
-    entries = [entry for part in parts for entry in (part if isinstance(part, list) else [part])]
-    return {str(entry["code"]) for entry in entries if isinstance(entry, dict) and entry.get("code")}
 
 
 def _known_answer(status: int, codes: set[str], text: str) -> KnownAnswer | None:

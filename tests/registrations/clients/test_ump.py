@@ -58,3 +58,31 @@ def test_only_a_failed_precondition_says_that_somebody_changed_the_settings(
     assert isinstance(refusal, NotYetError)
     assert (str(refusal), refusal.code) == (sentence, code or str(status))
     assert refusal.answer.sentence == "Not now."
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", '{"error":{"code":"Locked","message":"The service is locked."}}'),
+        ("application/json; charset=utf-8", '{"Message":"The service is locked."}'),
+        ("application/problem+json", '{"title":"Locked","detail":"The service is locked."}'),
+        ("application/json", '{"title":"Invalid","errors":{"clientId":["The service is locked."]}}'),
+        ("text/plain; charset=utf-8", "The service is locked.\n"),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 401, 403, 422])
+def test_a_refusal_of_the_ump_keeps_its_reason_in_every_shape(kind: str, body: str, status: int) -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = status, body.encode()
+    answer.headers["Content-Type"] = kind
+    refusal = ump_client.refusal_of(answer, sent={})
+    assert "The service is locked." in str(refusal)
+
+
+@pytest.mark.parametrize("body", ['{"detail":"abc~very-secret is too old"}', '{"errors":{"a":["abc~very-secret"]}}'])
+def test_a_repeated_secret_is_left_out_wherever_it_stands(body: str) -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 400, body.encode()
+    answer.headers["Content-Type"] = "application/json"
+    refusal = ump_client.refusal_of(answer, sent={"clientSecret": "abc~very-secret"})
+    assert "very-secret" not in f"{refusal}{refusal.answer}"

@@ -15,6 +15,7 @@ from registrations.errors import (
     NotShownError,
     NotYetError,
     RemoteRejectedError,
+    RemoteUnavailableError,
 )
 
 
@@ -86,6 +87,50 @@ def test_a_code_in_the_details_or_the_inner_error_counts() -> None:
     refusal = refusal_of(answer_with(403, inner))
     assert isinstance(refusal, GraphRefusedError)
     assert refusal.meaning is Meaning.QUOTA_OF_TENANT
+
+
+@pytest.mark.parametrize("words", [QUOTA_CREATOR, QUOTA_TENANT, QUOTA_OWNERS])
+@pytest.mark.parametrize(
+    "code", ["Authorization_RequestDenied", "Request_BadRequest", "directory_quotaexceeded", "quotaExceeded", ""]
+)
+@pytest.mark.parametrize("status", [400, 403, 409, 422])
+def test_a_used_up_quota_is_known_by_its_words_whatever_code_they_come_with(status: int, code: str, words: str) -> None:
+    refusal = refusal_of(answer_with(status, {"code": code, "message": words}))
+    assert isinstance(refusal, GraphRefusedError)
+    assert refusal.meaning in {Meaning.QUOTA_OF_CREATOR, Meaning.QUOTA_OF_TENANT, Meaning.QUOTA_OF_OWNERS}
+    assert refusal.code.lower().endswith("quotaexceeded")  # pages find their text by it
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": "Request_BadRequest", "message": "", "details": [{"code": "X", "message": "The name is too long."}]},
+        {"code": "Request_BadRequest", "innerError": {"innerError": {"message": "The name is too long."}}},
+        {"code": "Request_BadRequest", "message": {"lang": "en", "value": "The name is too long."}},
+    ],
+)
+def test_a_reason_is_found_wherever_it_stands(error: dict[str, object]) -> None:
+    assert "Microsoft says: “The name is too long.”" in str(refusal_of(answer_with(400, error)))
+
+
+@pytest.mark.parametrize(
+    ("code", "says_missing"),
+    [("Authorization_RequestDenied", True), ("accessDenied", True), ("", True), ("ConditionalAccessBlocked", False)],
+)
+def test_a_403_keeps_microsofts_sentence(code: str, says_missing: bool) -> None:
+    refusal = refusal_of(answer_with(403, {"code": code, "message": "The policy of this organisation forbids it."}))
+    assert isinstance(refusal, NotPermittedError)
+    assert "Microsoft says: “The policy of this organisation forbids it.”" in str(refusal)
+    assert ("a permission or role is missing" in str(refusal)) == says_missing
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_page_in_place_of_an_answer_names_the_status_and_the_request(status: int) -> None:
+    answer = answer_with(status, {})
+    answer._content = b"<html>Blocked by a proxy</html>"
+    with pytest.raises(RemoteUnavailableError, match=f"HTTP {status}") as refused:
+        refusal_of(answer)
+    assert refused.value.request_id == "r-1"
 
 
 def answer_with(status: int, error: Mapping[str, object]) -> requests.Response:
