@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from onboarding.explanations.aadsts import CODES
 from onboarding.explanations.credentials import CREDENTIAL_CODES
+from registrations.clients.graph.errors import Meaning
 
 AGAIN = "Sign in again to retry this step."
 SEND = "If it fails again, send the details below to your contact at {provider}."
@@ -45,14 +46,31 @@ REFUSED = SetupProblem(
     f"Check that the administrator’s role is still active. {AGAIN} {SEND}",
 )
 # https://learn.microsoft.com/entra/identity/users/directory-service-limits-restrictions (deleted objects count too)
+MAKE_ROOM = (
+    "In Microsoft Entra, open App registrations, Deleted applications, and permanently delete those that nobody needs: they "
+    "count too."
+)
 QUOTA = SetupProblem(
     "Microsoft refused the step “{step}”: a quota of objects in your organisation is used up, either of the account that signed in "
     "or of the whole directory.",
-    "In Microsoft Entra, open App registrations, Deleted applications, and permanently delete those that nobody needs: they "
-    "count towards both quotas. Then sign in again. If only the account’s quota is used up, another administrator’s account "
-    f"can do the setup. {SEND}",
+    f"{MAKE_ROOM} Then sign in again. If only the account’s quota is used up, another administrator’s account can do the setup. "
+    f"{SEND}",
 )
-QUOTA_CODE = "QuotaExceeded"  # the end of Directory_QuotaExceeded and the like
+QUOTAS = {  # by what the operation's sentence says: Microsoft's code is the same for all
+    Meaning.QUOTA_OF_CREATOR: SetupProblem(
+        "Microsoft refused the step “{step}”: the account that signed in has created as many objects as Microsoft allows.",
+        f"{MAKE_ROOM} Then sign in again, or start at the invitation with another administrator’s account. {SEND}",
+    ),
+    Meaning.QUOTA_OF_TENANT: SetupProblem(
+        "Microsoft refused the step “{step}”: the quota of objects of your organisation’s whole directory is used up.",
+        f"{MAKE_ROOM} A verified domain raises the quota, and Microsoft’s support can. Then sign in again. {SEND}",
+    ),
+    Meaning.QUOTA_OF_OWNERS: SetupProblem(
+        "Microsoft refused the step “{step}”: the registration has as many owners as Microsoft allows.",
+        f"In Microsoft Entra, under App registrations, remove owners of “{{name}}” who are not needed. Then sign in again. {SEND}",
+    ),
+}
+QUOTA_CODE = "quotaexceeded"  # the end of Directory_QuotaExceeded and the like, in lower case
 BY_CODE = {
     "CredentialTypeNotAllowedAsPerAppPolicy": SECRETS_FORBIDDEN,
     "CredentialInvalidLifetimeAsPerAppPolicy": LIFETIME_FORBIDDEN,
@@ -99,7 +117,9 @@ def failed(code: str, *, cancelled: bool, message: str = "") -> SetupProblem:
     """Why the setup of a new registration could not finish."""
     if cancelled:
         return CANCELLED
-    return QUOTA if code.endswith(QUOTA_CODE) else BY_CODE.get(code, GENERIC)
+    if code.lower().endswith(QUOTA_CODE):
+        return next((told for meaning, told in QUOTAS.items() if meaning.value in message), QUOTA)
+    return BY_CODE.get(code, GENERIC)
 
 
 def check_continues(code: str) -> SetupProblem | None:

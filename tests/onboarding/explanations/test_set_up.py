@@ -5,8 +5,19 @@ import pytest
 from onboarding.explanations import explain, explain_credential, set_up
 from onboarding.services.lookups import KINDS
 from registrations.engine import registry
+from tests.onboarding.stage import Stage, stage
+from tests.onboarding.wizard import text
 
-SETUP_PROBLEMS = [set_up.SIGN_IN, set_up.CANCELLED, set_up.GENERIC, set_up.QUOTA, *set_up.BY_CODE.values()]
+__all__ = ["stage"]  # a fixture
+
+SETUP_PROBLEMS = [
+    set_up.SIGN_IN,
+    set_up.CANCELLED,
+    set_up.GENERIC,
+    set_up.QUOTA,
+    *set_up.QUOTAS.values(),
+    *set_up.BY_CODE.values(),
+]
 CHECK_PROBLEMS = [set_up.CHECK_CANCELLED, set_up.CHECK_FAILED, *set_up.CHECK_PROBLEMS.values()]
 
 
@@ -19,8 +30,8 @@ def test_a_refused_token_is_explained_by_microsofts_code() -> None:
 
 @pytest.mark.parametrize("problem", [*SETUP_PROBLEMS, *CHECK_PROBLEMS])
 def test_each_text_needs_only_provider_name_and_step(problem: set_up.SetupProblem) -> None:
-    for text in (problem.sentence, problem.next_step):
-        filled = text.format(provider="Finebak", name="Contoso-sync", step="Create the registration")
+    for sentence in (problem.sentence, problem.next_step):
+        filled = sentence.format(provider="Finebak", name="Contoso-sync", step="Create the registration")
         assert filled
         assert "{" not in filled
 
@@ -30,13 +41,37 @@ def test_an_unknown_code_names_the_step() -> None:
     assert "{step}" in set_up.GENERIC.sentence
 
 
-@pytest.mark.parametrize("code", ["Directory_QuotaExceeded", "Some_QuotaExceeded"])
+@pytest.mark.parametrize("code", ["Directory_QuotaExceeded", "Some_QuotaExceeded", "quotaExceeded"])
 def test_a_full_directory_is_explained_by_what_makes_room(code: str) -> None:
     assert set_up.failed(code, cancelled=True) is set_up.CANCELLED
     told = set_up.failed(code, cancelled=False)
     assert "either of the account that signed in or of the whole directory" in told.sentence
     assert "permanently delete those that nobody needs" in told.next_step
     assert not told.next_step.startswith(set_up.AGAIN)
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "advice"),
+    [
+        (
+            "The directory object quota limit for the Principal has been exceeded.",
+            "the account that signed in",
+            "another",
+        ),
+        ("The directory object quota limit for the Tenant has been exceeded.", "whole directory", "A verified domain"),
+        ("The maximum quota count '100' for forward-link owners has been exceeded.", "owners", "remove owners"),
+    ],
+)
+@pytest.mark.parametrize("code", ["Directory_QuotaExceeded", "Authorization_RequestDenied"])
+@pytest.mark.django_db
+def test_each_quota_is_explained_by_what_it_counts(stage: Stage, code: str, words: str, told: str, advice: str) -> None:
+    body = {"error": {"code": code, "message": words}}
+    stage.sandbox.faults.add("graph", "status", method="PATCH", path="/applications", status=403, times=9, body=body)
+    page = text(stage.after_the_work())
+    assert "as many objects" in page or told in page
+    assert advice in page
+    assert "either of the account" not in page
+    assert "lacks a role" not in page
 
 
 def test_a_cancelled_setup_is_explained_by_the_cancellation_alone() -> None:

@@ -83,7 +83,7 @@ def test_a_full_directory_is_explained_with_what_makes_room(
     sandbox.faults.add("graph", "status", method="PATCH", path="/applications", status=403, body=body, times=99)
     operation = failed_setup(customer, link, run_worker)
     assert (operation.status, operation.error_code) == ("failed", "Directory_QuotaExceeded")
-    page = shown(customer, "a quota of objects in your organisation is used up")
+    page = shown(customer, "the account that signed in has created as many objects as Microsoft allows")
     assert "permanently delete those that nobody needs" in page
 
 
