@@ -11,8 +11,9 @@ from registrations.models import UmpInstance
 ORDER_REASON = (
     "The recommended option comes first. A registration belongs to your organisation: it has only the listed permissions "
     "and works without anyone’s sign-in. A new one is created with exactly these permissions; you maintain an existing one "
-    "yourself. A token acts for one person, can do what that person can do, and ends with that person’s sign-in."
+    "yourself."
 )
+DRAWBACK = "A token acts for one person, can do what that person can do, and ends with that person’s sign-in."
 CONDITIONAL_ACCESS = (
     "Conditional Access can invalidate the token: policies for sign-in frequency, non-persistent browser sessions, devices or "
     "locations can end it. The phone service then no longer syncs with Microsoft 365 until someone signs in again. Ask your "
@@ -69,6 +70,16 @@ def offered(instance: UmpInstance) -> list[Choice]:
     """The methods that this instance's phone service supports: a hand-over sheet has no field for a token."""
     sheet = instance.delivery == UmpInstance.Delivery.HANDOVER
     return [choice for choice in CHOICES if not (sheet and choice.method == ConnectionMethod.TOKEN)]
+
+
+def offers_token(instance: UmpInstance) -> bool:
+    """Whether this instance's phone service supports delegated tokens."""
+    return any(choice.method == ConnectionMethod.TOKEN for choice in offered(instance))
+
+
+def reason(instance: UmpInstance) -> str:
+    """Why the methods stand in this order; it speaks of those that are offered."""
+    return f"{ORDER_REASON} {DRAWBACK}" if offers_token(instance) else ORDER_REASON
 
 
 def others(instance: UmpInstance, method: str) -> list[Choice]:

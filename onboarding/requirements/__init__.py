@@ -291,9 +291,9 @@ CONSENT_ROLES = {
     CLOUD_APPLICATION_ADMINISTRATOR: "Cloud Application Administrator",
 }
 NEEDED_ROLE_SENTENCE = "Global Administrator, or Privileged Role Administrator together with Application Administrator"
+TOKEN_ROLES_SENTENCE = " and ".join(role.name for role in TOKEN_ROLES)
 NEEDED_FOR_TOKEN_SENTENCE = (
-    f"{' and '.join(role.name for role in TOKEN_ROLES)}, and to accept the permissions one of: "
-    f"{', '.join(CONSENT_ROLES.values())}"
+    f"{TOKEN_ROLES_SENTENCE}, and to accept the permissions one of: {', '.join(CONSENT_ROLES.values())}"
 )
 
 

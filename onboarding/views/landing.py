@@ -1,6 +1,7 @@
 """The pages behind the link in the email. Opening it changes nothing: mail scanners open links too."""
 
 from http import HTTPStatus
+from typing import Any
 
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
@@ -40,15 +41,12 @@ def landing(request: InstanceRequest, token: str) -> HttpResponseBase:
         "roles": requirements.ROLES,
         "scopes": requirements.SCOPES,
         "first_scopes": requirements.SCOPES_FIRST_SIGN_IN,
-        "token_offered": any(each.method == ConnectionMethod.TOKEN for each in methods.offered(request.instance)),
         "token_scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,
         "token_roles": requirements.TOKEN_ROLES,
-        "needed_role": requirements.NEEDED_ROLE_SENTENCE,
-        "needed_for_token": requirements.NEEDED_FOR_TOKEN_SENTENCE,
+        **needs_of(request, invitation),
         "choices": methods.offered(request.instance),
-        "reason": methods.ORDER_REASON,
+        "reason": methods.reason(request.instance),
         "days_left": max((invitation.expires_at - timezone.now()).days, 0),
-        "begun": invitation.status == Invitation.Status.CONNECTING,
     }
     if context["begun"] and sessions.is_open_for(request, invitation):
         return redirect("progress")
@@ -97,14 +95,34 @@ def start(request: InstanceRequest, token: str) -> HttpResponseBase:
 def _method_of(request: InstanceRequest, invitation: Invitation) -> str:
     """The chosen method. Once the setup has started, the sign-in only leads to its progress or result."""
     if invitation.status not in Invitation.UNBEGUN:
-        by_token = Connection.objects.filter(invitation=invitation, way=ConnectionMethod.TOKEN).exists()
-        return ConnectionMethod.TOKEN if by_token else ConnectionMethod.NEW
+        return _started_method(invitation)
     chosen = request.POST.get("way", ConnectionMethod.NEW)
     if chosen not in {choice.method for choice in methods.offered(request.instance)}:
         refused = RefusedError("way_not_offered", facts="this connection method")
         refused.may_choose, refused.link = True, invitations.link_of(invitation)
         raise refused
     return chosen
+
+
+def _started_method(invitation: Invitation) -> ConnectionMethod:
+    """The method by whose roles a sign-in is judged once the setup has started."""
+    by_token = Connection.objects.filter(invitation=invitation, way=ConnectionMethod.TOKEN).exists()
+    return ConnectionMethod.TOKEN if by_token else ConnectionMethod.NEW
+
+
+def needs_of(request: InstanceRequest, invitation: Invitation) -> dict[str, Any]:
+    """What each method needs; once the setup has started (`begun`) or is completed, only `needed_now` counts."""
+    needed_now = requirements.NEEDED_ROLE_SENTENCE
+    if invitation.status not in Invitation.UNBEGUN and _started_method(invitation) == ConnectionMethod.TOKEN:
+        only_shown = invitation.status == Invitation.Status.COMPLETED  # nothing is accepted at Microsoft any more
+        needed_now = requirements.TOKEN_ROLES_SENTENCE if only_shown else requirements.NEEDED_FOR_TOKEN_SENTENCE
+    return {
+        "token_offered": methods.offers_token(request.instance),
+        "needed_role": requirements.NEEDED_ROLE_SENTENCE,
+        "needed_for_token": requirements.NEEDED_FOR_TOKEN_SENTENCE,
+        "needed_now": needed_now,
+        "begun": invitation.status == Invitation.Status.CONNECTING,
+    }
 
 
 def invitation_of(

@@ -12,7 +12,7 @@ from onboarding.models import SignIn
 from onboarding.services import invitations
 from onboarding.views import pages
 from onboarding.views.error_pages import shows_error_pages
-from onboarding.views.landing import invitation_of
+from onboarding.views.landing import invitation_of, needs_of
 from registrations.models import AppRegistration
 
 
@@ -27,7 +27,7 @@ def forward(request: InstanceRequest, token: str) -> HttpResponseBase:
         "customer_name": invitation.service.customer.name,
         "token": token,
         "link": invitations.link_of(invitation),
-        "needed_role": requirements.NEEDED_ROLE_SENTENCE,
+        **needs_of(request, invitation),
     }
     return pages.page(request, "forward.html", context)
 
@@ -45,7 +45,7 @@ def for_security(request: InstanceRequest, token: str) -> HttpResponseBase:
         "customer": service.customer,
         "tenant_id": invitation.tenant_id,
         "choices": methods.offered(request.instance),
-        "reason": methods.ORDER_REASON,
+        "reason": methods.reason(request.instance),
         "permissions": requirements.PERMISSIONS,
         "roles": requirements.ROLES,
         "scopes": requirements.SCOPES,
@@ -54,7 +54,7 @@ def for_security(request: InstanceRequest, token: str) -> HttpResponseBase:
         "version": requirements.VERSION,
         "token_scopes": requirements.TOKEN_SCOPES + requirements.TOKEN_SCOPES_ELSEWHERE,
         "token_roles": requirements.TOKEN_ROLES,
-        "needed_role": requirements.NEEDED_ROLE_SENTENCE,
+        **needs_of(request, invitation),
         "now": timezone.now(),
     }
     name = f"{slugify(service.instance.provider.name) or 'provider'}-{slugify(service.short_name)}.txt"

@@ -50,6 +50,6 @@ def test_print_shows_every_method_and_every_reason(landing: Page) -> None:
     for choice in methods.CHOICES:
         expect(landing.get_by_text(choice.needs)).to_be_visible()
     expect(landing.get_by_text(TOKEN.warning)).to_be_visible()
-    expect(landing.locator(".of-way:visible")).to_have_count(9)
+    expect(landing.locator(".of-way:visible")).to_have_count(12)
     for scope in requirements.SCOPES:
         expect(landing.get_by_text(scope.value, exact=True).last).to_be_visible()
