@@ -225,7 +225,7 @@ def _teams_token(operation: Operation) -> str:
     renewed = _renew(operation, [requirements.TEAMS_USER_SCOPE])
     if "user_impersonation" not in {scope.lower() for scope in renewed.scopes}:
         raise PersonNeededError(
-            "Microsoft's answer lacks the permission user_impersonation. Sign in again and accept the whole list.",
+            "Microsoft’s answer lacks the permission user_impersonation. Sign in again and accept the whole list.",
             who="customer",
             code="missing_scopes",
         )
