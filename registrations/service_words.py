@@ -9,7 +9,7 @@ LONGEST_SENTENCE = 300  # characters
 LONGEST_READ = 4 * 1024  # characters of an answer: more takes long to redact, and nobody would see it
 
 _SUPPORT_DATA = re.compile(r"(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)  # kept beside the sentence
-_CODE = re.compile(r"^\s*AADSTS\d+:\s*")
+_CODE = re.compile(r"^\s*\[?AADSTS\d+\s*[:\]]+\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\s\"'<>()\[\],;]+")
 _LONG = re.compile(r"[\w~.+/=-]{30,}")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

@@ -16,6 +16,15 @@ UNKNOWN_APPLICATION = _of(
     "Compare the application (client) ID with the registration’s Overview page in Microsoft Entra. A registration of "
     "another organisation cannot be used.",
 )
+BLOCKED_BY_POLICY = _of(
+    "A Conditional Access policy for applications blocks the registration.",
+    "Ask your security team to allow this application from the addresses of {provider}.",
+    Who.ORGANISATION,
+)
+UNKNOWN_TENANT = _of(
+    "Microsoft knows no organisation with this domain or tenant ID.",
+    "Enter the tenant ID, or a domain that is verified in Microsoft 365.",
+)
 CREDENTIAL_CODES: dict[str, Explanation] = {
     "AADSTS7000215": _of(
         "Microsoft does not accept the secret.",
@@ -26,6 +35,7 @@ CREDENTIAL_CODES: dict[str, Explanation] = {
         "The secret has expired.", "Create a new secret under Certificates & secrets, then enter its value."
     ),
     "AADSTS700016": UNKNOWN_APPLICATION,
+    "AADSTS700011": UNKNOWN_APPLICATION,
     "AADSTS7000229": _of(
         "The registration has no enterprise application in your organisation.",
         "Grant admin consent for it in Microsoft Entra under API permissions. This creates one.",
@@ -34,15 +44,13 @@ CREDENTIAL_CODES: dict[str, Explanation] = {
         "The application is disabled in your organisation.",
         "Enable it in Microsoft Entra under Enterprise applications.",
     ),
-    "AADSTS53003": _of(
-        "A Conditional Access policy for applications blocks the registration.",
-        "Ask your security team to allow this application from the addresses of {provider}.",
-        Who.ORGANISATION,
-    ),
-    "AADSTS90002": _of(
-        "Microsoft knows no organisation with this domain.",
-        "Enter the tenant ID, or a domain that is verified in Microsoft 365.",
-    ),
+    "AADSTS53003": BLOCKED_BY_POLICY,
+    "AADSTS530003": BLOCKED_BY_POLICY,
+    "AADSTS530035": BLOCKED_BY_POLICY,
+    "AADSTS90002": UNKNOWN_TENANT,
+    "AADSTS900023": UNKNOWN_TENANT,
+    "AADSTS50059": UNKNOWN_TENANT,
+    "AADSTS50128": UNKNOWN_TENANT,
     "AADSTS500014": Explanation(
         "A Microsoft service that the registration needs is disabled in your organisation.", ENABLE_SERVICE
     ),

@@ -25,6 +25,11 @@ WRONG_CLOUD = Refusal(
     "the tenant belongs to another Microsoft cloud", "Check ENTRA_URL in SyncPortal's settings, and the tenant ID."
 )
 UNKNOWN_TENANT = Refusal("Microsoft knows no such tenant", "Check the tenant ID: Entra shows it on its Overview page.")
+UNKNOWN_APPLICATION = Refusal(
+    "the tenant has no application with this client ID",
+    "Check the client ID, and that the tenant ID is that of the tenant in which the application is registered.",
+)
+NO_SECRET = Refusal("no secret was sent", "Enter the secret's value.")
 NO_RESOURCE = Refusal(
     "the tenant does not have the API that is asked for",
     "Check the scope, and that the API's enterprise application is in the tenant.",
@@ -47,10 +52,20 @@ REFUSALS: dict[str, Refusal] = {
         "to work everywhere.",
     ),
     "AADSTS7000222": Refusal("the secret has expired", "Create a new secret in Entra and enter its value."),
-    "AADSTS7000218": Refusal("no secret was sent", "Enter the secret's value."),
-    "AADSTS700016": Refusal(
-        "the tenant has no application with this client ID",
-        "Check the client ID, and that the tenant ID is that of the tenant in which the application is registered.",
+    "AADSTS7000218": NO_SECRET,
+    "AADSTS7000216": NO_SECRET,
+    "AADSTS700016": UNKNOWN_APPLICATION,
+    "AADSTS700011": UNKNOWN_APPLICATION,
+    "AADSTS70001": Refusal(
+        "the application is disabled, or the tenant has none with this client ID",
+        "Check the client ID and the tenant ID, and in Entra that the application is enabled (Enterprise applications, Properties).",
+    ),
+    "AADSTS700025": Refusal(
+        "the application is a public client, which has no secret",
+        "In Entra, under App registrations, Authentication, switch off “Allow public client flows”, or check the client ID.",
+    ),
+    "AADSTS1000031": Refusal(
+        "the application is blocked", "Ask who manages the tenant's enterprise applications, or Microsoft's support."
     ),
     "AADSTS7000229": Refusal(
         "the application has no service principal in the tenant",
@@ -61,6 +76,9 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "AADSTS90002": UNKNOWN_TENANT,
     "AADSTS900023": UNKNOWN_TENANT,
+    "AADSTS90019": UNKNOWN_TENANT,
+    "AADSTS50059": UNKNOWN_TENANT,
+    "AADSTS50128": UNKNOWN_TENANT,
     "AADSTS5000224": Refusal(
         "Microsoft has blocked the tenant, or is deleting it",
         "Ask who is responsible for the tenant, or Microsoft's support.",
@@ -71,10 +89,13 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "AADSTS900382": WRONG_CLOUD,
     "AADSTS90038": WRONG_CLOUD,
+    "AADSTS900432": WRONG_CLOUD,
+    "AADSTS1000104": WRONG_CLOUD,
     "AADSTS53003": BLOCKED_BY_POLICY,
     "AADSTS530003": BLOCKED_BY_POLICY,
     "AADSTS530035": BLOCKED_BY_POLICY,
     "AADSTS500011": NO_RESOURCE,
+    "AADSTS650057": NO_RESOURCE,
     "AADSTS500014": Refusal(
         "the API's enterprise application is disabled in the tenant",
         "Enable it in Entra, under Enterprise applications, Properties.",

@@ -23,7 +23,7 @@ from registrations.clients.http import LONGEST_ID, RemoteSession, exchange, json
 from registrations.clients.microsoft_words import first_sentence
 from registrations.clients.token_claims import claims_for_diagnosis, signing_key, texts_in
 from registrations.errors import NotYetError, RemoteAnswer, RemoteRejectedError, RemoteUnavailableError
-from registrations.service_words import own_sentence
+from registrations.service_words import LONGEST_READ, own_sentence
 
 CLOCK_SKEW = timedelta(minutes=5)
 ID_TOKEN_CLAIMS = ["aud", "iss", "exp", "iat", "nbf", "sub", "oid", "tid", "ver"]
@@ -33,6 +33,7 @@ TRANSIENT = frozenset({"AADSTS90033", "AADSTS90006", "AADSTS90024", "AADSTS90055
 REPLICATING = frozenset({"AADSTS7000215", "AADSTS700016", "AADSTS7000229", "AADSTS650051", "AADSTS500011"})
 WRONG_CREDENTIAL = frozenset({"AADSTS7000215", "AADSTS7000222", "AADSTS700016", "AADSTS7000229", "AADSTS90002"})
 
+CODE = re.compile(r"\bAADSTS(\d{4,9})\b", re.IGNORECASE)
 # What MSAL lets through where the network or the answer breaks. JSONDecodeError is a ValueError: catch it first.
 UNAVAILABLE = (requests.RequestException, MsalServiceError, json.JSONDecodeError)
 
@@ -48,7 +49,7 @@ class EntraRefusedError(RemoteRejectedError):
 
     def __init__(self, answer: dict[str, Any]) -> None:
         numbers = answer.get("error_codes")
-        numbers = numbers if isinstance(numbers, list) else []
+        numbers = [each for each in numbers if str(each).isdecimal()] if isinstance(numbers, list) else []
         self.error = str(answer.get("error", "unknown_error"))
         self.suberror = str(answer.get("suberror") or answer.get("error_subcode") or "")
         self.correlation_id = _short_text(answer.get("correlation_id"))
@@ -321,7 +322,7 @@ def _refuse_errors(result: dict[str, Any]) -> None:
     if "error" not in result:
         return
     refusal = EntraRefusedError(result)
-    if refusal.code in TRANSIENT or refusal.error == "temporarily_unavailable":
+    if refusal.code in TRANSIENT or refusal.error == "temporarily_unavailable" or refusal.code == "server_error":
         raise NotYetError(f"{SERVICE} is busy ({refusal.code}).", code=refusal.code, answer=refusal.answer)
     raise refusal
 
@@ -331,8 +332,9 @@ def _short_text(value: Any) -> str:
 
 
 def _code_in(description: str) -> str:
-    start = description.split(":", 1)[0].strip()
-    return start if start.startswith("AADSTS") and start[6:].isdigit() else ""
+    """The first code in a text: it stands at the beginning, in brackets, or behind another service's words."""
+    found = CODE.search(description[:LONGEST_READ])
+    return f"AADSTS{found[1]}" if found else ""
 
 
 def _expiry(result: dict[str, Any]) -> datetime:

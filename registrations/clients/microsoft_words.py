@@ -9,17 +9,17 @@ REDACTED = "[…]"
 
 # Microsoft's text ends with these: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 _END = re.compile(r"(?:\b(?:Trace|Correlation|Request|Client request) ID\s*:|\bTimestamp\s*:|[\r\n])", re.IGNORECASE)
-_CODE = re.compile(r"^\s*AADSTS\d+\s*:\s*")
+_CODE = re.compile(r"^\s*\[?AADSTS\d+\s*[:\]]+\s*", re.IGNORECASE)
 _PRIVATE = (
     re.compile(r"\[(?:redacted|token|link|private key)\]"),
-    re.compile(r"https?://\S+", re.IGNORECASE),
+    re.compile(r"https?://\S*[^\s.!?]", re.IGNORECASE),  # the end of the sentence stays
     re.compile(
         r"""(?<!\w)(['"‘“])[^'"’”]*['"’”](?!\w)(?:\s*\([^)]*\))?"""
     ),  # values stand in quotes: '{appId}'({appName})
-    re.compile(r"(?<![\w.-])[\w.-]+\\[\w.$-]+"),  # accounts
+    re.compile(r"(?<![\w.-])[\w.-]+\\[\w.$-]*[\w$-]"),  # accounts
     re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE),
     re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}\b", re.IGNORECASE),
-    re.compile(r"(?<![\w.~+/=-])(?=[\w.~+/=-]*\d)[\w.~+/=-]{16,}"),  # tokens, secrets, hashes
+    re.compile(r"(?<![\w.~+/=-])(?=[\w.~+/=-]*\d)[\w.~+/=-]{15,}[\w~+/=-]"),  # tokens, secrets, hashes
     re.compile(r"(?<!\w)\w{32,}"),
     re.compile(r"\[…\](?:[\s,.]*\[…\])+"),
 )
@@ -48,4 +48,5 @@ def first_sentence(text: str) -> str:
 
 
 def _unless_account(found: re.Match[str]) -> str:
-    return REDACTED if "@" in found[0][1:-1] or "#EXT#" in found[0] else found[0]
+    word = found[0].rstrip(".!?")
+    return REDACTED + found[0][len(word) :] if "@" in word[1:-1] or "#EXT#" in word else found[0]

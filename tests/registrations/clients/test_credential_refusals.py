@@ -7,7 +7,7 @@ import pytest
 from registrations import connections
 from registrations.clients import credential_refusals
 from registrations.clients.entra import EntraRefusedError
-from registrations.errors import RemoteRejectedError
+from registrations.errors import NotYetError, RemoteRejectedError
 from registrations.models import UmpInstance
 from sandbox.app import Sandbox
 
@@ -50,6 +50,17 @@ def refusal_of(instance: UmpInstance) -> RemoteRejectedError:
         (500021, "restricts which tenants"),
         (5000224, "blocked the tenant"),
         (501051, "assignment"),
+        (70001, "disabled, or the tenant has none"),
+        (700011, "no application with this client ID"),
+        (7000216, "no secret was sent"),
+        (700025, "public client"),
+        (1000031, "is blocked"),
+        (50059, "no such tenant"),
+        (50128, "no such tenant"),
+        (90019, "no such tenant"),
+        (900432, "another Microsoft cloud"),
+        (1000104, "another Microsoft cloud"),
+        (650057, "does not have the API"),
     ],
 )
 def test_each_code_says_what_is_wrong_with_the_credential(
@@ -61,6 +72,13 @@ def test_each_code_says_what_is_wrong_with_the_credential(
     assert "SyncPortal's credential in Finebak" in str(refusal)
     assert (refusal.code, refusal.request_id) == (f"AADSTS{code}", "t-1")
     assert (refusal.answer.correlation_id, refusal.answer.answered_at) == ("c-1", "2026-11-30 10:00:00Z")
+
+
+def test_a_server_error_is_no_refusal_of_the_credential(instance: UmpInstance, sandbox: Sandbox) -> None:
+    body = {"error": "server_error", "error_description": "The server met an unexpected error."}
+    sandbox.faults.add("entra", "status", method="POST", path="/token", status=400, body=body)
+    with pytest.raises(NotYetError, match="is busy"):
+        connections.own_token(instance.provider.tenant)
 
 
 def test_an_unknown_code_comes_with_microsofts_own_words(instance: UmpInstance, sandbox: Sandbox) -> None:
