@@ -13,6 +13,7 @@ from registrations.errors import NotYetError, PortalError, RemoteRejectedError
 
 DECLINED = "AADSTS65004"
 DECLINED_BARE = frozenset({"access_denied", "permission_denied"})  # the second: the older admin consent page
+CANCELLED = re.compile(r"cancel|declin|(?:user|admin\w*|owner) (?:has )?denied|denied access", re.IGNORECASE)
 APPROVAL_NEEDED = frozenset({"AADSTS90093", "AADSTS90094", "AADSTS90095"})
 APPROVAL_WORKFLOW = "AADSTS90095"
 CORRELATION_ID = re.compile(r"Correlation ID: ([0-9a-f-]{36})", re.IGNORECASE)
@@ -51,7 +52,7 @@ def refusal_of(error: EntraRefusedError, method: str, correlation_id: str = "") 
     key, explanation = "microsoft_error", _explanation(error, method)
     if error.code in APPROVAL_NEEDED:
         key = "approval_needed"
-    elif error.code == DECLINED or (error.code == error.error and error.error in DECLINED_BARE):
+    elif error.code == DECLINED or _was_cancelled(error):
         key, explanation = "consent_declined", None
     refusal = RefusedError(
         key,
@@ -62,6 +63,14 @@ def refusal_of(error: EntraRefusedError, method: str, correlation_id: str = "") 
     )
     refusal.method = method
     return refusal
+
+
+def _was_cancelled(error: EntraRefusedError) -> bool:
+    """Whether a person pressed Cancel: Microsoft uses the same error for a policy that denies, but then it says so."""
+    if error.code != error.error or error.error not in DECLINED_BARE:
+        return False
+    said = error.answer.sentence
+    return error.suberror == "cancel" or not said or bool(CANCELLED.search(said))
 
 
 def refusal_after_waiting(cause: PortalError, method: str) -> RefusedError:

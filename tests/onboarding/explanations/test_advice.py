@@ -40,6 +40,32 @@ def told_by_microsoft(stage: Stage, code: str) -> Any:
     )
 
 
+@pytest.mark.parametrize(
+    "said", ["[AADSTS90094] x", " AADSTS90094 : x", "aadsts90094: x", "Federation failed: AADSTS90094: x"]
+)
+def test_a_code_is_found_wherever_it_stands(stage: Stage, said: str) -> None:
+    answer = stage.customer.visit_microsoft(stage.customer.start(stage.link), CARLA)
+    given = {"state": answer["state"], "error": "access_denied", "error_description": said}
+    assert "AADSTS90094" in refused(stage.customer.come_back(given), "approval_needed")
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ("The user has denied access to the scope requested by the client application.", "consent_declined"),
+        ("The admin canceled the request.", "consent_declined"),
+        ("", "consent_declined"),
+        ("A policy of the organisation does not permit the application.", "microsoft_error"),
+    ],
+)
+def test_a_denied_access_is_a_cancel_only_where_microsoft_says_so(stage: Stage, said: str, key: str) -> None:
+    answer = stage.customer.visit_microsoft(stage.customer.start(stage.link), CARLA)
+    given = {"state": answer["state"], "error": "access_denied", "error_description": said}
+    page = refused(stage.customer.come_back(given), key)
+    assert ("Cancel was chosen" in page) == (key == "consent_declined")
+    assert (f"“{said}”" in page) == (key == "microsoft_error")
+
+
 def add_person(stage: Stage, name: str, roles: list[str]) -> str:
     stage.sandbox.world.add_user(stage.contoso, name, f"{name}@contoso.example", roles)
     return f"{name}@contoso.example"
