@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from onboarding.error_catalogue import BACK, CONSENTED, ERRORS, SAVED, UNCHANGED, ButtonTarget, GrantOutcome
 from onboarding.explanations import Explanation, Who
+from onboarding.explanations.advice import AGAIN_THEN_SEND, UNKNOWN
 from onboarding.models import ConnectionMethod
 from registrations.errors import PortalError
 
@@ -77,6 +78,12 @@ class RefusedError(PortalError):
         if self.page.effect == UNCHANGED:
             by_token = self.method == ConnectionMethod.TOKEN  # that method creates no registration
             self.page = replace(self.page, effect=CONSENTED_FOR_TOKEN if by_token else CONSENTED)
+        return self
+
+    def unrecorded(self) -> "RefusedError":
+        """The same error where nothing is recorded: the page does not say that the provider can see it."""
+        if self.page.next_step == UNKNOWN.text:
+            self.page = replace(self.page, next_step=AGAIN_THEN_SEND.text)
         return self
 
     def in_first_step(self) -> "RefusedError":

@@ -117,16 +117,18 @@ def _told_by_get(request: InstanceRequest) -> HttpResponseBase:
     Anyone can write such an address, so of its text only known codes and IDs are used.
     """
     error, description = request.GET.get("error", ""), request.GET.get("error_description", "")[:LONGEST_READ]
-    if error:
+    if error or description:
         known = EntraRefusedError(
             {"error": error if BARE_ERROR.fullmatch(error) else "", "error_description": description}
         )
         known.words = ""
         given = sign_in_errors.correlation_id_in({"error_description": description})
-        refusal = sign_in_errors.refusal_of(known, ConnectionMethod.NEW, given)
+        refusal = sign_in_errors.refusal_of(known, ConnectionMethod.NEW, given).unrecorded()
         invitation = pages.invitation_of_browser(request)
         refusal.may_choose = invitation is not None and invitation.status in Invitation.UNBEGUN
         raise refusal
-    if request.GET.get("admin_consent", "").lower() == "true":
-        return pages.page(request, "admin_consent.html", {"link": pages.link_of_browser(request)})
+    if request.GET.get("admin_consent"):
+        was_given = request.GET["admin_consent"].lower() == "true"
+        context = {"given": was_given, "link": pages.link_of_browser(request)}
+        return pages.page(request, "admin_consent.html", context)
     return pages.page(request, "portal.html", {"link": pages.link_of_browser(request)})

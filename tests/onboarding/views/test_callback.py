@@ -129,6 +129,24 @@ def test_a_get_with_an_error_explains_it(
     assert f'href="{link}"' in page  # the browser began there
 
 
+@pytest.mark.parametrize("admin_consent", ["False", "false", "0"])
+def test_a_get_without_an_admin_consent_does_not_say_that_there_is_one(customer: Browser, admin_consent: str) -> None:
+    page = text(told_by_get(customer, admin_consent=admin_consent))
+    assert "No consent given" in page
+    assert "an administrator has accepted" not in page
+
+
+@pytest.mark.parametrize(
+    "query", [{"error": "x", "error_description": "AADSTS1: New."}, {"error": "new"}, {"error_description": "New."}]
+)
+def test_a_get_does_not_say_that_the_provider_can_see_what_nobody_recorded(
+    customer: Browser, query: dict[str, str]
+) -> None:
+    page = refused(told_by_get(customer, **query), "microsoft_error")
+    assert "can see this refusal" not in page
+    assert "send the details below to your contact" in page
+
+
 @pytest.mark.parametrize("part", ["@", "a@", '"', "+", " ", "\t", "\xa0", "a\\", "eyJ-", "secret ", "'("])
 def test_no_address_keeps_a_process_busy(customer: Browser, part: str) -> None:
     started = time.process_time()
