@@ -37,6 +37,13 @@ SECRETS_FORBIDDEN = SetupProblem(
     "Ask the person who manages the app management policies in Microsoft Entra to exclude your account, or to allow client "
     "secrets, then sign in again. If you have a registration with a secret of its own, use that one instead.",
 )
+# A registration was created before Microsoft refused the secret: this invitation cannot change its method any more.
+SECRETS_FORBIDDEN_LATE = SetupProblem(
+    SECRETS_FORBIDDEN.sentence,
+    "Ask the person who manages the app management policies in Microsoft Entra to exclude your account, or to allow client "
+    "secrets, then sign in again. If you have a registration with a secret of its own, ask your contact at {provider} for a new "
+    "invitation, and use that one.",
+)
 LIFETIME_FORBIDDEN = SetupProblem(
     "A policy of your organisation does not allow the lifetime of the secret that the registration needs.",
     "Ask the person who manages the app management policies in Microsoft Entra for a longer lifetime, then sign in again.",

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from onboarding import methods, requirements
 from onboarding.explanations import set_up
 from onboarding.middleware import InstanceRequest
-from onboarding.models import Connection, ConnectionMethod, SignIn
+from onboarding.models import Connection, ConnectionMethod, Invitation, SignIn
 from onboarding.services import (
     existing_registration,
     invitations,
@@ -70,7 +70,9 @@ def progress(request: InstanceRequest) -> HttpResponseBase:
         context |= _grant(request, connection)
     method = lookups.method_of(operation)
     if situation == "failed" and method == ConnectionMethod.NEW and not new_registration.made_anything(connection):
-        context["choose"] = f"{invitations.link_of(connection.invitation)}#connect"
+        context["nothing_made"] = True
+        if connection.invitation.status in Invitation.UNBEGUN:
+            context["choose"] = f"{invitations.link_of(connection.invitation)}#connect"
     context["stage"], context["by_token"] = methods.stage(method, "progress"), method == ConnectionMethod.TOKEN
     if method == ConnectionMethod.EXISTING:
         context |= _existing(connection, operation)
@@ -207,6 +209,8 @@ def problem_of(operation: Operation, situation: str, connection: Connection) -> 
     cancelled = operation.status == Operation.Status.CANCELLED
     explain = EXPLAIN.get(lookups.method_of(operation), set_up.failed)
     problem = explain(operation.error_code, cancelled=cancelled, message=operation.message)
+    if problem is set_up.SECRETS_FORBIDDEN and connection.invitation.status not in Invitation.UNBEGUN:
+        problem = set_up.SECRETS_FORBIDDEN_LATE
     step = operation.current_step
     service = connection.invitation.service
     names = {

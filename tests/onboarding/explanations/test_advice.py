@@ -13,12 +13,15 @@ from onboarding.admin.todo import INVITATIONS
 from onboarding.error_catalogue import ERRORS
 from onboarding.explanations import CODES, Explanation, Who, set_up
 from onboarding.explanations.credentials import CREDENTIAL_CODES
-from onboarding.models import Invitation, SignIn
-from onboarding.services import delegated_token, new_registration
+from onboarding.models import Connection, Invitation, SignIn
+from onboarding.services import delegated_token, invitations, new_registration
+from registrations import audit
+from registrations.engine import queue
 from registrations.models import Operation
 from sandbox import directory
 from tests.onboarding import delegated
 from tests.onboarding.browser import Browser, read
+from tests.onboarding.conftest import OLGA
 from tests.onboarding.stage import Stage, stage
 from tests.onboarding.wizard import CARLA, refused, text
 
@@ -202,6 +205,37 @@ def test_each_way_out_of_a_policy_against_secrets_works(stage: Stage, how: str) 
     assert stage.customer.sign_in(again, CARLA).headers["location"] == "/authenticate/progress"
     stage.worked()
     assert Operation.objects.get().status == "succeeded", Operation.objects.get().message
+
+
+@pytest.mark.parametrize("end", ["cancelled", "refused"])
+def test_a_setup_that_ends_before_anything_was_made_offers_no_choice_that_is_gone(stage: Stage, end: str) -> None:
+    if end == "refused":
+        body = {"error": {"code": "Request_BadRequest", "message": "No."}}
+        stage.sandbox.faults.add("graph", "status", method="GET", path="/policies", status=400, times=9, body=body)
+        page = stage.after_the_work()
+    else:
+        stage.customer.authorise(stage.customer.identify(stage.link))
+        queue.cancel(Operation.objects.get(), actor=audit.SYSTEM)
+        page = stage.customer.open("/authenticate/progress")
+    assert "No registration was created" in text(page)
+    for found in read(page.content.decode()).links:
+        if found["href"].endswith("#connect"):
+            assert 'id="connect"' in text(stage.customer.open(urlsplit(found["href"]).path))
+
+
+def test_secrets_that_are_forbidden_late_send_nobody_to_a_method_that_is_refused(stage: Stage) -> None:
+    policy = stage.contoso.secret_policy
+    policy.secrets_forbidden, policy.excluded_users = True, ["somebody else"]
+    page = stage.after_the_work()
+    assert Connection.objects.get().registration
+    assert "use that one instead" not in text(page)
+    assert "ask your contact at Finebak for a new invitation, and use that one" in text(page)
+    invitations.revoke(Invitation.objects.get(), actor=OLGA)
+    newest = invitations.create(
+        stage.invitation.service, it_admin_email="it@contoso.example", m365_admin_email=CARLA, actor=OLGA
+    )
+    answer = stage.customer.press(stage.customer.choose(invitations.link_of(newest)), way="existing")
+    assert "Tenant ID or domain" in text(stage.customer.open(answer.headers["location"]))
 
 
 def test_the_choice_tells_each_methods_roles_before_anything_is_allowed(stage: Stage) -> None:

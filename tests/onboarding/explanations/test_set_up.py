@@ -12,6 +12,7 @@ __all__ = ["stage"]  # a fixture
 
 SETUP_PROBLEMS = [
     set_up.SIGN_IN,
+    set_up.SECRETS_FORBIDDEN_LATE,
     set_up.CANCELLED,
     set_up.GENERIC,
     set_up.QUOTA,
