@@ -43,6 +43,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "discarded": ("amber", "delete_sweep", "To be removed"),
     "excess": ("amber", "warning", "Unneeded permissions"),
     "unchecked": ("amber", "help", "Not checked"),
+    "active_failed": ("amber", "warning", "Active, last run failed"),
     "active": ("green", "check_circle", "Active"),
     "done": ("green", "check_circle", "Done"),
     "succeeded": ("green", "check_circle", "Succeeded"),

@@ -70,6 +70,7 @@ class InstanceState(models.TextChoices):
     WAITING = "waiting", "Waiting"
     LATE = "late", "Late"
     ACTIVE = "active", "Active"
+    LAST_RUN_FAILED = "active_failed", "Active, last run failed"  # it still works, with what was delivered before
     UNVERIFIED = "active_unverified", "Active, not verified"  # its values were entered by hand
     EXPIRING = "expiring", "Expiring"
     EXPIRED = "expired", "Expired"
@@ -149,7 +150,8 @@ def instances(rows: QuerySet[UmpInstance], now: datetime | None = None) -> Query
     """With `state`, and `secret_end`: when the live secret of the instance's sync app ends.
 
     An operation that has not ended tells more than the status that it will change: after Resume, a failed instance waits. An
-    active instance stays active while it is provisioned again, but not beyond its secret's end.
+    active instance stays active while it is provisioned again, but not beyond its secret's end; if that run fails, it says so
+    until a newer run has another outcome.
     """
     at_work = Q(status__in=UNFINISHED, live_operation__isnull=False)
     active = Q(status=UmpInstance.Status.ACTIVE)
@@ -157,8 +159,11 @@ def instances(rows: QuerySet[UmpInstance], now: datetime | None = None) -> Query
         "registration__instance": OuterRef("pk"),
         "registration__tenant_id": OuterRef("provider__tenant__tenant_id"),
     }
-    live = operations(Operation.objects.live().filter(subject_id=OuterRef("pk")), now)
+    runs = Operation.objects.filter(subject_id=OuterRef("pk"))
+    live = operations(runs.live(), now)
+    has_expired, is_expiring = _by_end("secret_end", InstanceState.EXPIRED, InstanceState.EXPIRING, now, active)
     return rows.annotate(
+        last_run=Subquery(runs.order_by("-created_at").values("status")[:1]),
         has_secret=Exists(ClientSecret.objects.in_use().filter(**ours)),
         secret_end=_secret_end(**ours),
         live_operation=Subquery(live.order_by().values("state")[:1]),
@@ -166,8 +171,10 @@ def instances(rows: QuerySet[UmpInstance], now: datetime | None = None) -> Query
         state=Case(
             When(at_work, then=F("live_operation")),
             When(status=UmpInstance.Status.PROVISIONING, then=Value(InstanceState.RUNNING)),
-            *_by_end("secret_end", InstanceState.EXPIRED, InstanceState.EXPIRING, now, active),
+            has_expired,
             When(active & Q(has_secret=False, live_operation=None), then=Value(InstanceState.NO_SECRET)),
+            When(active & Q(last_run=Operation.Status.FAILED), then=Value(InstanceState.LAST_RUN_FAILED)),
+            is_expiring,
             When(active & entered_by_hand(), then=Value(InstanceState.UNVERIFIED)),
             default=F("status"),
             output_field=models.CharField(),

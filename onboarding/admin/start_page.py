@@ -34,6 +34,7 @@ SEVERITY = [
     "no_contact",
     "expired",
     "refused",
+    "active_failed",
     "waiting",
     "expiring",
     "unchecked",

@@ -60,7 +60,8 @@ def _of_secret(secret: ClientSecret) -> str:
 
 def _listed_elsewhere() -> Q:
     """A failure that is listed with the instances or the tenants already."""
-    instances = UmpInstance.objects.filter(pk=OuterRef("subject_id"), status=UmpInstance.Status.FAILED)
+    with_it = [UmpInstance.Status.FAILED, UmpInstance.Status.ACTIVE]
+    instances = UmpInstance.objects.filter(pk=OuterRef("subject_id"), status__in=with_it)
     return Q(Exists(instances)) | Q(kind=tenant_check.KIND)
 
 
@@ -75,9 +76,17 @@ def _operations(now: datetime) -> models.QuerySet[Any]:
     return states.operations(rows, now)
 
 
+def _instances(now: datetime) -> models.QuerySet[Any]:
+    """All, with their state, and when the last provisioning of each ended."""
+    runs = Operation.objects.filter(subject_id=OuterRef("pk")).order_by("-created_at")
+    rows: models.QuerySet[Any] = states.instances(UmpInstance.objects.all(), now)
+    rows = rows.annotate(last_run_ended_at=Subquery(runs.values("ended_at")[:1]))
+    return rows
+
+
 INSTANCES = TodoSource(
     UmpInstance,
-    lambda now: states.instances(UmpInstance.objects.all(), now),
+    _instances,
     (
         Todo(
             "failed",
@@ -92,6 +101,14 @@ INSTANCES = TodoSource(
             "no_secret",
             "",  # no row says when it was lost
             Q(state=InstanceState.NO_SECRET),
+        ),
+        Todo(
+            "active_failed",
+            "Active instances whose last provisioning failed",
+            "active_failed",
+            "last_run_ended_at",
+            # Whatever its secret does: a secret's end is listed with the secrets.
+            Q(status=UmpInstance.Status.ACTIVE, last_run=Operation.Status.FAILED) & ~Q(state=InstanceState.NO_SECRET),
         ),
         Todo(
             "draft",

@@ -82,7 +82,7 @@ def test_a_failure_that_a_retry_resolved_needs_no_attention(operator_client: Cli
         Operation.objects.filter(pk=operation.pk).update(status=status, ended_at=timezone.now())
     assert lines(operator_client) == {}
     Operation.objects.filter(status="succeeded").update(status="failed")
-    assert lines(operator_client) == {"Operations that failed": 1}
+    assert lines(operator_client) == {"Active instances whose last provisioning failed": 1}
 
 
 def test_a_failed_provisioning_is_one_line(operator_client: Client, quiet: UmpInstance) -> None:
