@@ -1,6 +1,5 @@
 """The throttle of staff logins: it counts every attempt before the password is checked, and refuses too many."""
 
-import ipaddress
 from datetime import timedelta
 
 from django.conf import settings
@@ -16,10 +15,11 @@ from registrations.models import AuditEvent, LoginAttempt
 REFUSED, COUNTED = "staff.sign_in_refused", "staff.refusals_counted"
 RECORDED = request_limits.Limit("refused passwords", 50, timedelta(days=1))  # of a user name; the rest is counted
 WINDOW = timedelta(minutes=15)
-MAX_FOR_NAME_AND_ADDRESS = 5  # wrong passwords for one user name from one address
-MAX_FOR_NAME = 20  # for one user name from anywhere: a guesser may have many addresses
-MAX_FROM_ADDRESS = 50  # for all user names from one address: a guesser may have many names
-IPV6_SITE = 64  # RFC 6177 and RFC 4291, section 2.5.4: one subscriber has at least all addresses of a /64
+MAX_FOR_NAME_AND_NETWORK = 5  # wrong passwords for one user name from one network
+MAX_FOR_NAME = 20  # for one user name from anywhere: a guesser may have many networks
+# For all user names from one network: a guesser may have many names. An office is one network too, but right passwords do
+# not count, and ten people who each type theirs wrong five times are throttled by their own names already.
+MAX_FROM_NETWORK = 50
 LONGEST_NAME = 150
 TOO_MANY = "Too many wrong passwords. Wait 15 minutes, then try again."
 
@@ -30,8 +30,8 @@ def address_of(request: HttpRequest | None) -> str | None:
 
 
 def is_throttled(username: str, address: str | None) -> bool:
-    """Whether there were too many wrong passwords for this user name, from this address, or both."""
-    return _is_full(_name_key(username), network_of(address), room=0)
+    """Whether there were too many wrong passwords for this user name, from this network, or both."""
+    return _is_full(_name_key(username), request_limits.network_of(address), room=0)
 
 
 def confirm_password(user: User, password: str, address: str | None, where: str = "confirmation") -> bool:
@@ -49,16 +49,6 @@ def confirm_password(user: User, password: str, address: str | None, where: str 
     return False
 
 
-def network_of(address: str | None) -> str:
-    """What counts as one address: an IPv4 address, or the whole /64 of an IPv6 one; "" for anything else."""
-    try:
-        ip = ipaddress.ip_address(address or "")
-    except ValueError:
-        return ""
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((int(ip), IPV6_SITE), strict=False))
-
-
 def delete_old_attempts() -> int:
     """Delete attempts that no longer count; their number."""
     return LoginAttempt.objects.filter(at__lte=timezone.now() - WINDOW).delete()[0]
@@ -66,7 +56,7 @@ def delete_old_attempts() -> int:
 
 def count_attempt(username: str, address: str | None) -> LoginAttempt | None:
     """Count an attempt before its password is checked, so that parallel guesses see each other; None if it is one too many."""
-    name_key, network = _name_key(username), network_of(address)
+    name_key, network = _name_key(username), request_limits.network_of(address)
     with audit.atomic(durable=True):
         attempt = LoginAttempt.objects.create(at=timezone.now(), name_key=name_key, network=network)
     if _is_full(name_key, network, room=1):
@@ -83,7 +73,7 @@ def _is_full(name_key: str, network: str, *, room: int) -> bool:
         name=models.Count("pk", filter=of_name),
         network=models.Count("pk", filter=of_network),
     )
-    limits = {"both": MAX_FOR_NAME_AND_ADDRESS, "name": MAX_FOR_NAME, "network": MAX_FROM_ADDRESS}
+    limits = {"both": MAX_FOR_NAME_AND_NETWORK, "name": MAX_FOR_NAME, "network": MAX_FROM_NETWORK}
     return any(found[key] - room >= limit for key, limit in limits.items())
 
 

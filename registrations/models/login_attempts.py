@@ -11,7 +11,9 @@ class LoginAttempt(models.Model):
 
     at = models.DateTimeField(db_index=True)
     name_key = models.CharField(max_length=120)
-    network = models.CharField(max_length=45, blank=True, help_text="An IPv4 address, or the /64 of an IPv6 address.")
+    network = models.CharField(
+        max_length=45, blank=True, help_text="The /24 of an IPv4 address, or the /64 of an IPv6 one."
+    )
 
     class Meta:
         db_table = "registrations_passwordtry"  # its name before it had the standard one

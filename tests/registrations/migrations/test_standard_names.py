@@ -158,7 +158,7 @@ def calls() -> Iterator[list[str]]:
 def test_every_row_stays_as_it_was(before: Apps) -> None:
     ids = insert_operations(before)
     insert_bulk_item(before, ids["bulk"])
-    insert_typed_passwords(before, "olga", "192.0.2.1", 2)
+    insert_typed_passwords(before, "olga", "2001:db8:1:2::/64", 2)
     kept = stored_rows()
     call_command("migrate", verbosity=0)
     assert stored_rows() == kept
@@ -215,10 +215,11 @@ def test_the_priority_is_read_from_the_old_column(before: Apps) -> None:
 
 
 def test_wrong_passwords_still_count(before: Apps) -> None:
-    insert_typed_passwords(before, "olga", "192.0.2.1", throttle.MAX_FOR_NAME_AND_ADDRESS)
+    insert_typed_passwords(before, "olga", "192.0.2.1", throttle.MAX_FOR_NAME_AND_NETWORK)
     call_command("migrate", verbosity=0)
-    assert LoginAttempt.objects.count() == throttle.MAX_FOR_NAME_AND_ADDRESS
+    assert LoginAttempt.objects.count() == throttle.MAX_FOR_NAME_AND_NETWORK
     assert throttle.is_throttled("Olga", "192.0.2.1")
+    assert throttle.is_throttled("Olga", "192.0.2.200")  # they count by network since then
     assert not throttle.is_throttled("arthur", "192.0.2.1")
     models = ContentType.objects.filter(app_label="registrations").values_list("model", flat=True)
     assert "loginattempt" in models
