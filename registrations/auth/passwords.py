@@ -1,6 +1,7 @@
 """What makes a password of staff easy to guess, beyond Django's own rules."""
 
 import re
+import unicodedata
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -31,12 +32,14 @@ class GuessableValidator:
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raises ValidationError that says why."""
+        password = unicodedata.normalize("NFKC", password)  # the same letters in another width are no better
         words = (*_words_of(user), *PRODUCT)
         lower = password.lower()
         if not any(character.isalpha() for character in password):
             raise ValidationError(f"It has no letters. {ADVICE}", code="password_without_letters")
         if _is_one_known_word(lower) or any(
-            _is_hardly_more_than((*words, *WORDS), text) for text in (lower, lower.translate(AS_LETTERS))
+            _is_hardly_more_than((*words, *WORDS), text)
+            for text in (lower, lower.translate(AS_LETTERS), re.sub(r"[\W\d_]+", "", lower))
         ):
             raise ValidationError(f"It is hardly more than a name or a usual word. {ADVICE}", code="password_is_a_name")
         _require_guesses(password, FEWEST_GUESSES, words)
