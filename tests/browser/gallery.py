@@ -251,6 +251,7 @@ STAFF = [
     PageState("instances-none", staff(f"{INSTANCE}_changelist", query="?q=nothing-has-this-name")),
     PageState("instance", staff(f"{INSTANCE}_change", instance())),
     PageState("instance-failed", staff(f"{INSTANCE}_change", instance("failed"))),
+    PageState("instance-last-run-failed", staff(f"{INSTANCE}_change", instance("last-run-failed"))),
     PageState("instance-expired", staff(f"{INSTANCE}_change", instance("active"))),
     PageState("instance-as-auditor", staff(f"{INSTANCE}_change", instance(), name="arthur")),
     PageState("instance-add", staff(f"{INSTANCE}_add")),

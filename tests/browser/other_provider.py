@@ -47,6 +47,9 @@ def add_other_provider(stage: Stage, actor: audit.Actor) -> None:
             ids = {"app_id": "0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f003", "service_principal_id": tenant.client_id}
             registration = factories.make_registration(instance, secret="abc-a-secret", **ids)
             registration.secrets.update(expires_at=timezone.now() - timedelta(days=2))
+    again = factories.make_instance(provider=provider, app_name="umptoken-again", status="active")
+    factories.make_registration(again, secret="def-a-secret", app_id="0f5a1c37-7a1d-4a5e-8a51-2f0f3ab7f004")
+    stage.operations["instance-last-run-failed"] = _operation_of(again, "failed", actor)
     long = factories.make_customer(
         name=LONG_CUSTOMER.replace("Ober", "Nieder"), tenant_id="c0a70500-0000-4000-8000-00000000000f"
     )

@@ -306,6 +306,10 @@ def test_addresses_in_the_invitations_list_do_not_break_inside_words(
         assert broken == []
 
 
+BROKEN_GUIDS = """table => [...table.querySelectorAll("td, td span")]
+  .filter(node => !node.children.length && /^[0-9a-f-]{36}$/.test(node.textContent.trim()))
+  .filter(node => { const range = document.createRange(); range.selectNodeContents(node);
+    return new Set([...range.getClientRects()].map(box => box.top)).size > 1; }).length"""
 LISTS = [
     "instances",
     "providers",
@@ -338,3 +342,4 @@ def test_a_list_has_all_columns_in_sight_at_1280_pixels(
         )
         assert container.evaluate("box => box.scrollWidth <= box.clientWidth")
         assert right <= 1280
+        assert found.page.locator("#result_list").evaluate(BROKEN_GUIDS) == 0
