@@ -24,22 +24,23 @@ _PAGE = "|".join(re.escape(page) for page in PAGES)
 _KINDS = (
     r"(?:client )?secret(?:[_ -]?(?:text|key|value))?|portal[_ -]?keys|"
     r"(?:api|private|shared|subscription|access|account|session)[_ -]?key|"
-    r"(?:csrfmiddleware)?token(?:[_ -]?value)?|device[_ -]?code|code[_ -]?verifier|(?:client[_ -]?)?(?:assertion|credential)|"
+    r"(?:csrfmiddleware)?token(?:[_ -]?value)?|(?:device|user)[_ -]?code|code[_ -]?verifier|(?:client[_ -]?)?(?:assertion|credential)|"
     r"pass(?:word|wd|phrase)|pwd|cookie|authorization|envelope|session[_-]?id"
 )
 _NAMED = rf"(?:[\w-]*?(?:{_KINDS})\d?)"
 _WHOLE = r"(?i)(?<![\w-])"  # the name is no part of a longer one, in capitals or not
 # A quotation mark: plain, escaped any number of times in JSON, or as an address or a page writes it.
 _QUOTE = r"(?:\\{0,32}[\"']|%(?:25)?2[27]|&(?:quot|apos|#0?3[49]|#x2[27]);|\\{1,32}u002[27])"
+_BLANKS = r"(?:\s|\\{1,32}[nrt])*+"  # also those that JSON wrote within JSON
 _NAME_END = rf"(?:{_QUOTE})?(?:\[\w*\])?\]?\s*"  # behind a name: its quotation mark, or the place in a list
-_IS = r"(?:=>?|:|%(?:25)?3[ad])"
+_IS = r"(?:=>?|:|%(?:25)?3[ad]|\\{1,32}u003[ad])"
 _OPENED = rf"\s*+[bru]?(?P<quote>{_QUOTE})"  # a value in quotes
 _UP_TO_QUOTE = r"(?:(?!(?P=quote))(?:\\.|[^\\]|\\$))*"  # or to the end of a text that was cut off
 _LISTED = r"[\[({](?:\"(?:\\.|[^\"\\])*\"?|'(?:\\.|[^'\\])*'?|[^\])}\"'])*[\])}]?"  # several values, up to the end of the list
 _BARE = r"[^\s&\"'<>,;]+"
 _HEADERS = (
-    r"(?:proxy-)?authorization|(?:set-)?cookie|x-csrftoken|(?:[a-z]+-){0,4}(?:auth|access|session)-token|"
-    r"(?:[a-z]+-){0,4}(?:api|subscription|access)-key"
+    r"(?:http_)?(?:proxy[_-])?authorization|(?:http_)?(?:set-)?cookie|x-csrftoken|(?:[a-z]+-){0,4}(?:auth|access|session)-token|"
+    r"(?:[a-z]+-){0,4}(?:api|subscription|access|functions)-key"
 )
 # The end of a user name and password in an address: a password may hold an @ or a slash. A port and a path are no password.
 _USER_INFO = re.compile(r"(?<=[\w+.-]://)(?![^/@]*:\d{1,5}/)[^:@]*:.*")
@@ -67,6 +68,16 @@ RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
     (re.compile(rf"{_WHOLE}({_HEADERS})(\s*[:=]\s*)(?:bearer|basic|pop)\s*[\r\n]\s*[^\r\n\"']+"), r"\1\2[redacted]"),
     (re.compile(rf"{_WHOLE}({_HEADERS})(\s*[:=]\s*)(?![\"'\\])[^\r\n\"']+"), r"\1\2[redacted]"),
     (re.compile(rf"{_WHOLE}(portal[_ -]?keys\s*[=:]\s*)(?![\"'\\])[^\r\n\"']+"), r"\1[redacted]"),
+    # {"name": "client_secret", "value": "..."}, and the same with "key".
+    (
+        re.compile(
+            rf"(?s){_WHOLE}({_NAMED}{_QUOTE}{_BLANKS},{_BLANKS}{_QUOTE}value{_QUOTE}{_BLANKS}:){_OPENED}{_UP_TO_QUOTE}",
+        ),
+        r"\1 \g<quote>[redacted]",
+    ),
+    # --client-secret value, as in a command.
+    (re.compile(rf"(?i)(?<![\w-])(--{_NAMED}\s+)(?![\"'\\-]){_BARE}"), r"\1[redacted]"),
+    (re.compile(rf"(?s)(?i:(?<![\w-])(--{_NAMED}\s)){_OPENED}{_UP_TO_QUOTE}"), r"\1\g<quote>[redacted]"),
     # "name": "value" in JSON and in Python, ('name', 'value'), name = "value"; "name": ["value", "value"].
     (
         re.compile(rf"(?s){_WHOLE}({_NAMED}{_NAME_END}(?:{_IS}|,)){_OPENED}{_UP_TO_QUOTE}"),
@@ -89,7 +100,7 @@ RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
     ),
     (re.compile(rf"(?i)\bcode(=|%3d){_BARE}"), r"code\1[redacted]"),
     (
-        re.compile(r"(?i)\b(bearer|basic|pop)(?::\s*|\s+)(?=[^\s\"']*[\d._~+/=-])[^\s\"',;<>]{6,}"),
+        re.compile(r"(?i)\b(bearer|basic|pop)(?:[:=]\s*|\s+)(?=[^\s\"']*[\d._~+/=-])[^\s\"',;<>]{6,}"),
         r"\1 [redacted]",
     ),
     (re.compile(r"(?i)\b(bearer):?\s+[a-z]{12,}"), r"\1 [redacted]"),

@@ -85,16 +85,8 @@ NAMES += [
     "private_key",
 ]
 NAMES += ["client secret", "X-Auth-Token", "Ocp-Apim-Subscription-Key"]
-NAMES += [
-    "id_token",
-    "client_assertion",
-    "assertion",
-    "password",
-    "new_password1",
-    "device_code",
-    "code_verifier",
-    "SECRET_KEY",
-]
+NAMES += ["id_token", "client_assertion", "assertion", "password", "new_password1", "device_code", "user_code"]
+NAMES += ["code_verifier", "SECRET_KEY"]
 FORMS = [
     '{"%s": "VALUE", "hint": "abc"}',
     '{"%s":"VALUE',
@@ -117,6 +109,12 @@ FORMS = [
     "%s[0]=VALUE",
     '{"%s": ["x", "VALUE"]}',
     '{"%s": {"value": "VALUE"}}',
+    '{"key": "%s", "value": "VALUE", "type": "text"}',
+    "{'name':'%s','value':'VALUE'}",
+    '{\\"name\\":\\"%s\\",\\n\\"value\\":\\"VALUE\\"}',
+    "%s\\u003dVALUE\\u0026scope=x",
+    "manage.py connect --%s VALUE --other",
+    "manage.py connect --%s 'VALUE' --other",
     'Content-Disposition: form-data; name="%s"\r\n\r\nVALUE\r\n--end',
     'Content-Disposition: form-data; name="%s"\r\nContent-Type: text/plain\r\n\r\nVALUE\r\n--end',
 ]
@@ -140,6 +138,10 @@ def test_a_value_that_opens_something_is_redacted_by_its_name(name: str, form: s
         f"sent with Bearer {VALUE}, then",
         f"Authorization: Bearer\r\n {VALUE}",
         f"bearer:{VALUE}",
+        f"Bearer={VALUE}",
+        f"HTTP_AUTHORIZATION: Bearer {VALUE}",
+        f"HTTP_COOKIE=first; __Host-session={VALUE}",
+        f"x-functions-key: {VALUE}",
         f"PORTAL_KEYS=k1:abc,k2:{VALUE}",
         f"-----BEGIN RSA PRIVATE KEY-----\n{VALUE}\n-----END RSA PRIVATE KEY-----",
         f"-----BEGIN PRIVATE KEY-----\nMII {VALUE}",
@@ -279,6 +281,10 @@ def test_the_text_of_an_exception_is_redacted(written: io.StringIO) -> None:
         "x-",
         "x-auth-token:",
         "authorization:bearer\n",
+        "http_",
+        '"secret","value":"',
+        "--secret ",
+        "--secret '",
         "portal_keys=",
         "a8Q~",
         "\\u0022",
