@@ -1,4 +1,4 @@
-"""Which look-ups the address of an admin list may carry: those of its declared filters, and no other.
+"""Which look-ups an address of the admin may carry: those of declared filters and select fields, and no other.
 
 Django lets staff filter a list by any column of its model, and by related ones that a list names somewhere: with `__regex`
 such an address can hold a database for a minute, and with `__startswith` it reads columns that no page shows.
@@ -7,9 +7,11 @@ such an address can hold a database for a minute, and with `__startswith` it rea
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.admin.filters import FieldListFilter, SimpleListFilter
 from django.contrib.admin.utils import get_fields_from_path
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 
 OF_DATES = ("year", "month", "day")  # the parameters of date_hierarchy
 
@@ -22,6 +24,19 @@ def declared(model_admin: Any, request: HttpRequest) -> frozenset[str]:
         hierarchy = model_admin.date_hierarchy
         known[model_admin] = frozenset(found | {f"{hierarchy}__{part}" for part in OF_DATES if hierarchy})
     return known[model_admin]
+
+
+def autocomplete(request: HttpRequest) -> HttpResponse:
+    """The options of a select field that a form declares. Django would search along any relation, and fail for those back."""
+    asked = [request.GET.get(name, "") for name in ("app_label", "model_name", "field_name")]
+    declared_fields = {
+        (model._meta.app_label, model._meta.model_name, name)
+        for model, pages in admin.site._registry.items()
+        for name in pages.get_autocomplete_fields(request)
+    }
+    if tuple(asked) not in declared_fields:
+        raise PermissionDenied
+    return admin.site.admin_view(admin.site.autocomplete_view)(request)
 
 
 def _of(item: Any, model_admin: Any, request: HttpRequest) -> Iterable[str | None]:

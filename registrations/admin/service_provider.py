@@ -49,6 +49,7 @@ class ServiceProviderAdmin(AddressAdmin):
 
     subject_word = "provider"
     list_display = ("name", "domain", "tenant", "instance_count")
+    ordering = ("name",)  # said here, because Django drops the order of a model whose rows are counted
     list_filter = (todo.todo_filter(todo.PROVIDERS), "tenant")
     list_select_related = ("tenant",)
     search_fields = ("name", "domain")

@@ -87,6 +87,17 @@ def test_no_query_string_breaks_a_form(root: Client, model: Any) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_only_declared_fields_offer_options(root: Client, model: Any) -> None:
+    answers = {}
+    for field in model._meta.get_fields():
+        asked = {"app_label": model._meta.app_label, "model_name": model._meta.model_name, "field_name": field.name}
+        answers[field.name] = root.get(reverse("admin:autocomplete"), {**asked, "term": "a"}).status_code
+    offered = [name for name, status in answers.items() if status == 200]
+    assert offered == [*admin.site._registry[model].autocomplete_fields]
+    assert set(answers.values()) <= {200, 403}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
 def test_no_object_id_breaks_a_page(root: Client, model: Any) -> None:
     found = []
     for value in ["%00", "_00", HUGE, "%0A"]:
