@@ -60,7 +60,7 @@ def _of_secret(secret: ClientSecret) -> str:
 
 def _listed_elsewhere() -> Q:
     """A failure that is listed with the instances or the tenants already."""
-    with_it = [UmpInstance.Status.FAILED, UmpInstance.Status.ACTIVE]
+    with_it = [UmpInstance.Status.DRAFT, UmpInstance.Status.FAILED, UmpInstance.Status.ACTIVE]
     instances = UmpInstance.objects.filter(pk=OuterRef("subject_id"), status__in=with_it)
     return Q(Exists(instances)) | Q(kind=tenant_check.KIND)
 

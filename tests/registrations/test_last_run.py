@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from registrations import admin_html, states
 from registrations.models import Operation, UmpInstance
-from registrations.services import provisioning
+from registrations.services import addresses, provisioning
 from tests.registrations.test_states import OLGA, make_secret, state_of
 
 pytestmark = pytest.mark.django_db
@@ -63,3 +63,20 @@ def test_a_failed_provisioning_of_an_active_instance_is_green_nowhere(operator_c
         assert str(admin_html.badge("active_failed")) in shown, address
         assert str(admin_html.badge("active")) not in shown, address
     assert operator_client.get(f"{listed}?state=active").context["cl"].result_count == 0
+
+
+@pytest.mark.parametrize("status", ["failed", "active"])
+def test_an_instance_that_is_a_draft_again_is_one_line(operator_client: Client, status: str) -> None:
+    make_secret()
+    instance = UmpInstance.objects.get()
+    provisioning.request(instance, actor=OLGA)
+    Operation.objects.update(status="failed", ended_at=timezone.now())
+    UmpInstance.objects.update(status=status, delivered_at=timezone.now())
+    instance.refresh_from_db()
+    same = {"app_name": instance.app_name, "delivery": instance.delivery}
+    same |= {"ump_url": "https://new.finebak.localhost/tenantui", "reason": "It moved."}
+    addresses.change_instance_address(instance, **same, actor=OLGA)
+    lines = {line.title: line.count for line in operator_client.get("/admin/").context["lines"]}
+    assert {title: count for title, count in lines.items() if "tenant" not in title} == {
+        "Instances that are not provisioned yet": 1
+    }
