@@ -25,7 +25,7 @@ from registrations import admin_html, audit
 from registrations.admin import lookups, object_history
 from registrations.auth import throttle
 from registrations.errors import PortalError, WrongStateError
-from registrations.models.fields import EnvelopeField, as_guid
+from registrations.models.fields import EnvelopeField
 
 logger = logging.getLogger(__name__)
 
@@ -122,8 +122,8 @@ class PortalAdmin(StyledAdmin):
         return self.searched(request, queryset, search_term)
 
     def searched(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
-        """A GUID is found however it is written: in braces, in capitals, with spaces around it."""
-        guid = as_guid(search_term)
+        """A GUID is found however it is written: in braces, in capitals, with something stuck to it."""
+        guid = lookups.guid_of(search_term)
         found, may_repeat = super().get_search_results(request, queryset, guid or search_term)
         more = self.identified_by(guid) if guid else None
         if more is None:

@@ -4,6 +4,8 @@ Django lets staff filter a list by any column of its model, and by related ones 
 such an address can hold a database for a minute, and with `__startswith` it reads columns that no page shows.
 """
 
+import re
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,6 +15,10 @@ from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from registrations.models.fields import as_guid
+
+GUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-f])", re.IGNORECASE)
+GUID_WITHOUT_HYPHENS = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 OF_DATES = ("year", "month", "day")  # the parameters of date_hierarchy
 
 
@@ -24,6 +30,17 @@ def declared(model_admin: Any, request: HttpRequest) -> frozenset[str]:
         hierarchy = model_admin.date_hierarchy
         known[model_admin] = frozenset(found | {f"{hierarchy}__{part}" for part in OF_DATES if hierarchy})
     return known[model_admin]
+
+
+def guid_of(term: str) -> str:
+    """The GUID that a search of one word is for, whatever is stuck to it: `api://`, a full stop, quotation marks; or ""."""
+    guid, words = as_guid(term), term.split()
+    if guid or len(words) != 1:
+        return guid
+    if GUID_WITHOUT_HYPHENS.fullmatch(words[0]):
+        return str(uuid.UUID(words[0]))
+    found = GUID.findall(words[0])
+    return found[0].lower() if len(found) == 1 else ""
 
 
 def autocomplete(request: HttpRequest) -> HttpResponse:

@@ -158,3 +158,17 @@ def test_a_provider_filter_includes_customers_tenants(operator_client: Client, c
 def test_the_menu_leads_to_what_is_at_microsoft(title: str, auditor_client: Client, operator_client: Client) -> None:
     for client in (auditor_client, operator_client):
         assert title in client.get(reverse("admin:index")).content.decode()
+
+
+@pytest.mark.parametrize(
+    "form", ["{}.", "({})", "“{}”", "api://{}", "urn:uuid:{}", "{},", "https://host.example/{}/oauth2"]
+)
+def test_an_id_with_something_stuck_to_it_is_found(operator_client: Client, instance: UmpInstance, form: str) -> None:
+    for written in (IDS["app_id"], IDS["app_id"].upper()):
+        assert found(operator_client, UmpInstance, form.format(written)) == {instance.pk}
+        assert len(found(operator_client, AppRegistration, form.format(written))) == 1
+        assert len(found(operator_client, ClientSecret, form.format(written))) == 1
+
+
+def test_an_id_without_hyphens_is_found(operator_client: Client, instance: UmpInstance) -> None:
+    assert found(operator_client, UmpInstance, IDS["app_id"].replace("-", "")) == {instance.pk}
