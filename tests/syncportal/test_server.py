@@ -35,7 +35,8 @@ class Server:
         command = [sys.executable, "-m", "gunicorn", "tests.syncportal.slow_app", "--no-control-socket"]
         command += ["--bind", f"127.0.0.1:{self.port}", "--threads", "2", "--graceful-timeout", "20"]
         environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-        self.process = subprocess.Popen(command, cwd=PROJECT, env=environment)  # gunicorn.conf.py is there
+        # gunicorn.conf.py is there. In a group of its own, the workers can be ended with their master.
+        self.process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
 
     def get(self, path: str = "/", **headers: str) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -61,7 +62,8 @@ def server() -> Iterator[Server]:
         except OSError:
             time.sleep(0.1)
     yield started
-    started.process.kill()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(started.process.pid, signal.SIGKILL)
     started.process.wait()
 
 
