@@ -120,7 +120,7 @@ def _line(source: TodoSource, each: Todo, count: int, oldest: datetime | None, n
         state=each.state,
         badge=admin_html.badge(each.state, each.word),
         whose="; ".join(names) + more,
-        since=_since(oldest, now),
+        since=_since(oldest, now, count),
         address=f"{reverse(f'admin:{opts.app_label}_{opts.model_name}_changelist')}?needs={each.key}",
     )
 
@@ -133,10 +133,11 @@ def _names(source: TodoSource, rows: list[Any]) -> list[str]:
     return [places.with_host(source.named(row), host, LONGEST_NAME) for row, host in zip(rows, hosts, strict=True)]
 
 
-def _since(oldest: datetime | None, now: datetime) -> SafeString | str:
+def _since(oldest: datetime | None, now: datetime, count: int) -> SafeString | str:
     if oldest is None:
         return ""
-    return format_html("the first {}" if oldest > now else "since {}", admin_html.moment(oldest))
+    first = "the first " if oldest > now else "the oldest "
+    return format_html("{}{}", first if count > 1 else "", admin_html.moment(oldest))
 
 
 def _days(now: datetime) -> list[Day]:

@@ -10,6 +10,7 @@ from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from onboarding.models import Connection, Invitation
 from onboarding.services import invitations
@@ -106,6 +107,19 @@ def test_a_tenant_whose_first_check_failed_is_one_line(operator_client: Client, 
 def test_an_expired_secret_is_not_merely_expiring(operator_client: Client, quiet: UmpInstance) -> None:
     ClientSecret.objects.update(expires_at=timezone.now() - timedelta(days=1))
     assert lines(operator_client) == {"Client secrets that have expired": 1}
+
+
+def test_a_line_says_how_old_its_row_is_or_its_oldest(operator_client: Client, quiet: UmpInstance) -> None:
+    def age() -> str:
+        (line,) = operator_client.get("/admin/").context["lines"]
+        return strip_tags(line.since)
+
+    ClientSecret.objects.update(expires_at=timezone.now() - timedelta(days=2, hours=1))
+    assert age() == "2 days ago"
+    another = factories.make_instance(provider=quiet.provider, app_name="another", status="active")
+    factories.make_registration(another, secret="another-secret")
+    ClientSecret.objects.update(expires_at=timezone.now() - timedelta(days=2, hours=1))
+    assert age() == "the oldest 2 days ago"
 
 
 def test_every_line_names_the_hosts_of_its_rows(operator_client: Client, quiet: UmpInstance) -> None:
