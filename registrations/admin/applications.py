@@ -61,13 +61,24 @@ class AppRegistrationAdmin(PlacedAdmin):
         "instance",
         "tenant",
         "application",
-        "object_id",
-        "service_principal_id",
+        "object",
+        "service_principal",
         "origin",
         "secret_expires",
         "made",
     )
-    readonly_fields = ("host", "customer", "state", "tenant", "application", "origin", "secret_expires", "made")
+    readonly_fields = (
+        "host",
+        "customer",
+        "state",
+        "tenant",
+        "application",
+        "object",
+        "service_principal",
+        "origin",
+        "secret_expires",
+        "made",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AppRegistration]:
         """With the state, and the end of the live secret."""
@@ -125,6 +136,16 @@ class AppRegistrationAdmin(PlacedAdmin):
         """What Microsoft calls it."""
         return admin_html.copyable(registration.app_id)
 
+    @admin.display(description="Object ID")
+    def object(self, registration: AppRegistration) -> SafeString | str:
+        """The application's own ID in its tenant."""
+        return admin_html.copyable(registration.object_id) if registration.object_id else "–"
+
+    @admin.display(description="Service principal object ID")
+    def service_principal(self, registration: AppRegistration) -> SafeString | str:
+        """The ID of its service principal in its tenant."""
+        return admin_html.copyable(registration.service_principal_id) if registration.service_principal_id else "–"
+
     @admin.display(description="Created", ordering="created_at")
     def made(self, registration: AppRegistration) -> SafeString:
         """When its intent was written."""
@@ -158,9 +179,9 @@ class ClientSecretAdmin(PlacedAdmin):
         "revealed",
         "made",
         "hint",
-        "key_id",
+        "key",
     )
-    readonly_fields = ("host", "customer", "client_id", "state", "end", "revealed", "made")
+    readonly_fields = ("host", "customer", "client_id", "state", "end", "revealed", "made", "key")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClientSecret]:
         """With the state and what its name is made of, and without the envelope: no page needs it."""
@@ -202,6 +223,11 @@ class ClientSecretAdmin(PlacedAdmin):
     def made(self, secret: ClientSecret) -> SafeString:
         """When its intent was written."""
         return admin_html.moment(secret.created_at)
+
+    @admin.display(description="Key ID")
+    def key(self, secret: ClientSecret) -> SafeString | str:
+        """What Microsoft calls it; nobody knows it of a secret that a customer entered."""
+        return admin_html.copyable(secret.key_id) if secret.key_id else "–"
 
 
 def _of_instance_alone(registration: AppRegistration) -> Q:
