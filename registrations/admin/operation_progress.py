@@ -61,6 +61,7 @@ def describe(operation: Any, user: Any) -> dict[str, Any]:
         message = message.replace(connections.UNDER_TENANTS, "").strip()  # its pages show the tenant, or link to it
     done = sum(step.is_done for step in operation.steps)
     found = buttons(operation, user)
+    sheet = next((each for each in found if message and each.title == HAND_OVER), None)  # stands in the message's box
     return {
         "operation": operation,
         "operation_state": states.OperationState(operation.state),
@@ -74,8 +75,8 @@ def describe(operation: Any, user: Any) -> dict[str, Any]:
         "is_due": operation.next_attempt_at is not None and operation.next_attempt_at <= timezone.now(),
         "progress": f"{done} of {len(rows)} step{'' if len(rows) == 1 else 's'} done",
         "taken": admin_html.length(_span(operation.started_at, operation.ended_at)) if operation.started_at else "",
-        "buttons": found,
-        "hand_over_button": next((each for each in found if each.title == HAND_OVER), None),
+        "buttons": [each for each in found if each is not sheet],
+        "hand_over_button": sheet,
         "put_first_address": address(operation, "put_first") if _may_be_prioritised(operation, user) else "",
     }
 

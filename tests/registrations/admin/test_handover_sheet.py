@@ -169,3 +169,4 @@ def test_the_amber_box_of_an_instance_that_waits_for_the_sheet_opens_it(
     _, box = page.split('<p class="notice notice-amber">', 1)
     box, _ = box.split("</p>", 1)
     assert f'href="{page_of(waiting, "hand_over")}">Open the hand-over sheet</a>' in box
+    assert page.count("Open the hand-over sheet") == 1
