@@ -101,6 +101,11 @@ class PartRow:
         return outcome(*self.counts)
 
     @property
+    def is_live(self) -> bool:
+        """Whether something in it runs, or may run again by itself."""
+        return self.part.status in (Status.RUNNING, Status.PAUSED) or self.progress.live > 0
+
+    @property
     def running(self) -> int:
         """How many a worker runs or will run: not those that wait for a person."""
         return self.progress.live - self.progress.waiting
@@ -202,7 +207,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
             "outcome": outcome(
                 *(sum(counts) for counts in zip((0, 0, 0, 0), *(row.counts for row in rows), strict=True))
             ),
-            "is_live": any(row.part.status in (Status.RUNNING, Status.PAUSED) or row.progress.live for row in rows),
+            "is_live": any(row.is_live for row in rows),
             "parts_address": reverse("admin:registrations_bulkjob_parts", args=[job.pk]),
             "needy": items.filter(trouble).order_by("place")[:SHOWN],
             "needy_count": items.filter(trouble).count(),

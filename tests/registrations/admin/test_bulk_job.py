@@ -120,6 +120,7 @@ def test_the_page_counts_failures_and_offers_to_retry_them(
     text = operator_client.get(page).content.decode()
     assert "Needs attention: 3" in text
     assert "The first 2 are shown." in text
+    assert text.count("step step-failed") == 2
     assert address in text
     assert address not in auditor_client.get(page).content.decode()
     assert b"nothing is created twice" in operator_client.get(address).content
