@@ -141,7 +141,8 @@ class PersonAdmin(SuperuserOnly, UserAdmin):  # type: ignore[type-arg]
     change_password_form = AdminPasswordChangeForm
     subject_word = "staff"
     list_title = "People"
-    list_display = ("username", "full_name", "access", "is_active", "is_superuser", "last_login")
+    list_display = ("username", "full_name", "access", "is_active", "last_login")
+    search_help_text = "Username, name or e-mail"
     list_filter = ("groups", "is_active", "is_superuser")
     readonly_fields = ("password_link",)
     fieldsets = (
