@@ -148,7 +148,7 @@ def unrevocable(chosen: Collection[Invitation]) -> dict[Any, str]:
         "subject_id", flat=True
     )
     found = {
-        made.get(subject, subject): "A worker is working on it. Try again when it has ended." for subject in subjects
+        made.get(subject, subject): "An operation is running. Try again when it has finished." for subject in subjects
     }
     ended = [each for each in chosen if each.status not in Invitation.OPEN]
     return found | {each.pk: f"The invitation is already {each.get_status_display().lower()}." for each in ended}

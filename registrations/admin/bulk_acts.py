@@ -18,7 +18,7 @@ from registrations.errors import PortalError
 KEPT_IN_SESSION = "bulk_result"
 SKIPPED = "skipped"
 SHOWN = 500  # rows of a table; what was skipped or refused comes first
-NOT_CHOSEN = "The page before named it as skipped."
+NOT_CHOSEN = "It was marked as skipped in the preview."
 
 
 @dataclass(frozen=True)

@@ -242,8 +242,12 @@ class OperationAdmin(BulkActs, HandOverPages, ReadOnlyAdmin):
         badge = admin_html.badge(operation.state)
         if operation.status != Operation.Status.WAITING:
             return badge
-        waits_for = {"staff": "Staff", "customer": "The customer"}.get(operation.waits_for, "Time")
-        return format_html('<span class="stacked"><span>{}</span><span>Waits for: {}</span></span>', badge, waits_for)
+        waits_for = {"staff": "for staff", "customer": "for the customer"}.get(
+            operation.waits_for, "retries automatically"
+        )
+        return format_html(
+            '<span class="stacked"><span>{}</span><span class="quiet">{}</span></span>', badge, waits_for
+        )
 
     @admin.display(description="About", ordering="subject_label")
     def subject(self, operation: Operation) -> str:

@@ -26,7 +26,7 @@ FIXED = (
 
 CONTACT = ["contact_name", "contact_email", "contact_phone"]
 WHO_READS_IT = (
-    "Whom the customers of this provider can ask. It stands in every invitation email and on every page of the wizard."
+    "Who customers of this provider can contact. Shown in every invitation email and on every page of the wizard."
 )
 
 

@@ -72,7 +72,7 @@ def refusals(instances: Collection[UmpInstance]) -> dict[Any, str]:
     """Why `provisioning.request` would refuse instances, by their keys: one query, however many there are."""
     subjects = [each.pk for each in instances]
     busy = set(Operation.objects.live().filter(subject_id__in=subjects).values_list("subject_id", flat=True))
-    found = {each.pk: "An operation of it has not ended yet." for each in instances if each.pk in busy}
+    found = {each.pk: "Its last operation has not finished yet." for each in instances if each.pk in busy}
     return found | {each.pk: "It is retired." for each in instances if each.status == UmpInstance.Status.RETIRED}
 
 

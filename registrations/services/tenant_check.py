@@ -50,7 +50,7 @@ def refusals(tenants: Collection[EntraTenant]) -> dict[Any, str]:
     """Why tenants cannot be checked now, by their keys: one query, however many there are."""
     keys = [each.pk for each in tenants]
     busy = set(Operation.objects.live().filter(subject_id__in=keys).values_list("subject_id", flat=True))
-    found = {each.pk: "A check of it has not ended yet." for each in tenants if each.pk in busy}
+    found = {each.pk: "Its last check has not finished yet." for each in tenants if each.pk in busy}
     return found | {
         each.pk: "It has no secret yet. Enter it first." for each in tenants if not each.client_secret_envelope
     }

@@ -60,7 +60,7 @@ def test_rows_that_cannot_be_provisioned_are_named_with_the_reason(
     assert "Provision 3 instances</button>" in text
     lines = told(page)
     assert lines["old.finebak.localhost"] == ("skipped", "It is retired.")
-    assert lines["busy.finebak.localhost"] == ("skipped", "An operation of it has not ended yet.")
+    assert lines["busy.finebak.localhost"] == ("skipped", "Its last operation has not finished yet.")
     assert "is created" in lines["new1.finebak.localhost"][1]
     assert (
         "According to SyncPortal's records, nothing changes. No new client secret is created"

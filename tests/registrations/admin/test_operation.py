@@ -114,6 +114,6 @@ def test_a_used_up_quota_fails_at_once_and_is_not_retried(
 
 def test_the_list_says_below_the_state_whom_an_operation_waits_for(operator_client: Client, waiting: Operation) -> None:
     page = operator_client.get(reverse("admin:registrations_operation_changelist")).content.decode()
-    assert "<span>Waits for: Staff</span>" in page
+    assert '<span class="quiet">for staff</span>' in page
     done = sum(step.status == "done" for step in waiting.steps)
     assert f">{done} of {len(waiting.steps)}<" in page
