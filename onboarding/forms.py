@@ -20,7 +20,6 @@ class RegistrationForm(forms.Form):
     name = TextField(
         label="Name of the registration",
         what=Kind.IDENTIFIER,
-        help_text=NAME_RULE,
         validators=[validate_registration_name],
         error_messages={"required": f"Enter a name. {NAME_RULE}"},
         widget=forms.TextInput(

@@ -21,11 +21,11 @@ RETRY_AFTER = 30  # seconds
 
 AWAY = (
     "This page is not available at the moment",
-    "The database behind it does not answer, or accepts no changes just now. What was saved before is not lost.",
+    "The database behind it does not answer, or does not accept changes right now. What was saved before is not lost.",
 )
 TOO_SLOW = (
     "This took too long",
-    "The database was asked for more than it could answer in time, so the request was stopped.",
+    "The database took too long to answer, so the request was stopped.",
 )
 STYLE = (  # as the customers' pages look
     ":root{color-scheme:light dark;--page:#fafafa;--surface:#fff;--text:#1f1f1f;--line:#d6d6d6}"
@@ -58,7 +58,7 @@ PAGE = """<!doctype html>
     <h1>{title}</h1>
     <p>{sentence}</p>
     <h2>What to do</h2>
-    <p>Wait a minute, then load the page again. If you sent a form, look first whether it was saved.</p>
+    <p>Wait a minute, then load the page again. If you sent a form, check first whether it was saved.</p>
     <p>If this lasts longer than a few minutes, tell your contact.</p>
   </main>
 </body>

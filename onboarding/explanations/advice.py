@@ -35,7 +35,9 @@ WAIT = Advice(Who.SAME, "Wait a few minutes and try again.")
 AGAIN_THEN_SEND = Advice(
     Who.SAME, "Sign in again. If it happens again, send the details below to your contact at {provider}."
 )
-OTHER_ACCOUNT = Advice(Who.ANOTHER, "Sign in again with an administrator’s account of {customer}: {needed_role}.")
+OTHER_ACCOUNT = Advice(
+    Who.ANOTHER, "Sign in again with an administrator’s account of {customer}. Required role: {needed_role}."
+)
 WAIT_OR_OTHER_ACCOUNT = Advice(
     Who.ANOTHER, "Wait, or sign in with another account that has the required role: {needed_role}."
 )

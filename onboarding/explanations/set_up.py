@@ -110,7 +110,7 @@ CHECK_PROBLEMS = {
 
 REPLICATING = "Microsoft is still replicating this to its data centres. This can take some minutes."
 CHECKED_AGAIN = "Checked again for a minute, in case the values are new."
-SERVICE_MISSING = "{provider} still has to create the service. You need not wait."
+SERVICE_MISSING = "{provider} still has to create the service. You do not need to wait."
 PROCESSING = "The phone service is processing it."
 WAITING_NOTES = {  # by the step's name; the default fits any step
     "proof": "Microsoft is still replicating the permissions and roles. This can take 15 minutes.",

@@ -292,8 +292,9 @@ CONSENT_ROLES = {
 }
 NEEDED_ROLE_SENTENCE = "Global Administrator, or Privileged Role Administrator together with Application Administrator"
 TOKEN_ROLES_SENTENCE = " and ".join(role.name for role in TOKEN_ROLES)
+*_OTHERS, _LAST = CONSENT_ROLES.values()
 NEEDED_FOR_TOKEN_SENTENCE = (
-    f"{TOKEN_ROLES_SENTENCE}, and to accept the permissions one of: {', '.join(CONSENT_ROLES.values())}"
+    f"{TOKEN_ROLES_SENTENCE}, plus one of these to accept the permissions: {', '.join(_OTHERS)} or {_LAST}"
 )
 
 

@@ -68,6 +68,6 @@ def test_the_email_names_the_roles_that_the_wizard_accepts(invitation: Invitatio
     message = emails.invitation_message(invitation, link)
     for part in (str(message.body), str(message.alternatives[0][0])):
         assert (
-            f"for a new registration, an administrator of Contoso with the role {NEEDED_ROLE_SENTENCE}. For example: "
+            f"for a new app registration, an administrator of Contoso with the role {NEEDED_ROLE_SENTENCE}. For example: "
             in " ".join(part.split())
         )

@@ -175,7 +175,7 @@ def test_nobody_is_told_to_delete_the_application_of_a_colleagues_token(
     other = Browser(sandbox, instance.host)
     refuse(other, second, sandbox, "new", "outage")
     page = complete(other, second, "existing", own.values, run_worker)
-    assert "revoke those of every account but" in page
+    assert "revoke those of every account except" in page
     assert TILDA not in page  # the form for existing values is open to whoever has the link
     assert "enterprise applications, delete" not in page.lower()
     assert "you can delete it" not in page.lower()
@@ -208,7 +208,7 @@ def test_who_only_has_the_link_does_not_read_the_accounts_of_others(
     second = link_of_second_service(sandbox, instance)
     refuse(Browser(sandbox, instance.host), second, sandbox, "new", "outage")
     page = complete(Browser(sandbox, instance.host), second, "existing", own.values, run_worker)
-    assert "every account but those whose tokens the phone service uses" in page
+    assert "every account except those whose tokens the phone service uses" in page
     assert TILDA not in page
     assert "delete it too" not in page
 

@@ -50,8 +50,8 @@ def test_the_pages_before_the_setup_lead_back_to_the_choice(customer: Browser, l
     existing = customer.open(f"{urlsplit(link).path}/existing")
     assert all(leads_to_the_choice(page, link) for page in (by_token, allow, registration))
     assert f"{urlsplit(link).path}#connect" in [found["href"] for found in read(existing.content.decode()).links]
-    assert "A name that you changed here is then not saved" in text(registration)
-    assert "Values that you entered here are then not kept" in text(existing)
+    assert "A name that you changed here is not saved" in text(registration)
+    assert "Values that you entered here are not kept" in text(existing)
 
 
 def test_a_setup_that_has_started_does_not_lead_back_to_the_choice(customer: Browser, link: str) -> None:

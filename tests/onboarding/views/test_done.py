@@ -115,7 +115,7 @@ def test_without_a_ump_service_the_customers_part_is_done(
     page = text(customer.open("/authenticate/progress"))
     assert "Your part is done" in page
     assert "Everything in your organisation is created and verified" in page
-    assert "Finebak still has to create the service. You need not wait." in page
+    assert "Finebak still has to create the service. You do not need to wait." in page
     assert "Create the service in the UMP" not in page
 
 

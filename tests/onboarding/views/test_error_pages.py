@@ -55,7 +55,7 @@ def test_an_address_at_the_start_of_a_sentence_keeps_its_case(rf: RequestFactory
     ).content.decode()
     assert "carla@contoso.example is a guest in the Microsoft 365 of your organisation" in page
     unknown = error_pages.render_error(rf.get("/"), errors.RefusedError("revoked_link")).content.decode()
-    assert "Your provider has withdrawn this invitation" in unknown
+    assert "Your provider has withdrawn it" in unknown
 
 
 __all__ = ["stage"]  # a fixture

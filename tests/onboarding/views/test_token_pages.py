@@ -22,7 +22,7 @@ def test_a_token_that_waits_for_the_service_says_what_is_stored_and_who_acts(
     assert "Your sign-in is stored and checked. Finebak now completes the phone service." in page
     assert "is created and verified" not in page
     step = page.partition(">Find the phone service<")[2].partition("</li>")[0]
-    assert "Finebak still has to create the service. You need not wait." in step
+    assert "Finebak still has to create the service. You do not need to wait." in step
 
 
 def test_an_account_without_roles_is_told_that_nothing_was_connected(customer: Browser, link: str) -> None:

@@ -1,4 +1,4 @@
-"""A browser that began at an invitation finds it again from every page that would send it to the provider for a link."""
+"""A browser that opened an invitation finds it again from every page that would send it to the provider for a link."""
 
 from datetime import timedelta
 from urllib.parse import urlsplit
