@@ -6,10 +6,12 @@ The tests and `make screenshots` use this list.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page
 
 from onboarding import emails
@@ -62,6 +64,7 @@ def then(before: Open, *, press: str, **fill: str) -> Open:
 def answer_put_off(stage: Stage, page: Page) -> None:
     """The page that waits until Microsoft accepts its own answer."""
     sign_in = stage.invitations["answer-put-off"].sign_ins.get()
+    stage.invitations["answer-put-off"].sign_ins.update(retry_at=timezone.now() + timedelta(seconds=60))
     at(f"/sign-in/{sign_in.pk}", "answer-put-off")(stage, page)
 
 

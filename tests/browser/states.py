@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from onboarding.models import Connection, Invitation, SignIn
 from onboarding.services import invitations, new_registration
-from registrations import audit
+from registrations import audit, connections
 from registrations.engine import queue, runner
 from registrations.models import AppRegistration, Operation, UmpInstance
 from registrations.models.notes import INSTANCE_NOTE, Notes
@@ -268,6 +268,23 @@ def _at_step(
     return bring
 
 
+def _failed(stage: Stage, state: str) -> None:
+    """The registration was created, and its secret was refused."""
+    _at_step(
+        "secret",
+        "failed",
+        "failed",
+        error_code="Authorization_RequestDenied",
+        note="Microsoft refused to create a secret: a policy of your organisation forbids secrets for applications "
+        "(credential creation is blocked by appManagementPolicy).",
+    )(stage, state)
+    invitation = stage.invitations[state]
+    begun = AppRegistration.objects.create(
+        tenant_id=invitation.tenant_id, unique_name=state, display_name="Contoso-begun"
+    )
+    Connection.objects.filter(invitation=invitation).update(registration=begun)
+
+
 def _own_part_done(stage: Stage, state: str) -> None:
     _at_step("find_service", "waiting", "waiting", note="The UMP has no service contoso9 yet.", waits_for="staff")(
         stage, state
@@ -282,22 +299,15 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
     "signed-in": _signed_in,
     "refused": _refused,
     "running": _at_step("permissions", "running", "running"),
-    "waiting": _at_step("roles", "waiting", "waiting", note=REPLICATION),
     "sign-in-again": _at_step(
         "secret",
         "waiting",
         "waiting",
         waits_for="customer",
-        note="The permission that you gave for the set-up has expired. Sign in again to continue.",
+        note=connections.SIGN_IN_AGAIN_SENTENCE,
+        error_code=connections.SIGN_IN_AGAIN,
     ),
-    "failed": _at_step(
-        "secret",
-        "failed",
-        "failed",
-        error_code="Authorization_RequestDenied",
-        note="Microsoft refused to create a secret: a policy of your organisation forbids secrets for applications "
-        "(credential creation is blocked by appManagementPolicy).",
-    ),
+    "failed": _failed,
     "provider": _at_step("hand_over", "waiting", "waiting", note="The UMP refused our credential.", waits_for="staff"),
     "own-part-done": _own_part_done,
     "connected-with-rest": _connected_with_rest,
@@ -315,4 +325,7 @@ STATES: dict[str, Callable[[Stage, str], None]] = {
     "connected-again": _connected_again,
     "revoked": _ended(Invitation.Status.REVOKED, revoked_at=timezone.now()),
     "expired": _ended(Invitation.Status.SENT, expires_at=timezone.now() - timedelta(days=1)),
+    "waiting": _at_step(
+        "roles", "waiting", "waiting", note=REPLICATION
+    ),  # last, because the workers of other states would run it
 }
