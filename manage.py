@@ -55,7 +55,7 @@ def _sentence(error: Exception) -> str:
         )
     if "unable to open" in words:
         words += ". If its folder is missing, make_keys makes it"
-    if type(error) is DatabaseError:
+    if unavailable.is_unusable_file(error):
         words += ". Is DATABASE_URL the one you mean? A damaged file is restored from a backup"
     return f"The database cannot be used: {words}"
 

@@ -76,7 +76,7 @@ RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         r"\1 \g<quote>[redacted]",
     ),
     # --client-secret value, as in a command.
-    (re.compile(rf"(?i)(?<![\w-])(--{_NAMED}\s+)(?![\"'\\-]){_BARE}"), r"\1[redacted]"),
+    (re.compile(rf"(?i)(?<![\w-])(--{_NAMED}\s+)(?![\"'\\]|--){_BARE}"), r"\1[redacted]"),
     (re.compile(rf"(?s)(?i:(?<![\w-])(--{_NAMED}\s)){_OPENED}{_UP_TO_QUOTE}"), r"\1\g<quote>[redacted]"),
     # "name": "value" in JSON and in Python, ('name', 'value'), name = "value"; "name": ["value", "value"].
     (

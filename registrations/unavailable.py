@@ -76,8 +76,16 @@ def page() -> HttpResponse | None:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database cannot be used at all. SQLite has no class of its own for a file that is damaged or no database."""
-    return isinstance(error, OUTAGES) or type(error) is DatabaseError
+    """Whether the database cannot be used at all."""
+    return isinstance(error, OUTAGES) or is_unusable_file(error)
+
+
+def is_unusable_file(error: BaseException) -> bool:
+    """Whether SQLite says that its file is damaged or no database: it has no class of its own for that.
+
+    Django raises the same class itself, without the driver's error as its cause, where a row is gone that somebody saves.
+    """
+    return type(error) is DatabaseError and error.__cause__ is not None
 
 
 def is_too_slow(error: BaseException) -> bool:

@@ -124,7 +124,7 @@ def _check_database(statement_seconds: int) -> None:
     try:
         tables = connection.introspection.table_names()
     except DatabaseError as error:
-        if type(error) is not DatabaseError:
+        if not unavailable.is_unusable_file(error):
             raise
         raise refuse(f"the file that DATABASE_URL names cannot be used ({unavailable.sentence_of(error)}).") from None
     if canaries._meta.db_table in tables:  # it is not before `migrate`

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 from django.utils import timezone
 
@@ -64,7 +65,7 @@ def begin(
             client_secret=app.client_secret,
             scopes=scopes_of(purpose, method),
             redirect_uri=instance.redirect_uri,
-            login_hint=None if other_account else _login_hint(invitation, purpose),
+            login_hint=None if other_account else account_for(invitation, purpose),
             same_account=purpose == SignIn.Purpose.AUTHORISE and not other_account,
             keeps=keeps_token(purpose, method),
         )
@@ -135,6 +136,12 @@ def flow_of(sign_in: SignIn) -> dict[str, object]:
     return flow
 
 
+def account_suggested_by(sign_in: SignIn) -> str:
+    """The account that this open sign-in suggests to Microsoft, "" for none."""
+    query = parse_qs(urlsplit(str(flow_of(sign_in)["auth_uri"])).query)
+    return query.get("login_hint", [""])[0]
+
+
 def authority_of(invitation: Invitation, purpose: str) -> str:
     """The authority to sign in at: any organisation to identify the person, then the invited tenant only."""
     return IDENTIFY_AUTHORITY if purpose == SignIn.Purpose.IDENTIFY else invitation.tenant_id
@@ -169,7 +176,8 @@ def sync_app(instance: UmpInstance) -> SyncApp:
     return SyncApp(secret.registration.app_id, value, is_new)
 
 
-def _login_hint(invitation: Invitation, purpose: str) -> str:
+def account_for(invitation: Invitation, purpose: str) -> str:
+    """The account that a sign-in suggests to Microsoft: of the second one, that of the person who did the first."""
     if purpose == SignIn.Purpose.AUTHORISE:
         return invitation.connection.admin_username
     return invitation.m365_admin_email

@@ -60,8 +60,8 @@ def start(
     """Prepare a sign-in. `browser` is the cookie's value, or "" for a new browser.
 
     The same browser gets its open sign-in again, if that fits and has some minutes left: several tabs share it, and pressing
-    the button often stores nothing more. A second sign-in fits while nobody has identified themselves since: it suggests
-    that person's account to Microsoft.
+    the button often stores nothing more. It fits if it suggests the same account to Microsoft; and a second sign-in if
+    nobody has done the first step since.
     With `other_account` it is only offered, on the page of a refusal: nobody has started it, so the history says nothing.
     Raises RefusedError if the link no longer works, the instance is not ready, or Microsoft does not respond.
     """
@@ -131,10 +131,7 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
         "invitation__service__customer", "invitation__service__instance__provider__tenant"
     ).first()
     if sign_in and not taken and _has_come_back(sign_in, browser, code):
-        if _may_bring_a_grant(sign_in, browser, code):
-            with audit.atomic():
-                if stranger_limits.may_record_replay(sign_in):
-                    temporary_grant.note_unknown(sign_in, since=now)
+        _note_grant(sign_in, browser, code, now)
         return ClaimedSignIn(sign_in, is_mine=False)
     if sign_in is None or not taken:
         refusal = RefusedError(REPLACED_LINK if sign_in and sign_in.refusal == REPLACED_LINK else "state_lost")
@@ -144,18 +141,19 @@ def claim(state: str, browser: str, instance: UmpInstance, *, actor: audit.Actor
             with audit.atomic():
                 if stranger_limits.may_record_replay(sign_in):
                     _record_refusal(sign_in, refusal, actor)
-                    if _may_bring_a_grant(sign_in, browser, code):
-                        temporary_grant.note_unknown(sign_in, since=now)
+            _note_grant(sign_in, browser, code, now)
         refusal.recorded = True  # or counted
         raise refusal
     return ClaimedSignIn(sign_in, is_mine=True)
 
 
-def _may_bring_a_grant(sign_in: SignIn, browser: str, code: str) -> bool:
-    """Whether the person of this browser has accepted the second step's permissions, with a code that came too late."""
+def _note_grant(sign_in: SignIn, browser: str, code: str, now: datetime) -> None:
+    """Note what the person of this browser may have accepted in the second step, with a code that is not redeemed."""
     is_second_step = sign_in.purpose == SignIn.Purpose.AUTHORISE
     is_own = sign_in.browser_hash == tokens.browser_hash(browser)
-    return is_second_step and is_own and bool(code) and sign_in.code_hash != tokens.state_hash(code)
+    if is_second_step and is_own and code and sign_in.code_hash != tokens.state_hash(code):
+        with audit.atomic():
+            temporary_grant.note_unknown(sign_in, since=now)
 
 
 def _has_come_back(sign_in: SignIn, browser: str, code: str) -> bool:
@@ -271,18 +269,17 @@ def _open_one_like(sign_in: SignIn) -> SignIn | None:
     same = {name: getattr(sign_in, name) for name in names}
     found = SignIn.objects.filter(
         **same, outcome=SignIn.Outcome.STARTED, redeemed_at=None, expires_at__gt=timezone.now() + REUSED_WITH
-    ).exclude(flow_envelope="")
-    if sign_in.purpose == SignIn.Purpose.AUTHORISE:
-        found = found.filter(created_at__gt=_last_identified_at(sign_in.invitation))
-    return found.first()
-
-
-def _last_identified_at(invitation: Invitation) -> datetime:
-    identified = SignIn.objects.filter(
-        invitation=invitation, purpose=SignIn.Purpose.IDENTIFY, outcome=SignIn.Outcome.SUCCEEDED
     )
-    last = identified.aggregate(at=Max("redeemed_at"))["at"]
-    return last or invitation.created_at
+    if sign_in.purpose == SignIn.Purpose.AUTHORISE:
+        # Who did the first step again gets one of their own: with its answer, what is accepted can be revoked at once.
+        identified = SignIn.objects.filter(
+            invitation=sign_in.invitation, purpose=SignIn.Purpose.IDENTIFY, outcome=SignIn.Outcome.SUCCEEDED
+        )
+        last = Max("redeemed_at", default=sign_in.invitation.created_at)  # older rows are deleted
+        found = found.filter(created_at__gt=identified.aggregate(last=last)["last"])
+    newest = found.exclude(flow_envelope="").first()
+    account = "" if sign_in.is_offer else sign_in_exchange.account_for(sign_in.invitation, sign_in.purpose)
+    return newest if newest and sign_in_exchange.account_suggested_by(newest) == account else None
 
 
 def _save(sign_in: SignIn, flow: str, state: str, actor: audit.Actor) -> None:

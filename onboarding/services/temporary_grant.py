@@ -110,7 +110,8 @@ def note_unknown(sign_in: SignIn, *, since: datetime | None) -> None:
     """In the caller's transaction: the permissions accepted in this second sign-in may remain, because nobody saw its end.
 
     `since`: when they were accepted, at the latest.
-    Nothing is noted where a setup uses them or has revoked them since, or a stored delegated token needs them.
+    Nothing is noted where a setup uses them or has revoked them since, or a stored delegated token needs them; and nothing
+    more where it is noted already, so that this can be called for whatever a browser sends.
     """
     connection = Connection.objects.select_related("invitation__service").filter(invitation=sign_in.invitation).first()
     if connection is None:
@@ -119,8 +120,8 @@ def note_unknown(sign_in: SignIn, *, since: datetime | None) -> None:
         return
     if _is_in_use(connection) or _was_revoked_since(connection, since):
         return
-    audit.record("grant.left", actor=audit.SYSTEM, subject=connection)
-    Connection.objects.filter(pk=connection.pk).update(grant_removed=False)
+    if Connection.objects.filter(pk=connection.pk).exclude(grant_removed=False).update(grant_removed=False):
+        audit.record("grant.left", actor=audit.SYSTEM, subject=connection)
 
 
 def revoke_of_others(graph: GraphClient, connection: Connection, operation: Operation) -> None:

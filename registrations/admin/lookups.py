@@ -45,6 +45,10 @@ def guid_of(term: str) -> str:
 
 def autocomplete(request: HttpRequest) -> HttpResponse:
     """The options of a select field that a form declares. Django would search along any relation, and fail for those back."""
+    return admin.site.admin_view(_autocomplete)(request)
+
+
+def _autocomplete(request: HttpRequest) -> HttpResponse:
     asked = [request.GET.get(name, "") for name in ("app_label", "model_name", "field_name")]
     declared_fields = {
         (model._meta.app_label, model._meta.model_name, name)
@@ -53,7 +57,7 @@ def autocomplete(request: HttpRequest) -> HttpResponse:
     }
     if tuple(asked) not in declared_fields:
         raise PermissionDenied
-    return admin.site.admin_view(admin.site.autocomplete_view)(request)
+    return admin.site.autocomplete_view(request)
 
 
 def _of(item: Any, model_admin: Any, request: HttpRequest) -> Iterable[str | None]:

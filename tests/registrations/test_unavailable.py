@@ -2,6 +2,7 @@
 
 import io
 import logging
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -111,10 +112,17 @@ def test_a_statement_that_was_stopped_says_that_it_took_too_long(operator: User)
 
 def test_a_damaged_file_is_a_page_too(instance: UmpInstance) -> None:
     def refuse(*_: Any) -> None:
-        raise DatabaseError("database disk image is malformed")
+        raise DatabaseError("database disk image is malformed") from sqlite3.DatabaseError()
 
     with connection.execute_wrapper(refuse):
         assert_is_the_page(browser(instance.host).get("/authenticate"))
+
+
+def test_a_row_that_is_gone_when_somebody_saves_it_is_no_outage(instance: UmpInstance) -> None:
+    UmpInstance.objects.filter(pk=instance.pk).delete()
+    with pytest.raises(DatabaseError) as gone:
+        instance.save(update_fields=["status"])
+    assert not unavailable.is_outage(gone.value)
 
 
 def test_another_error_stays_an_internal_error(monkeypatch: pytest.MonkeyPatch, instance: UmpInstance) -> None:

@@ -114,6 +114,7 @@ FORMS = [
     '{\\"name\\":\\"%s\\",\\n\\"value\\":\\"VALUE\\"}',
     "%s\\u003dVALUE\\u0026scope=x",
     "manage.py connect --%s VALUE --other",
+    "manage.py connect --%s -VALUE --other",
     "manage.py connect --%s 'VALUE' --other",
     'Content-Disposition: form-data; name="%s"\r\n\r\nVALUE\r\n--end',
     'Content-Disposition: form-data; name="%s"\r\nContent-Type: text/plain\r\n\r\nVALUE\r\n--end',

@@ -75,6 +75,14 @@ def test_a_second_sign_in_that_is_begun_again_is_one_row(customer: Browser, link
     assert customer.sign_in(again, CARLA).status_code == 303
 
 
+def test_a_second_sign_in_begins_although_the_row_of_the_first_is_deleted(customer: Browser, link: str) -> None:
+    page = customer.identify(link)
+    SignIn.objects.filter(purpose=SignIn.Purpose.IDENTIFY).delete()
+    for _ in range(2):
+        customer.press(page, name="Contoso-sync")
+    assert second_sign_ins() == 1
+
+
 def test_another_name_or_another_person_begins_another_second_sign_in(customer: Browser, link: str) -> None:
     page = customer.identify(link)
     customer.press(page, name="Contoso-sync")
@@ -96,6 +104,22 @@ def test_the_second_tab_of_a_second_sign_in_goes_on_and_what_it_accepted_is_note
     assert customer.come_back(other).headers["location"] == "/authenticate/progress"
     assert Connection.objects.get().grant_removed is False
     assert "grant.left" in history()
+
+
+def test_an_answer_that_was_sent_twice_does_not_hide_what_a_later_one_accepted(
+    customer: Browser, link: str, run_worker: Callable[[], None]
+) -> None:
+    page = customer.press(customer.identify(link), name="Contoso-sync")
+    first, other = customer.visit_microsoft(page, CARLA), customer.visit_microsoft(page, CARLA)
+    customer.come_back(first)
+    finish(run_worker)
+    for _ in range(3):
+        customer.come_back(first)
+    assert Connection.objects.get().grant_removed is True
+    for _ in range(3):
+        customer.come_back(other)
+    assert Connection.objects.get().grant_removed is False
+    assert history().count("grant.left") == 1
 
 
 def test_a_second_tab_that_comes_while_the_setup_uses_the_permissions_notes_nothing(

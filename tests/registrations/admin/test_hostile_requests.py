@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
@@ -260,6 +261,15 @@ def test_a_long_term_of_the_autocomplete_finds_nothing(root: Client) -> None:
     found = root.get(reverse("admin:autocomplete"), {**good, "term": "a " * 1500}).json()
     assert found["results"] == []
     assert "The search is too long" not in root.get(list_of(UmpInstance)).content.decode()
+
+
+def test_the_autocomplete_tells_a_stranger_nothing_of_its_fields() -> None:
+    stranger = Client(headers={"host": settings.ADMIN_HOSTS[0]})
+    for field in ("customer", "no_such_field"):
+        asked = {"app_label": "onboarding", "model_name": "service", "field_name": field, "term": "a"}
+        answer = stranger.get(reverse("admin:autocomplete"), asked)
+        assert answer.status_code == 302
+        assert answer.headers["location"].startswith(reverse("admin:login"))
 
 
 def test_a_nul_in_an_address_is_refused_as_a_bad_request(root: Client) -> None:
